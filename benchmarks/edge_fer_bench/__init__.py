@@ -1,0 +1,1 @@
+"""What a machine really does with a bundle, in raw values."""

@@ -1,0 +1,1 @@
+"""The workstation side of edge-fer: model zoo, training, conversion. Never needed on the device."""

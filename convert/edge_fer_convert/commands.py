@@ -1,0 +1,94 @@
+"""The workstation's subcommands of ``edge-fer``; nothing heavy is imported before one of them runs."""
+
+from __future__ import annotations
+
+import json
+import os
+from importlib import util
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edge_fer.errors import BadInput, MissingDependency
+
+if TYPE_CHECKING:
+    from edge_fer.labelled import LabelledFaces
+    from edge_fer_convert.recipe import Recipe
+
+TRAIN_ZIP, VALIDATION_ZIP, VOTES_CSV = "fer2013-train.zip", "fer2013-public-test.zip", "ferplus.csv"
+
+
+def _report(text: str) -> None:
+    click.echo(text, nl=False, err=True)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  edge-fer train --data fer2013/ --out runs/cnn-1
+  KERAS_BACKEND=torch edge-fer train --data fer2013/ --out runs/cnn-1
+  edge-fer train --data fer2013/ --out runs/try --epochs 1 --limit 2000
+  edge-fer train --data fer2013/ --out runs/cnn-1 --ship cnn-1-bundle"""
+)
+@click.option(
+    "--recipe", "recipe_name", default="cnn-1", show_default=True, help="A recipe's name, or a .toml of yours."
+)
+@click.option(
+    "--data", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help=f"Folder with {TRAIN_ZIP}, {VALIDATION_ZIP} and, if there, {VOTES_CSV}.",
+)  # fmt: skip
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path),
+    help="Folder of the run; one that was stopped is gone on with.",
+)  # fmt: skip
+@click.option("--epochs", type=click.IntRange(0), help="So many epochs in each stage, instead of the recipe's.")
+@click.option("--limit", type=click.IntRange(1), help="Train on so many images only.")
+@click.option("--ship", "bundle", type=click.Path(path_type=Path), help="Convert the result and write this bundle.")
+def train(recipe_name: str, data: Path, out: Path, epochs: int | None, limit: int | None, bundle: Path | None) -> None:
+    """Train a model on FER2013, judged on PublicTest after each epoch; resumable at any epoch.
+
+    Runs on any Keras 3 backend (KERAS_BACKEND=tensorflow, torch or jax; on a CPU, torch is the fastest). Conversion
+    with --ship needs tensorflow; train first on another backend, then call again with --ship.
+    """
+    if util.find_spec("keras") is None:
+        raise MissingDependency("training needs Keras: pip install 'edge-fer[convert]'")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from edge_fer_convert import recipe as recipes
+    from edge_fer_convert import soft_labels
+    from edge_fer_convert import train as training
+
+    recipe = recipes.load(recipe_name)
+    if epochs is not None:
+        recipe = recipe.with_epochs(epochs)
+    faces, validation = _faces(data / TRAIN_ZIP), _faces(data / VALIDATION_ZIP)
+    chosen = faces.sample(limit, recipe.training.seed) if limit else faces
+    votes = data / VOTES_CSV
+    if votes.exists():
+        targets = soft_labels.from_votes(chosen, soft_labels.load_votes(votes), recipe.training.own_label)
+    else:
+        _report(f"{votes} is not there: training on the images' own labels alone\n")
+        targets = soft_labels.hard(chosen)
+    training.Run(recipe, out, chosen, targets, validation, _report).execute()
+    if bundle is not None:
+        _ship(recipe, out, faces, validation, bundle)
+
+
+def _ship(recipe: Recipe, out: Path, faces: LabelledFaces, validation: LabelledFaces, bundle: Path) -> None:
+    if util.find_spec("tensorflow") is None or os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
+        raise MissingDependency("--ship needs Keras on TensorFlow: call again with KERAS_BACKEND=tensorflow")
+    from edge_fer_convert.ship import ship
+
+    weights = out / "best.keras"
+    if not weights.exists():
+        raise BadInput(f"{weights} is not there: train at least one epoch first")
+    scores = ship(recipe, weights, faces, validation, bundle, _report)
+    right = {target: float((s.argmax(axis=1) == validation.labels).mean()) for target, s in scores.items()}
+    click.echo(json.dumps({"bundle": str(bundle), "accuracy": right}))
+
+
+def _faces(path: Path) -> LabelledFaces:
+    from edge_fer.labelled import load_zip
+
+    _report(f"reading {path}\n")
+    return load_zip(path)

@@ -1,0 +1,71 @@
+"""Recipes: how a shipped model is trained and quantized, as frozen, typed values read from TOML."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from edge_fer.errors import BadInput
+from edge_fer.preprocess import Preprocess
+
+# In the sources the recipes lie beside the package, in the wheel inside it.
+RECIPES = next(p for p in (Path(__file__).parent / "recipes", Path(__file__).parent.parent / "recipes") if p.is_dir())
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Stage(_Frozen):
+    """Epochs at one input size, under one cosine of the learning rate."""
+
+    size_px: Annotated[int, Field(ge=32)]
+    epochs: Annotated[int, Field(ge=0)]
+    learning_rate: Annotated[float, Field(gt=0)]
+    final_learning_rate: Annotated[float, Field(ge=0)]
+
+
+class Training(_Frozen):
+    """How a model is trained."""
+
+    seed: int
+    batch_size: Annotated[int, Field(ge=1)]
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    weight_decay: Annotated[float, Field(ge=0)]
+    ema_momentum: Annotated[float, Field(ge=0, lt=1)]
+    """Momentum of the averaged weights, which are the ones that are judged and kept; a step."""
+    own_label: Annotated[float, Field(ge=0, le=1)]
+    """Weight of a face's own label against what its FER+ votes say of it."""
+    stages: tuple[Stage, ...]
+
+
+class Recipe(_Frozen):
+    """One file of ``convert/recipes``."""
+
+    name: str
+    description: str
+    architecture: str
+    preprocess: Preprocess
+    training: Training
+
+    def with_epochs(self, epochs: int) -> Recipe:
+        """Return the recipe with *epochs* in each of its stages."""
+        stages = tuple(stage.model_copy(update={"epochs": epochs}) for stage in self.training.stages)
+        return self.model_copy(update={"training": self.training.model_copy(update={"stages": stages})})
+
+
+def load(name_or_path: str) -> Recipe:
+    """Read a recipe by name (``cnn-1``) or path (``mine.toml``). Raises `BadInput` with what is wrong in it."""
+    path = Path(name_or_path)
+    if path.suffix != ".toml":
+        path = RECIPES / f"{name_or_path}.toml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in RECIPES.glob("*.toml")))
+        raise BadInput(f"no recipe {name_or_path!r}; pass a path that ends in .toml, or one of: {known}")
+    try:
+        return Recipe.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as exc:
+        raise BadInput(f"recipe {path} cannot be used: {exc}") from exc

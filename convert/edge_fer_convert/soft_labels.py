@@ -1,0 +1,72 @@
+"""Soft labels: what ten more annotators say about how sure a label is."""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from edge_fer.errors import BadInput
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from edge_fer.labelled import LabelledFaces
+
+VOTES: Final = (
+    "neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF",
+)  # fmt: skip
+"""What FER+ annotators could vote for (Barsoum et al., 2016)."""
+
+SMOOTHING = 0.1
+"""Label smoothing where nobody voted."""
+
+
+def load_votes(path: Path) -> dict[str, NDArray[np.float32]]:
+    """Read FER+ votes as image path → ``(10,)`` counts in the order of `VOTES`. Raises `BadInput` for another csv."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return {row["path"]: np.array([row[vote] for vote in VOTES], np.float32) for row in csv.DictReader(file)}
+    except (OSError, KeyError, ValueError) as exc:
+        raise BadInput(
+            f"{path} is no table of FER+ votes ({exc!r}); it needs the columns path, {', '.join(VOTES)}"
+        ) from exc
+
+
+def hard(faces: LabelledFaces) -> NDArray[np.float32]:
+    """Return ``(n, classes)`` smoothed one-hot targets of the faces' own labels."""
+    classes = len(faces.names)
+    onehot = np.eye(classes, dtype=np.float32)[faces.labels]
+    return np.asarray((1 - SMOOTHING) * onehot + SMOOTHING / classes, np.float32)
+
+
+def from_votes(
+    faces: LabelledFaces, votes: Mapping[str, NDArray[np.float32]], own_label: float = 0.5
+) -> NDArray[np.float32]:
+    """Return ``(n, classes)`` targets that mix each face's own label with what its FER+ votes say about that label.
+
+    FER+ (Barsoum et al., 2016) relabelled FER2013 with ten annotators an image, but its labels are others than those we
+    are judged on: taken as they are, they teach another task. So a multinomial logistic regression, fitted on the
+    training split, first estimates P(FER2013 label | votes): a label of far lower variance than the one annotator's. A
+    target is ``own_label`` of the one-hot label and the rest of that estimate; a face without votes gets its label,
+    smoothed.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    targets = hard(faces)
+    counts = np.stack([votes.get(path, np.zeros(len(VOTES), np.float32)) for path in faces.paths])
+    voted = counts.sum(axis=1) > 0
+    if len(set(faces.labels[voted].tolist())) < 2:
+        return targets
+    shares = counts[voted] / counts[voted].sum(axis=1, keepdims=True)
+    features = np.hstack([shares, np.sqrt(shares)])
+    teacher = LogisticRegression(C=10.0, max_iter=2000).fit(features, faces.labels[voted])
+    estimate = np.zeros((int(voted.sum()), len(faces.names)), np.float32)
+    estimate[:, teacher.classes_] = teacher.predict_proba(features)
+    onehot = np.eye(len(faces.names), dtype=np.float32)[faces.labels[voted]]
+    targets[voted] = own_label * onehot + (1 - own_label) * estimate
+    return targets

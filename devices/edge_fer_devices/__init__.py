@@ -1,0 +1,1 @@
+"""What edge-fer knows of boards: profiles, checks and images."""

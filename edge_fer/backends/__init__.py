@@ -1,0 +1,89 @@
+"""What executes a model file. One Protocol, one table of names, each module imported only when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+from edge_fer.errors import BadInput
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from edge_fer.preprocess import Preprocess
+
+
+@dataclass(frozen=True)
+class BackendInfo:
+    """What is executing: it stands in every result."""
+
+    name: str
+    """Name in `BACKENDS`."""
+    runtime: str
+    """The package that does the work, for instance ``ai-edge-litert``."""
+    version: str
+    threads: int
+    precision: str
+    """Type of the model's input: ``int8``, ``uint8`` or ``float32``."""
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model as a backend gets it."""
+
+    content: bytes
+    preprocess: Preprocess
+    labels: tuple[str, ...]
+    threads: int = 1
+
+
+class Backend(Protocol):
+    """A loaded model."""
+
+    @property
+    def info(self) -> BackendInfo:
+        """Return what is executing."""
+        ...
+
+    def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return ``(n, labels)`` float32 scores of ``(n, N, N)`` uint8 *crops*; n may be 0.
+
+        Raises `BadInput` for another shape or dtype, `BackendError` when the runtime fails.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release the model. Closing twice is allowed; running afterwards raises `BackendError`."""
+        ...
+
+
+class BackendModule(Protocol):
+    """What each module of the table offers."""
+
+    def load(self, model: ModelFile) -> Backend:
+        """Load *model*. Raises `MissingDependency` without the runtime, `BackendError` when it refuses the file."""
+        ...
+
+
+#: Name → module. The name of a target (``litert-int8``) begins with the name of its backend.
+BACKENDS: Final[dict[str, str]] = {
+    "litert": "edge_fer.backends.litert",
+    "fake": "edge_fer.backends.fake",
+}
+
+
+def load(name: str, model: ModelFile) -> Backend:
+    """Load *model* into the backend *name*. An explicit name never falls back to another. Raises `BadInput`."""
+    if name not in BACKENDS:
+        raise BadInput(f"no backend {name!r}; known backends are {', '.join(BACKENDS)}")
+    module: BackendModule = importlib.import_module(BACKENDS[name])
+    return module.load(model)
+
+
+def check_crops(crops: NDArray[np.uint8], preprocess: Preprocess) -> None:
+    """Raise `BadInput` unless *crops* are ``(n, N, N)`` uint8 of the contract's size."""
+    side = preprocess.size_px
+    if crops.ndim != 3 or crops.shape[1:] != (side, side) or crops.dtype != "uint8":
+        raise BadInput(f"crops are {crops.shape} {crops.dtype}; this model takes (n, {side}, {side}) uint8")

@@ -1,0 +1,84 @@
+"""Scores over time → a stable state, one smoother a face."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edge_fer.emotions import UNKNOWN
+from edge_fer.errors import BadInput
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Smoothing:
+    """How quickly a state follows the scores. Times are in seconds, so the frame rate changes nothing.
+
+    Raises `BadInput` where ``leave <= enter`` or a range is violated.
+    """
+
+    time_constant_s: float = 0.4
+    """Age at which a frame's scores still count 1/e (37 %)."""
+    enter: float = 0.45
+    """Smoothed score from which a label may become the state."""
+    leave: float = 0.35
+    """Smoothed score under which the state becomes `unknown`."""
+    margin: float = 0.10
+    """By how much another label must lead the present one to replace it."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        if not (math.isfinite(self.time_constant_s) and self.time_constant_s >= 0):
+            raise BadInput(f"smoothing time constant is {self.time_constant_s} s; pass 0 (none) or more")
+        if not 0 <= self.leave <= self.enter <= 1:
+            raise BadInput(f"smoothing has leave {self.leave}, enter {self.enter}; pass 0 <= leave <= enter <= 1")
+        if not 0 <= self.margin <= 1:
+            raise BadInput(f"smoothing margin is {self.margin}; pass a value in [0, 1]")
+
+
+class Smoother:
+    """Exponential average of one face's scores, with hysteresis between labels and `unknown` for none."""
+
+    def __init__(self, labels: Sequence[str], smoothing: Smoothing | None = None) -> None:
+        self.labels = tuple(labels)
+        self.smoothing = smoothing or Smoothing()
+        self.state: str = UNKNOWN
+        self._mean: NDArray[np.float32] | None = None
+        self._time_s = 0.0
+
+    def update(self, scores: NDArray[np.float32], time_s: float) -> tuple[str, NDArray[np.float32]]:
+        """Take the ``(labels,)`` *scores* of a frame at *time_s* and return the state and the smoothed scores.
+
+        A time before the last one counts as the same moment. Raises `BadInput` for NaN or a wrong shape.
+        """
+        if scores.shape != (len(self.labels),) or not np.isfinite(scores).all():
+            raise BadInput(f"scores are {scores!r}; pass {len(self.labels)} finite values")
+        if self._mean is None:
+            self._mean = scores.astype(np.float32)
+            self._time_s = time_s
+        else:
+            self._mean += self._weight(time_s) * (scores - self._mean)
+            self._time_s = max(self._time_s, time_s)
+        self.state = self._decide(self._mean)
+        return self.state, self._mean
+
+    def _weight(self, time_s: float) -> np.float32:
+        elapsed, constant = max(0.0, time_s - self._time_s), self.smoothing.time_constant_s
+        return np.float32(1.0 if constant == 0 else -math.expm1(-elapsed / constant))
+
+    def _decide(self, mean: NDArray[np.float32]) -> str:
+        top = int(mean.argmax())
+        sure = mean[top] >= self.smoothing.enter
+        if self.state == UNKNOWN:
+            return self.labels[top] if sure else UNKNOWN
+        present = float(mean[self.labels.index(self.state)])
+        if sure and mean[top] >= present + self.smoothing.margin:
+            return self.labels[top]
+        return self.state if present >= self.smoothing.leave else UNKNOWN

@@ -1,0 +1,223 @@
+"""A drawn face that moves, scales and changes its expression, and that Haar really finds.
+
+It is the camera of demos, tests and default benchmarks: it needs no hardware and no picture of anybody, it is the same
+for the same seed, and it knows where the face is and what it shows.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Final
+
+import cv2
+import numpy as np
+
+from edge_fer.emotions import FER2013
+from edge_fer.errors import BadInput
+from edge_fer.faces import Box
+from edge_fer.sources import Frame, SourceBase, Truth
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+PATCH_PX: Final = 192
+"""Side of the square on which a face is drawn before it is scaled into the frame."""
+
+
+@dataclass(frozen=True)
+class Expression:
+    """What the parts of a drawn face do. Lengths are fractions of half the face's width."""
+
+    brow_raise: float = 0.0
+    brow_tilt: float = 0.0
+    """Positive: inner ends down, as in anger."""
+    eye_open: float = 0.11
+    mouth_curve: float = 0.0
+    """Positive: corners up."""
+    mouth_open: float = 0.02
+    mouth_width: float = 0.32
+
+    def toward(self, other: Expression, weight: float) -> Expression:
+        """Return the expression that lies *weight*, in [0, 1], of the way to *other*."""
+        names = [field.name for field in fields(self)]
+        mixed = {n: getattr(self, n) + weight * (getattr(other, n) - getattr(self, n)) for n in names}
+        return Expression(**mixed)
+
+
+EXPRESSIONS: Final = {
+    "angry": Expression(brow_raise=-0.07, brow_tilt=0.16, eye_open=0.08, mouth_curve=-0.08, mouth_open=0.03),
+    "disgust": Expression(brow_raise=-0.04, brow_tilt=0.10, eye_open=0.05, mouth_curve=-0.12, mouth_width=0.24),
+    "fear": Expression(brow_raise=0.08, brow_tilt=-0.12, eye_open=0.17, mouth_curve=-0.05, mouth_open=0.10),
+    "happy": Expression(brow_raise=0.02, eye_open=0.09, mouth_curve=0.18, mouth_open=0.09, mouth_width=0.42),
+    "sad": Expression(brow_raise=0.02, brow_tilt=-0.14, eye_open=0.08, mouth_curve=-0.14, mouth_width=0.28),
+    "surprise": Expression(brow_raise=0.12, eye_open=0.18, mouth_open=0.20, mouth_width=0.20),
+    "neutral": Expression(),
+}
+
+
+def draw_face(expression: Expression) -> NDArray[np.uint8]:
+    """Draw a face, seen from the front, on a ``(PATCH_PX, PATCH_PX)`` uint8 patch; its head fills the height."""
+    patch = np.full((PATCH_PX, PATCH_PX), 120, np.uint8)
+    _ellipse(patch, 0, -0.12, 0.80, 1.00, 45)  # hair
+    _ellipse(patch, 0, 0.08, 0.68, 0.90, 196)  # head
+    _ellipse(patch, 0, -0.62, 0.52, 0.16, 208)  # forehead
+    for side in (-1, 1):
+        _ellipse(patch, side * 0.30, -0.17, 0.23, 0.15, 128)  # socket
+        _ellipse(patch, side * 0.36, 0.22, 0.20, 0.16, 214)  # cheek
+        _ellipse(patch, side * 0.30, -0.14, 0.14, expression.eye_open, 225)
+        _ellipse(patch, side * 0.30, -0.14, 0.07, min(0.08, expression.eye_open), 25)
+        brow = -0.36 - expression.brow_raise
+        inner, outer = (side * 0.13, brow + expression.brow_tilt), (side * 0.48, brow - expression.brow_tilt * 0.3)
+        cv2.line(patch, _pixel(*inner), _pixel(*outer), 55, 6, cv2.LINE_AA)
+    _ellipse(patch, 0, 0.00, 0.07, 0.28, 216)  # bridge of the nose
+    _ellipse(patch, 0, 0.27, 0.15, 0.05, 120)  # its shadow
+    _mouth(patch, expression)
+    return np.asarray(cv2.GaussianBlur(patch, (0, 0), 2.0), np.uint8)
+
+
+def _mouth(patch: NDArray[np.uint8], expression: Expression) -> None:
+    across = np.linspace(-1, 1, 15)
+    middle = 0.52 - expression.mouth_curve * (across**2 - 0.5)
+    open_ = expression.mouth_open * np.sqrt(np.maximum(0.0, 1 - across**2)) + 0.015
+    upper = [_pixel(u * expression.mouth_width, v) for u, v in zip(across, middle - open_, strict=True)]
+    lower = [_pixel(u * expression.mouth_width, v) for u, v in zip(across, middle + open_, strict=True)]
+    outline = np.array(upper + lower[::-1], np.int32)
+    cv2.fillPoly(patch, [outline], 60, cv2.LINE_AA)
+    cv2.polylines(patch, [outline], True, 105, 3, cv2.LINE_AA)
+
+
+def _pixel(u: float, v: float) -> tuple[int, int]:
+    """Map face coordinates, -1 to 1 from the middle, to a pixel of the patch."""
+    return round((u + 1) * PATCH_PX / 2), round((v + 1) * PATCH_PX / 2)
+
+
+def _ellipse(patch: NDArray[np.uint8], u: float, v: float, half_width: float, half_height: float, tone: int) -> None:
+    axes = max(1, round(half_width * PATCH_PX / 2)), max(1, round(half_height * PATCH_PX / 2))
+    cv2.ellipse(patch, _pixel(u, v), axes, 0, 0, 360, tone, -1, cv2.LINE_AA)
+
+
+def _mask() -> NDArray[np.float32]:
+    """Return the patch's opacity: 1 inside the head and hair, falling to 0 around them."""
+    mask = np.zeros((PATCH_PX, PATCH_PX), np.uint8)
+    _ellipse(mask, 0, -0.06, 0.76, 0.92, 255)
+    return np.asarray(cv2.GaussianBlur(mask, (0, 0), 4.0) / 255, np.float32)
+
+
+class _Actor:
+    """One face's seeded path, size and order of expressions, as functions of time."""
+
+    def __init__(self, rng: np.random.Generator, cell: Box, side_px: tuple[float, float]) -> None:
+        self._cell, self._side = cell, side_px
+        self._phase = rng.uniform(0, 2 * math.pi, 3)
+        self._rate = rng.uniform((0.5, 0.4, 0.25), (0.9, 0.7, 0.5))  # radians a second
+        self._order = rng.permutation(len(FER2013))
+
+    def label(self, time_s: float, hold_s: float) -> str:
+        return FER2013[self._order[int(time_s / hold_s) % len(self._order)]]
+
+    def expression(self, time_s: float, hold_s: float) -> Expression:
+        """Return what the face shows: each expression comes in during the first 0.3 s of its turn."""
+        now, before = self.label(time_s, hold_s), self.label(max(0.0, time_s - hold_s), hold_s)
+        weight = min(1.0, (time_s % hold_s) / 0.3) if time_s >= hold_s else 1.0
+        return EXPRESSIONS[before].toward(EXPRESSIONS[now], weight)
+
+    def place(self, time_s: float) -> tuple[float, float, float]:
+        """Return the patch's centre and side, in pixels."""
+        swing = np.sin(self._phase + self._rate * time_s)
+        low, high = self._side
+        side = low + (high - low) * (swing[2] + 1) / 2
+        free_x, free_y = max(0.0, self._cell.width - side) / 2, max(0.0, self._cell.height - side) / 2
+        x = self._cell.x + self._cell.width / 2 + swing[0] * free_x * 0.9
+        y = self._cell.y + self._cell.height / 2 + swing[1] * free_y * 0.9
+        return x, y, side
+
+
+class SyntheticCamera(SourceBase):
+    """Drawn faces over a soft background with sensor noise, grey uint8, the same for the same arguments."""
+
+    def __init__(
+        self,
+        *,
+        width_px: int = 640,
+        height_px: int = 480,
+        fps: float = 30.0,
+        frames: int | None = None,
+        faces: int = 1,
+        hold_s: float = 3.0,
+        hidden_s: Sequence[tuple[float, float]] = (),
+        seed: int = 0,
+    ) -> None:
+        """Set the scene; *frames* None never ends. During each ``(from, to)`` of *hidden_s* no face is drawn."""
+        if min(width_px, height_px) < 32 or fps <= 0 or faces < 0 or hold_s <= 0:
+            raise BadInput(
+                f"synthetic camera of {width_px}x{height_px} px, {fps} frames a second, {faces} faces held {hold_s} s; "
+                "pass at least 32x32 px, positive times and no negative count"
+            )
+        rng = np.random.default_rng(seed)
+        self.fps, self._frames, self._hold_s, self._hidden = fps, frames, hold_s, tuple(hidden_s)
+        self._actors = _place_actors(rng, faces, width_px, height_px)
+        self._mask = _mask()
+        self._scene = _scene(rng, width_px, height_px)
+        self._noise = rng.normal(0, 2.0, (4, height_px, width_px)).astype(np.int16)
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield the frames, as fast as they are asked for."""
+        index = 0
+        while self._frames is None or index < self._frames:
+            yield self.frame(index)
+            index += 1
+
+    def frame(self, index: int) -> Frame:
+        """Draw frame *index*; any frame can be drawn at any time."""
+        time_s = index / self.fps
+        image = self._scene.copy()
+        truth = []
+        if not any(start <= time_s < end for start, end in self._hidden):
+            for actor in self._actors:
+                x, y, side = actor.place(time_s)
+                self._paste(image, draw_face(actor.expression(time_s, self._hold_s)), x, y, side)
+                truth.append(Truth(_haar_box(x, y, side), actor.label(time_s, self._hold_s)))
+        noisy = np.clip(image + self._noise[index % len(self._noise)], 0, 255).astype(np.uint8)
+        return Frame(noisy, time_s, index, "synthetic", tuple(truth))
+
+    def _paste(self, image: NDArray[np.uint8], patch: NDArray[np.uint8], x: float, y: float, side: float) -> None:
+        """Scale *patch* to *side* and blend it in around ``(x, y)``, to a fraction of a pixel."""
+        x0, y0 = max(0, math.floor(x - side / 2)), max(0, math.floor(y - side / 2))
+        x1 = min(image.shape[1], math.ceil(x + side / 2))
+        y1 = min(image.shape[0], math.ceil(y + side / 2))
+        if x1 <= x0 or y1 <= y0:
+            return
+        scale = side / PATCH_PX
+        matrix = np.array([[scale, 0, x - side / 2 - x0], [0, scale, y - side / 2 - y0]])
+        size = x1 - x0, y1 - y0
+        face = cv2.warpAffine(patch, matrix, size, borderMode=cv2.BORDER_REPLICATE)
+        opacity = cv2.warpAffine(self._mask, matrix, size)
+        region = image[y0:y1, x0:x1]
+        region[:] = region + opacity * (face.astype(np.float32) - region)
+
+
+def _place_actors(rng: np.random.Generator, count: int, width_px: int, height_px: int) -> list[_Actor]:
+    """Give each face a cell of a grid to move in, and a range of sizes that fits it."""
+    if count == 0:
+        return []
+    columns = math.ceil(math.sqrt(count * width_px / height_px))
+    rows = math.ceil(count / columns)
+    wide, high = width_px / columns, height_px / rows
+    roomy = min(wide, high) * 0.9
+    sides = (roomy * 0.42, roomy * 0.70) if count == 1 else (roomy * 0.85, roomy)
+    cells = [Box(i % columns * wide, i // columns * high, wide, high) for i in range(count)]
+    return [_Actor(rng, cell, sides) for cell in cells]
+
+
+def _scene(rng: np.random.Generator, width_px: int, height_px: int) -> NDArray[np.uint8]:
+    coarse = rng.uniform(90, 150, (4, 5)).astype(np.float32)
+    return np.asarray(cv2.resize(coarse, (width_px, height_px), interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def _haar_box(x: float, y: float, side: float) -> Box:
+    """Return the box in which Haar's frontal-face cascade sees a drawn face."""
+    width = 0.926 * side
+    return Box(x - width / 2, y + 0.027 * side - width / 2, width, width)
