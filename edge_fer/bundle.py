@@ -176,7 +176,9 @@ class Bundle:
         inputs = loaded.pop("inputs", np.empty(0))
         side, labels = self.manifest.preprocess.size_px, len(self.manifest.labels)
         fits = inputs.ndim == 3 and len(inputs) > 0 and inputs.shape[1:] == (side, side) and inputs.dtype == np.uint8
-        answers_fit = all(a.shape == (len(inputs), labels) and np.isfinite(a).all() for a in loaded.values())
+        answers_fit = all(
+            a.shape == (len(inputs), labels) and a.dtype.kind == "f" and np.isfinite(a).all() for a in loaded.values()
+        )
         if not (fits and loaded and answers_fit):
             shapes = {name: array.shape for name, array in {"inputs": inputs, **loaded}.items()}
             raise BadBundle(
@@ -209,6 +211,8 @@ def _locate(path: str | Path) -> Path:
 
 
 def _parse(content: bytes, path: Path) -> Manifest:
+    if len(content) > MAX_MANIFEST_BYTES:
+        raise BadBundle(f"{path}: {MANIFEST} is larger than {MAX_MANIFEST_BYTES} bytes; this is no bundle of ours")
     try:
         raw = json.loads(content)
     except (ValueError, RecursionError) as exc:  # ValueError: bad JSON, bad UTF-8, absurdly long integers

@@ -18,7 +18,7 @@ import numpy as np
 from edge_fer.errors import BadInput, MissingDependency
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from numpy.typing import NDArray
 
@@ -293,8 +293,3 @@ def _distinct(tracks: Iterable[Track]) -> list[Track]:
         if not any(_same(track.box, other.box) for other in kept):
             kept.append(track)
     return kept
-
-
-def largest(tracks: Sequence[Track]) -> Track | None:
-    """Return the track with the widest box: the person in front. None where there are no tracks."""
-    return max(tracks, key=lambda track: track.box.width, default=None)

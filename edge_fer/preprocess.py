@@ -89,16 +89,13 @@ class Preprocess(BaseModel):
         """
         n = self.size_px
         patch = np.empty((n, n), np.uint8) if out is None else out
-        if box is None:
-            cv2.resize(gray, (n, n), dst=patch, interpolation=cv2.INTER_LINEAR)
-        else:
-            left, top, width, height = self._widened(box)
-            gray, left, top, width, height = _halve(gray, left, top, width, height, 2 * n)
-            sx, sy = width / n, height / n
-            # From the crop's pixel centres to the frame's.
-            matrix = np.array([[sx, 0.0, left + (sx - 1) / 2], [0.0, sy, top + (sy - 1) / 2]])
-            flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-            cv2.warpAffine(gray, matrix, (n, n), dst=patch, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        left, top, width, height = (0.0, 0.0, *gray.shape[::-1]) if box is None else self._widened(box)
+        gray, left, top, width, height = _averaged(gray, left, top, width, height, 2 * n)
+        sx, sy = width / n, height / n
+        # From the crop's pixel centres to the frame's.
+        matrix = np.array([[sx, 0.0, left + (sx - 1) / 2], [0.0, sy, top + (sy - 1) / 2]])
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        cv2.warpAffine(gray, matrix, (n, n), dst=patch, flags=flags, borderMode=cv2.BORDER_REPLICATE)
         if self.equalize:
             cv2.equalizeHist(patch, dst=patch)
         return patch
@@ -119,7 +116,7 @@ class Preprocess(BaseModel):
         return x - width * self.margin, y - height * self.margin, width * grow, height * grow
 
 
-def _halve(
+def _averaged(
     gray: NDArray[np.uint8], left: float, top: float, width: float, height: float, most_px: int
 ) -> tuple[NDArray[np.uint8], float, float, float, float]:
     """Average blocks of the box's surroundings until the box is at most *most_px* wide and high.

@@ -81,7 +81,7 @@ def _worth(
         accuracy=own,
         macro_f1=macro_f1(predicted, labels, len(validation.names)),
         fresh_images=int(fresh.sum()),
-        fresh_accuracy=accuracy(predicted[fresh], labels[fresh]),
+        fresh_accuracy=accuracy(predicted[fresh], labels[fresh]) if fresh.any() else None,
         drop_points=100 * (accuracy(float_predicted, labels) - own),
         agreement=accuracy(predicted, float_predicted),
     )

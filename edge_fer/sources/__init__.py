@@ -114,4 +114,12 @@ def open_source(word: str) -> Source:
         raise SourceError(
             f"no source {word!r}; pass an image, a folder, a video, a camera (0, /dev/video0), picamera or synthetic"
         )
-    return files.Image(path) if path.suffix.lower() in files.IMAGE_SUFFIXES else files.Video(path)
+    suffix = path.suffix.lower()
+    if suffix in files.IMAGE_SUFFIXES:
+        return files.Image(path)
+    if suffix in files.VIDEO_SUFFIXES:  # FFmpeg would show a text file as a film of its letters
+        return files.Video(path)
+    raise SourceError(
+        f"{path} ends in {suffix!r}; images end in {' '.join(sorted(files.IMAGE_SUFFIXES))}, "
+        f"videos in {' '.join(sorted(files.VIDEO_SUFFIXES))}"
+    )

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 
+VIDEO_SUFFIXES = frozenset(
+    {".avi", ".flv", ".h264", ".m4v", ".mjpeg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm", ".wmv"}
+)
+
 log = logging.getLogger(__name__)
 
 
@@ -90,9 +94,7 @@ class Video(SourceBase):
         self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
         if not self._capture.isOpened():
             size = path.stat().st_size
-            raise SourceError(
-                f"{path} ({size} bytes) is neither an image nor a video that OpenCV reads; it may be cut off"
-            )
+            raise SourceError(f"{path} ({size} bytes) is no video that OpenCV reads; it may be cut off")
 
     def frames(self) -> Iterator[Frame]:
         """Yield all frames that can be decoded; a file that ends early is reported."""

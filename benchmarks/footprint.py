@@ -1,0 +1,83 @@
+"""What the device install weighs and how fast it starts: venv size, ``--help``, first result, peak memory.
+
+    python benchmarks/footprint.py --json benchmarks/results/<device>/footprint.json
+
+Makes a venv of its own in a temporary folder, installs this checkout there without extras, and measures that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+RUN = ["run", "--source", "synthetic", "--frames", "300", "--json"]
+
+
+def install(folder: Path) -> Path:
+    """Make a venv in *folder*, install the checkout without extras, and return its ``bin``."""
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    pip = [folder / "bin" / "python", "-m", "pip", "install", "-q", "--no-cache-dir", ROOT]
+    subprocess.run(pip, check=True)
+    return folder / "bin"
+
+
+def size_mb(folder: Path) -> float:
+    """Return what the files below *folder* take, in MB of 10^6 bytes."""
+    return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir()) / 1e6
+
+
+def timed(command: list[Any]) -> tuple[float, float, float]:
+    """Run *command*; return seconds to its first line of output, seconds to its end, and its peak memory in MB."""
+    started = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert process.stdout is not None  # noqa: S101  (it is a pipe)
+    process.stdout.readline()
+    first = time.perf_counter() - started
+    process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{command} left with {process.returncode}")
+    return first, time.perf_counter() - started, usage.ru_maxrss / 1024
+
+
+def main() -> None:
+    """Measure and print; keep the raw values where asked."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--repeats", type=int, default=15)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        programs = install(Path(folder))
+        edge_fer = programs / "edge-fer"
+        timed([edge_fer, *RUN])  # compiles the bytecode
+        helps = [timed([edge_fer, "--help"])[1] for _ in range(options.repeats)]
+        runs = [timed([edge_fer, *RUN]) for _ in range(options.repeats)]
+        result = {
+            "command": " ".join(["python", "benchmarks/footprint.py", *sys.argv[1:]]),
+            "load_1min": os.getloadavg()[0],
+            "venv_mb": size_mb(Path(folder)),
+            "help_s": helps,
+            "first_result_s": [first for first, _, _ in runs],
+            "peak_memory_mb": [peak for _, _, peak in runs],
+        }
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps(result, indent=1) + "\n")
+    print(f"device install (venv, no extras)  {result['venv_mb']:.0f} MB")  # noqa: T201
+    for name, unit in (("help_s", "s"), ("first_result_s", "s"), ("peak_memory_mb", "MB")):
+        values = result[name]
+        print(f"{name:<33} median {statistics.median(values):.3f} {unit}, max {max(values):.3f}")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""What many tests need: the tiny bundle, the data where it is, a labelled zip made on the spot."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import settings
+
+from edge_fer.bundle import Bundle, load
+from edge_fer.emotions import FER2013
+from edge_fer.sources.synthetic import EXPRESSIONS, draw_face
+
+settings.register_profile("default", deadline=None, max_examples=60)
+settings.load_profile("default")
+
+TINY = Path(__file__).parent / "golden" / "tiny"
+DATA = Path(os.environ.get("EDGE_FER_DATA", Path(__file__).parents[2] / "shared" / "data")) / "fer2013"
+
+
+@pytest.fixture
+def tiny() -> Bundle:
+    return load(TINY)
+
+
+@pytest.fixture
+def fer2013() -> Path:
+    if not DATA.is_dir():
+        pytest.skip(f"FER2013 is not in {DATA} (set EDGE_FER_DATA to the folder that holds fer2013/)")
+    return DATA
+
+
+@pytest.fixture
+def drawn_zip(tmp_path: Path) -> Path:
+    """Drawn faces in the layout of Kaggle's FER2013: four of each class, 48x48."""
+    path = tmp_path / "drawn.zip"
+    rng = np.random.default_rng(0)
+    with zipfile.ZipFile(path, "w") as archive:
+        for label in FER2013:
+            for number in range(4):
+                face = cv2.resize(draw_face(EXPRESSIONS[label]), (48, 48), interpolation=cv2.INTER_AREA)
+                noisy = np.clip(face + rng.normal(0, 25, face.shape), 0, 255).astype(np.uint8)
+                archive.writestr(f"train/{label}/{label}{number}.png", cv2.imencode(".png", noisy)[1].tobytes())
+    return path

@@ -1,0 +1,159 @@
+"""The suite that every backend passes. A new one adds a class of three lines."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from edge_fer import backends
+from edge_fer.backends import ModelFile
+from edge_fer.errors import BackendError, BadInput
+from edge_fer.labelled import load_zip
+
+
+class BackendSuite:
+    """Inherited by each backend; one whose runtime is not installed skips, and says so."""
+
+    name: ClassVar[str]
+    target: ClassVar[str]
+    runtimes: ClassVar[tuple[str, ...]] = ()
+
+    @pytest.fixture
+    def model(self, tiny) -> ModelFile:
+        if self.runtimes and not any(importlib.util.find_spec(module) for module in self.runtimes):
+            pytest.skip(f"none of {', '.join(self.runtimes)} is installed")
+        return ModelFile(tiny.read(tiny.target(self.target)), tiny.manifest.preprocess, tiny.manifest.labels)
+
+    @pytest.fixture
+    def backend(self, model):
+        loaded = backends.load(self.name, model)
+        yield loaded
+        loaded.close()
+
+    @pytest.fixture
+    def crops(self) -> np.ndarray:
+        return np.random.default_rng(0).integers(0, 256, (5, 16, 16)).astype(np.uint8)
+
+    def test_it_says_what_executes(self, backend):
+        info = backend.info
+        assert info.name == self.name
+        assert info.runtime
+        assert info.version[0].isdigit()
+        assert info.threads == 1
+        assert info.precision in {"int8", "uint8", "float32"}
+
+    @pytest.mark.parametrize("count", [0, 1, 5])
+    def test_a_row_of_probabilities_a_crop(self, backend, crops, count):
+        scores = backend.run(crops[:count])
+        assert scores.shape == (count, 3)
+        assert scores.dtype == np.float32
+        assert ((scores >= 0) & (scores <= 1)).all()
+        assert np.allclose(scores.sum(axis=1), 1, atol=0.02)
+
+    def test_each_crop_is_scored_by_itself(self, backend, crops):
+        together = backend.run(crops)
+        alone = np.concatenate([backend.run(crops[n : n + 1]) for n in range(len(crops))])
+        assert np.array_equal(together, alone)
+
+    def test_the_crop_is_left_alone_and_the_answer_is_ones_own(self, backend, crops):
+        before = crops.copy()
+        first = backend.run(crops)
+        kept = first.copy()
+        backend.run(255 - crops)
+        assert np.array_equal(crops, before)
+        assert np.array_equal(first, kept)
+
+    def test_crops_need_not_be_contiguous(self, backend, crops):
+        spread = np.zeros((5, 32, 32), np.uint8)
+        spread[:, ::2, ::2] = crops
+        assert np.array_equal(backend.run(spread[:, ::2, ::2]), backend.run(crops))
+
+    def test_the_answer_depends_on_the_crop(self, backend):
+        dark, bright = np.zeros((1, 16, 16), np.uint8), np.full((1, 16, 16), 255, np.uint8)
+        assert not np.array_equal(backend.run(dark), backend.run(bright))
+
+    @pytest.mark.parametrize(
+        "crops",
+        [
+            np.zeros((1, 16, 17), np.uint8),
+            np.zeros((16, 16), np.uint8),
+            np.zeros((1, 16, 16, 1), np.uint8),
+            np.zeros((1, 16, 16), np.float32),
+        ],
+        ids=["size", "no batch", "channel", "dtype"],
+    )
+    def test_other_crops_are_refused(self, backend, crops):
+        with pytest.raises(BadInput, match="this model takes"):
+            backend.run(crops)
+
+    def test_after_closing_it_does_not_run(self, backend, crops):
+        backend.close()
+        backend.close()
+        with pytest.raises(BackendError, match="closed"):
+            backend.run(crops)
+
+    def test_threads_change_no_answer(self, model, backend, crops):
+        two = backends.load(self.name, ModelFile(model.content, model.preprocess, model.labels, threads=2))
+        assert np.allclose(two.run(crops), backend.run(crops), atol=1e-5)
+        two.close()
+
+
+class RealBackendSuite(BackendSuite):
+    """What only a backend that reads a model file can be asked."""
+
+    def test_golden_answers(self, backend, tiny):
+        golden = tiny.golden()
+        assert np.allclose(backend.run(golden.inputs), golden.answers[self.target], atol=2.5 / 256)
+
+    @pytest.mark.parametrize("content", [b"", b"nonsense", bytes(1000)])
+    def test_what_is_no_model_is_refused(self, model, content):
+        with pytest.raises(BackendError):
+            backends.load(self.name, ModelFile(content, model.preprocess, model.labels))
+
+    def test_a_model_of_other_labels_is_refused(self, model):
+        with pytest.raises(BackendError, match="the manifest means"):
+            backends.load(self.name, ModelFile(model.content, model.preprocess, ("a", "b")))
+
+    def test_a_model_of_another_size_is_refused(self, model):
+        larger = model.preprocess.model_copy(update={"size_px": 32})
+        with pytest.raises(BackendError, match="the manifest means"):
+            backends.load(self.name, ModelFile(model.content, larger, model.labels))
+
+    def test_another_range_of_values_is_another_input(self, model, backend, crops):
+        stretched = model.preprocess.model_copy(update={"low": 1.0, "high": 0.0})
+        negative = backends.load(self.name, ModelFile(model.content, stretched, model.labels))
+        assert np.allclose(negative.run(255 - crops), backend.run(crops), atol=1 / 256)
+        negative.close()
+
+
+LITERT = ("ai_edge_litert", "tflite_runtime", "tensorflow")
+
+
+class TestLiteRTInt8(RealBackendSuite):
+    name, target, runtimes = "litert", "litert-int8", LITERT
+
+    def test_pixels_go_in_almost_as_they_are(self, backend):
+        assert backend.info.precision == "int8"
+        assert np.array_equal(backend._table, np.arange(-128, 128, dtype=np.int8))
+
+
+class TestLiteRTFloat32(RealBackendSuite):
+    name, target, runtimes = "litert", "litert-float32", LITERT
+
+
+class TestFake(BackendSuite):
+    name, target = "fake", "litert-int8"
+
+
+def test_every_backend_of_the_table_has_a_suite():
+    suites = {suite.name for suite in (TestLiteRTInt8, TestLiteRTFloat32, TestFake)}
+    assert suites == backends.BACKENDS.keys()
+
+
+def test_drawn_faces_can_be_classified(tiny, drawn_zip):
+    faces = load_zip(drawn_zip)
+    model = ModelFile(tiny.read(tiny.target()), tiny.manifest.preprocess, tiny.manifest.labels)
+    assert backends.load("litert", model).run(faces.crops(model.preprocess)).shape == (28, 3)

@@ -1,0 +1,200 @@
+"""The suite that every sink passes, and what each one promises beyond it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_fer.emotions import UNKNOWN
+from edge_fer.errors import MissingDependency, SinkError
+from edge_fer.faces import Box
+from edge_fer.records import FaceRecord, Record
+from edge_fer.sinks.lines import JsonLines, Text
+from edge_fer.sinks.pictures import AnnotatedImages, AnnotatedVideo, Preview, annotate
+from edge_fer.sources import Frame
+
+LABELS = ("a", "b")
+FRAME = Frame(np.full((120, 160, 3), 90, np.uint8), 0.0, 0, "picture.png")
+
+
+def record(*states: str, index: int = 0) -> Record:
+    faces = tuple(
+        FaceRecord(n + 1, Box(20.0 * n, 30.0, 40.0, 40.0), 0.8, np.array([0.7, 0.3], np.float32),
+                   np.array([0.6, 0.4], np.float32), state)
+        for n, state in enumerate(states)
+    )  # fmt: skip
+    return Record(index, index / 30, "picture.png", LABELS, faces, {"capture": 1.0, "detect": 2.0}, 3)
+
+
+class SinkSuite:
+    """Inherited by each sink."""
+
+    @pytest.fixture
+    def sink(self, tmp_path):
+        raise NotImplementedError
+
+    def test_it_takes_frames_with_and_without_faces(self, sink):
+        sink.write(FRAME, record())
+        sink.write(FRAME, record("a", UNKNOWN, index=1))
+        sink.close()
+
+    def test_it_leaves_the_frame_alone(self, sink):
+        before = FRAME.image.copy()
+        sink.write(FRAME, record("a"))
+        sink.close()
+        assert np.array_equal(FRAME.image, before)
+
+    def test_it_may_be_closed_twice_and_unused(self, sink):
+        sink.close()
+        sink.close()
+
+    @pytest.mark.parametrize("shape", [(120, 160), (120, 160, 1), (120, 160, 4), (16, 16)])
+    def test_it_takes_every_kind_of_frame(self, sink, shape):
+        sink.write(Frame(np.zeros(shape, np.uint8), 0.0, 0, "x"), record("a"))
+        sink.close()
+
+
+class TestJsonLines(SinkSuite):
+    @pytest.fixture
+    def sink(self):
+        return JsonLines(io.StringIO())
+
+    def test_a_record_is_one_line_of_documented_fields(self):
+        stream = io.StringIO()
+        sink = JsonLines(stream)
+        sink.write(FRAME, record("a"))
+        sink.write(FRAME, record(index=1))
+        first, second = (json.loads(line) for line in stream.getvalue().splitlines())
+        assert first.keys() == {"index", "time_s", "source", "faces", "stage_ms", "dropped"}
+        assert first["faces"][0] == {
+            "track": 1, "box": [0.0, 30.0, 40.0, 40.0], "confidence": 0.8, "state": "a",
+            "scores": {"a": 0.7, "b": 0.3}, "smoothed": {"a": 0.6, "b": 0.4},
+        }  # fmt: skip
+        assert first["dropped"] == 3
+        assert second["faces"] == []
+
+    def test_the_readme_documents_every_field(self):
+        readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+        written = record("a").as_dict()
+        for field in (*written, *written["faces"][0]):
+            assert f"`{field}`" in readme, field
+
+    def test_a_full_disk_is_an_error(self):
+        full = open("/dev/full", "w")  # noqa: PTH123, SIM115  (its closing fails as well)
+        with pytest.raises(SinkError, match="disk full"):
+            JsonLines(full).write(FRAME, record("a"))
+        with contextlib.suppress(OSError):
+            full.close()
+
+
+class TestTextOfStills(SinkSuite):
+    @pytest.fixture
+    def sink(self):
+        return Text(io.StringIO(), every_frame=True)
+
+    def test_a_line_a_face(self):
+        stream = io.StringIO()
+        sink = Text(stream, every_frame=True)
+        sink.write(FRAME, record("a", "b"))
+        sink.write(FRAME, record())
+        assert stream.getvalue().splitlines() == [
+            "picture.png: face 1 at 0,30 40x40 px: a (a 60%, b 40%)",
+            "picture.png: face 2 at 20,30 40x40 px: b (a 60%, b 40%)",
+            "picture.png: no face",
+        ]
+
+
+class TestTextOfAStream(SinkSuite):
+    @pytest.fixture
+    def sink(self):
+        return Text(io.StringIO(), every_frame=False)
+
+    def test_only_changes_are_written(self):
+        stream = io.StringIO()
+        sink = Text(stream, every_frame=False)
+        for index, states in enumerate([("a",), ("a",), ("b",), ("b",), ()]):
+            sink.write(FRAME, record(*states, index=index))
+        lines = stream.getvalue().splitlines()
+        assert len(lines) == 3
+        assert "px: a" in lines[0]
+        assert "px: b" in lines[1]
+        assert "out of sight" in lines[2]
+
+
+class TestAnnotatedImages(SinkSuite):
+    @pytest.fixture
+    def sink(self, tmp_path):
+        return AnnotatedImages(tmp_path / "out")
+
+    def test_nothing_is_overwritten(self, tmp_path):
+        sink = AnnotatedImages(tmp_path)
+        sink.write(FRAME, record("a"))
+        sink.write(FRAME, record("a", index=1))
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["picture-1.png", "picture.png"]
+        with pytest.raises(SinkError, match="empty folder"):
+            sink.write(FRAME, record("a", index=1))
+
+    def test_a_folder_that_cannot_be_made_is_an_error(self, tmp_path):
+        (tmp_path / "file").write_text("")
+        with pytest.raises(SinkError, match="cannot be made"):
+            AnnotatedImages(tmp_path / "file" / "out")
+
+
+class TestAnnotatedVideo(SinkSuite):
+    @pytest.fixture
+    def sink(self, tmp_path):
+        return AnnotatedVideo(tmp_path / "out.mp4")
+
+    def test_the_video_can_be_read_again(self, tmp_path):
+        sink = AnnotatedVideo(tmp_path / "out.mp4")
+        for index in range(5):
+            sink.write(FRAME, record("a", index=index))
+        sink.close()
+        capture = cv2.VideoCapture(str(tmp_path / "out.mp4"))
+        assert capture.get(cv2.CAP_PROP_FRAME_COUNT) == 5
+
+    def test_it_does_not_overwrite(self, tmp_path):
+        (tmp_path / "out.mp4").write_text("")
+        with pytest.raises(SinkError, match="exists"):
+            AnnotatedVideo(tmp_path / "out.mp4")
+
+    def test_a_folder_that_is_not_there_is_an_error(self, tmp_path):
+        with pytest.raises(SinkError, match="cannot be written"):
+            AnnotatedVideo(tmp_path / "no" / "out.mp4").write(FRAME, record("a"))
+
+
+class TestPreview(SinkSuite):
+    @pytest.fixture
+    def sink(self):
+        pytest.importorskip("tkinter", reason="Tk is not installed: apt install python3-tk")
+        if not os.environ.get("DISPLAY"):
+            pytest.skip("there is no screen; run under xvfb-run to test the preview window")
+        return Preview()
+
+    def test_closing_the_window_ends_the_run(self, sink):
+        sink.write(FRAME, record("a"))
+        sink._stop()
+        with pytest.raises(KeyboardInterrupt):
+            sink.write(FRAME, record("a"))
+        sink.close()
+
+
+def test_without_a_screen_the_remedy_is_named(monkeypatch):
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    with pytest.raises(MissingDependency, match="no screen"):
+        Preview()
+
+
+def test_the_box_and_the_state_are_drawn():
+    drawn = annotate(FRAME, record("a"))
+    assert drawn.shape == FRAME.image.shape
+    assert not np.array_equal(drawn, FRAME.image)
+    assert np.array_equal(annotate(FRAME, record()), FRAME.image)

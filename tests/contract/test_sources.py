@@ -1,0 +1,384 @@
+"""The suite that every source passes, and what each one promises beyond it."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import sys
+import threading
+import types
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_fer.clock import FakeClock
+from edge_fer.errors import BadInput, MissingDependency, SourceError
+from edge_fer.preprocess import to_gray
+from edge_fer.sources import Source, open_source
+from edge_fer.sources.camera import BACKOFF_S, Camera
+from edge_fer.sources.files import Folder, Image, Video
+from edge_fer.sources.picamera import PiCamera
+from edge_fer.sources.synthetic import SyntheticCamera
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PICTURE = np.random.default_rng(0).integers(0, 256, (48, 64, 3)).astype(np.uint8)
+
+
+class FakeCapture:
+    """A camera that delivers numbered frames, and stops when it is told to."""
+
+    def __init__(self, frames: int, opened: bool = True, gate: threading.Semaphore | None = None):
+        self.left, self.opened, self.gate, self.released = frames, opened, gate, False
+
+    def isOpened(self):  # noqa: N802
+        return self.opened
+
+    def read(self):
+        if self.gate is not None:
+            self.gate.acquire(timeout=5)
+        if self.left <= 0:
+            return False, None
+        self.left -= 1
+        return True, np.full((48, 64, 3), self.left % 256, np.uint8)
+
+    def release(self):
+        self.released = True
+
+
+def write_video(path: Path, frames: int = 20) -> Path:
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (64, 48))
+    rng = np.random.default_rng(0)
+    for _ in range(frames):
+        writer.write(rng.integers(0, 256, (48, 64, 3)).astype(np.uint8))
+    writer.release()
+    return path
+
+
+class SourceSuite:
+    """Inherited by each source."""
+
+    stills = False
+    frames = 3
+
+    @pytest.fixture
+    def source(self, tmp_path) -> Source:
+        raise NotImplementedError
+
+    def take(self, source: Source) -> list:
+        taken = []
+        for frame in source.frames():
+            taken.append((frame.index, frame.time_s, frame.name, to_gray(frame.image).shape))
+            if len(taken) == self.frames:
+                break
+        return taken
+
+    def test_it_delivers_frames_with_growing_numbers_and_times(self, source):
+        taken = self.take(source)
+        assert len(taken) == self.frames
+        indices, times, names, _ = zip(*taken, strict=True)
+        assert list(indices) == sorted(set(indices))
+        assert list(times) == sorted(times)
+        assert all(names)
+        source.close()
+
+    def test_it_says_whether_frames_belong_together(self, source):
+        assert source.stills is self.stills
+        source.close()
+
+    def test_it_counts_from_nothing(self, source):
+        assert source.dropped == source.skipped == 0
+        source.close()
+
+    def test_it_is_closed_by_with_and_may_be_closed_again(self, source):
+        with source as entered:
+            assert entered is source
+        source.close()
+
+
+class TestImage(SourceSuite):
+    stills, frames = True, 1
+
+    @pytest.fixture
+    def source(self, tmp_path):
+        cv2.imwrite(str(tmp_path / "a.png"), PICTURE)
+        return open_source(str(tmp_path / "a.png"))
+
+    def test_the_pixels_are_the_files(self, source):
+        assert np.array_equal(next(iter(source.frames())).image, PICTURE)
+
+    @pytest.mark.parametrize(
+        ("content", "message"),
+        [(b"", r"empty \(0 bytes\)"), (b"nonsense", "no image"), (b"\x89PNG\r\n\x1a\n", "no image")],
+    )
+    def test_what_is_no_image_is_an_error(self, tmp_path, content, message):
+        path = tmp_path / "bad.png"
+        path.write_bytes(content)
+        with pytest.raises(SourceError, match=message):
+            list(Image(path).frames())
+
+    def test_a_name_in_any_alphabet_is_read(self, tmp_path):
+        path = tmp_path / "лицо 顔 é.png"
+        path.write_bytes(cv2.imencode(".png", PICTURE)[1].tobytes())
+        assert len(list(open_source(str(path)).frames())) == 1
+
+
+class TestFolder(SourceSuite):
+    stills, frames = True, 3
+
+    @pytest.fixture
+    def folder(self, tmp_path):
+        for name in ("c.png", "a.jpg", "b.bmp"):
+            cv2.imwrite(str(tmp_path / name), PICTURE)
+        (tmp_path / "notes.txt").write_text("not a picture")
+        (tmp_path / "sub").mkdir()
+        return tmp_path
+
+    @pytest.fixture
+    def source(self, folder):
+        return open_source(str(folder))
+
+    def test_other_files_are_passed_over(self, source):
+        assert [frame.name for frame in source.frames()] == ["a.jpg", "b.bmp", "c.png"]
+
+    def test_unreadable_images_are_counted_and_reported(self, folder, caplog):
+        (folder / "aa.png").write_bytes(b"")
+        (folder / "zz.png").write_bytes(b"nonsense")
+        source = Folder(folder)
+        assert len(list(source.frames())) == 3
+        assert source.skipped == 2
+        assert "aa.png is empty" in caplog.text
+
+    def test_a_folder_without_images_is_an_error(self, tmp_path):
+        (tmp_path / "notes.txt").write_text("x")
+        with pytest.raises(SourceError, match="no images among its 1 files"):
+            Folder(tmp_path)
+
+    def test_a_folder_of_broken_images_is_an_error(self, tmp_path):
+        (tmp_path / "a.png").write_bytes(b"")
+        with pytest.raises(SourceError, match="none of the 1 images"):
+            list(Folder(tmp_path).frames())
+
+
+class TestVideo(SourceSuite):
+    @pytest.fixture
+    def path(self, tmp_path):
+        return write_video(tmp_path / "clip.avi")
+
+    @pytest.fixture
+    def source(self, path):
+        return open_source(str(path))
+
+    def test_all_frames_come_in_the_videos_own_time(self, source):
+        times = [frame.time_s for frame in source.frames()]
+        assert times == pytest.approx([n / 10 for n in range(20)])
+
+    def test_a_video_cut_in_half_gives_what_is_there_and_says_so(self, path, caplog):
+        content = path.read_bytes()
+        path.write_bytes(content[: len(content) // 2])
+        source = Video(path)
+        frames = list(source.frames())
+        assert 0 < len(frames) < 20
+        assert source.skipped == 20 - len(frames)
+        assert f"ended after {len(frames)} of 20 frames" in caplog.text
+
+    @pytest.mark.parametrize("content", [b"", b"nonsense" * 100])
+    def test_what_is_no_video_is_an_error(self, tmp_path, content):
+        path = tmp_path / "clip.mp4"
+        path.write_bytes(content)
+        with pytest.raises(SourceError, match="no video that OpenCV reads"):
+            Video(path)
+
+
+class TestCamera(SourceSuite):
+    @pytest.fixture
+    def source(self):
+        return Camera("7", opener=lambda *_: FakeCapture(10_000), clock=FakeClock())
+
+    def test_the_newest_frame_is_handed_over_and_others_are_counted(self):
+        gate = threading.Semaphore(0)
+        capture = FakeCapture(1000, gate=gate)
+        source = Camera("7", opener=lambda *_: capture, clock=FakeClock())
+        frames = source.frames()
+        gate.release()
+        assert next(frames).index == 0
+        gate.release(5)
+        while source.dropped < 4:
+            pass
+        assert next(frames).index == 5
+        assert source.dropped == 4
+        gate.release(1000)
+        source.close()
+        assert capture.released
+
+    def test_a_camera_that_is_not_there_is_an_error(self):
+        with pytest.raises(SourceError, match=r"camera 7 cannot be opened; .*ls /dev/video"):
+            Camera("7", opener=lambda *_: FakeCapture(0, opened=False))
+
+    def test_a_real_camera_that_is_not_there_is_an_error(self):
+        with pytest.raises(SourceError, match="camera /dev/video97"):
+            open_source("/dev/video97")
+
+    def test_one_that_vanishes_is_reopened_with_growing_pauses(self, caplog):
+        clock = FakeClock()
+        away = [FakeCapture(0, opened=False) for _ in range(3)]
+        captures = iter([FakeCapture(2), *away, FakeCapture(10_000)])
+        source = Camera("7", opener=lambda *_: next(captures), clock=clock)
+        with caplog.at_level(logging.WARNING):
+            frames = source.frames()
+            while source.reopened == 0:
+                next(frames)
+        source.close()
+        assert clock.time == sum(BACKOFF_S[:4])
+        assert "stopped delivering" in caplog.text
+        assert "is back" in caplog.text
+        assert all(capture.released for capture in away)
+
+    def test_an_error_in_the_thread_reaches_the_reader(self):
+        class Broken(FakeCapture):
+            def read(self):
+                raise cv2.error("select() timeout")
+
+        source = Camera("7", opener=lambda *_: Broken(1), clock=FakeClock())
+        with pytest.raises(SourceError, match="select"):
+            list(source.frames())
+
+    def test_closing_ends_the_frames(self):
+        source = Camera("7", opener=lambda *_: FakeCapture(10**9), clock=FakeClock())
+        frames = source.frames()
+        next(frames)
+        source.close()
+        assert len(list(frames)) <= 1
+
+
+def install_picamera2(monkeypatch, cameras: int = 1) -> list:
+    """Put a picamera2 into place that delivers a YUV420 ramp with a stride of 96 bytes, and notes its releases."""
+    released = []
+    planes = np.zeros((72, 96), np.uint8)
+    planes[:48, :64] = np.arange(64, dtype=np.uint8)
+    planes[48:] = 200  # colour, and the stride's padding, must not be looked at
+    planes[:48, 64:] = 201
+
+    class Request:
+        def __init__(self, number):
+            self.number = number
+
+        def get_metadata(self):
+            return {"SensorTimestamp": 10**9 + self.number * 33_000_000}
+
+        def release(self):
+            released.append(self.number)
+
+    class MappedArray:
+        def __init__(self, request, stream):
+            assert stream == "lores"
+            self.array = planes
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *exc):
+            pass
+
+    class Picamera2:
+        def __init__(self):
+            if not cameras:
+                raise IndexError("list index out of range")
+            self.count = 0
+
+        def create_video_configuration(self, lores, controls):
+            assert lores == {"size": (64, 48), "format": "YUV420"}
+            return object()
+
+        def configure(self, configuration): ...
+        def start(self): ...
+        def stop(self): ...
+        def close(self): ...
+
+        def capture_request(self, flush):
+            self.count += 1
+            return Request(self.count)
+
+    module = types.SimpleNamespace(Picamera2=Picamera2, MappedArray=MappedArray)
+    monkeypatch.setitem(sys.modules, "picamera2", module)
+    return released
+
+
+class TestPiCamera(SourceSuite):
+    """Against a picamera2 of our own: the real one needs a Raspberry Pi."""
+
+    @pytest.fixture
+    def source(self, monkeypatch):
+        self.released = install_picamera2(monkeypatch)
+        return PiCamera(width_px=64, height_px=48)
+
+    def test_the_brightness_plane_is_a_view_that_lasts_until_the_next_frame(self, source):
+        frames = source.frames()
+        first = next(frames)
+        assert first.image.shape == (48, 64)
+        assert not first.image.flags.owndata
+        assert first.image.max() == 63
+        assert self.released == []
+        second = next(frames)
+        assert self.released == [1]
+        assert second.time_s - first.time_s == pytest.approx(0.033)
+
+    def test_without_a_camera_the_cable_is_named(self, monkeypatch):
+        install_picamera2(monkeypatch, cameras=0)
+        with pytest.raises(SourceError, match="ribbon cable"):
+            PiCamera()
+
+    def test_without_picamera2_the_apt_line_is_named(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "picamera2", None)
+        with pytest.raises(MissingDependency, match="apt install python3-picamera2"):
+            open_source("picamera")
+
+
+class TestSynthetic(SourceSuite):
+    @pytest.fixture
+    def source(self):
+        return open_source("synthetic")
+
+    def test_the_same_arguments_draw_the_same_frames(self):
+        for one, other in zip(
+            SyntheticCamera(frames=5, seed=4).frames(), SyntheticCamera(frames=5, seed=4).frames(), strict=True
+        ):
+            assert np.array_equal(one.image, other.image)
+            assert one.truth == other.truth
+        assert not np.array_equal(SyntheticCamera(seed=5).frame(0).image, SyntheticCamera(seed=4).frame(0).image)
+
+    def test_any_frame_can_be_drawn_at_any_time(self):
+        camera = SyntheticCamera(seed=4)
+        later = camera.frame(77).image
+        camera.frame(3)
+        assert np.array_equal(camera.frame(77).image, later)
+
+    def test_it_knows_what_it_drew(self):
+        camera = SyntheticCamera(faces=3, hold_s=1.0, seed=4)
+        frame = camera.frame(10)
+        assert len(frame.truth) == 3
+        labels = {camera.frame(30 * second).truth[0].label for second in range(7)}
+        assert len(labels) == 7
+        assert SyntheticCamera(hidden_s=[(0, 1)]).frame(10).truth == ()
+
+    @pytest.mark.parametrize("values", [{"width_px": 10}, {"fps": 0}, {"faces": -1}, {"hold_s": 0}])
+    def test_a_scene_that_cannot_be_is_refused(self, values):
+        with pytest.raises(BadInput, match="synthetic camera"):
+            SyntheticCamera(**values)
+
+    def test_a_scene_without_faces_is_drawn(self):
+        assert SyntheticCamera(faces=0).frame(0).truth == ()
+
+
+def test_a_source_that_is_none_names_what_there_is():
+    with pytest.raises(SourceError, match=r"no source 'nowhere.png'; pass an image, a folder"):
+        open_source("nowhere.png")
+
+
+def test_a_text_file_is_no_source(tmp_path):
+    path = shutil.copy(__file__, tmp_path / "text.txt")
+    with pytest.raises(SourceError, match=r"ends in '.txt'; images end in \.bmp .*, videos in \.avi"):
+        open_source(str(path))

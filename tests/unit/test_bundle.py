@@ -1,0 +1,258 @@
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_fer import bundle
+from edge_fer.bundle import MANIFEST, Bundle, Manifest, load
+from edge_fer.errors import BadBundle
+
+TINY = Path(__file__).parents[1] / "golden" / "tiny"
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(TINY, tmp_path / "copy"))
+
+
+def zipped(folder: Path, to: Path) -> Path:
+    with zipfile.ZipFile(to, "w") as archive:
+        for path in folder.iterdir():
+            archive.write(path, path.name)
+    return to
+
+
+def edit(folder: Path, **changes: object) -> None:
+    path = folder / MANIFEST
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def replace_golden(folder: Path, content: bytes) -> None:
+    (folder / "golden.npz").write_bytes(content)
+    edit(
+        folder,
+        golden={"file": "golden.npz", "sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content)},
+    )
+
+
+def read_all(loaded: Bundle) -> None:
+    for target in loaded.manifest.targets:
+        loaded.read(target)
+    loaded.golden()
+
+
+def test_folder_and_zip_are_the_same_bundle(tmp_path):
+    folder, archive = load(TINY), load(zipped(TINY, tmp_path / "tiny.zip"))
+    assert folder.manifest == archive.manifest
+    for target in folder.manifest.targets:
+        assert folder.read(target) == archive.read(target)
+    assert np.array_equal(folder.golden().inputs, archive.golden().inputs)
+
+
+def test_the_first_target_is_the_recommended_one(tiny):
+    assert tiny.target().name == "litert-int8"
+    assert tiny.target("litert-float32").precision == "float32"
+    with pytest.raises(BadBundle, match=r"no target 'onnx-int8'; it has: litert-int8, litert-float32"):
+        tiny.target("onnx-int8")
+
+
+def test_what_is_not_there_names_what_is_in_the_box():
+    with pytest.raises(BadBundle, match="no bundle at nowhere"):
+        load("nowhere")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "not JSON"),
+        (b"{", "not JSON"),
+        (b"\xff\xfe\x00", "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (b"[]", "format version None"),
+        (b"null", "format version None"),
+        (b'{"format_version": 2}', "format version 2"),
+        (b'{"format_version": "1"}', "format version '1'"),
+        (b'{"format_version": true}', "format version True"),
+        (b'{"format_version": 1}', "Field required"),
+    ],
+)
+def test_a_manifest_that_is_none_is_refused(copy, content, message):
+    (copy / MANIFEST).write_bytes(content)
+    with pytest.raises(BadBundle, match=message):
+        load(copy)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"labels": ["a"]},
+        {"labels": ["a", "a", "b"]},
+        {"labels": ["a", "unknown", "b"]},
+        {"name": "../up"},
+        {"name": ""},
+        {"targets": []},
+        {"extra": 1},
+        {"preprocess": {"size_px": 10**9}},
+        {"preprocess": {"size_px": 16, "low": "NaN"}},
+        {"golden": {"file": "../../etc/passwd", "sha256": "0" * 64, "size_bytes": 1}},
+        {"golden": {"file": "/etc/passwd", "sha256": "0" * 64, "size_bytes": 1}},
+        {"golden": {"file": "golden.npz", "sha256": "0" * 64, "size_bytes": 10**12}},
+        {"golden": {"file": "golden.npz", "sha256": "nonsense", "size_bytes": 1}},
+        {"golden": {"file": "int8.tflite", "sha256": "0" * 64, "size_bytes": 1}},
+    ],
+    ids=str,
+)
+def test_a_manifest_with_impossible_values_is_refused(copy, changes):
+    edit(copy, **changes)
+    with pytest.raises(BadBundle, match="cannot be used"):
+        load(copy)
+
+
+@pytest.mark.parametrize("name", ["int8.tflite", "golden.npz", MANIFEST])
+def test_a_missing_file_is_named(copy, name):
+    (copy / name).unlink()
+    with pytest.raises(BadBundle, match=rf"{name} cannot be read \(No such file"):
+        read_all(load(copy))
+
+
+@pytest.mark.parametrize("name", ["int8.tflite", "golden.npz"])
+def test_a_flipped_byte_is_found(copy, name):
+    content = bytearray((copy / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (copy / name).write_bytes(content)
+    with pytest.raises(BadBundle, match="sha256"):
+        read_all(load(copy))
+
+
+@pytest.mark.parametrize("grow", [b"", b"more"])
+def test_a_file_of_another_size_is_found(copy, grow):
+    path = copy / "int8.tflite"
+    path.write_bytes(path.read_bytes() + grow if grow else path.read_bytes()[:-1])
+    with pytest.raises(BadBundle, match="the manifest says"):
+        read_all(load(copy))
+
+
+def test_a_link_out_of_the_bundle_is_refused(copy, tmp_path):
+    outside = tmp_path / "outside"
+    (copy / "int8.tflite").rename(outside)
+    (copy / "int8.tflite").symlink_to(outside)
+    with pytest.raises(BadBundle, match="link out of the bundle"):
+        read_all(load(copy))
+
+
+@pytest.mark.parametrize("name", ["../evil", "/evil", "sub/manifest.json", "..", "C:\\evil", "a\nb"])
+def test_a_zip_with_other_than_plain_names_is_refused(tmp_path, name):
+    path = zipped(TINY, tmp_path / "evil.zip")
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(name, b"x")
+    with pytest.raises(BadBundle, match="plain files only"):
+        load(path)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["evil.zip"]
+
+
+def test_a_zip_bomb_is_not_unpacked(tmp_path):
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open(MANIFEST, "w") as member:
+        for _ in range(64):
+            member.write(bytes(1 << 20))
+    assert path.stat().st_size < 1 << 17
+    with pytest.raises(BadBundle, match="larger than"):
+        load(path)
+
+
+def test_a_bomb_behind_a_small_size_is_not_unpacked(copy, tmp_path):
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(copy / MANIFEST, MANIFEST)
+        archive.writestr("golden.npz", bytes(64 << 20))
+    with pytest.raises(BadBundle, match="the manifest says"):
+        load(path).golden()
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"not a zip at all", b"PK\x05\x06" + bytes(18)])
+def test_what_is_no_zip_is_refused(tmp_path, content):
+    path = tmp_path / "bundle.zip"
+    path.write_bytes(content)
+    with pytest.raises(BadBundle):
+        load(path)
+
+
+@given(st.data())
+def test_a_zip_with_any_byte_changed_loads_whole_or_not_at_all(tmp_path_factory, data):
+    path = zipped(TINY, tmp_path_factory.mktemp("flip") / "tiny.zip")
+    content = bytearray(path.read_bytes())
+    place = data.draw(st.integers(0, len(content) - 1))
+    content[place] ^= data.draw(st.integers(1, 255))
+    path.write_bytes(content)
+    with contextlib.suppress(BadBundle):
+        read_all(load(path))
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)
+    )
+)
+def test_any_json_is_a_manifest_or_a_clear_error(tmp_path_factory, value):
+    folder = tmp_path_factory.mktemp("json")
+    content = {"format_version": 1, **value} if isinstance(value, dict) else value
+    (folder / MANIFEST).write_text(json.dumps(content))
+    with pytest.raises(BadBundle):
+        load(folder)
+
+
+def npz(**arrays: np.ndarray) -> bytes:
+    import io
+
+    stream = io.BytesIO()
+    np.savez(stream, **arrays)
+    return stream.getvalue()
+
+
+ANSWERS = np.full((2, 3), 0.3, np.float32)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"no npz",
+        npz(inputs=np.zeros((2, 16, 16), np.uint8)),
+        npz(inputs=np.zeros((2, 8, 8), np.uint8), a=ANSWERS),
+        npz(inputs=np.zeros((2, 16, 16), np.float32), a=ANSWERS),
+        npz(inputs=np.zeros((0, 16, 16), np.uint8), a=ANSWERS[:0]),
+        npz(inputs=np.zeros((2, 16, 16), np.uint8), a=ANSWERS[:, :2]),
+        npz(inputs=np.zeros((2, 16, 16), np.uint8), a=ANSWERS * np.nan),
+        npz(inputs=np.array([{"pickled": "code"}], object), a=ANSWERS),
+        npz(inputs=np.zeros((2, 16, 16), np.uint8), a=np.full((2, 3), "x")),
+    ],
+    ids=range(9),
+)
+def test_golden_vectors_that_do_not_fit_are_refused(copy, content):
+    replace_golden(copy, content)
+    with pytest.raises(BadBundle, match=r"golden.npz"):
+        load(copy).golden()
+
+
+def test_a_manifest_survives_its_own_json(tiny):
+    assert Manifest.model_validate_json(tiny.manifest.model_dump_json()) == tiny.manifest
+
+
+@pytest.mark.parametrize("name", bundle.shipped())
+def test_every_bundle_in_the_box_is_whole(name):
+    shipped = load(name)
+    read_all(shipped)
+    assert shipped.manifest.name == name
+    assert {target.name for target in shipped.manifest.targets} <= shipped.golden().answers.keys()
+
+
+def test_there_is_a_bundle_in_the_box():
+    assert "cnn-1" in bundle.shipped()

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edge_fer import bundle
+from edge_fer.classifier import Classifier
+from edge_fer.errors import BackendError, BadInput, EdgeFerError, GoldenMismatch
+from edge_fer.labelled import load_zip, near_copies
+from edge_fer.metrics import accuracy
+
+
+def test_golden_answers_are_reproduced(tiny):
+    for target in tiny.manifest.targets:
+        with Classifier(tiny, target.name) as classifier:
+            check = classifier.check_golden()
+            assert check.passed
+            assert check.same_label == check.inputs
+
+
+@pytest.mark.parametrize("name", bundle.shipped())
+def test_what_is_in_the_box_computes_here_what_it_computed_on_the_workstation(name):
+    shipped = bundle.load(name)
+    for target in shipped.manifest.targets:
+        with Classifier(shipped, target.name) as classifier:
+            assert classifier.check_golden().passed
+
+
+def test_a_backend_that_computes_something_else_fails_the_golden_check(tiny):
+    with Classifier(tiny, backend="fake") as classifier:
+        assert not classifier.check_golden().passed
+
+
+def test_missing_golden_answers_are_named(tiny):
+    golden = bundle.Golden(tiny.golden().inputs, {"litert-float32": tiny.golden().answers["litert-float32"]})
+    with Classifier(tiny) as classifier:
+        classifier.bundle.golden = lambda: golden  # type: ignore[method-assign]
+        with pytest.raises(GoldenMismatch, match="no golden answers for litert-int8"):
+            classifier.check_golden()
+
+
+def test_crops_of_several_boxes_come_in_their_order(tiny):
+    gray = np.random.default_rng(0).integers(0, 256, (200, 200)).astype(np.uint8)
+    boxes = [(10 * n, 5 * n, 40, 40) for n in range(9)]
+    with Classifier(tiny) as classifier:
+        crops = classifier.crop(gray, boxes)
+        assert crops.shape == (9, 16, 16)
+        for box, crop in zip(boxes, crops, strict=True):
+            assert np.array_equal(crop, tiny.manifest.preprocess.crop(gray, box))
+        assert classifier.crop(gray, []).shape == (0, 16, 16)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_scores_that_are_no_numbers_are_an_error(tiny, value):
+    with Classifier(tiny, backend="fake") as classifier:
+        classifier.backend.run = lambda crops: np.full((len(crops), 3), value, np.float32)  # type: ignore[method-assign]
+        with pytest.raises(BackendError, match=str(value)):
+            classifier.scores(np.zeros((1, 16, 16), np.uint8))
+
+
+@pytest.mark.parametrize("threads", [0, -1, 65])
+def test_impossible_thread_counts_are_refused(tiny, threads):
+    with pytest.raises(BadInput, match="threads"):
+        Classifier(tiny, threads=threads)
+
+
+def test_an_unknown_backend_is_named(tiny):
+    with pytest.raises(EdgeFerError, match=r"no backend 'tpu'; known backends are litert, fake"):
+        Classifier(tiny, backend="tpu")
+
+
+@pytest.mark.parametrize("target", ["litert-int8", "litert-float32"])
+def test_the_manifests_accuracy_is_what_the_shipped_file_has_on_fer2013(fer2013, target):
+    faces = load_zip(fer2013 / "fer2013-public-test.zip")
+    shipped = bundle.load("cnn-1")
+    claimed = shipped.target(target).evaluation
+    assert claimed is not None
+    with Classifier(shipped, target) as classifier:
+        predicted = classifier.scores(faces.crops(shipped.manifest.preprocess)).argmax(axis=1)
+    assert claimed.images == len(faces) == 3589
+    # Other CPUs round a score now and then; one in two hundred images may change its label.
+    assert accuracy(predicted, faces.labels) == pytest.approx(claimed.accuracy, abs=0.005)
+
+
+def test_fer2013_holds_the_near_copies_that_the_manifest_leaves_out(fer2013):
+    train, test = (load_zip(fer2013 / f"fer2013-{name}.zip") for name in ("train", "public-test"))
+    fresh = int((~near_copies(test, train)).sum())
+    assert fresh == 3289
+    evaluation = bundle.load("cnn-1").target().evaluation
+    assert evaluation is not None
+    assert evaluation.fresh_images == fresh

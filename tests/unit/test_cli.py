@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from edge_fer import __version__
+from edge_fer.cli import main
+from edge_fer.sources.synthetic import SyntheticCamera
+
+TINY = str(Path(__file__).parents[1] / "golden" / "tiny")
+
+
+def call(*arguments: str, code: int = 0) -> str:
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == code, done.output + repr(done.exception)
+    return done.stdout if code == 0 else done.stderr
+
+
+def test_help_lists_every_command_and_the_exit_codes():
+    text = call("--help")
+    for command in ("run", "verify", "models", "bench", "train"):
+        assert command in text
+    assert "Exit codes" in text
+    assert __version__ in call("--version")
+
+
+@pytest.mark.parametrize("command", ["run", "verify", "models", "bench", "train"])
+def test_every_command_shows_examples(command):
+    assert "Example" in call(command, "--help")
+
+
+def test_run_prints_changes():
+    text = call("run", "--model", TINY, "--frames", "30")
+    assert text.startswith("    0.00 s: face 1 at ")
+
+
+def test_run_prints_a_json_object_a_frame():
+    lines = call("run", "--model", TINY, "--frames", "5", "--json").splitlines()
+    assert [json.loads(line)["index"] for line in lines] == list(range(5))
+
+
+def test_run_writes_pictures_only_when_asked(tmp_path):
+    cv2.imwrite(str(tmp_path / "face.png"), SyntheticCamera(seed=1).frame(0).image)
+    before = set(tmp_path.rglob("*"))
+    with_faces = call("run", "--model", TINY, "--source", str(tmp_path / "face.png"))
+    assert "face.png: face 1 at" in with_faces
+    assert set(tmp_path.rglob("*")) == before
+    call("run", "--model", TINY, "--source", str(tmp_path / "face.png"), "--save", str(tmp_path / "out"))
+    assert (tmp_path / "out" / "face.png").exists()
+    call("run", "--model", TINY, "--frames", "3", "--save", str(tmp_path / "out"))
+    assert (tmp_path / "out" / "synthetic.mp4").exists()
+
+
+def test_the_astronaut_is_found(tmp_path):
+    from skimage import data
+
+    path = tmp_path / "astronaut.png"
+    cv2.imwrite(str(path), cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2BGR))
+    record = json.loads(call("run", "--source", str(path), "--json"))
+    assert len(record["faces"]) == 1
+    x, y, width, height = record["faces"][0]["box"]
+    assert x < 225 < x + width  # her nose
+    assert y < 115 < y + height
+    assert record["faces"][0]["scores"]["happy"] > 0.5
+
+
+def test_verify_says_what_matches():
+    text = call("verify", TINY)
+    assert text.count("matches: 10 of 10") == 2
+    assert json.loads(call("verify", TINY, "--json").splitlines()[0])["passed"] is True
+
+
+def test_models_lists_the_box():
+    assert "cnn-1" in call("models")
+    assert json.loads(call("models", "--json"))[0]["name"] == "cnn-1"
+
+
+def test_each_error_is_one_line_with_its_own_code(tmp_path):
+    empty = tmp_path / "empty.png"
+    empty.write_bytes(b"")
+    damaged = Path(shutil.copytree(TINY, tmp_path / "damaged"))
+    (damaged / "int8.tflite").write_bytes(b"x" * (damaged / "int8.tflite").stat().st_size)
+    for arguments, code, message in (
+        (("run", "--threads", "0"), 2, "Invalid value"),
+        (("run", "--frames", "1", "--min-face", "5"), 3, "the cascade sees nothing smaller"),
+        (("run", "--frames", "1", "--backend", "tpu"), 3, "no backend 'tpu'"),
+        (("run", "--model", str(damaged)), 4, "the bundle is damaged"),
+        (("verify", str(damaged)), 4, "the bundle is damaged"),
+        (("run", "--model", "nothing"), 4, "no bundle at nothing"),
+        (("run", "--model", TINY, "--source", str(empty)), 5, "is empty (0 bytes)"),
+        (("run", "--source", "/dev/video97"), 5, "cannot be opened"),
+        (("run", "--model", TINY, "--frames", "1", "--save", str(empty)), 6, "cannot be made"),
+        (("run", "--source", "picamera"), 8, "apt install python3-picamera2"),
+    ):
+        text = call(*arguments, code=code)
+        assert message in text
+        if code != 2:
+            assert len([line for line in text.splitlines() if line.startswith("edge-fer: ")]) == 1
+
+
+def test_a_bundle_that_computes_something_else_fails_verification(tmp_path):
+    wrong = Path(shutil.copytree(TINY, tmp_path / "wrong"))
+    with np.load(wrong / "golden.npz") as arrays:
+        changed = {name: arrays[name] if name == "inputs" else arrays[name][:, ::-1] for name in arrays.files}
+    np.savez(wrong / "golden.npz", **changed)
+    content = (wrong / "golden.npz").read_bytes()
+    manifest = json.loads((wrong / "manifest.json").read_text())
+    manifest["golden"].update(sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content))
+    (wrong / "manifest.json").write_text(json.dumps(manifest))
+    done = CliRunner().invoke(main, ["verify", str(wrong)])
+    assert done.exit_code == 4
+    assert "DOES NOT MATCH" in done.stdout
+
+
+def test_a_reader_that_goes_away_ends_the_run_in_silence():
+    command = f"{sys.executable} -m edge_fer.cli run --model {TINY} --frames 3000 --json | head -n 1"
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0
+    assert len(done.stdout.splitlines()) == 1
+    assert "Error" not in done.stderr
+
+
+def test_debug_shows_the_traceback():
+    done = CliRunner().invoke(main, ["--debug", "run", "--model", "nothing"])
+    assert type(done.exception).__name__ == "BadBundle"

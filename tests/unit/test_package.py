@@ -1,0 +1,59 @@
+"""The house's doors and arrows."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import edge_fer
+
+HEAVY = ("cv2", "numpy", "pydantic", "ai_edge_litert", "tensorflow", "keras")
+PACKAGE = Path(edge_fer.__file__).parent
+
+
+@pytest.mark.parametrize("name", edge_fer.__all__)
+def test_every_exported_name_is_there(name):
+    assert getattr(edge_fer, name) is not None
+
+
+def test_the_door_lists_its_names_and_no_others():
+    assert dir(edge_fer) == sorted(edge_fer.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        edge_fer.nonsense  # noqa: B018
+
+
+@pytest.mark.parametrize("module", ["edge_fer", "edge_fer.cli", "edge_fer_bench.commands", "edge_fer_convert.commands"])
+def test_nothing_heavy_is_imported_before_a_command_runs(module):
+    code = f"import sys, {module}; print([m for m in {HEAVY} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def imported(path: Path) -> set[str]:
+    modules = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            modules.add(node.module)
+    return modules
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_the_device_side_imports_nothing_of_the_workstation(path):
+    foreign = ("edge_fer_", "tensorflow.", "keras", "torch", "sklearn")
+    assert not [module for module in imported(path) if module.startswith(foreign)]
+
+
+@pytest.mark.parametrize("name", ["convert", "benchmarks", "devices", "tests"])
+def test_no_generic_top_level_package_is_installed(name):
+    code = (
+        "import sys, importlib.util as u; sys.path = [p for p in sys.path if p]; "
+        f"spec = u.find_spec({name!r}); print(bool(spec and 'edge' in str(spec.origin)))"
+    )
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

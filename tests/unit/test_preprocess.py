@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from pydantic import ValidationError
+
+from edge_fer.errors import BadInput
+from edge_fer.preprocess import MAX_SIDE_PX, Preprocess, to_gray
+
+SIDES = st.integers(1, 40)
+GRAYS = st.tuples(SIDES, SIDES).flatmap(lambda shape: arrays.arrays(np.uint8, shape))
+
+
+@given(GRAYS)
+def test_grey_frames_are_passed_through_without_a_copy(gray):
+    assert to_gray(gray) is gray
+
+
+CHANNELS = st.sampled_from([1, 3, 4])
+
+
+@given(arrays.arrays(st.sampled_from([np.uint8, np.uint16, np.bool_]), st.tuples(SIDES, SIDES, CHANNELS)))
+def test_every_integer_frame_becomes_grey_of_the_same_size(frame):
+    gray = to_gray(frame)
+    assert gray.dtype == np.uint8
+    assert gray.shape == frame.shape[:2]
+
+
+@pytest.mark.parametrize(
+    ("white", "dtype"), [(255, np.uint8), (65535, np.uint16), (1, np.bool_), (1, np.float32), (1, np.float64)]
+)
+@pytest.mark.parametrize("shape", [(5, 7), (5, 7, 1), (5, 7, 3), (5, 7, 4)])
+def test_white_is_white_in_every_dtype(white, dtype, shape):
+    assert (to_gray(np.full(shape, white, dtype)) == 255).all()
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        (np.zeros((0, 5), np.uint8), "shape"),
+        (np.zeros(5, np.uint8), "shape"),
+        (np.zeros((5, 5, 2), np.uint8), "2 channels"),
+        (np.zeros((2, 2, 2, 2), np.uint8), "shape"),
+        (np.zeros((5, 5), np.int64), "int64"),
+        (np.zeros((5, 5), np.complex64), "complex64"),
+        (np.full((5, 5), 1.5), "1.5"),
+        (np.full((5, 5), np.nan), "nan"),
+        (np.zeros((1, MAX_SIDE_PX + 1), np.uint8), "scale it down"),
+    ],
+)
+def test_what_is_no_frame_is_refused_with_its_value(frame, message):
+    with pytest.raises(BadInput, match=message):
+        to_gray(frame)
+
+
+@given(
+    GRAYS,
+    st.tuples(*[st.floats(-100, 100)] * 2, *[st.floats(0.01, 500)] * 2),
+    st.floats(0, 1),
+    st.integers(8, 64),
+)
+def test_any_box_of_any_frame_gives_a_crop_of_the_contracts_size(gray, box, margin, size):
+    crop = Preprocess(size_px=size, margin=margin).crop(gray, box)
+    assert crop.shape == (size, size)
+    assert crop.dtype == np.uint8
+    assert crop.min() >= gray.min()
+    assert crop.max() <= gray.max()
+
+
+@pytest.mark.parametrize("box", [(0, 0, 0, 5), (0, 0, 5, -1), (np.nan, 0, 5, 5), (0, np.inf, 5, 5)])
+def test_a_box_without_area_is_refused(box):
+    with pytest.raises(BadInput, match="face box"):
+        Preprocess().crop(np.zeros((9, 9), np.uint8), box)
+
+
+@given(arrays.arrays(np.uint8, (24, 24)))
+def test_a_box_around_the_whole_frame_is_the_whole_frame(gray):
+    contract = Preprocess(size_px=24)
+    assert np.array_equal(contract.crop(gray, (0, 0, 24, 24)), contract.crop(gray))
+    assert np.array_equal(contract.crop(gray), gray)
+
+
+def test_the_margin_widens_the_box_on_each_side():
+    gray = np.random.default_rng(0).integers(0, 256, (60, 60)).astype(np.uint8)
+    wide = Preprocess(size_px=16, margin=0.25).crop(gray, (20, 20, 16, 16))
+    assert np.array_equal(wide, Preprocess(size_px=16).crop(gray, (16, 16, 24, 24)))
+
+
+def test_outside_the_frame_its_edge_is_repeated():
+    gray = np.full((20, 20), 9, np.uint8)
+    assert (Preprocess(size_px=8).crop(gray, (-50, -50, 10, 10)) == 9).all()
+
+
+def test_a_large_face_is_averaged_and_not_aliased():
+    stripes = np.tile(np.array([0, 255], np.uint8), (960, 480))
+    crop = Preprocess(size_px=48).crop(stripes, (0, 0, 960, 960))
+    assert abs(crop.astype(int) - 127).max() <= 2
+
+
+def test_a_given_array_is_filled():
+    gray = np.random.default_rng(0).integers(0, 256, (30, 30)).astype(np.uint8)
+    out = np.zeros((8, 8), np.uint8)
+    contract = Preprocess(size_px=8)
+    assert contract.crop(gray, (3, 4, 20, 20), out) is out
+    assert np.array_equal(out, contract.crop(gray, (3, 4, 20, 20)))
+
+
+def test_equalisation_stretches_the_crop():
+    gray = np.tile(np.arange(100, 120, dtype=np.uint8), (20, 1))
+    assert np.ptp(Preprocess(size_px=16, equalize=True).crop(gray)) > 200
+
+
+@given(st.floats(-10, 10), st.floats(-10, 10))
+def test_values_run_from_low_to_high(low, high):
+    contract = Preprocess(size_px=8, low=low, high=high)
+    values = contract.to_values(np.array([[0, 255]], np.uint8))
+    assert values.dtype == np.float32
+    assert values[0].tolist() == [np.float32(low), np.float32(high)]
+
+
+@given(st.builds(Preprocess, size_px=st.integers(8, 512), margin=st.floats(0, 1), equalize=st.booleans()))
+def test_a_contract_survives_the_manifest(contract):
+    assert Preprocess.model_validate_json(contract.model_dump_json()) == contract
+
+
+def test_a_contract_of_unknown_values_is_refused():
+    with pytest.raises(ValidationError):
+        Preprocess(sharpen=True)  # type: ignore[call-arg]
+
+
+def test_an_8k_frame_is_cropped():
+    assert Preprocess().crop(to_gray(np.full((4320, 7680, 3), 50, np.uint8)), (1000, 500, 3000, 3000)).max() == 50
