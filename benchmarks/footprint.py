@@ -24,9 +24,9 @@ RUN = ["run", "--source", "synthetic", "--frames", "300", "--json"]
 
 def install(folder: Path) -> Path:
     """Make a venv in *folder*, install the checkout without extras, and return its ``bin``."""
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    pip = [folder / "bin" / "python", "-m", "pip", "install", "-q", "--no-cache-dir", ROOT]
-    subprocess.run(pip, check=True)
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    python = str(folder / "bin" / "python")
+    subprocess.run([python, "-m", "pip", "install", "-q", "--no-cache-dir", str(ROOT)], check=True)
     return folder / "bin"
 
 
@@ -62,7 +62,7 @@ def main() -> None:
         timed([edge_fer, *RUN])  # compiles the bytecode
         helps = [timed([edge_fer, "--help"])[1] for _ in range(options.repeats)]
         runs = [timed([edge_fer, *RUN]) for _ in range(options.repeats)]
-        result = {
+        result: dict[str, Any] = {
             "command": " ".join(["python", "benchmarks/footprint.py", *sys.argv[1:]]),
             "load_1min": os.getloadavg()[0],
             "venv_mb": size_mb(Path(folder)),

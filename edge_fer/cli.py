@@ -82,6 +82,9 @@ Exit codes: 0 done, 1 error, 2 usage, 3 bad input, 4 bad bundle, 5 source, 6 sin
 def main(debug: bool) -> None:
     """Facial-emotion recognition on small computers."""
     del debug
+    # Our own line says what is wrong with a source; OpenCV's and FFmpeg's beside it would only repeat it.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="edge-fer: %(message)s")
 
 

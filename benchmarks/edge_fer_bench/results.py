@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -97,7 +98,8 @@ def save(result: Result, path: Path) -> None:
         beside.write_text(result.model_dump_json(indent=1) + "\n", encoding="utf-8")
         beside.replace(path)
     except OSError as exc:
-        beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            beside.unlink()
         raise SinkError(f"{path} cannot be written: {exc.strerror or exc}; is the disk full?") from exc
 
 

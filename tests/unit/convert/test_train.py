@@ -60,6 +60,7 @@ def test_train_runs_and_says_how_long_it_takes(data, short, tmp_path):
 
 def test_a_run_that_was_stopped_is_gone_on_with(data, short, tmp_path):
     out = tmp_path / "run"
+    arguments = ["train", "--recipe", str(short), "--data", str(data), "--out", str(out), "--epochs", "2"]
     script = (
         "import os\n"
         "import edge_fer_convert.train as t\n"
@@ -70,7 +71,7 @@ def test_a_run_that_was_stopped_is_gone_on_with(data, short, tmp_path):
         "    ends.extend([1] * (path.name == 'last.keras'))\n"
         "    if len(ends) == 2: os._exit(9)\n"
         "t._save = save\n"
-        f"main(['train', '--recipe', {str(short)!r}, '--data', {str(data)!r}, '--out', {str(out)!r}, '--epochs', '2'])\n"
+        f"main({arguments!r})\n"
     )
     killed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert killed.returncode == 9, killed.stderr[-2000:]
