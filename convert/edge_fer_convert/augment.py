@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import cv2
@@ -29,6 +29,11 @@ class Augment:
     """In grey levels of 255."""
     erase: float = 0.25
     """Probability that a rectangle of up to a third of the side is filled with one grey level."""
+
+    def weakened(self, strength: float) -> Augment:
+        """Return the same with every bound and probability but that of mirroring multiplied by *strength*."""
+        bounds = {name: value * strength for name, value in asdict(self).items() if name != "flip"}
+        return replace(self, **bounds)
 
     def __call__(self, images: NDArray[np.uint8], size_px: int, rng: np.random.Generator) -> NDArray[np.uint8]:
         """Return ``(n, size_px, size_px)`` uint8: each of *images* ``(n, h, w)`` warped and resized in one pass."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from importlib import util
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,9 @@ TRAIN_ZIP, VALIDATION_ZIP, VOTES_CSV = "fer2013-train.zip", "fer2013-public-test
 
 
 def _report(text: str) -> None:
-    click.echo(text, nl=False, err=True)
+    """Show progress on stderr; what would be overwritten at once only where somebody is looking."""
+    if not text.startswith("\r") or sys.stderr.isatty():
+        click.echo(text, nl=False, err=True)
 
 
 @click.command(

@@ -26,6 +26,8 @@ class Stage(_Frozen):
     epochs: Annotated[int, Field(ge=0)]
     learning_rate: Annotated[float, Field(gt=0)]
     final_learning_rate: Annotated[float, Field(ge=0)]
+    augment: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Strength of the augmentation, from none to full."""
 
 
 class Training(_Frozen):

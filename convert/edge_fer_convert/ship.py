@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import keras
+import numpy as np
 
 from edge_fer.backends import ModelFile
 from edge_fer.backends import load as load_backend
@@ -12,13 +13,11 @@ from edge_fer.bundle import Evaluation
 from edge_fer.labelled import near_copies
 from edge_fer.metrics import accuracy, macro_f1
 from edge_fer_convert import calibration, litert, writer
-from edge_fer_convert.train import with_channel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from edge_fer.labelled import LabelledFaces
@@ -41,7 +40,7 @@ def ship(
     """
     model = keras.saving.load_model(weights, compile=False)
     chosen = calibration.choose(train, CALIBRATION_IMAGES, recipe.training.seed)
-    values = with_channel(recipe.preprocess.to_values(chosen.crops(recipe.preprocess)))
+    values = recipe.preprocess.to_values(chosen.crops(recipe.preprocess))[..., np.newaxis]
     report("converting to int8 and float32\n")
     files = {"litert-int8": litert.to_int8(model, values), "litert-float32": litert.to_float32(model)}
     crops = validation.crops(recipe.preprocess)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
+from edge_fer.errors import BadInput
 from edge_fer_convert.augment import Augment
 
 if TYPE_CHECKING:
@@ -50,8 +51,8 @@ def keep_freed_memory() -> None:
 def fastest_data_format() -> DataFormat:
     """Return the axis order in which this Keras backend trains fastest.
 
-    On PyTorch, Keras transposes every channels-last layer: CNN_1 at 96x96 takes 263 s an epoch so, 156 s channels
-    first (two Zen 3 cores). TensorFlow on a CPU only has channels last.
+    On PyTorch, Keras transposes before and after every channels-last layer: CNN_1 at 96x96 takes 263 s an epoch so,
+    163 s channels first (two Zen 3 cores). TensorFlow on a CPU only has channels last.
     """
     return "channels_first" if keras.backend.backend() == "torch" else "channels_last"
 
@@ -67,11 +68,11 @@ class AugmentedFaces(keras.utils.PyDataset):  # type: ignore[misc]
     """Shuffled, augmented batches of one epoch. Batch *i* of epoch *e* is the same in every run of one seed."""
 
     def __init__(
-        self, faces: LabelledFaces, targets: NDArray[np.float32], recipe: Recipe, stage: Stage, epoch: int, first: bool
+        self, faces: LabelledFaces, targets: NDArray[np.float32], recipe: Recipe, stage: Stage, epoch: int
     ) -> None:
         super().__init__(workers=1, use_multiprocessing=False, max_queue_size=4)
         self._faces, self._targets, self._recipe, self._stage = faces, targets, recipe, stage
-        self._seed, self._first, self._augment = (recipe.training.seed, epoch), first, Augment()
+        self._seed, self._augment = (recipe.training.seed, epoch), Augment().weakened(stage.augment)
         self._order = np.random.default_rng(self._seed).permutation(len(faces))
 
     def __len__(self) -> int:
@@ -82,12 +83,7 @@ class AugmentedFaces(keras.utils.PyDataset):  # type: ignore[misc]
         chosen = self._order[index * size : (index + 1) * size]
         rng = np.random.default_rng((*self._seed, index))
         crops = self._augment(self._faces.images[chosen], self._stage.size_px, rng)
-        return with_channel(self._recipe.preprocess.to_values(crops), self._first), self._targets[chosen]
-
-
-def with_channel(values: NDArray[np.float32], first: bool = False) -> NDArray[np.float32]:
-    """Add the channel axis to ``(n, h, w)`` values, in memory always last."""
-    return values[..., np.newaxis].transpose(0, 3, 1, 2) if first else values[..., np.newaxis]
+        return self._recipe.preprocess.to_values(crops)[..., np.newaxis], self._targets[chosen]
 
 
 def transfer(source: keras.Model, target: keras.Model) -> None:
@@ -136,7 +132,11 @@ class Run:
 
     def _stage(self, stage: Stage, first_epoch: int, epoch: int, before: keras.Model | None) -> keras.Model:
         last = self.folder / "last.keras"
-        if before is None and last.exists():
+        if before is None and self.history:
+            if not last.exists():
+                raise BadInput(
+                    f"{self.folder} has a history but no last.keras; choose another folder, or empty this one"
+                )
             before = keras.saving.load_model(last)
         if epoch > first_epoch and before is not None:
             model = before  # resumed in the middle of a stage, with its optimizer
@@ -149,7 +149,6 @@ class Run:
         crops = self.validation.crops(contract)
         for number in range(epoch, first_epoch + stage.epochs):
             self._epoch(model, stage, number, crops)
-            _save(model, last)
         return model
 
     def _optimizer(self, stage: Stage) -> keras.optimizers.Optimizer:
@@ -162,19 +161,16 @@ class Run:
             warmup_target=stage.learning_rate,
             warmup_steps=steps // 2,
         )
-        optimizer = keras.optimizers.AdamW(
+        return keras.optimizers.AdamW(
             schedule, weight_decay=training.weight_decay, use_ema=True, ema_momentum=training.ema_momentum
         )
-        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-        return optimizer
 
     def _epoch(self, model: keras.Model, stage: Stage, epoch: int, crops: NDArray[np.uint8]) -> None:
         started = time.monotonic()
-        first = fastest_data_format() == "channels_first"
-        batches = AugmentedFaces(self.train, self.targets, self.recipe, stage, epoch, first)
+        batches = AugmentedFaces(self.train, self.targets, self.recipe, stage, epoch)
         progress = _Progress(f"{stage.size_px} px, epoch {epoch + 1}/{self._epochs()}", len(batches), self.report)
         fitted = model.fit(batches, verbose=0, shuffle=False, callbacks=[progress])
-        accuracy = self._judge(model, crops, first)
+        accuracy = self._judge(model, crops)
         entry = {
             "epoch": epoch + 1,
             "size_px": stage.size_px,
@@ -184,17 +180,18 @@ class Run:
             "backend": keras.backend.backend(),
         }
         self.history.append(entry)
+        _save(model, self.folder / "last.keras")  # before the history: at worst an epoch is trained twice
         _write(self.folder / "history.json", json.dumps(self.history, indent=1))
         self.report(
             f"epoch {epoch + 1}/{self._epochs()} · {stage.size_px} px · loss {entry['loss']:.4f} · "
             f"validation {accuracy:.2%} · {entry['seconds']:.0f} s · about {self._minutes_left():.0f} min left\n"
         )
 
-    def _judge(self, model: keras.Model, crops: NDArray[np.uint8], first: bool) -> float:
+    def _judge(self, model: keras.Model, crops: NDArray[np.uint8]) -> float:
         """Return the averaged weights' accuracy; keep them when no earlier epoch of this size did better."""
         current = model.get_weights()
         model.optimizer.finalize_variable_values(model.trainable_variables)
-        values = with_channel(self.recipe.preprocess.to_values(crops), first)
+        values = self.recipe.preprocess.to_values(crops)[..., np.newaxis]
         scores = model.predict(values, batch_size=128, verbose=0)
         accuracy = float((scores.argmax(axis=1) == self.validation.labels).mean())
         size = crops.shape[1]

@@ -21,18 +21,19 @@ def build(
 ) -> keras.Model:
     """CNN_1: five blocks of conv 3x3 + ReLU, max-pool 2x2, batch normalisation; two dense layers; softmax.
 
-    Input is ``(batch, size, size, channels)`` float32 in [0, 1], or ``(batch, channels, size, size)`` with
-    ``data_format="channels_first"``; output is ``(batch, classes)`` probabilities. At 96x96x3 it has the 476,135
-    parameters of Umer et al., CMES 2022, Table 1. The paper gives no dropout rate; ours is a parameter.
+    Input is ``(batch, size, size, channels)`` float32 in [0, 1]; output is ``(batch, classes)`` probabilities. At
+    96x96x3 it has the 476,135 parameters of Umer et al., CMES 2022, Table 1. The paper gives no dropout rate; ours is a
+    parameter.
 
-    Both data formats have the same weights in the same order, so that a model trained in one loads into the other.
+    *data_format* is the order in which it computes inside; input, output and weights are the same in both, so that a
+    model trained in one loads into the other.
     """
     import keras
     from keras import layers
 
     first = data_format == "channels_first"
-    inputs = keras.Input((channels, size, size) if first else (size, size, channels), name="face")
-    x = inputs
+    inputs = keras.Input((size, size, channels), name="face")
+    x = layers.Permute((3, 1, 2), name="channels_first")(inputs) if first else inputs
     for block, filters in enumerate(FILTERS, start=1):
         x = layers.Conv2D(filters, 3, padding="same", activation="relu", data_format=data_format, name=f"conv_{block}")(
             x

@@ -69,7 +69,7 @@ def test_a_run_that_was_stopped_is_gone_on_with(data, short, tmp_path):
         "def save(model, path):\n"
         "    write(model, path)\n"
         "    ends.extend([1] * (path.name == 'last.keras'))\n"
-        "    if len(ends) == 2: os._exit(9)\n"
+        "    if len(ends) == 3: os._exit(9)\n"
         "t._save = save\n"
         f"main({arguments!r})\n"
     )
@@ -127,7 +127,7 @@ def test_augmentation_is_seeded_and_keeps_the_type(drawn_zip):
 
 def test_augmentation_of_nothing_is_a_resize(drawn_zip):
     images = load_zip(drawn_zip).images
-    nothing = Augment(0, 0, 0, 0, 0, 0, 0, 0)
+    nothing = Augment(flip=0).weakened(0)
     assert np.abs(nothing(images, 48, np.random.default_rng(0)).astype(int) - images).max() <= 1
 
 
@@ -175,3 +175,13 @@ def test_a_recipe_that_is_none_is_refused(tmp_path, text):
 def test_an_unknown_recipe_names_those_there_are():
     with pytest.raises(BadInput, match=r"no recipe 'vgg'; .*cnn-1"):
         recipe.load("vgg")
+
+
+def test_a_run_without_its_weights_is_not_gone_on_with(data, short, tmp_path):
+    out = tmp_path / "run"
+    out.mkdir()
+    (out / "history.json").write_text('[{"epoch": 1, "size_px": 48, "validation_accuracy": 0.5, "seconds": 1.0}]')
+    arguments = ["train", "--recipe", str(short), "--data", str(data), "--out", str(out), "--epochs", "2"]
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 3
+    assert "no last.keras" in done.stderr
