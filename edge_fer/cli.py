@@ -145,9 +145,9 @@ def run(
         for sink in sinks:
             stack.callback(sink.close)
         seen = _drain(opened, _pipeline(classifier, min_face), sinks, frames)
-    skipped = f", {opened.skipped} skipped" if opened.skipped else ""
-    dropped = f", {opened.dropped} dropped" if opened.dropped else ""
-    click.echo(f"{seen} frames{skipped}{dropped}", err=True)
+        info = classifier.backend.info
+    counts = f"{seen} frames, {opened.skipped} skipped, {opened.dropped} dropped"
+    click.echo(f"{counts}; {info.runtime} {info.version}, {info.precision}, {info.threads} thread(s)", err=True)
 
 
 def _classifier(model: str, target: str | None, backend: str | None, threads: int) -> Classifier:

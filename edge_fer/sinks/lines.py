@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from edge_fer.sources import Frame
 
 
+GONE_AFTER_S = 0.5
+"""A face that is unseen for less is not reported as gone; the tracker remembers it as long."""
+
+
 class _Lines:
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
@@ -43,25 +47,33 @@ class Text(_Lines):
     def __init__(self, stream: IO[str], *, every_frame: bool) -> None:
         super().__init__(stream)
         self._every_frame = every_frame
-        self._shown: dict[int, str] = {}
+        self._shown: dict[int, tuple[str, float]] = {}  # track: the state that was written, when it was last seen
 
     def write(self, frame: Frame, record: Record) -> None:
         """Write what is new."""
         del frame
-        where = f"{record.source}" if self._every_frame else f"{record.time_s:8.2f} s"
-        states = {face.track: face.state for face in record.faces}
         if self._every_frame:
-            if not record.faces:
-                self._line(f"{where}: no face")
-            for face in record.faces:
-                self._line(f"{where}: {_describe(face, record.labels)}")
-            return
+            self._write_still(record)
+        else:
+            self._write_changes(record)
+
+    def _write_still(self, record: Record) -> None:
+        if not record.faces:
+            self._line(f"{record.source}: no face")
         for face in record.faces:
-            if self._shown.get(face.track) != face.state:
-                self._line(f"{where}: {_describe(face, record.labels)}")
-        for gone in self._shown.keys() - states.keys():
-            self._line(f"{where}: face {gone} is out of sight")
-        self._shown = states
+            self._line(f"{record.source}: {_describe(face, record.labels)}")
+
+    def _write_changes(self, record: Record) -> None:
+        now = f"{record.time_s:8.2f} s"
+        for face in record.faces:
+            state, _ = self._shown.get(face.track, (None, 0.0))
+            if state != face.state:
+                self._line(f"{now}: {_describe(face, record.labels)}")
+            self._shown[face.track] = face.state, record.time_s
+        for track, (_, seen_s) in list(self._shown.items()):
+            if record.time_s - seen_s > GONE_AFTER_S:
+                self._line(f"{now}: face {track} is out of sight")
+                del self._shown[track]
 
 
 def _describe(face: FaceRecord, labels: tuple[str, ...]) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from edge_fer.records import Record
     from edge_fer.sources import Frame
 
+DEFAULT_FPS = 30.0
 GREEN, GREY = (80, 200, 80), (160, 160, 160)  # BGR
 
 
@@ -70,28 +71,45 @@ class AnnotatedImages:
 
 
 class AnnotatedVideo:
-    """An ``.mp4`` of all frames."""
+    """An ``.mp4`` of all frames, at the rate that the first two of them have."""
 
-    def __init__(self, path: Path, fps: float = 30.0) -> None:
+    def __init__(self, path: Path) -> None:
         if path.exists():
             raise SinkError(f"{path} exists; choose another name, or remove it first")
-        self._path, self._fps = path, fps
+        self._path = path
+        self._first: tuple[NDArray[np.uint8], float] | None = None
         self._writer: cv2.VideoWriter | None = None
 
     def write(self, frame: Frame, record: Record) -> None:
         """Append the frame."""
         picture = annotate(frame, record)
-        if self._writer is None:
-            size = (picture.shape[1], picture.shape[0])
-            self._writer = cv2.VideoWriter(str(self._path), cv2.VideoWriter.fourcc(*"mp4v"), self._fps, size)
-            if not self._writer.isOpened():
-                raise SinkError(f"{self._path} cannot be written as video; is its folder there, and writable?")
-        self._writer.write(picture)
+        if self._writer is not None:
+            self._writer.write(picture)
+        elif self._first is None:
+            self._first = picture, record.time_s
+        else:
+            earlier, time_s = self._first
+            elapsed_s = record.time_s - time_s
+            self._writer = self._open(earlier, 1 / elapsed_s if elapsed_s > 0 else DEFAULT_FPS)
+            self._writer.write(picture)
 
     def close(self) -> None:
         """Finish the file."""
+        if self._writer is None and self._first is not None:
+            self._writer = self._open(self._first[0], DEFAULT_FPS)
+        self._first = None
         if self._writer is not None:
             self._writer.release()
+
+    def _open(self, first: NDArray[np.uint8], fps: float) -> cv2.VideoWriter:
+        """Begin the file with its *first* picture."""
+        size = first.shape[1], first.shape[0]
+        rate = min(max(fps, 1.0), 240.0)
+        writer = cv2.VideoWriter(str(self._path), cv2.VideoWriter.fourcc(*"mp4v"), rate, size)
+        if not writer.isOpened():
+            raise SinkError(f"{self._path} cannot be written as video; is its folder there, and writable?")
+        writer.write(first)
+        return writer
 
 
 class Preview:

@@ -33,6 +33,11 @@ def record(*states: str, index: int = 0) -> Record:
     return Record(index, index / 30, "picture.png", LABELS, faces, {"capture": 1.0, "detect": 2.0}, 3)
 
 
+def write_two(sink) -> None:
+    for index in range(2):
+        sink.write(FRAME, record("a", index=index))
+
+
 class SinkSuite:
     """Inherited by each sink."""
 
@@ -119,7 +124,7 @@ class TestTextOfAStream(SinkSuite):
     def test_only_changes_are_written(self):
         stream = io.StringIO()
         sink = Text(stream, every_frame=False)
-        for index, states in enumerate([("a",), ("a",), ("b",), ("b",), ()]):
+        for index, states in enumerate([("a",), ("a",), (), ("a",), ("b",), ("b",), *[()] * 30]):
             sink.write(FRAME, record(*states, index=index))
         lines = stream.getvalue().splitlines()
         assert len(lines) == 3
@@ -159,6 +164,13 @@ class TestAnnotatedVideo(SinkSuite):
         sink.close()
         capture = cv2.VideoCapture(str(tmp_path / "out.mp4"))
         assert capture.get(cv2.CAP_PROP_FRAME_COUNT) == 5
+        assert capture.get(cv2.CAP_PROP_FPS) == pytest.approx(30, abs=0.1)
+
+    def test_a_single_frame_is_a_video_too(self, tmp_path):
+        sink = AnnotatedVideo(tmp_path / "out.mp4")
+        sink.write(FRAME, record("a"))
+        sink.close()
+        assert cv2.VideoCapture(str(tmp_path / "out.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == 1
 
     def test_it_does_not_overwrite(self, tmp_path):
         (tmp_path / "out.mp4").write_text("")
@@ -167,7 +179,7 @@ class TestAnnotatedVideo(SinkSuite):
 
     def test_a_folder_that_is_not_there_is_an_error(self, tmp_path):
         with pytest.raises(SinkError, match="cannot be written"):
-            AnnotatedVideo(tmp_path / "no" / "out.mp4").write(FRAME, record("a"))
+            write_two(AnnotatedVideo(tmp_path / "no" / "out.mp4"))
 
 
 class TestPreview(SinkSuite):
