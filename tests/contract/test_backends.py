@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+from importlib import metadata
 from typing import ClassVar
 
 import numpy as np
 import pytest
 
 from edge_fer import backends
-from edge_fer.backends import ModelFile
-from edge_fer.errors import BackendError, BadInput
+from edge_fer.backends import ModelFile, litert
+from edge_fer.errors import BackendError, BadInput, MissingDependency
 from edge_fer.labelled import load_zip
 
 
@@ -157,3 +158,24 @@ def test_drawn_faces_can_be_classified(tiny, drawn_zip):
     faces = load_zip(drawn_zip)
     model = ModelFile(tiny.read(tiny.target()), tiny.manifest.preprocess, tiny.manifest.labels)
     assert backends.load("litert", model).run(faces.crops(model.preprocess)).shape == (28, 3)
+
+
+@pytest.mark.parametrize("installed", ["ai-edge-litert", "tflite-runtime", "tensorflow"])
+def test_litert_is_taken_under_whichever_name_it_is_installed(monkeypatch, tiny, installed):
+    """Each name stands for the same API; the one that is here stands in for the others."""
+
+    def version(distribution):
+        if distribution != installed:
+            raise metadata.PackageNotFoundError(distribution)
+        return "9.9"
+
+    monkeypatch.setattr(litert.metadata, "version", version)
+    monkeypatch.setattr(litert, "RUNTIMES", dict.fromkeys(litert.RUNTIMES, "ai_edge_litert.interpreter"))
+    loaded = litert.load(ModelFile(tiny.read(tiny.target()), tiny.manifest.preprocess, tiny.manifest.labels))
+    assert (loaded.info.runtime, loaded.info.version) == (installed, "9.9")
+
+
+def test_without_any_litert_the_remedy_is_named(monkeypatch):
+    monkeypatch.setattr(litert, "RUNTIMES", {})
+    with pytest.raises(MissingDependency, match="pip install ai-edge-litert"):
+        litert.find_runtime()
