@@ -90,8 +90,10 @@ class Detection:
     """Ratio between neighbouring sizes of the search; smaller is slower and finds a little more."""
     min_neighbors: int = 5
     """How many overlapping windows must agree on a face in a full search."""
-    follow_min_neighbors: int = 3
-    """The same for a search around a known face, which needs less proof."""
+    follow_scale_factor: float = 1.2
+    """`scale_factor` of a search around a known face, whose size is nearly known."""
+    follow_min_neighbors: int = 1
+    """`min_neighbors` of a search around a known face, which needs less proof."""
     search_side_px: int = 30
     """Side to which the smallest face is scaled down before a full search."""
     follow_side_px: int = 60
@@ -103,8 +105,9 @@ class Detection:
         sides = (self.min_face_px, self.search_side_px, self.follow_side_px)
         if min(sides) < CASCADE_SIDE_PX:
             raise BadInput(f"face sides are {sides} px; the cascade sees nothing smaller than {CASCADE_SIDE_PX} px")
-        if not 1.01 <= self.scale_factor <= 2.0:
-            raise BadInput(f"scale factor is {self.scale_factor}; pass a value in [1.01, 2.0]")
+        for factor in (self.scale_factor, self.follow_scale_factor):
+            if not 1.01 <= factor <= 2.0:
+                raise BadInput(f"scale factor is {factor}; pass a value in [1.01, 2.0]")
         if min(self.min_neighbors, self.follow_min_neighbors) < 1:
             raise BadInput(f"min neighbors are {self.min_neighbors}, {self.follow_min_neighbors}; pass 1 or more")
 
@@ -123,7 +126,8 @@ class HaarDetector:
         """Find all faces of at least ``min_face_px`` in grey ``(height, width)`` uint8 *gray*, largest first."""
         scale = min(1.0, self.detection.search_side_px / self.detection.min_face_px)
         smallest = max(CASCADE_SIDE_PX, round(self.detection.min_face_px * scale))
-        faces = self._detect(_scaled(gray, scale), scale, (0, 0), (smallest, 0), self.detection.min_neighbors)
+        effort = self.detection.scale_factor, self.detection.min_neighbors
+        faces = self._detect(_scaled(gray, scale), scale, (0, 0), (smallest, 0), effort)
         return sorted(faces, key=lambda face: -face.box.width)
 
     def follow(self, gray: NDArray[np.uint8], last: Box) -> Face | None:
@@ -136,9 +140,9 @@ class HaarDetector:
         if min(x1 - x0, y1 - y0) * scale < CASCADE_SIDE_PX:
             return None
         side = last.width * scale
-        sides = max(CASCADE_SIDE_PX, int(side * 0.75)), math.ceil(side * 1.35)
-        neighbors = self.detection.follow_min_neighbors
-        found = self._detect(_scaled(gray[y0:y1, x0:x1], scale), scale, (x0, y0), sides, neighbors)
+        sides = max(CASCADE_SIDE_PX, int(side * 0.8)), math.ceil(side * 1.3)
+        effort = self.detection.follow_scale_factor, self.detection.follow_min_neighbors
+        found = self._detect(_scaled(gray[y0:y1, x0:x1], scale), scale, (x0, y0), sides, effort)
         nearest = max(found, key=lambda face: face.box.iou(last), default=None)
         return nearest if nearest is not None and nearest.box.iou(last) > 0.2 else None
 
@@ -148,15 +152,16 @@ class HaarDetector:
         scale: float,
         origin: tuple[int, int],
         sides_px: tuple[int, int],
-        min_neighbors: int,
+        effort: tuple[float, int],
     ) -> list[Face]:
         """Search *gray*, the frame from *origin* on at *scale*, for faces between two sizes (0: no limit)."""
         if min(gray.shape) < CASCADE_SIDE_PX:
             return []
         smallest, largest = sides_px
+        scale_factor, min_neighbors = effort
         boxes, neighbors = self._cascade.detectMultiScale2(
             gray,
-            scaleFactor=self.detection.scale_factor,
+            scaleFactor=scale_factor,
             minNeighbors=min_neighbors,
             minSize=(smallest, smallest),
             maxSize=(largest, largest),
@@ -204,6 +209,11 @@ class Track:
     face: Face
     seen_s: float
     """When the detector saw it last."""
+    sure: bool
+    """Whether it is reported: it was followed, or found just now while no other face was in sight."""
+    followed: bool = False
+    """Whether a search around it has ever seen it again. What only full searches see is mostly no face: beside another
+    one it is not reported, and when it is gone nobody searches for it."""
 
     @property
     def box(self) -> Box:
@@ -234,19 +244,24 @@ class FaceTracker:
     def update(self, gray: NDArray[np.uint8], time_s: float) -> list[Track]:
         """Take the frame of *time_s* and return the faces seen in it, oldest track first.
 
-        A face that is lost for a moment keeps its track, but is not returned while nobody sees it.
+        A face that is lost for a moment keeps its track, but is not returned while nobody sees it. A further face is
+        returned from its second frame on.
         """
         if time_s < self._searched_s:  # the clock of the source started anew
             self._searched_s = -math.inf
         followed = [self._follow(gray, track, time_s) for track in self._tracks]
         self._tracks = _distinct(followed)
-        lost = not self._tracks or any(track.seen_s != time_s for track in self._tracks)
+        missing = [track for track in self._tracks if track.followed and track.seen_s != time_s]
+        lost = bool(missing) or not self._in_sight(time_s)
         pause = self.tracking.search_again_s if lost else self.tracking.search_every_s
         if time_s - self._searched_s >= pause:
             self._search(gray, time_s)
         # Written so that a clock that jumps back keeps what was just seen.
         self._tracks = [t for t in self._tracks if abs(time_s - t.seen_s) <= self.tracking.forget_after_s]
-        return [track for track in self._tracks if track.seen_s == time_s]
+        return self._in_sight(time_s)
+
+    def _in_sight(self, time_s: float) -> list[Track]:
+        return [track for track in self._tracks if track.sure and track.seen_s == time_s]
 
     def _follow(self, gray: NDArray[np.uint8], track: Track, time_s: float) -> Track:
         face = self.detector.follow(gray, track.box)
@@ -255,6 +270,7 @@ class FaceTracker:
     def _search(self, gray: NDArray[np.uint8], time_s: float) -> None:
         self.searches += 1
         self._searched_s = time_s
+        alone = not self._in_sight(time_s)
         unseen = [index for index, track in enumerate(self._tracks) if track.seen_s != time_s]
         for face in self.detector.search(gray):
             if any(t.seen_s == time_s and _same(t.box, face.box) for t in self._tracks):
@@ -262,15 +278,15 @@ class FaceTracker:
             nearest = max(unseen, key=lambda i: _closeness(self._tracks[i].box, face.box), default=None)
             if nearest is not None and _closeness(self._tracks[nearest].box, face.box) > 0:
                 unseen.remove(nearest)
-                self._tracks[nearest] = replace(self._tracks[nearest], face=face, seen_s=time_s)
+                known = self._tracks[nearest]
+                self._tracks[nearest] = replace(known, face=face, seen_s=time_s, sure=known.followed or alone)
             else:
-                self._tracks.append(Track(self._next_id, face, time_s))
+                self._tracks.append(Track(self._next_id, face, time_s, sure=alone))
                 self._next_id += 1
 
     def _seen(self, track: Track, face: Face, time_s: float) -> Track:
-        return replace(
-            track, face=Face(track.box.toward(face.box, self.tracking.settle), face.confidence), seen_s=time_s
-        )
+        settled = Face(track.box.toward(face.box, self.tracking.settle), face.confidence)
+        return replace(track, face=settled, seen_s=time_s, sure=True, followed=True)
 
 
 def _same(a: Box, b: Box) -> bool:

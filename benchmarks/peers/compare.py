@@ -100,10 +100,12 @@ def steady(workers: list[Worker], photo: Path, rounds: int) -> dict[str, list[li
     for number in range(rounds + 1):
         for worker in workers:
             answer = worker.ask(do="frames", path=str(photo), count=30)
-            if len(answer["faces"]) != 1:
-                raise SystemExit(f"{worker.name} finds {len(answer['faces'])} faces in the photograph, not one")
+            if not answer["faces"]:
+                raise SystemExit(f"{worker.name} finds no face in the photograph")
             if number:
                 raw[worker.name].append(answer["ms"])
+            elif len(answer["faces"]) > 1:
+                print(f"{worker.name} sees {len(answer['faces'])} faces in the astronaut", file=sys.stderr)  # noqa: T201
     return raw
 
 

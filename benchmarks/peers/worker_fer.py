@@ -17,7 +17,7 @@ LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
 
 def frames(detector: FER, path: str, count: int) -> dict[str, Any]:
-    """Detect and classify the photograph *count* times, as ``detect_emotions`` does by default."""
+    """Detect and classify the photograph *count* times, with ``detect_emotions``."""
     image = cv2.imread(path)
     spent, found = [], []
     for _ in range(count):
@@ -41,7 +41,8 @@ def classify(whole: FER, path: str, names: list[str]) -> dict[str, Any]:
 def main() -> None:
     """Answer one JSON object a line until the input ends."""
     logging.disable(logging.CRITICAL)
-    detector, whole = FER(), FER(offsets=(0, 0))
+    detector = FER(min_face_size=64)  # the smallest face that edge-fer looks for by default
+    whole = FER(offsets=(0, 0))
     for line in sys.stdin:
         asked = json.loads(line)
         if asked["do"] == "frames":

@@ -197,3 +197,38 @@ def test_whatever_the_detector_says_tracks_are_distinct_and_fresh(script):
         assert all(track.seen_s == time_s for track in tracks)
         assert not ended & set(ids)
         ended |= before - tracker.known()
+
+
+@pytest.mark.parametrize("at_first", [False, True])
+def test_what_only_a_full_search_sees_beside_a_face_is_neither_reported_nor_searched_for(at_first):
+    detector = Scripted()
+    tracker = FaceTracker(detector)
+    face, phantom = Box(100, 100, 80, 80), Box(400, 300, 90, 90)
+    detector.everywhere = [face, phantom] if at_first else [face]
+    tracker.update(EMPTY, 0.0)
+    detector.everywhere, detector.nearby = [face, phantom], [face]
+    seen = [[track.id for track in tracker.update(EMPTY, step / 30)] for step in range(1, 91)]
+    assert seen == [[1]] * 90
+    assert tracker.searches <= 4
+
+
+def test_a_further_face_is_reported_from_its_second_frame_on():
+    detector = Scripted()
+    tracker = FaceTracker(detector)
+    face, further = Box(100, 100, 80, 80), Box(400, 300, 90, 90)
+    detector.everywhere = [face]
+    tracker.update(EMPTY, 0.0)
+    detector.everywhere = [face, further]
+    assert [track.id for track in tracker.update(EMPTY, 1.0)] == [1]
+    assert [track.id for track in tracker.update(EMPTY, 1.1)] == [1, 2]
+
+
+def test_a_face_that_is_lost_beside_another_is_searched_for():
+    detector = Scripted()
+    tracker = FaceTracker(detector)
+    left, right = Box(100, 100, 80, 80), Box(400, 300, 90, 90)
+    detector.everywhere = [left, right]
+    tracker.update(EMPTY, 0.0)
+    tracker.update(EMPTY, 0.1)
+    detector.everywhere, detector.nearby = [left, Box(450, 300, 90, 90)], [left]
+    assert [track.id for track in tracker.update(EMPTY, 0.2)] == [1, 2]
