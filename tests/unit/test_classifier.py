@@ -26,6 +26,11 @@ def test_what_is_in_the_box_computes_here_what_it_computed_on_the_workstation(na
             assert classifier.check_golden().passed
 
 
+def test_the_shipped_model_takes_pixels_almost_as_they_are():
+    with Classifier.load("cnn-1", "litert-int8") as classifier:
+        assert np.array_equal(classifier.backend._table, np.arange(-128, 128, dtype=np.int8))  # type: ignore[attr-defined]
+
+
 def test_a_backend_that_computes_something_else_fails_the_golden_check(tiny):
     with Classifier(tiny, backend="fake") as classifier:
         assert not classifier.check_golden().passed

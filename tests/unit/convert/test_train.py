@@ -51,10 +51,10 @@ def run(*arguments) -> str:
 
 def test_train_runs_and_says_how_long_it_takes(data, short, tmp_path):
     progress = run("--recipe", short, "--data", data, "--out", tmp_path / "run", "--epochs", 1)
-    assert "epoch 3/3" in progress
+    assert "epoch 4/4" in progress
     assert "min left" in progress
     history = json.loads((tmp_path / "run" / "history.json").read_text())
-    assert [entry["size_px"] for entry in history] == [48, 48, 64]
+    assert [entry["size_px"] for entry in history] == [48, 48, 64, 64]
     assert all(np.isfinite(entry["loss"]) for entry in history)
 
 
@@ -79,8 +79,8 @@ def test_a_run_that_was_stopped_is_gone_on_with(data, short, tmp_path):
     assert len(before) == 2
     progress = run("--recipe", short, "--data", data, "--out", out, "--epochs", 2)
     after = json.loads((out / "history.json").read_text())
-    assert "epoch 2/6" not in progress
-    assert len(after) == 6
+    assert "epoch 2/8" not in progress
+    assert len(after) == 8
     assert after[:2] == before
 
 
