@@ -38,8 +38,7 @@ RECALIBRATION_BATCHES = 20
 def keep_freed_memory() -> None:
     """Let glibc keep large freed blocks instead of returning them to the kernel at every training step.
 
-    Page faults were a quarter of a step: PyTorch 2.13, CNN_1 96x96, batch 64, two Zen 3 cores: 173 s an epoch before,
-    126 s after. Does nothing where there is no glibc.
+    Otherwise page faults take a good part of every step on a CPU. Does nothing where there is no glibc.
     """
     if not sys.platform.startswith("linux"):
         return
@@ -54,8 +53,8 @@ def keep_freed_memory() -> None:
 def fastest_data_format() -> DataFormat:
     """Return the axis order in which this Keras backend trains fastest.
 
-    On PyTorch, Keras transposes before and after every channels-last layer: CNN_1 at 96x96 takes 263 s an epoch so,
-    163 s channels first (two Zen 3 cores). TensorFlow on a CPU only has channels last.
+    On PyTorch, Keras transposes before and after every channels-last layer, which is slower. TensorFlow on a CPU only
+    has channels last.
     """
     return "channels_first" if keras.backend.backend() == "torch" else "channels_last"
 
@@ -111,7 +110,7 @@ def recalibrate(model: keras.Model, batches: Iterable[NDArray[np.float32]]) -> N
     """Set the moving statistics of all batch normalisation to the plain mean over *batches*.
 
     They belong to the weights of the last steps; averaged weights need their own (Izmailov et al., UAI 2018, section
-    3.2). Without, a CNN_1 in the middle of its training fell from 62.0 % to 57.1 % on FER2013 PublicTest.
+    3.2), or they are judged too low while the learning rate is high.
     """
     norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
     momenta = [norm.momentum for norm in norms]
