@@ -61,13 +61,18 @@ class Evaluation(_Frozen):
     data: str
     split: str
     images: Annotated[int, Field(ge=1)]
-    accuracy: Annotated[float, Field(ge=0, le=1)]
-    macro_f1: Annotated[float, Field(ge=0, le=1)]
+    accuracy: Annotated[float, Field(ge=0, le=1)] | None = None
+    """None where the images had no labels."""
+    macro_f1: Annotated[float, Field(ge=0, le=1)] | None = None
     fresh_images: Annotated[int, Field(ge=0)] | None = None
     """Images without a near-copy in the training split."""
     fresh_accuracy: Annotated[float, Field(ge=0, le=1)] | None = None
     drop_points: float | None = None
     """Accuracy of float32 minus this target's, in percentage points; negative is a gain."""
+    drop_interval_points: tuple[float, float] | None = None
+    """What holds the drop in 95 of 100 draws of such images (bootstrap)."""
+    f1_drop_points: float | None = None
+    f1_drop_interval_points: tuple[float, float] | None = None
     agreement: Annotated[float, Field(ge=0, le=1)] | None = None
     """Share of images on which this target and float32 choose the same label."""
 
@@ -76,9 +81,21 @@ class Target(FileEntry):
     """One model file: ``<runtime>-<precision>``."""
 
     name: Annotated[str, Field(pattern=r"^[a-z]+-[a-z0-9]+$")]
+    weights: FileEntry | None = None
+    """The second file of a format that has two (OpenVINO's ``.bin`` beside its ``.xml``)."""
     recipe: str
     """How it was quantized, in words."""
     evaluation: Evaluation | None = None
+
+    @property
+    def files(self) -> tuple[FileEntry, ...]:
+        """The target's files: one, or two."""
+        return (self,) if self.weights is None else (self, self.weights)
+
+    @property
+    def total_bytes(self) -> int:
+        """Size of its files together."""
+        return sum(entry.size_bytes for entry in self.files)
 
     @property
     def runtime(self) -> str:
@@ -91,6 +108,18 @@ class Target(FileEntry):
         return self.name.split("-", 1)[1]
 
 
+class CalibrationSet(_Frozen):
+    """What the quantized targets were calibrated with."""
+
+    data: str
+    images: Annotated[int, Field(ge=1)]
+    seed: int
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    """Of the crops, in their order."""
+    tools: dict[str, str]
+    """Distribution → version of what quantized."""
+
+
 class Manifest(_Frozen):
     """``manifest.json``."""
 
@@ -100,6 +129,7 @@ class Manifest(_Frozen):
     description: str = ""
     labels: Annotated[tuple[str, ...], Field(min_length=2, max_length=1000)]
     preprocess: Preprocess
+    calibration: CalibrationSet | None = None
     golden: FileEntry
     targets: Annotated[tuple[Target, ...], Field(min_length=1, max_length=50)]
 
@@ -108,7 +138,7 @@ class Manifest(_Frozen):
         if len(set(self.labels)) != len(self.labels) or UNKNOWN in self.labels:
             raise ValueError(f"labels must be distinct and not {UNKNOWN!r}: {', '.join(self.labels)}")
         names = [target.name for target in self.targets]
-        files = [MANIFEST, self.golden.file, *(target.file for target in self.targets)]
+        files = [MANIFEST, self.golden.file, *(entry.file for target in self.targets for entry in target.files)]
         if len(set(names)) != len(names) or len(set(files)) != len(files):
             raise ValueError("two targets, or two files, have the same name")
         return self

@@ -54,7 +54,8 @@ class Classifier:
         self.target = model.target(target)
         self.labels = model.manifest.labels
         self.preprocess = model.manifest.preprocess
-        file = backends.ModelFile(model.read(self.target), self.preprocess, self.labels, threads)
+        weights = model.read(self.target.weights) if self.target.weights else b""
+        file = backends.ModelFile(model.read(self.target), self.preprocess, self.labels, threads, weights)
         self.backend = backends.load(backend or self.target.runtime, file)
         self._crops = np.empty((4, self.preprocess.size_px, self.preprocess.size_px), np.uint8)
 

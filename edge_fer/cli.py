@@ -231,7 +231,7 @@ def models(as_json: bool) -> None:
     for manifest in manifests:
         click.echo(f"{manifest.name}: {manifest.description}")
         for target in manifest.targets:
-            size = f"  {target.name:16} {target.size_bytes / 1e6:5.2f} MB"
+            size = f"  {target.name:16} {target.total_bytes / 1e6:5.2f} MB"
             worth = target.evaluation
             measured = f"{worth.accuracy:.2%} on {worth.data} {worth.split}, {worth.images} images" if worth else ""
             click.echo(f"{size}  {measured}")

@@ -51,3 +51,9 @@ class MissingDependency(EdgeFerError, ImportError):
     """Something that is not installed is needed; the message ends with the command that installs it."""
 
     exit_code = 8
+
+
+class GateFailed(EdgeFerError):
+    """A quantized model lost more than was allowed."""
+
+    exit_code = 9

@@ -1,37 +1,53 @@
-"""Labelled sets of cropped faces, read into memory: what accuracy is measured on, here and on a device."""
+"""Sets of cropped faces, read into memory: what models are calibrated with and judged on, here and on a device."""
 
 from __future__ import annotations
 
+import csv
+import hashlib
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import cv2
 import numpy as np
 
 from edge_fer.emotions import FER2013
 from edge_fer.errors import BadInput
+from edge_fer.preprocess import Preprocess, to_gray
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from numpy.typing import NDArray
 
-    from edge_fer.preprocess import Preprocess
-
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})
+SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp"})
+UNLABELLED: Final = -1
+FORMS: Final = (
+    "a folder or .zip of <class>/<image>, a .csv like FER2013's (emotion,pixels,Usage), or an .npz (images, labels)"
+)
 
 
 @dataclass(frozen=True)
 class LabelledFaces:
-    """Cropped faces: ``images`` ``(n, height, width)`` uint8 grey, ``labels`` ``(n,)`` int64 indices into `names`."""
+    """Cropped faces: ``images`` ``(n, height, width)`` uint8 grey, ``labels`` ``(n,)`` int64 indices into `names`.
 
-    images: NDArray[np.uint8]
+    Images of several sizes are an ``(n,)`` array of objects, each ``(height, width)`` uint8. Faces without a label have
+    -1.
+    """
+
+    images: NDArray[Any]
     labels: NDArray[np.int64]
     paths: tuple[str, ...]
     names: tuple[str, ...] = FER2013
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def labelled(self) -> bool:
+        """Whether every face has a label."""
+        return bool((self.labels != UNLABELLED).all())
 
     def take(self, indices: NDArray[np.intp]) -> LabelledFaces:
         """Return the faces at *indices*, in that order."""
@@ -46,41 +62,156 @@ class LabelledFaces:
         """Return the faces as ``(n, N, N)`` uint8 through the contract: what a model sees."""
         return np.stack([preprocess.crop(image) for image in self.images])
 
+    def digests(self) -> tuple[str, ...]:
+        """Return the sha256 of each face's size and pixels: two files of the same picture have the same."""
+        return tuple(
+            hashlib.sha256(repr(image.shape).encode() + np.ascontiguousarray(image).tobytes()).hexdigest()
+            for image in self.images
+        )
 
-def load_zip(path: Path, names: tuple[str, ...] = FER2013) -> LabelledFaces:
-    """Read a zip of ``<split>/<class>/<image>.png``, the layout of Kaggle's FER2013, in the order of its paths.
 
-    Raises `BadInput` for no zip, a class that is not in *names*, an unreadable image, or images of several sizes.
+def load_faces(path: str | Path, names: tuple[str, ...] | None = None) -> LabelledFaces:
+    """Read faces from a folder, a ``.zip``, a ``.csv`` in FER2013's form, or an ``.npz``.
+
+    ``path#part`` takes one part only: of a csv the rows of that *Usage*, of a folder or zip what lies under that first
+    folder. Labels are the folders that images lie in; without *names* the order of FER2013 where its names are used,
+    else the alphabet's. Images that lie in no folder, or all in one that is no known class, have no label.
+
+    Raises `BadInput` for what is not there or not readable, a class that is not in *names*, and an empty set.
     """
-    images: list[NDArray[np.uint8]] = []
-    labels: list[int] = []
+    whole, _, part = str(path).partition("#")
+    found = Path(whole)
+    if found.is_dir():
+        faces = _from_files(found, part, names, _folder_members(found))
+    elif not found.is_file():
+        raise BadInput(f"{found} is not there; pass {FORMS}")
+    elif found.suffix.lower() == ".csv":
+        faces = _from_csv(found, part, names)
+    elif found.suffix.lower() == ".npz":
+        faces = _from_npz(found, names)
+    elif zipfile.is_zipfile(found):
+        faces = _from_files(found, part, names, _zip_members(found))
+    else:
+        raise BadInput(f"{found} is neither of what faces are read from: {FORMS}")
+    if not len(faces):
+        raise BadInput(f"{path} holds no faces; it should be {FORMS}")
+    return faces
+
+
+def _folder_members(folder: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in SUFFIXES and path.is_file():
+            yield PurePosixPath(path.relative_to(folder).as_posix()), path.read_bytes()
+
+
+def _zip_members(path: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
     try:
         with zipfile.ZipFile(path) as archive:
-            members = sorted(m for m in archive.namelist() if PurePosixPath(m).suffix.lower() in SUFFIXES)
-            for member in members:
-                labels.append(_label(path, member, names))
-                images.append(_decode(path, member, archive.read(member)))
-    except (OSError, zipfile.BadZipFile) as exc:
+            for member in sorted(archive.namelist()):
+                if PurePosixPath(member).suffix.lower() in SUFFIXES:
+                    yield PurePosixPath(member), archive.read(member)
+    except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as exc:
         raise BadInput(f"{path} cannot be read as a zip: {exc}; download it again") from exc
-    if not images:
-        raise BadInput(f"{path} holds no images; it should hold <split>/<class>/<image>.png")
-    if len({image.shape for image in images}) != 1:
-        raise BadInput(f"{path} holds images of several sizes; resize them to one size first")
-    return LabelledFaces(np.stack(images), np.array(labels, np.int64), tuple(members), names)
 
 
-def _label(path: Path, member: str, names: tuple[str, ...]) -> int:
-    label = PurePosixPath(member).parent.name
-    if label not in names:
-        raise BadInput(f"{path}: {member} lies in class {label!r}; known classes are {', '.join(names)}")
-    return names.index(label)
+def _from_files(
+    path: Path, part: str, names: tuple[str, ...] | None, members: Iterable[tuple[PurePosixPath, bytes]]
+) -> LabelledFaces:
+    images: list[NDArray[np.uint8]] = []
+    classes: list[str] = []
+    paths: list[str] = []
+    for member, content in members:
+        if part and member.parts[0] != part:
+            continue
+        images.append(_decode(path, member, content))
+        classes.append(member.parent.name)
+        paths.append(str(member))
+    if not any(classes) or (names is None and len(set(classes)) == 1 and not set(classes) <= set(FER2013)):
+        return LabelledFaces(_stack(images), np.full(len(images), UNLABELLED, np.int64), tuple(paths), names or FER2013)
+    names = names or _order(set(classes))
+    strange = next((n for n, name in enumerate(classes) if name not in names), None)
+    if strange is not None:
+        raise BadInput(
+            f"{path}: {paths[strange]} lies in class {classes[strange]!r}; known classes are {', '.join(names)}"
+        )
+    labels = np.array([names.index(name) for name in classes], np.int64)
+    return LabelledFaces(_stack(images), labels, tuple(paths), names)
 
 
-def _decode(path: Path, member: str, content: bytes) -> NDArray[np.uint8]:
+def _order(classes: set[str]) -> tuple[str, ...]:
+    return FER2013 if classes <= set(FER2013) else tuple(sorted(classes))
+
+
+def _from_csv(path: Path, part: str, names: tuple[str, ...] | None) -> LabelledFaces:
+    images: list[NDArray[np.uint8]] = []
+    labels: list[int] = []
+    paths: list[str] = []
+    names = names or FER2013
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = csv.DictReader(file)
+        if not {"emotion", "pixels"} <= set(rows.fieldnames or ()):
+            raise BadInput(f"{path} has columns {rows.fieldnames}; FER2013's csv has emotion, pixels and Usage")
+        try:
+            for number, row in enumerate(rows, start=2):
+                if part and row.get("Usage") != part:
+                    continue
+                images.append(_pixels(row["pixels"]))
+                labels.append(_index(row["emotion"], names))
+                paths.append(f"line {number}")
+        except (ValueError, TypeError, OverflowError, csv.Error, UnicodeDecodeError) as exc:
+            raise BadInput(f"{path}, line {rows.line_num}: {exc}; remove the line, or download the file again") from exc
+    return LabelledFaces(_stack(images), np.array(labels, np.int64), tuple(paths), names)
+
+
+def _pixels(text: str | None) -> NDArray[np.uint8]:
+    values = np.array((text or "").split(), np.int64)
+    side = int(len(values) ** 0.5)
+    if side**2 != len(values) or side == 0 or values.min() < 0 or values.max() > 255:
+        raise ValueError(f"pixels are {len(values)} numbers, not a square of 0 to 255")
+    return values.astype(np.uint8).reshape(side, side)
+
+
+def _index(text: str, names: tuple[str, ...]) -> int:
+    label = int(text)
+    if not 0 <= label < len(names):
+        raise ValueError(f"emotion is {label}, labels go from 0 to {len(names) - 1}")
+    return label
+
+
+def _from_npz(path: Path, names: tuple[str, ...] | None) -> LabelledFaces:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            loaded = {name: arrays[name] for name in arrays.files}
+    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as exc:
+        raise BadInput(
+            f"{path} is no npz of plain arrays: {exc}; write it with numpy.savez(images=…, labels=…)"
+        ) from exc
+    images = loaded.get("images", np.empty(0))
+    if images.dtype != np.uint8 or images.ndim not in (3, 4):
+        raise BadInput(f"{path}: images is {images.shape} {images.dtype}; it should be (n, height, width) uint8")
+    images = np.stack([to_gray(image) for image in images]) if images.ndim == 4 else images
+    labels = loaded.get("labels", np.full(len(images), UNLABELLED)).astype(np.int64)
+    names = names or tuple(str(name) for name in loaded.get("names", FER2013))
+    if labels.shape != (len(images),) or (len(labels) and not UNLABELLED <= labels.min() <= labels.max() < len(names)):
+        raise BadInput(
+            f"{path}: labels is {labels.shape}; it should be {len(images)} numbers from 0 to {len(names) - 1}"
+        )
+    return LabelledFaces(images, labels, tuple(f"image {n}" for n in range(len(images))), names)
+
+
+def _decode(path: Path, member: PurePosixPath, content: bytes) -> NDArray[np.uint8]:
     image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE) if content else None
     if image is None:
-        raise BadInput(f"{path}: {member} is not a readable image; remove it or download the archive again")
+        raise BadInput(f"{path}: {member} is not a readable image; remove it, or download the data again")
     return np.asarray(image, np.uint8)
+
+
+def _stack(images: list[NDArray[np.uint8]]) -> NDArray[Any]:
+    if len({image.shape for image in images}) == 1:
+        return np.stack(images)
+    several = np.empty(len(images), object)
+    several[:] = images
+    return several
 
 
 def near_copies(faces: LabelledFaces, of: LabelledFaces, threshold: float = 0.98) -> NDArray[np.bool_]:
@@ -96,6 +227,8 @@ def near_copies(faces: LabelledFaces, of: LabelledFaces, threshold: float = 0.98
         norm = np.linalg.norm(flat, axis=1, keepdims=True)
         return np.asarray(flat / np.where(norm > 0, norm, 1), np.float32)
 
-    pool = unit(of.images).T
-    parts = [unit(faces.images[start : start + 256]) for start in range(0, len(faces), 256)]
+    small = Preprocess(size_px=48)  # leaves FER2013's images as they are
+    pool = unit(of.crops(small)).T
+    crops = faces.crops(small)
+    parts = [unit(crops[start : start + 256]) for start in range(0, len(faces), 256)]
     return np.concatenate([(part @ pool).max(axis=1) > threshold for part in parts])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import cv2
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from edge_fer.errors import BadInput
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_SIDE_PX = 16_384
+Value = Annotated[float, Field(allow_inf_nan=False)]
 
 
 def to_gray(frame: NDArray[Any]) -> NDArray[np.uint8]:
@@ -66,17 +67,29 @@ class Preprocess(BaseModel):
 
     size_px: Annotated[int, Field(ge=8, le=512)] = 96
     """Side N of the square N x N crop."""
-    channels: Literal["gray"] = "gray"
+    channels: Literal["gray", "gray3"] = "gray"
+    """What the model sees: one grey plane, or the same plane three times, for models made for colour."""
     margin: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
     """Widening of the face box on each side, as a fraction of its side, before it is cropped."""
     interpolation: Literal["bilinear"] = "bilinear"
     """Between pixels. A face more than twice as large as the crop is averaged down to below that first."""
     equalize: bool = False
     """Whether the crop's histogram is equalised (Istiqomah et al., JAIC 2024, do so)."""
-    low: Annotated[float, Field(allow_inf_nan=False)] = 0.0
-    """Model value of pixel 0."""
-    high: Annotated[float, Field(allow_inf_nan=False)] = 1.0
+    low: Value | tuple[Value, Value, Value] = 0.0
+    """Model value of pixel 0; three of them where the planes are normalised each by its own mean and deviation."""
+    high: Value | tuple[Value, Value, Value] = 1.0
     """Model value of pixel 255."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Preprocess:
+        if self.planes == 1 and (isinstance(self.low, tuple) or isinstance(self.high, tuple)):
+            raise ValueError("a range a plane needs channels 'gray3'")
+        return self
+
+    @property
+    def planes(self) -> int:
+        """How many planes the model sees: 1 or 3."""
+        return 3 if self.channels == "gray3" else 1
 
     def crop(
         self, gray: NDArray[np.uint8], box: Sequence[float] | None = None, out: NDArray[np.uint8] | None = None
@@ -101,12 +114,13 @@ class Preprocess(BaseModel):
         return patch
 
     def to_values(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Map uint8 *crops* of any shape to the model's float32 values: 0 to `low`, 255 to `high`, linear between."""
+        """Map uint8 *crops* of shape ``(...)`` to the model's float32 values ``(..., planes)``, as `table` says."""
         return self.table()[crops]
 
     def table(self) -> NDArray[np.float32]:
-        """Return the ``(256,)`` float32 table from pixel to model value."""
-        return np.linspace(self.low, self.high, 256, dtype=np.float64).astype(np.float32)
+        """Return the ``(256, planes)`` float32 table from pixel to model value: 0 to `low`, 255 to `high`, linear."""
+        values = np.linspace(self.low, self.high, 256, dtype=np.float64).reshape(256, -1)
+        return np.broadcast_to(values, (256, self.planes)).astype(np.float32)
 
     def _widened(self, box: Sequence[float]) -> tuple[float, float, float, float]:
         x, y, width, height = (float(v) for v in box)

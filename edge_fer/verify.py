@@ -51,7 +51,7 @@ class Verified:
 
 def verify(bundle: Bundle, threads: int = 1) -> list[Verified]:
     """Check all files and run every target whose runtime is here. Raises `BadBundle` for damaged files."""
-    for entry in (bundle.manifest.golden, *bundle.manifest.targets):
+    for entry in (bundle.manifest.golden, *(file for target in bundle.manifest.targets for file in target.files)):
         bundle.read(entry)
     return [_verify(bundle, target, threads) for target in bundle.manifest.targets]
 

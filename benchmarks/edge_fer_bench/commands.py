@@ -41,7 +41,7 @@ def bench(
 
     from edge_fer import bundle as bundles
     from edge_fer.classifier import Classifier
-    from edge_fer.labelled import load_zip
+    from edge_fer.labelled import load_faces
     from edge_fer_bench import host, measure, results, table
 
     if json_path is not None and json_path.is_dir():
@@ -60,7 +60,7 @@ def bench(
         info, chosen = classifier.backend.info, classifier.target.name
     classifiers = measure.classifiers(loaded, 300, threads)
     tracking = measure.tracking(range(3), _progress("tracking"))
-    judged = measure.judge(loaded, load_zip(data), data.name, _progress("judging")) if data else ()
+    judged = measure.judge(loaded, load_faces(data), data.name, _progress("judging")) if data else ()
     result = results.Result(
         command=" ".join(["edge-fer", *sys.argv[1:]]),
         started=started,

@@ -27,6 +27,8 @@ class BackendInfo:
     threads: int
     precision: str
     """Type of the model's input: ``int8``, ``uint8`` or ``float32``."""
+    computes: str
+    """What its heaviest layers compute in on this machine: ``int8``, ``float16``, ``float32`` or ``mixed``."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class ModelFile:
     preprocess: Preprocess
     labels: tuple[str, ...]
     threads: int = 1
+    weights: bytes = b""
+    """The second file of a format that has two."""
 
 
 class Backend(Protocol):
@@ -70,6 +74,8 @@ class BackendModule(Protocol):
 #: Name → module. The name of a target (``litert-int8``) begins with the name of its backend.
 BACKENDS: Final[dict[str, str]] = {
     "litert": "edge_fer.backends.litert",
+    "openvino": "edge_fer.backends.openvino",
+    "onnx": "edge_fer.backends.onnx",
     "fake": "edge_fer.backends.fake",
 }
 

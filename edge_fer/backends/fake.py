@@ -26,7 +26,7 @@ class Fake:
     def __init__(self, model: ModelFile) -> None:
         self._model = model
         self._closed = False
-        self.info = BackendInfo("fake", "edge-fer", "1", model.threads, "uint8")
+        self.info = BackendInfo("fake", "edge-fer", "1", model.threads, "uint8", "float32")
 
     def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return ``(n, labels)`` float32 scores of ``(n, N, N)`` uint8 *crops*."""

@@ -1,8 +1,4 @@
-"""LiteRT, under whichever of its three names is installed.
-
-int8 models take the pixels almost as they are: the contract's table and the input's quantization fold into one table
-from pixel to int8 (with range [0, 1], scale 1/255 and zero point -128, a pixel minus 128).
-"""
+"""LiteRT, under whichever of its three names is installed."""
 
 from __future__ import annotations
 
@@ -10,10 +6,10 @@ import importlib
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 
-import cv2
 import numpy as np
 
 from edge_fer.backends import BackendInfo, check_crops
+from edge_fer.backends.inputs import Input, check_output, only
 from edge_fer.errors import BackendError, MissingDependency
 
 if TYPE_CHECKING:
@@ -60,13 +56,15 @@ class LiteRT:
             raise BackendError(f"{runtime} {version} refuses the model: {exc}; convert it again") from exc
         self._preprocess = model.preprocess
         self._classes = len(model.labels)
-        self._input = self._one(self._interpreter.get_input_details(), "input")
-        self._output = self._one(self._interpreter.get_output_details(), "output")
-        self._check_shapes()
-        self._table = _input_table(model, self._input)
-        self._batch = np.empty(self._input["shape"], self._input["dtype"])
+        source = only(self._interpreter.get_input_details(), "input")
+        self._output = only(self._interpreter.get_output_details(), "output")
+        self._source = source["index"]
+        self._input = Input(model, [int(n) for n in source["shape"]], source["dtype"], *source["quantization"])
+        check_output(model, [int(n) for n in self._output["shape"]])
         self._scale, self._zero = _quantization(self._output)
-        self.info = BackendInfo("litert", runtime, version, model.threads, np.dtype(self._input["dtype"]).name)
+        precision = np.dtype(source["dtype"]).name
+        computes = _computes(self._interpreter.get_tensor_details())
+        self.info = BackendInfo("litert", runtime, version, model.threads, precision, computes)
 
     def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return ``(n, labels)`` float32 scores of ``(n, N, N)`` uint8 *crops*."""
@@ -75,8 +73,8 @@ class LiteRT:
             raise BackendError("this model is closed; load it again")
         raw = np.empty((len(crops), self._classes), self._output["dtype"])
         for crop, row in zip(crops, raw, strict=True):
-            cv2.LUT(crop, self._table, dst=self._batch[0, :, :, 0])
-            self._interpreter.set_tensor(self._input["index"], self._batch)
+            self._input.fill(crop)
+            self._interpreter.set_tensor(self._source, self._input.batch)
             try:
                 self._interpreter.invoke()
             except (ValueError, RuntimeError) as exc:
@@ -88,19 +86,6 @@ class LiteRT:
         """Release the model."""
         self._interpreter = None
 
-    @staticmethod
-    def _one(details: list[dict[str, Any]], what: str) -> dict[str, Any]:
-        if len(details) != 1:
-            raise BackendError(f"the model has {len(details)} {what}s; a FER classifier has one: convert it again")
-        return details[0]
-
-    def _check_shapes(self) -> None:
-        side = self._preprocess.size_px
-        for details, wanted in ((self._input, (1, side, side, 1)), (self._output, (1, self._classes))):
-            shape = tuple(int(n) for n in details["shape"])
-            if shape != wanted:
-                raise BackendError(f"the model's {details['name']} is {shape}, the manifest means {wanted}")
-
 
 def _quantization(details: dict[str, Any]) -> tuple[np.float32, np.float32]:
     """Return scale and zero point of a tensor; (1, 0) for floats."""
@@ -108,15 +93,8 @@ def _quantization(details: dict[str, Any]) -> tuple[np.float32, np.float32]:
     return (np.float32(scale), np.float32(zero)) if scale else (np.float32(1), np.float32(0))
 
 
-def _input_table(model: ModelFile, details: dict[str, Any]) -> NDArray[Any]:
-    """Return the ``(256,)`` table from pixel to the number that the model takes."""
-    values = model.preprocess.table()
-    dtype = np.dtype(details["dtype"])
-    if dtype == np.float32:
-        return values
-    if dtype not in (np.int8, np.uint8):
-        raise BackendError(f"the model's input is {dtype.name}; int8, uint8 and float32 are supported")
-    scale, zero = _quantization(details)
-    bounds = np.iinfo(dtype)
-    table: NDArray[Any] = np.clip(np.rint(values / scale + zero), bounds.min, bounds.max).astype(dtype)
-    return table
+def _computes(tensors: list[dict[str, Any]]) -> str:
+    """Tell what flows between the layers: integers, floats, or some of both."""
+    flows = {np.dtype(t["dtype"]).name for t in tensors if len(t["shape"]) == 4 and t["shape"][0] == 1}
+    kinds = flows & {"int8", "int16", "uint8", "float32"}
+    return kinds.pop() if len(kinds) == 1 else "mixed" if kinds else "float32"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
+from dataclasses import replace
 from importlib import metadata
 from typing import ClassVar
 
@@ -10,9 +12,15 @@ import numpy as np
 import pytest
 
 from edge_fer import backends
-from edge_fer.backends import ModelFile, litert
+from edge_fer.backends import ModelFile, litert, openvino
 from edge_fer.errors import BackendError, BadInput, MissingDependency
-from edge_fer.labelled import load_zip
+from edge_fer.labelled import load_faces
+
+
+def _file(tiny, target: str | None = None) -> ModelFile:
+    chosen = tiny.target(target)
+    weights = tiny.read(chosen.weights) if chosen.weights else b""
+    return ModelFile(tiny.read(chosen), tiny.manifest.preprocess, tiny.manifest.labels, weights=weights)
 
 
 class BackendSuite:
@@ -26,7 +34,7 @@ class BackendSuite:
     def model(self, tiny) -> ModelFile:
         if self.runtimes and not any(importlib.util.find_spec(module) for module in self.runtimes):
             pytest.skip(f"none of {', '.join(self.runtimes)} is installed")
-        return ModelFile(tiny.read(tiny.target(self.target)), tiny.manifest.preprocess, tiny.manifest.labels)
+        return _file(tiny, self.target)
 
     @pytest.fixture
     def backend(self, model):
@@ -45,6 +53,7 @@ class BackendSuite:
         assert info.version[0].isdigit()
         assert info.threads == 1
         assert info.precision in {"int8", "uint8", "float32"}
+        assert info.computes in {"int8", "float16", "float32", "mixed"}
 
     @pytest.mark.parametrize("count", [0, 1, 5])
     def test_a_row_of_probabilities_a_crop(self, backend, crops, count):
@@ -97,7 +106,7 @@ class BackendSuite:
             backend.run(crops)
 
     def test_threads_change_no_answer(self, model, backend, crops):
-        two = backends.load(self.name, ModelFile(model.content, model.preprocess, model.labels, threads=2))
+        two = backends.load(self.name, replace(model, threads=2))
         assert np.allclose(two.run(crops), backend.run(crops), atol=1e-5)
         two.close()
 
@@ -112,20 +121,20 @@ class RealBackendSuite(BackendSuite):
     @pytest.mark.parametrize("content", [b"", b"nonsense", bytes(1000)])
     def test_what_is_no_model_is_refused(self, model, content):
         with pytest.raises(BackendError):
-            backends.load(self.name, ModelFile(content, model.preprocess, model.labels))
+            backends.load(self.name, replace(model, content=content))
 
     def test_a_model_of_other_labels_is_refused(self, model):
         with pytest.raises(BackendError, match="the manifest means"):
-            backends.load(self.name, ModelFile(model.content, model.preprocess, ("a", "b")))
+            backends.load(self.name, replace(model, labels=("a", "b")))
 
     def test_a_model_of_another_size_is_refused(self, model):
         larger = model.preprocess.model_copy(update={"size_px": 32})
         with pytest.raises(BackendError, match="the manifest means"):
-            backends.load(self.name, ModelFile(model.content, larger, model.labels))
+            backends.load(self.name, replace(model, preprocess=larger))
 
     def test_another_range_of_values_is_another_input(self, model, backend, crops):
         stretched = model.preprocess.model_copy(update={"low": 1.0, "high": 0.0})
-        negative = backends.load(self.name, ModelFile(model.content, stretched, model.labels))
+        negative = backends.load(self.name, replace(model, preprocess=stretched))
         assert np.allclose(negative.run(255 - crops), backend.run(crops), atol=1 / 256)
         negative.close()
 
@@ -138,11 +147,45 @@ class TestLiteRTInt8(RealBackendSuite):
 
     def test_pixels_go_in_almost_as_they_are(self, backend):
         assert backend.info.precision == "int8"
-        assert np.array_equal(backend._table, np.arange(-128, 128, dtype=np.int8))
+        assert np.array_equal(backend._input.table[:, 0], np.arange(-128, 128, dtype=np.int8))
+        assert backend.info.computes == "int8"
 
 
 class TestLiteRTFloat32(RealBackendSuite):
     name, target, runtimes = "litert", "litert-float32", LITERT
+
+
+class TestOpenVINOInt8(RealBackendSuite):
+    name, target, runtimes = "openvino", "openvino-int8", ("openvino",)
+
+    def test_it_says_when_int8_is_not_what_is_computed(self, model, monkeypatch, caplog):
+        """As on Arm, where it executes int8 models as float16; here the executed graph is made to say so."""
+        monkeypatch.setattr(openvino, "_computes", lambda compiled: "float16")
+        loaded = backends.load(self.name, model)
+        assert loaded.info.computes == "float16"
+        assert "computes this int8 model in float16" in caplog.text
+        loaded.close()
+
+
+class TestOpenVINOFloat32(RealBackendSuite):
+    name, target, runtimes = "openvino", "openvino-float32", ("openvino",)
+
+    def test_float32_is_computed_in_float32(self, backend):
+        assert backend.info.computes == "float32"
+
+
+class TestOnnxInt8(RealBackendSuite):
+    name, target, runtimes = "onnx", "onnx-int8", ("onnxruntime",)
+
+    def test_it_knows_that_it_is_quantized(self, backend):
+        assert backend.info.computes == "int8"
+
+
+class TestOnnxFloat32(RealBackendSuite):
+    name, target, runtimes = "onnx", "onnx-float32", ("onnxruntime",)
+
+    def test_it_knows_that_it_is_not_quantized(self, backend):
+        assert backend.info.computes == "float32"
 
 
 class TestFake(BackendSuite):
@@ -150,13 +193,13 @@ class TestFake(BackendSuite):
 
 
 def test_every_backend_of_the_table_has_a_suite():
-    suites = {suite.name for suite in (TestLiteRTInt8, TestLiteRTFloat32, TestFake)}
+    suites = {suite.name for suite in (TestLiteRTInt8, TestOpenVINOInt8, TestOnnxInt8, TestFake)}
     assert suites == backends.BACKENDS.keys()
 
 
 def test_drawn_faces_can_be_classified(tiny, drawn_zip):
-    faces = load_zip(drawn_zip)
-    model = ModelFile(tiny.read(tiny.target()), tiny.manifest.preprocess, tiny.manifest.labels)
+    faces = load_faces(drawn_zip)
+    model = _file(tiny)
     assert backends.load("litert", model).run(faces.crops(model.preprocess)).shape == (28, 3)
 
 
@@ -171,7 +214,7 @@ def test_litert_is_taken_under_whichever_name_it_is_installed(monkeypatch, tiny,
 
     monkeypatch.setattr(litert.metadata, "version", version)
     monkeypatch.setattr(litert, "RUNTIMES", dict.fromkeys(litert.RUNTIMES, "ai_edge_litert.interpreter"))
-    loaded = litert.load(ModelFile(tiny.read(tiny.target()), tiny.manifest.preprocess, tiny.manifest.labels))
+    loaded = litert.load(_file(tiny))
     assert (loaded.info.runtime, loaded.info.version) == (installed, "9.9")
 
 
@@ -179,3 +222,10 @@ def test_without_any_litert_the_remedy_is_named(monkeypatch):
     monkeypatch.setattr(litert, "RUNTIMES", {})
     with pytest.raises(MissingDependency, match="pip install ai-edge-litert"):
         litert.find_runtime()
+
+
+@pytest.mark.parametrize(("name", "module"), [("openvino", "openvino"), ("onnx", "onnxruntime")])
+def test_without_a_runtime_its_remedy_is_named(monkeypatch, tiny, name, module):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(MissingDependency, match=rf"pip install 'edge-fer\[{name}\]'"):
+        backends.load(name, _file(tiny, f"{name}-float32"))

@@ -1,4 +1,4 @@
-"""Writes the tiny bundle beside this file: a real LiteRT model of a few kilobytes for the tests.
+"""Writes the tiny bundle beside this file: real models of a few kilobytes for the tests, in every format.
 
 Run it again only when the bundle format changes: ``KERAS_BACKEND=tensorflow python tests/golden/make_tiny.py``
 """
@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from edge_fer.preprocess import Preprocess
-from edge_fer_convert import litert, writer
+from edge_fer_convert import opening, targets, writer
 
 LABELS = ("dark", "medium", "bright")
 HERE = Path(__file__).parent
@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 def main() -> None:
     keras.utils.set_random_seed(1)
     contract = Preprocess(size_px=16)
-    model = keras.Sequential(
+    network = keras.Sequential(
         [
             keras.Input((16, 16, 1)),
             keras.layers.Conv2D(4, 3, padding="same", activation="relu"),
@@ -31,12 +31,16 @@ def main() -> None:
         ]
     )
     rng = np.random.default_rng(1)
-    calibration = contract.to_values(rng.integers(0, 256, (50, 16, 16)).astype(np.uint8))[..., np.newaxis]
+    calibration = contract.to_values(rng.integers(0, 256, (50, 16, 16)).astype(np.uint8))
     calibration[0], calibration[1] = 0.0, 1.0
-    artifacts = [
-        writer.Artifact("litert-int8", "int8.tflite", litert.to_int8(model, calibration), "static int8"),
-        writer.Artifact("litert-float32", "float32.tflite", litert.to_float32(model), "not quantized"),
-    ]
+    model = opening.open_model(network)
+    artifacts = []
+    for runtime in targets.CONVERTERS:
+        converter = targets.converter(runtime)(model, calibration)
+        int8 = converter.static(converter.methods[0], frozenset())
+        for precision, files in (("int8", int8), ("float32", converter.float32())):
+            words = "not quantized" if precision == "float32" else "static int8"
+            artifacts.append(writer.Artifact(f"{runtime}-{precision}", converter.suffixes, files, words))
     shutil.rmtree(HERE / "tiny", ignore_errors=True)
     writer.write(HERE / "tiny", "tiny", "a generated model for tests", contract, artifacts, LABELS)
 

@@ -61,7 +61,7 @@ def test_folder_and_zip_are_the_same_bundle(tmp_path):
 def test_the_first_target_is_the_recommended_one(tiny):
     assert tiny.target().name == "litert-int8"
     assert tiny.target("litert-float32").precision == "float32"
-    with pytest.raises(BadBundle, match=r"no target 'onnx-int8'; it has: litert-int8, litert-float32"):
+    with pytest.raises(BadBundle, match=r"no target 'litert-int4'; it has: litert-int8, litert-float32"):
         tiny.target("onnx-int8")
 
 
@@ -107,7 +107,7 @@ def test_a_manifest_that_is_none_is_refused(copy, content, message):
         {"golden": {"file": "/etc/passwd", "sha256": "0" * 64, "size_bytes": 1}},
         {"golden": {"file": "golden.npz", "sha256": "0" * 64, "size_bytes": 10**12}},
         {"golden": {"file": "golden.npz", "sha256": "nonsense", "size_bytes": 1}},
-        {"golden": {"file": "int8.tflite", "sha256": "0" * 64, "size_bytes": 1}},
+        {"golden": {"file": "litert-int8.tflite", "sha256": "0" * 64, "size_bytes": 1}},
     ],
     ids=str,
 )
@@ -117,14 +117,14 @@ def test_a_manifest_with_impossible_values_is_refused(copy, changes):
         load(copy)
 
 
-@pytest.mark.parametrize("name", ["int8.tflite", "golden.npz", MANIFEST])
+@pytest.mark.parametrize("name", ["litert-int8.tflite", "golden.npz", MANIFEST])
 def test_a_missing_file_is_named(copy, name):
     (copy / name).unlink()
     with pytest.raises(BadBundle, match=rf"{name} cannot be read \(No such file"):
         read_all(load(copy))
 
 
-@pytest.mark.parametrize("name", ["int8.tflite", "golden.npz"])
+@pytest.mark.parametrize("name", ["litert-int8.tflite", "golden.npz"])
 def test_a_flipped_byte_is_found(copy, name):
     content = bytearray((copy / name).read_bytes())
     content[len(content) // 2] ^= 1
@@ -135,7 +135,7 @@ def test_a_flipped_byte_is_found(copy, name):
 
 @pytest.mark.parametrize("grow", [b"", b"more"])
 def test_a_file_of_another_size_is_found(copy, grow):
-    path = copy / "int8.tflite"
+    path = copy / "litert-int8.tflite"
     path.write_bytes(path.read_bytes() + grow if grow else path.read_bytes()[:-1])
     with pytest.raises(BadBundle, match="the manifest says"):
         read_all(load(copy))
@@ -143,8 +143,8 @@ def test_a_file_of_another_size_is_found(copy, grow):
 
 def test_a_link_out_of_the_bundle_is_refused(copy, tmp_path):
     outside = tmp_path / "outside"
-    (copy / "int8.tflite").rename(outside)
-    (copy / "int8.tflite").symlink_to(outside)
+    (copy / "litert-int8.tflite").rename(outside)
+    (copy / "litert-int8.tflite").symlink_to(outside)
     with pytest.raises(BadBundle, match="link out of the bundle"):
         read_all(load(copy))
 

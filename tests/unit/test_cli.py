@@ -16,6 +16,7 @@ from edge_fer import __version__
 from edge_fer.cli import main
 from edge_fer.sources.synthetic import SyntheticCamera
 
+TARGETS = [f"{runtime}-{precision}" for runtime in ("litert", "openvino", "onnx") for precision in ("int8", "float32")]
 TINY = str(Path(__file__).parents[1] / "golden" / "tiny")
 
 
@@ -75,7 +76,7 @@ def test_the_astronaut_is_found(tmp_path):
 
 def test_verify_says_what_matches():
     text = call("verify", TINY)
-    assert text.count("matches: 10 of 10") == 2
+    assert text.count("matches: 10 of 10") == len(TARGETS)
     assert json.loads(call("verify", TINY, "--json").splitlines()[0])["passed"] is True
 
 
@@ -88,7 +89,7 @@ def test_each_error_is_one_line_with_its_own_code(tmp_path):
     empty = tmp_path / "empty.png"
     empty.write_bytes(b"")
     damaged = Path(shutil.copytree(TINY, tmp_path / "damaged"))
-    (damaged / "int8.tflite").write_bytes(b"x" * (damaged / "int8.tflite").stat().st_size)
+    (damaged / "litert-int8.tflite").write_bytes(b"x" * (damaged / "litert-int8.tflite").stat().st_size)
     for arguments, code, message in (
         (("run", "--threads", "0"), 2, "Invalid value"),
         (("run", "--frames", "1", "--min-face", "5"), 3, "the cascade sees nothing smaller"),

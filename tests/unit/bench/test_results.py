@@ -22,7 +22,7 @@ def make(stage: tuple[float, ...] = (1.0, 2.0, 4.0), **changes) -> Result:
         "started": results.now(),
         "bundle": "cnn-1",
         "target": "litert-int8",
-        "backend": asdict(BackendInfo("litert", "ai-edge-litert", "2.3.0", 1, "int8")),
+        "backend": asdict(BackendInfo("litert", "ai-edge-litert", "2.3.0", 1, "int8", "int8")),
         "host": host.facts(),
         "frame_px": (640, 480),
         "stages_ms": dict.fromkeys(("capture", "detect", "preprocess", "classify", "smooth"), stage),

@@ -1,0 +1,71 @@
+"""ONNX Runtime on the CPU."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edge_fer.backends import BackendInfo, check_crops
+from edge_fer.backends.inputs import Input, check_output, only
+from edge_fer.errors import BackendError, MissingDependency
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from edge_fer.backends import ModelFile
+
+
+def load(model: ModelFile) -> OnnxRuntime:
+    """Load an ``.onnx`` model. Raises `MissingDependency` without the runtime, `BackendError` for a bad file."""
+    return OnnxRuntime(model)
+
+
+class OnnxRuntime:
+    """An ``.onnx`` model: one float32 image in, one row of float32 scores out."""
+
+    def __init__(self, model: ModelFile) -> None:
+        try:
+            import onnxruntime
+        except ImportError as exc:
+            raise MissingDependency("ONNX Runtime is not installed: pip install 'edge-fer[onnx]'") from exc
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = model.threads, 1
+        options.log_severity_level = 3
+        version = onnxruntime.__version__
+        try:
+            self._session: Any = onnxruntime.InferenceSession(model.content, options, ["CPUExecutionProvider"])
+        except Exception as exc:  # its errors have no base of their own
+            raise BackendError(f"onnxruntime {version} refuses the model: {exc}; convert it again") from exc
+        source = only(self._session.get_inputs(), "input")
+        sink = only(self._session.get_outputs(), "output")
+        if source.type != "tensor(float)":
+            raise BackendError(f"the model's input is {source.type}; tensor(float) is supported")
+        self._input = Input(model, source.shape, np.float32)
+        check_output(model, sink.shape)
+        self._preprocess, self._classes = model.preprocess, len(model.labels)
+        self._feed, self._output = {source.name: self._input.batch}, [sink.name]
+        self.info = BackendInfo("onnx", "onnxruntime", version, model.threads, "float32", _computes(model.content))
+
+    def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return ``(n, labels)`` float32 scores of ``(n, N, N)`` uint8 *crops*."""
+        check_crops(crops, self._preprocess)
+        if self._session is None:
+            raise BackendError("this model is closed; load it again")
+        scores = np.empty((len(crops), self._classes), np.float32)
+        for crop, row in zip(crops, scores, strict=True):
+            self._input.fill(crop)
+            try:
+                row[:] = self._session.run(self._output, self._feed)[0][0]
+            except Exception as exc:  # its errors have no base of their own
+                raise BackendError(f"onnxruntime failed while executing the model: {exc}") from exc
+        return scores
+
+    def close(self) -> None:
+        """Release the model."""
+        self._session = None
+
+
+def _computes(content: bytes) -> str:
+    """Tell whether the file quantizes what flows between its layers; the operators' names stand in it as they are."""
+    return "int8" if b"QuantizeLinear" in content.replace(b"DequantizeLinear", b"") else "float32"
