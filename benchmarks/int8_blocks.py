@@ -16,9 +16,11 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from edge_fer_convert import litert
+from edge_fer_convert.opening import FloatModel
+from edge_fer_convert.targets.litert import LiteRT
 from edge_fer_convert.zoo import cnn_1
 
 CUTS = ("pool_1", "norm_1", "norm_2", "norm_3", "norm_4", "norm_5", "scores")
@@ -39,13 +41,16 @@ def models(calibration: np.ndarray[Any, np.dtype[np.float32]]) -> dict[str, Any]
     loaded = {}
     for cut in CUTS:
         part = keras.Model(whole.inputs[0], whole.get_layer(cut).output)
-        for precision, content in (
-            ("float32", litert.to_float32(part)), ("int8", litert.to_int8(part, calibration)),
-        ):  # fmt: skip
-            loaded[f"{cut} {precision}"] = interpreter(content)
+        content = tf.lite.TFLiteConverter.from_keras_model(part).convert()
+        converter = LiteRT(FloatModel((1, 96, 96, 1), 0, content, None), calibration)
+        int8 = converter.static(converter.methods[0], frozenset())
+        for precision, files in (("float32", converter.float32()), ("int8", int8)):
+            loaded[f"{cut} {precision}"] = interpreter(files.content)
             if cut == CUTS[-1]:
                 plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-                loaded[f"{cut} {precision} without XNNPACK"] = interpreter(content, experimental_op_resolver_type=plain)
+                loaded[f"{cut} {precision} without XNNPACK"] = interpreter(
+                    files.content, experimental_op_resolver_type=plain
+                )
     return loaded
 
 

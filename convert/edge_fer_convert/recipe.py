@@ -15,6 +15,10 @@ from edge_fer.preprocess import Preprocess
 RECIPES = next(p for p in (Path(__file__).parent / "recipes", Path(__file__).parent.parent / "recipes") if p.is_dir())
 
 
+WEIGHTS = RECIPES.parent / "weights"
+"""Where the float models lie, in a clone; they are not in the wheel."""
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -44,14 +48,38 @@ class Training(_Frozen):
     stages: tuple[Stage, ...]
 
 
+class Conversion(_Frozen):
+    """How a model is converted, and what it may lose."""
+
+    weights: str
+    """File of ``convert/weights``: the float model."""
+    calibrate: str
+    """What calibration images are drawn from, relative to ``--data``."""
+    evaluate: str
+    """What the targets are judged on, relative to ``--data``."""
+    data: str
+    """Name of the data, for the manifest."""
+    splits: tuple[str, str]
+    """Names of the two splits, for the manifest."""
+    images: Annotated[int, Field(ge=1)] = 500
+    targets: tuple[str, ...]
+    """The first is the one that the bundle recommends."""
+    max_drop: Annotated[float, Field(ge=0)] = 0.5
+    max_f1_drop: Annotated[float, Field(ge=0)] = 0.5
+
+
 class Recipe(_Frozen):
     """One file of ``convert/recipes``."""
 
     name: str
     description: str
     architecture: str
+    """A module of the zoo."""
+    options: dict[str, float] = {}
+    """What the architecture is built with beyond size and dropout, for instance a width."""
     preprocess: Preprocess
     training: Training
+    conversion: Conversion | None = None
 
     def with_epochs(self, epochs: int) -> Recipe:
         """Return the recipe with *epochs* in each of its stages."""

@@ -62,7 +62,9 @@ def fastest_data_format() -> DataFormat:
 def build(recipe: Recipe, size_px: int, data_format: DataFormat = "channels_last") -> keras.Model:
     """Build the recipe's architecture for grey ``size_px`` input; see the zoo's file for shapes."""
     zoo = importlib.import_module(f"edge_fer_convert.zoo.{recipe.architecture}")
-    model: keras.Model = zoo.build(size_px, channels=1, dropout=recipe.training.dropout, data_format=data_format)
+    model: keras.Model = zoo.build(
+        size_px, channels=1, dropout=recipe.training.dropout, data_format=data_format, **recipe.options
+    )
     return model
 
 
@@ -85,7 +87,7 @@ class AugmentedFaces(keras.utils.PyDataset):  # type: ignore[misc]
         chosen = self._order[index * size : (index + 1) * size]
         rng = np.random.default_rng((*self._seed, index))
         crops = self._augment(self._faces.images[chosen], self._stage.size_px, rng)
-        return self._recipe.preprocess.to_values(crops)[..., np.newaxis], self._targets[chosen]
+        return self._recipe.preprocess.to_values(crops), self._targets[chosen]
 
 
 def transfer(source: keras.Model, target: keras.Model) -> None:
@@ -210,7 +212,7 @@ class Run:
         current = [np.array(weight) for weight in model.get_weights()]  # copies: on PyTorch they are views
         model.optimizer.finalize_variable_values(model.trainable_variables)
         recalibrate(model, (batches[index][0] for index in range(min(RECALIBRATION_BATCHES, len(batches)))))
-        values = self.recipe.preprocess.to_values(crops)[..., np.newaxis]
+        values = self.recipe.preprocess.to_values(crops)
         scores = model.predict(values, batch_size=128, verbose=0)
         accuracy = float((scores.argmax(axis=1) == self.validation.labels).mean())
         size = crops.shape[1]

@@ -13,7 +13,7 @@ import numpy as np
 
 from edge_fer.backends import ModelFile
 from edge_fer.backends import load as load_backend
-from edge_fer.bundle import FORMAT_VERSION, MANIFEST, Evaluation, FileEntry, Manifest, Target
+from edge_fer.bundle import FORMAT_VERSION, MANIFEST, CalibrationSet, Evaluation, FileEntry, Manifest, Target
 from edge_fer.emotions import FER2013
 from edge_fer.errors import BadInput
 from edge_fer.sources.synthetic import EXPRESSIONS, draw_face
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_fer.preprocess import Preprocess
+    from edge_fer_convert.targets import Files
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,8 @@ class Artifact:
     """One converted model file."""
 
     target: str
-    file: str
-    content: bytes
+    suffixes: tuple[str, ...]
+    files: Files
     recipe: str
     evaluation: Evaluation | None = None
 
@@ -55,38 +56,60 @@ def write(
     preprocess: Preprocess,
     artifacts: list[Artifact],
     labels: tuple[str, ...] = FER2013,
+    licence: str = "Apache-2.0",
+    calibration: CalibrationSet | None = None,
 ) -> None:
     """Write the bundle *folder*, which must not exist; the first artifact is the one that it recommends.
 
-    The golden answers are what each artifact computes here, on its own runtime. Raises `BadInput` when *folder* exists.
+    The golden answers are what each artifact computes here, on its own runtime. Raises `BadInput` when *folder* exists
+    or cannot be written; then nothing is left of it.
     """
-    if folder.exists():
-        raise BadInput(f"{folder} exists; remove it or choose another name")
+    refuse_existing(folder)
     inputs = golden_inputs(preprocess)
-    answers = {}
+    answers: dict[str, NDArray[np.float32]] = {}
+    contents: dict[str, bytes] = {}
+    entries: list[Target] = []
     for artifact in artifacts:
-        backend = load_backend(artifact.target.split("-")[0], ModelFile(artifact.content, preprocess, labels))
+        files = artifact.files
+        model = ModelFile(files.content, preprocess, labels, weights=files.weights)
+        backend = load_backend(artifact.target.split("-")[0], model)
         answers[artifact.target] = backend.run(inputs)
         backend.close()
+        parts = dict(
+            zip((f"{artifact.target}{s}" for s in artifact.suffixes), (files.content, files.weights), strict=False)
+        )
+        first, *second = (_entry(file, content) for file, content in parts.items())
+        entries.append(
+            Target(
+                **first.model_dump(),
+                name=artifact.target,
+                weights=second[0] if second else None,
+                recipe=artifact.recipe,
+                evaluation=artifact.evaluation,
+            )
+        )
+        contents |= parts
     stream = io.BytesIO()
     np.savez_compressed(stream, allow_pickle=False, inputs=inputs, **answers)
-    golden = stream.getvalue()
     manifest = Manifest(
         format_version=FORMAT_VERSION,
         name=name,
-        licence="Apache-2.0",
+        licence=licence,
         description=description,
         labels=labels,
         preprocess=preprocess,
-        golden=_entry("golden.npz", golden),
-        targets=tuple(
-            Target(**_entry(a.file, a.content).model_dump(), name=a.target, recipe=a.recipe, evaluation=a.evaluation)
-            for a in artifacts
-        ),
+        calibration=calibration,
+        golden=_entry("golden.npz", stream.getvalue()),
+        targets=tuple(entries),
     )
     text = manifest.model_dump_json(indent=2, exclude_none=True) + "\n"
-    contents = {MANIFEST: text.encode(), "golden.npz": golden, **{a.file: a.content for a in artifacts}}
-    _write_folder(folder, contents)
+    _write_folder(folder, {MANIFEST: text.encode(), "golden.npz": stream.getvalue(), **contents})
+
+
+def refuse_existing(folder: Path) -> None:
+    """Raise `BadInput` when *folder* is there already."""
+    if folder.exists():
+        raise BadInput(f"{folder} exists; remove it or choose another name")
 
 
 def _entry(file: str, content: bytes) -> FileEntry:
@@ -94,13 +117,18 @@ def _entry(file: str, content: bytes) -> FileEntry:
 
 
 def _write_folder(folder: Path, contents: dict[str, bytes]) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
     beside = folder.with_name(f".{folder.name}.part-{os.getpid()}")
-    beside.mkdir()
     try:
+        beside.mkdir(parents=True)
         for name, content in contents.items():
             (beside / name).write_bytes(content)
         beside.rename(folder)
+    except OSError as exc:
+        shutil.rmtree(beside, ignore_errors=True)
+        size = sum(len(content) for content in contents.values())
+        raise BadInput(
+            f"{folder} cannot be written ({exc.strerror}); it takes {size / 1e6:.1f} MB: nothing was left there"
+        ) from exc
     except BaseException:
         shutil.rmtree(beside, ignore_errors=True)
         raise

@@ -11,11 +11,9 @@ from click.testing import CliRunner
 keras = pytest.importorskip("keras", reason="Keras is not installed: pip install -e '.[convert]'")
 pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install -e '.[convert]'")
 
-from edge_fer.bundle import load  # noqa: E402
-from edge_fer.classifier import Classifier  # noqa: E402
 from edge_fer.cli import main  # noqa: E402
 from edge_fer.errors import BadInput  # noqa: E402
-from edge_fer.labelled import load_zip  # noqa: E402
+from edge_fer.labelled import load_faces  # noqa: E402
 from edge_fer_convert import calibration, recipe, soft_labels, train  # noqa: E402
 from edge_fer_convert.augment import Augment  # noqa: E402
 
@@ -84,23 +82,8 @@ def test_a_run_that_was_stopped_is_gone_on_with(data, short, tmp_path):
     assert after[:2] == before
 
 
-def test_a_trained_model_becomes_a_bundle_that_verifies(data, short, tmp_path):
-    pytest.importorskip("tensorflow", reason="TensorFlow is not installed: pip install -e '.[convert]'")
-    run("--recipe", short, "--data", data, "--out", tmp_path / "run", "--epochs", 1, "--ship", tmp_path / "bundle")
-    bundle = load(tmp_path / "bundle")
-    assert bundle.manifest.preprocess.size_px == 64
-    for target in bundle.manifest.targets:
-        assert target.evaluation is not None
-        assert target.evaluation.images == 28
-        with Classifier(bundle, target.name) as classifier:
-            assert classifier.check_golden().passed
-    int8 = Classifier(bundle, "litert-int8")
-    assert np.array_equal(int8.backend._table, np.arange(-128, 128, dtype=np.int8))  # type: ignore[attr-defined]
-    assert bundle.target("litert-int8").size_bytes < 0.30 * bundle.target("litert-float32").size_bytes
-
-
 def test_the_preprocessing_of_training_is_the_devices(data):
-    faces = load_zip(data / "fer2013-train.zip")
+    faces = load_faces(data / "fer2013-train.zip")
     chosen = recipe.load("cnn-1")
     for image, crop in zip(faces.images, faces.crops(chosen.preprocess), strict=True):
         assert np.array_equal(crop, chosen.preprocess.crop(image))
@@ -117,7 +100,7 @@ def test_transfer_keeps_answers_on_even_features():
 
 
 def test_augmentation_is_seeded_and_keeps_the_type(drawn_zip):
-    images = load_zip(drawn_zip).images
+    images = load_faces(drawn_zip).images
     once, again = (Augment()(images, 64, np.random.default_rng(5)) for _ in range(2))
     assert once.shape == (28, 64, 64)
     assert once.dtype == np.uint8
@@ -126,13 +109,13 @@ def test_augmentation_is_seeded_and_keeps_the_type(drawn_zip):
 
 
 def test_augmentation_of_nothing_is_a_resize(drawn_zip):
-    images = load_zip(drawn_zip).images
+    images = load_faces(drawn_zip).images
     nothing = Augment(flip=0).weakened(0)
     assert np.abs(nothing(images, 48, np.random.default_rng(0)).astype(int) - images).max() <= 1
 
 
 def test_votes_sharpen_labels_without_replacing_them(drawn_zip):
-    faces = load_zip(drawn_zip)
+    faces = load_faces(drawn_zip)
     position = {"angry": 4, "disgust": 5, "fear": 6, "happy": 1, "sad": 3, "surprise": 2, "neutral": 0}
     votes = {path: np.eye(10, dtype=np.float32)[position[path.split("/")[1]]] * 10 for path in faces.paths}
     targets = soft_labels.from_votes(faces, votes, 0.5)
@@ -143,7 +126,7 @@ def test_votes_sharpen_labels_without_replacing_them(drawn_zip):
 
 
 def test_without_votes_labels_are_smoothed(drawn_zip):
-    faces = load_zip(drawn_zip)
+    faces = load_faces(drawn_zip)
     assert np.array_equal(soft_labels.from_votes(faces, {}, 0.5), soft_labels.hard(faces))
     assert soft_labels.hard(faces).max() == pytest.approx(0.9 + 0.1 / 7)
 
@@ -156,7 +139,7 @@ def test_a_csv_that_is_none_is_refused(tmp_path):
 
 
 def test_calibration_is_balanced_and_seeded(drawn_zip):
-    faces = load_zip(drawn_zip)
+    faces = load_faces(drawn_zip)
     chosen = calibration.choose(faces, 14, seed=1)
     assert np.bincount(chosen.labels).tolist() == [2] * 7
     assert chosen.paths == calibration.choose(faces, 14, seed=1).paths
@@ -200,7 +183,7 @@ def test_recalibration_takes_the_plain_mean_over_its_batches():
 
 
 def test_judging_leaves_the_weights_as_they_were(drawn_zip, tmp_path):
-    faces = load_zip(drawn_zip)
+    faces = load_faces(drawn_zip)
     chosen = recipe.load("cnn-1").with_epochs(1)
     stage = chosen.training.stages[0]
     run = train.Run(chosen, tmp_path, faces, soft_labels.hard(faces), faces, lambda _: None)

@@ -1,8 +1,7 @@
-"""The workstation's subcommands of ``edge-fer``; nothing heavy is imported before one of them runs."""
+"""``edge-fer train``; nothing heavy is imported before it runs."""
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from importlib import util
@@ -11,11 +10,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edge_fer.errors import BadInput, MissingDependency
+from edge_fer.errors import MissingDependency
 
 if TYPE_CHECKING:
     from edge_fer.labelled import LabelledFaces
-    from edge_fer_convert.recipe import Recipe
 
 TRAIN_ZIP, VALIDATION_ZIP, VOTES_CSV = "fer2013-train.zip", "fer2013-public-test.zip", "ferplus.csv"
 
@@ -31,8 +29,7 @@ def _report(text: str) -> None:
 Examples:
   edge-fer train --data fer2013/ --out runs/cnn-1
   KERAS_BACKEND=torch edge-fer train --data fer2013/ --out runs/cnn-1
-  edge-fer train --data fer2013/ --out runs/try --epochs 1 --limit 2000
-  edge-fer train --data fer2013/ --out runs/cnn-1 --ship cnn-1-bundle"""
+  edge-fer train --data fer2013/ --out runs/try --epochs 1 --limit 2000"""
 )
 @click.option(
     "--recipe", "recipe_name", default="cnn-1", show_default=True, help="A recipe's name, or a .toml of yours."
@@ -47,12 +44,11 @@ Examples:
 )  # fmt: skip
 @click.option("--epochs", type=click.IntRange(0), help="So many epochs in each stage, instead of the recipe's.")
 @click.option("--limit", type=click.IntRange(1), help="Train on so many images only.")
-@click.option("--ship", "bundle", type=click.Path(path_type=Path), help="Convert the result and write this bundle.")
-def train(recipe_name: str, data: Path, out: Path, epochs: int | None, limit: int | None, bundle: Path | None) -> None:
+def train(recipe_name: str, data: Path, out: Path, epochs: int | None, limit: int | None) -> None:
     """Train a model on FER2013, judged on PublicTest after each epoch; resumable at any epoch.
 
-    Runs on any Keras 3 backend (KERAS_BACKEND=tensorflow, torch or jax; on a CPU, torch is the fastest). Conversion
-    with --ship needs tensorflow; train first on another backend, then call again with --ship.
+    Runs on any Keras 3 backend (KERAS_BACKEND=tensorflow, torch or jax; on a CPU, torch is the fastest). What it leaves
+    in OUT/best.keras is what edge-fer convert takes.
     """
     if util.find_spec("keras") is None:
         raise MissingDependency("training needs Keras: pip install 'edge-fer[convert]'")
@@ -73,25 +69,10 @@ def train(recipe_name: str, data: Path, out: Path, epochs: int | None, limit: in
         _report(f"{votes} is not there: training on the images' own labels alone\n")
         targets = soft_labels.hard(chosen)
     training.Run(recipe, out, chosen, targets, validation, _report).execute()
-    if bundle is not None:
-        _ship(recipe, out, faces, validation, bundle)
-
-
-def _ship(recipe: Recipe, out: Path, faces: LabelledFaces, validation: LabelledFaces, bundle: Path) -> None:
-    if util.find_spec("tensorflow") is None or os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
-        raise MissingDependency("--ship needs Keras on TensorFlow: call again with KERAS_BACKEND=tensorflow")
-    from edge_fer_convert.ship import ship
-
-    weights = out / "best.keras"
-    if not weights.exists():
-        raise BadInput(f"{weights} is not there: train at least one epoch first")
-    scores = ship(recipe, weights, faces, validation, bundle, _report)
-    right = {target: float((s.argmax(axis=1) == validation.labels).mean()) for target, s in scores.items()}
-    click.echo(json.dumps({"bundle": str(bundle), "accuracy": right}))
 
 
 def _faces(path: Path) -> LabelledFaces:
-    from edge_fer.labelled import load_zip
+    from edge_fer.labelled import load_faces
 
     _report(f"reading {path}\n")
-    return load_zip(path)
+    return load_faces(path)

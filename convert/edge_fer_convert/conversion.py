@@ -1,0 +1,377 @@
+"""From a float model and some faces to a proven bundle: calibrate, quantize, judge, climb down where needed, time."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from importlib import metadata
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from edge_fer.backends import ModelFile
+from edge_fer.backends import load as load_backend
+from edge_fer.bundle import CalibrationSet, Evaluation
+from edge_fer.errors import BadInput
+from edge_fer.labelled import near_copies
+from edge_fer.metrics import accuracy, confusion
+from edge_fer_convert import calibration as calibrations
+from edge_fer_convert import gate as gates
+from edge_fer_convert import targets, writer
+from edge_fer_convert.card import Card
+from edge_fer_convert.gate import Gate
+from edge_fer_convert.graph import fusion
+from edge_fer_convert.ladder import Ladder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from edge_fer.labelled import LabelledFaces
+    from edge_fer.preprocess import Preprocess
+    from edge_fer_convert.calibration import Calibration
+    from edge_fer_convert.errors_by_tensor import TensorError
+    from edge_fer_convert.ladder import Attempt
+    from edge_fer_convert.opening import FloatModel
+    from edge_fer_convert.targets import Converter, Files
+
+THREADS: Final = 2
+LATENCY_RUNS: Final = 100
+WARM_UP: Final = 5
+AGREEMENT_IMAGES: Final = 2000
+SUM_TOLERANCE: Final = 1e-3
+
+
+class Watcher:
+    """Hears what a conversion is doing; this one does nothing with it."""
+
+    def step(self, words: str, share: float = 0.0) -> None:
+        """Hear that *words* is being done, and how much of it is."""
+
+    def warn(self, words: str) -> None:
+        """Hear of something that the user should know."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """Faces, and what to call them."""
+
+    faces: LabelledFaces
+    name: str
+    split: str = "all"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be converted, how, and what it may lose."""
+
+    model: FloatModel
+    name: str
+    description: str
+    licence: str
+    labels: tuple[str, ...]
+    preprocess: Preprocess
+    pool: Data
+    """What the calibration images are drawn from."""
+    evaluated: Data | None = None
+    """What the targets are judged on; without it, agreement on images of the pool is."""
+    targets: tuple[str, ...] = targets.TARGETS
+    gate: Gate = field(default_factory=Gate)
+    images: int = 500
+    """How many images to calibrate with."""
+    seed: int = 0
+    strict: bool = False
+    allow_overlap: bool = False
+    find_fresh: bool = False
+    """Whether to judge apart the evaluation images that have no near-copy in the pool: the pool is the training set."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one target."""
+
+    asked: str
+    target: str
+    """The target that it became: another one where the ladder left its precision."""
+    chosen: Attempt
+    attempts: tuple[Attempt, ...]
+    worst: tuple[TensorError, ...]
+    joined: int
+    """How many layers join branches and were left in float."""
+    computes: str
+    latency_ms: tuple[float, ...] = ()
+    """One face, one thread, on this machine."""
+
+
+@dataclass
+class Conversion:
+    """A finished conversion: everything that the bundle and the report are made of."""
+
+    job: Job
+    calibration: Calibration
+    images: int
+    """How many images the targets were judged on."""
+    labels: NDArray[np.int64] | None
+    """Of those images; None where only agreement was judged."""
+    fresh: NDArray[np.bool_] | None
+    """Which of those images have no near-copy in the pool."""
+    outcomes: list[Outcome] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    tools: dict[str, str] = field(default_factory=dict)
+    float_bytes: dict[str, int] = field(default_factory=dict)
+    """Runtime → size of its float32."""
+    seconds: float = 0.0
+
+    def target(self, name: str) -> Outcome:
+        """Return what became of the target that was asked for as *name*."""
+        return next(outcome for outcome in self.outcomes if outcome.asked == name)
+
+    def evaluation(self, outcome: Outcome) -> Evaluation:
+        """Return what a manifest says that *outcome* is worth."""
+        judged, data = outcome.chosen.judgement, self.job.evaluated or self.job.pool
+        predicted = outcome.chosen.scores.argmax(axis=1)
+        known = self.labels is not None and self.fresh is not None and self.fresh.any()
+        return Evaluation(
+            data=data.name,
+            split=data.split,
+            images=judged.images,
+            accuracy=judged.accuracy,
+            macro_f1=judged.macro_f1,
+            fresh_images=int(self.fresh.sum()) if self.fresh is not None else None,
+            fresh_accuracy=accuracy(predicted[self.fresh], self.labels[self.fresh]) if known else None,  # type: ignore[index]
+            drop_points=judged.drop.points if judged.drop else None,
+            drop_interval_points=(judged.drop.low, judged.drop.high) if judged.drop else None,
+            f1_drop_points=judged.f1_drop.points if judged.f1_drop else None,
+            f1_drop_interval_points=(judged.f1_drop.low, judged.f1_drop.high) if judged.f1_drop else None,
+            agreement=judged.agreement,
+        )
+
+    def write(self, folder: Path) -> None:
+        """Write the bundle *folder*, which must not exist. Raises `BadInput` when it does, or cannot be written."""
+        kept: dict[str, Outcome] = {}
+        for outcome in self.outcomes:
+            kept.setdefault(outcome.target, outcome)
+        job = self.job
+        calibration = CalibrationSet(
+            data=job.pool.name,
+            images=len(self.calibration.faces),
+            seed=job.seed,
+            sha256=self.calibration.sha256,
+            tools=self.tools,
+        )
+        artifacts = [
+            writer.Artifact(
+                target,
+                targets.converter(target.split("-")[0]).suffixes,
+                outcome.chosen.files,
+                outcome.chosen.rung.words,
+                self.evaluation(outcome),
+            )
+            for target, outcome in kept.items()
+        ]
+        writer.write(folder, job.name, job.description, job.preprocess, artifacts, job.labels, job.licence, calibration)
+
+
+def convert(job: Job, watcher: Watcher | None = None) -> Conversion:
+    """Convert, judge and time every target of *job*.
+
+    Raises `BadInput` for what cannot be converted or judged, before any work; `GateFailed` where it is strict.
+    """
+    started = time.monotonic()
+    work = _Work(job, watcher or Watcher())
+    conversion = work.execute()
+    conversion.seconds = time.monotonic() - started
+    return conversion
+
+
+class _Work:
+    """One conversion while it runs."""
+
+    def __init__(self, job: Job, watcher: Watcher) -> None:
+        _refuse_impossible(job)
+        self.watcher = watcher
+        self.warnings: list[str] = []
+        self.calibration, judged = self._data(job)
+        self.crops = judged.crops(job.preprocess)
+        self.labels = judged.labels if job.evaluated is not None else None
+        self.job = self._with_probabilities(job)
+        self.fresh = ~near_copies(judged, job.pool.faces) if job.find_fresh else None
+
+    def warn(self, words: str) -> None:
+        self.warnings.append(words)
+        self.watcher.warn(words)
+
+    def execute(self) -> Conversion:
+        conversion = Conversion(
+            self.job, self.calibration, len(self.crops), self.labels, self.fresh, warnings=self.warnings
+        )
+        by_runtime: dict[str, tuple[Converter, NDArray[np.float32]]] = {}
+        for target in self.job.targets:
+            runtime, _ = targets.split(target)
+            if runtime not in by_runtime:
+                by_runtime[runtime] = self._begin(runtime)
+                conversion.tools |= _versions(by_runtime[runtime][0].tools)
+                conversion.float_bytes[runtime] = len(by_runtime[runtime][0].float32())
+            outcome = self._target(target, *by_runtime[runtime])
+            if outcome.target != target:
+                self.warn(f"{target} became {outcome.target}: {outcome.attempts[0].refused}")
+            conversion.outcomes.append(outcome)
+        conversion.outcomes = self._timed(conversion.outcomes)
+        return conversion
+
+    def _data(self, job: Job) -> tuple[Calibration, LabelledFaces]:
+        """Return the calibration set, and the faces to judge on: the evaluation set, or others of the pool."""
+        pool = job.pool.faces
+        if job.evaluated is not None:
+            faces = job.evaluated.faces
+            if not faces.labelled:
+                raise BadInput(
+                    f"{job.evaluated.name} has no labels; put its images into a folder a class, or leave --evaluate out"
+                )
+            pool = calibrations.without_evaluated(pool, faces, self.warn, forced=job.allow_overlap)
+        pool = calibrations.without_flat(pool, self.warn)
+        chosen = calibrations.choose(pool, job.images, job.seed)
+        if len(chosen) < job.images:
+            self.warn(f"{job.images} calibration images were asked for, {job.pool.name} has {len(chosen)}")
+        if job.evaluated is not None:
+            return calibrations.prepare(chosen, job.preprocess), job.evaluated.faces
+        known = set(chosen.paths)
+        others = pool.take(np.array([n for n, path in enumerate(pool.paths) if path not in known], np.intp))
+        judged = others.sample(AGREEMENT_IMAGES, job.seed) if len(others) else chosen
+        which = "other images than it was calibrated with" if len(others) else "the very images it was calibrated with"
+        self.warn(
+            f"no evaluation set: only agreement with float32 is checked, on {len(judged)} images ({which}); "
+            "it shows that answers stay the same, not that they are right"
+        )
+        return calibrations.prepare(chosen, job.preprocess), judged
+
+    def _with_probabilities(self, job: Job) -> Job:
+        """Make sure that the model answers probabilities; warn when its labels look like another order."""
+        probe = self.calibration.values[:32]
+        scores = job.model.scores(probe)
+        if not np.isfinite(scores).all():
+            raise BadInput("the model answers NaN or infinity to calibration images; check its weights and --range")
+        sums = scores.sum(axis=1)
+        model = job.model
+        if scores.min() < 0 or scores.max() > 1 + SUM_TOLERANCE:
+            self.warn("the model answers logits: a softmax was added behind it")
+            model = model.with_softmax()
+        elif np.abs(sums - 1).max() > SUM_TOLERANCE:
+            raise BadInput(
+                f"the model's answers lie between 0 and 1 but sum to {sums.min():.2f} to {sums.max():.2f}: "
+                "neither logits nor probabilities; end it in a softmax"
+            )
+        if np.ptp(scores, axis=0).max() < SUM_TOLERANCE:
+            self.warn("the model gives the same answer to every calibration image; check --range and its weights")
+        return replace(job, model=model)
+
+    def _begin(self, runtime: str) -> tuple[Converter, NDArray[np.float32]]:
+        self.watcher.step(f"{runtime}: float32")
+        converter = targets.converter(runtime)(self.job.model, self.calibration.values)
+        reference = self._score(runtime, converter.float32(), f"{runtime}-float32: judging")
+        self._check_order(reference)
+        return converter, reference
+
+    def _check_order(self, reference: NDArray[np.float32]) -> None:
+        if self.labels is None:
+            return
+        counts = confusion(reference.argmax(axis=1), self.labels, len(self.job.labels))
+        meant = gates.better_order(counts)
+        words = "the labels seem to be in another order; the answers fit best with --labels "
+        if meant is not None and not any(said.startswith(words) for said in self.warnings):
+            self.warn(words + ",".join(self.job.labels[n] for n in meant))
+
+    def _target(self, target: str, converter: Converter, reference: NDArray[np.float32]) -> Outcome:
+        runtime, _ = targets.split(target)
+        ladder = Ladder(
+            converter=converter,
+            values=self.calibration.values,
+            score=lambda files: self._score(runtime, files, f"{target}: judging"),
+            labels=self.labels,
+            reference=reference,
+            gate=self.job.gate,
+            watch=self.watcher.step,
+        )
+        chosen = ladder.climb(target, strict=self.job.strict)
+        files = converter.stamp(chosen.files, self._card())
+        backend = load_backend(runtime, self._file(files))
+        computes = backend.info.computes
+        backend.close()
+        return Outcome(
+            asked=target,
+            target=f"{runtime}-{chosen.rung.precision}",
+            chosen=replace(chosen, files=files),
+            attempts=tuple(ladder.attempts),
+            worst=tuple(ladder.worst()),
+            joined=len(fusion(converter.graph())),
+            computes=computes,
+        )
+
+    def _card(self) -> Card:
+        job = self.job
+        return Card(job.name, job.description, job.licence, job.labels, job.preprocess)
+
+    def _file(self, files: Files, threads: int = 1) -> ModelFile:
+        return ModelFile(files.content, self.job.preprocess, self.job.labels, threads, files.weights)
+
+    def _score(self, runtime: str, files: Files, words: str) -> NDArray[np.float32]:
+        """Return the scores that the device's own backend gives for the images of the gate."""
+        backend = load_backend(runtime, self._file(files, THREADS))
+        parts = []
+        for start in range(0, len(self.crops), 128):
+            self.watcher.step(words, start / len(self.crops))
+            parts.append(backend.run(self.crops[start : start + 128]))
+        backend.close()
+        return np.concatenate(parts)
+
+    def _timed(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
+        """Time one face a run, all targets in turn, so that a busy moment hits all alike."""
+        self.watcher.step("timing")
+        times: list[list[float]] = [[] for _ in outcomes]
+        with ExitStack() as stack:
+            backends = []
+            for outcome in outcomes:
+                backend = load_backend(outcome.target.split("-")[0], self._file(outcome.chosen.files))
+                stack.callback(backend.close)
+                backends.append(backend)
+            for run in range(LATENCY_RUNS + WARM_UP):
+                crop = self.crops[run % len(self.crops)][np.newaxis]
+                for backend, taken in zip(backends, times, strict=True):
+                    started = time.perf_counter()
+                    backend.run(crop)
+                    taken.append(1e3 * (time.perf_counter() - started))
+        return [replace(o, latency_ms=tuple(taken[WARM_UP:])) for o, taken in zip(outcomes, times, strict=True)]
+
+
+def _refuse_impossible(job: Job) -> None:
+    """Raise `BadInput` for what can be known to fail before any work."""
+    for target in job.targets:
+        targets.split(target)
+        problem = job.model.can_be(target)
+        if problem:
+            raise BadInput(f"{target} is not to be had: {problem}; or leave it out of --targets")
+    if job.model.classes != len(job.labels):
+        raise BadInput(
+            f"the model answers {job.model.classes} classes, labels are {len(job.labels)}: {', '.join(job.labels)}; "
+            "pass all of them in the model's order with --labels"
+        )
+    if (job.model.size_px, job.model.planes) != (job.preprocess.size_px, job.preprocess.planes):
+        raise BadInput(
+            f"the model takes {job.model.size_px} px and {job.model.planes} planes, the preprocessing makes "
+            f"{job.preprocess.size_px} px and {job.preprocess.planes}"
+        )
+    if job.evaluated is not None and job.evaluated.faces.names != job.labels:
+        raise BadInput(f"{job.evaluated.name} has the classes {job.evaluated.faces.names}, the model {job.labels}")
+
+
+def _versions(tools: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for tool in tools:
+        try:
+            found[tool] = metadata.version(tool)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,177 @@
+"""The OpenVINO targets, quantized by NNCF."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import tempfile
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+import numpy as np
+
+from edge_fer_convert import card, formats
+from edge_fer_convert.graph import CONCAT, CONVOLUTION, DENSE, OTHER, SOFTMAX, Graph, Layer
+from edge_fer_convert.targets import Files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from edge_fer_convert.card import Card
+    from edge_fer_convert.opening import FloatModel
+
+KINDS: Final = {
+    "Convolution": CONVOLUTION,
+    "GroupConvolution": CONVOLUTION,
+    "ConvolutionBackpropData": CONVOLUTION,
+    "MatMul": DENSE,
+    "Softmax": SOFTMAX,
+    "Sigmoid": SOFTMAX,
+    "Concat": CONCAT,
+}
+
+
+class OpenVINO:
+    """``.xml`` files with their ``.bin``."""
+
+    suffixes: ClassVar = (".xml", ".bin")
+    methods: ClassVar = (
+        "mean of each image's minimum and maximum",
+        "minimum and maximum",
+        "mean of each image's minimum and maximum, weights of 7 bits against saturation",
+    )
+    has_int16: ClassVar = False
+    tools: ClassVar = ("nncf", "openvino")
+
+    def __init__(self, model: FloatModel, calibration: NDArray[np.float32]) -> None:
+        if model.onnx is None:
+            raise ValueError("no ONNX form of the model")
+        self._float, self._shape = model.onnx, model.shape
+        self._calibration = formats.laid_out(calibration, model.shape)
+
+    def float32(self) -> Files:
+        """Return the model as it is."""
+        return _saved(self._read())
+
+    def static(self, method: str, keep: frozenset[str], bits: int = 8) -> Files:
+        """Return it with weights and activations of 8 bits, and the layers *keep* in float."""
+        import nncf
+        from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters, OverflowFix
+        from nncf.quantization.range_estimator import RangeEstimatorParametersSet
+
+        if bits != 8:
+            raise ValueError(f"OpenVINO has no activations of {bits} bits")
+        ranges = (
+            RangeEstimatorParametersSet.MINMAX if method == self.methods[1] else RangeEstimatorParametersSet.MEAN_MINMAX
+        )
+        with _quiet():
+            quantized = nncf.quantize(
+                self._read(),
+                nncf.Dataset(list(self._calibration), lambda sample: sample[np.newaxis]),
+                preset=nncf.QuantizationPreset.MIXED,
+                target_device=nncf.TargetDevice.CPU,
+                subset_size=len(self._calibration),
+                ignored_scope=nncf.IgnoredScope(names=sorted(keep)) if keep else None,
+                advanced_parameters=AdvancedQuantizationParameters(
+                    activations_range_estimator_params=ranges,
+                    overflow_fix=OverflowFix.ENABLE if method == self.methods[2] else OverflowFix.DISABLE,
+                ),
+            )
+        return _saved(quantized)
+
+    def dynamic(self, keep: frozenset[str]) -> Files:
+        """Return it with weights of 8 bits and activations in float between its layers."""
+        import nncf
+
+        with _quiet():
+            compressed = nncf.compress_weights(
+                self._read(),
+                mode=nncf.CompressWeightsMode.INT8_ASYM,
+                ignored_scope=nncf.IgnoredScope(names=sorted(keep)) if keep else None,
+            )
+        return _saved(compressed)
+
+    def graph(self) -> Graph:
+        """Return the layers of the float model, under their friendly names."""
+        return self._graph
+
+    @cached_property
+    def _graph(self) -> Graph:
+        made: set[str] = set()
+        layers = []
+        for node in self._read().get_ordered_ops():
+            if node.get_type_name() not in {"Constant", "Parameter", "Result"}:
+                sources = (node.input_value(n).get_node().get_friendly_name() for n in range(node.get_input_size()))
+                name = node.get_friendly_name()
+                layers.append(
+                    Layer(name, KINDS.get(node.get_type_name(), OTHER), tuple(s for s in sources if s in made), name)
+                )
+                made.add(name)
+        return Graph(tuple(layers))
+
+    def tensors(self, files: Files, values: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """Return what flows in *files*: layer name → ``(n, ..., channels)``, dequantized."""
+        import openvino
+
+        wanted = {layer.name for layer in self.graph().layers}
+        core = openvino.Core()
+        model = core.read_model(model=files.content, weights=files.weights)
+        there = [node for node in model.get_ordered_ops() if node.get_friendly_name() in wanted]
+        results = {node.output(0).get_any_name() for node in model.get_results() if node.output(0).get_names()}
+        model.add_outputs([node.output(0) for node in there if not results & node.output(0).get_names()])
+        compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        rows = [compiled(v[np.newaxis]) for v in formats.laid_out(values, self._shape)]
+        names = {}
+        for port in compiled.outputs:
+            names[port] = port.get_node().input_value(0).get_node().get_friendly_name()
+        return {
+            name: _channels_last(np.concatenate([row[port] for row in rows]))
+            for port, name in names.items()
+            if name in wanted
+        }
+
+    def stamp(self, files: Files, card_: Card) -> Files:
+        """Return *files* with the card as OpenVINO rt_info."""
+        import openvino
+
+        model = openvino.Core().read_model(model=files.content, weights=files.weights)
+        card.into_openvino(model, card_)
+        return _saved(model)
+
+    def _read(self) -> Any:
+        import openvino
+
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "float.onnx"
+            path.write_bytes(self._float)
+            return openvino.convert_model(path)  # simplifies, which reading alone does not
+
+
+def _saved(model: Any) -> Files:
+    import openvino
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.xml"
+        openvino.save_model(model, path, compress_to_fp16=False)
+        return Files(path.read_bytes(), path.with_suffix(".bin").read_bytes())
+
+
+def _channels_last(array: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.moveaxis(array, 1, -1) if array.ndim == 4 else array
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep NNCF's progress bars and remarks off the user's terminal."""
+    log = logging.getLogger("nncf")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        log.setLevel(level)

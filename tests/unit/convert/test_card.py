@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+onnx = pytest.importorskip("onnx", reason="ONNX is not installed: pip install -e '.[convert]'")
+openvino = pytest.importorskip("openvino", reason="OpenVINO is not installed: pip install -e '.[convert]'")
+pytest.importorskip("flatbuffers", reason="flatbuffers is not installed: pip install -e '.[convert]'")
+
+from edge_fer.errors import BadInput  # noqa: E402
+from edge_fer.preprocess import Preprocess  # noqa: E402
+from edge_fer_convert import card as cards  # noqa: E402
+from edge_fer_convert.card import Card  # noqa: E402
+
+TINY = Path(__file__).parents[2] / "golden" / "tiny"
+CARD = Card("tiny", "a model for tests", "MIT", ("dark", "medium", "bright one"), Preprocess(size_px=16))
+
+
+@given(st.floats(-4, 4), st.floats(0.1, 4))
+def test_mean_and_deviation_say_what_the_contract_does(low, span):
+    contract = Preprocess(low=low, high=low + span)
+    (mean,), (deviation,) = Card("a", "", "", ("x", "y"), contract).mean_and_deviation()
+    pixels = np.arange(256)
+    assert np.allclose((pixels - mean) / deviation, contract.table()[:, 0], atol=1e-4)
+
+
+def test_tflite_carries_its_labels_and_still_runs():
+    from ai_edge_litert.interpreter import Interpreter
+
+    stamped = cards.into_tflite((TINY / "litert-int8.tflite").read_bytes(), CARD)
+    assert cards.from_tflite(stamped) == CARD.labels
+    Interpreter(model_content=stamped).allocate_tensors()
+    assert cards.into_tflite((TINY / "litert-int8.tflite").read_bytes(), CARD) == stamped  # no time of day in it
+    with pytest.raises(BadInput, match="carries no labels"):
+        cards.from_tflite((TINY / "litert-int8.tflite").read_bytes())
+
+
+def test_tflites_metadata_is_what_its_schema_says():
+    """Read field by field, by the numbers of metadata_schema.fbs, as a reader generated from it does."""
+    from ai_edge_litert.tools import flatbuffer_utils
+    from flatbuffers import encode, number_types, table
+
+    stamped = cards.into_tflite((TINY / "litert-int8.tflite").read_bytes(), CARD)
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(stamped))
+    (entry,) = [m for m in model.metadata if m.name == b"TFLITE_METADATA"]
+    content = bytes(bytearray(model.buffers[entry.buffer].data))
+    assert content[4:8] == b"M001"
+
+    def field(node, number):
+        return node.Offset(4 + 2 * number)
+
+    def text(node, number):
+        return node.String(field(node, number) + node.Pos).decode()
+
+    def child(node, number, index=None):
+        at = field(node, number)
+        if index is None:
+            return table.Table(node.Bytes, node.Indirect(at + node.Pos))
+        return table.Table(node.Bytes, node.Indirect(node.Vector(at) + 4 * index))
+
+    root = table.Table(content, encode.Get(number_types.UOffsetTFlags.packer_type, content, 0))
+    assert text(root, 0) == "tiny"
+    assert text(root, 5) == "MIT"
+    subgraph = child(root, 3, 0)
+    face, scores = child(subgraph, 2, 0), child(subgraph, 3, 0)
+    assert text(face, 0) == "face"
+    assert json.loads(text(face, 1))["size_px"] == 16
+    normalization = child(child(face, 4, 0), 1)
+    deviation = encode.Get(
+        number_types.Float32Flags.packer_type, content, normalization.Vector(field(normalization, 1))
+    )
+    assert deviation == 255.0
+    labels = child(scores, 6, 0)
+    assert text(labels, 0) == "labels.txt"
+    assert content[field(labels, 2) + labels.Pos] == cards.TENSOR_AXIS_LABELS
+
+
+def test_onnx_carries_it_as_properties():
+    stamped = cards.into_onnx((TINY / "onnx-int8.onnx").read_bytes(), CARD)
+    model = onnx.load_from_string(stamped)
+    onnx.checker.check_model(model)
+    said = {entry.key: entry.value for entry in model.metadata_props}
+    assert json.loads(said["labels"]) == list(CARD.labels)
+    assert Preprocess.model_validate_json(said["preprocess"]) == CARD.preprocess
+
+
+def test_openvino_carries_it_as_rt_info():
+    core = openvino.Core()
+    model = core.read_model(TINY / "openvino-int8.xml")
+    cards.into_openvino(model, CARD)
+    assert model.get_rt_info(["model_info", "labels"]).astype(str) == "dark medium bright_one"
+    assert model.get_rt_info(["model_info", "scale_values"]).astype(str) == "255"

@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+keras = pytest.importorskip("keras", reason="Keras is not installed: pip install -e '.[convert]'")
+onnx = pytest.importorskip("onnx", reason="ONNX is not installed: pip install -e '.[convert]'")
+pytest.importorskip("tensorflow", reason="TensorFlow is not installed: pip install -e '.[convert]'")
+
+from edge_fer.errors import BadInput, MissingDependency  # noqa: E402
+from edge_fer.preprocess import Preprocess  # noqa: E402
+from edge_fer_convert import formats  # noqa: E402
+from edge_fer_convert.opening import open_model  # noqa: E402
+
+TORCH = Path(__file__).parents[2] / "golden" / "torch.onnx"
+
+
+@pytest.fixture
+def values(judged):
+    return Preprocess(size_px=32).to_values(judged.images[::20])
+
+
+def test_every_form_of_one_model_answers_alike(network, float_model, values, tmp_path, keras_file):
+    expected = network.predict(values, verbose=0)
+    network.export(tmp_path / "saved", verbose=False)
+    network.save(tmp_path / "mine.h5")
+    (tmp_path / "mine.tflite").write_bytes(float_model.tflite)
+    (tmp_path / "mine.onnx").write_bytes(float_model.onnx)
+    for source in (keras_file, *(tmp_path / name for name in ("saved", "mine.h5", "mine.tflite", "mine.onnx"))):
+        opened = open_model(source)
+        assert (opened.shape, opened.classes) == ((1, 32, 32, 1), 7), source
+        assert np.allclose(opened.scores(values), expected, atol=1e-5), source
+        assert opened.onnx is not None
+        assert np.allclose(formats.run_onnx(opened.onnx, values), expected, atol=1e-5), source
+
+
+def test_onnx_cannot_become_litert_and_the_way_round_is_named(float_model, tmp_path):
+    (tmp_path / "mine.onnx").write_bytes(float_model.onnx)
+    opened = open_model(tmp_path / "mine.onnx")
+    assert "onnx2tf" in str(opened.can_be("litert-int8"))
+    assert opened.can_be("openvino-int8") is None
+    assert open_model(TORCH).can_be("onnx-int8") is None
+
+
+def test_a_model_of_pytorch_has_its_planes_first():
+    opened = open_model(TORCH)
+    assert opened.shape == (1, 3, 32, 32)
+    assert (opened.size_px, opened.planes, opened.classes) == (32, 3, 7)
+
+
+@pytest.mark.parametrize("form", ["tflite", "onnx"])
+def test_a_softmax_can_be_added_to_logits(network, values, tmp_path, form):
+    logits = keras.Sequential([*network.layers[:-1], keras.layers.Dense(7)])
+    logits.build((None, 32, 32, 1))
+    logits.layers[-1].set_weights(network.layers[-1].get_weights())
+    opened = open_model(logits)
+    (tmp_path / f"logits.{form}").write_bytes(getattr(opened, form))
+    with_softmax = open_model(tmp_path / f"logits.{form}").with_softmax()
+    assert np.allclose(with_softmax.scores(values), network.predict(values, verbose=0), atol=1e-5)
+
+
+def test_a_tflite_without_signatures_gets_one(float_model, values):
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(float_model.tflite))
+    model.signatureDefs = []
+    bare = bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    signed = formats.with_signature(bare)
+    assert formats.tflite_interpreter(signed).get_signature_list() == {
+        "serving_default": {"inputs": ["face"], "outputs": ["scores"]}
+    }
+    assert np.array_equal(formats.run_tflite(signed, values), float_model.scores(values))
+
+
+def _open_ended(height=None, planes=1, batch=None, inputs=1, outputs=1):
+    faces = [keras.Input((height, height, planes), batch_size=batch) for _ in range(inputs)]
+    whole = faces[0] if inputs == 1 else keras.layers.Concatenate()(faces)
+    pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3)(whole))
+    ends = [keras.layers.Dense(7, activation="softmax")(pooled) for _ in range(outputs)]
+    return keras.Model(faces, ends if outputs > 1 else ends[0])
+
+
+def test_open_sides_are_fixed_by_the_size():
+    with pytest.raises(BadInput, match="sides are open; say which you want with --size"):
+        open_model(_open_ended())
+    assert open_model(_open_ended(), size_px=40).shape == (1, 40, 40, 1)
+    with pytest.raises(BadInput, match="--size says 48"):
+        open_model(_open_ended(32), size_px=48)
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ({"height": 32, "planes": 5}, "neither its last nor its second axis is 1 or 3"),
+        ({"height": 32, "batch": 4}, "batch is fixed to 4"),
+        ({"height": 32, "inputs": 2}, "2 inputs and 1 outputs"),
+        ({"height": 32, "outputs": 2}, "1 inputs and 2 outputs"),
+    ],
+)
+def test_what_no_classifier_takes_is_refused(model, message):
+    with pytest.raises(BadInput, match=message):
+        open_model(_open_ended(**model))
+
+
+def test_an_oblong_input_is_refused():
+    model = keras.Sequential([keras.Input((32, 48, 1)), keras.layers.Flatten(), keras.layers.Dense(7)])
+    with pytest.raises(BadInput, match="faces are square"):
+        open_model(model)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.keras", b"nonsense", "no readable .keras file"),
+        ("a.h5", b"nonsense", "Keras 3 does not read it"),
+        ("a.onnx", b"nonsense", "no valid ONNX model"),
+        ("a.onnx", b"", "no valid ONNX model"),
+        ("a.tflite", b"nonsense", "no readable .tflite"),
+        ("a.pt", b"nonsense", "of no kind that is known"),
+    ],
+)
+def test_damaged_files_are_named(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(BadInput, match=message):
+        open_model(tmp_path / name)
+
+
+def test_missing_files_and_folders_of_something_else_are_named(tmp_path):
+    with pytest.raises(BadInput, match="no model at"):
+        open_model(tmp_path / "nowhere.keras")
+    with pytest.raises(BadInput, match=r"without saved_model\.pb"):
+        open_model(tmp_path)
+    (tmp_path / "saved_model.pb").write_bytes(b"nonsense")
+    with pytest.raises(BadInput, match="no readable SavedModel"):
+        open_model(tmp_path)
+
+
+def test_a_quantized_tflite_is_refused():
+    tiny = Path(__file__).parents[2] / "golden" / "tiny"
+    with pytest.raises(BadInput, match="quantized already"):
+        open_model(tiny / "litert-int8.tflite")
+
+
+MODULE = """
+import keras
+
+@keras.saving.register_keras_serializable("mine")
+class Doubled(keras.layers.Layer):
+    def call(self, x):
+        return 2 * x
+"""
+
+
+def test_layers_of_ones_own_are_imported_by_name(tmp_path, monkeypatch):
+    (tmp_path / "my_layers.py").write_text(MODULE)
+    script = (
+        "import keras, my_layers\n"
+        "model = keras.Sequential([keras.Input((8, 8, 1)), my_layers.Doubled(), keras.layers.Flatten(),"
+        " keras.layers.Dense(3, activation='softmax')])\n"
+        "model.save('own.keras')"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True, capture_output=True)
+    with pytest.raises(BadInput, match="--custom"):
+        open_model(tmp_path / "own.keras")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(BadInput, match="cannot be imported"):
+        open_model(tmp_path / "own.keras", custom="your_layers")
+    assert open_model(tmp_path / "own.keras", custom="my_layers").classes == 3
+
+
+def test_a_lambda_layer_is_refused(tmp_path):
+    model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Lambda(lambda x: 2 * x), keras.layers.Flatten()])
+    model.save(tmp_path / "lambda.keras")
+    with pytest.raises(BadInput, match="Lambda layer, which is code"):
+        open_model(tmp_path / "lambda.keras")
+
+
+def test_another_keras_backend_is_told(monkeypatch, network):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
+    with pytest.raises(MissingDependency, match="set KERAS_BACKEND=tensorflow"):
+        open_model(network)
+
+
+def _dynamic(tmp_path, dims):
+    """The PyTorch model with its input's axes named instead of numbered."""
+    model = onnx.load(TORCH)
+    for dim, size in zip(model.graph.input[0].type.tensor_type.shape.dim, dims, strict=True):
+        if isinstance(size, str):
+            dim.dim_param = size
+        else:
+            dim.dim_value = size
+    onnx.save(model, tmp_path / "dynamic.onnx")
+    return tmp_path / "dynamic.onnx"
+
+
+def test_open_axes_of_onnx_are_fixed(tmp_path):
+    assert open_model(_dynamic(tmp_path, ("batch", 3, 32, 32))).shape == (1, 3, 32, 32)
+    open_sides = _dynamic(tmp_path, ("batch", 3, "height", "width"))
+    with pytest.raises(BadInput, match="sides are open"):
+        open_model(open_sides)
+    assert open_model(open_sides, size_px=32).shape == (1, 3, 32, 32)
+    with pytest.raises(BadInput, match="ONNX Runtime does not run the model"):
+        open_model(open_sides, size_px=40)

@@ -1,0 +1,129 @@
+"""The suite that the converter of every runtime passes."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+for module in ("tensorflow", "ai_edge_quantizer", "onnx", "onnxruntime", "openvino", "nncf"):
+    pytest.importorskip(module, reason=f"{module} is not installed: pip install -e '.[convert]'")
+
+from edge_fer import backends  # noqa: E402
+from edge_fer.emotions import FER2013  # noqa: E402
+from edge_fer.errors import BadInput  # noqa: E402
+from edge_fer.preprocess import Preprocess  # noqa: E402
+from edge_fer_convert import calibration, targets  # noqa: E402
+from edge_fer_convert.card import Card  # noqa: E402
+from edge_fer_convert.graph import CONVOLUTION, DENSE  # noqa: E402
+
+CONTRACT = Preprocess(size_px=32)
+
+
+class ConverterSuite:
+    name: ClassVar[str]
+
+    @pytest.fixture(scope="class")
+    def converter(self, float_model, pool):
+        return targets.converter(self.name)(float_model, calibration.prepare(pool, CONTRACT).values)
+
+    def scores(self, files, faces):
+        model = backends.ModelFile(files.content, CONTRACT, FER2013, weights=files.weights)
+        backend = backends.load(self.name, model)
+        answered = backend.run(faces.images)
+        backend.close()
+        return answered
+
+    def test_float32_is_the_model(self, converter, network, judged):
+        expected = network.predict(CONTRACT.to_values(judged.images), verbose=0)
+        assert np.allclose(self.scores(converter.float32(), judged), expected, atol=1e-4)
+
+    def test_every_static_method_is_smaller_and_answers_as_well(self, converter, judged):
+        right = (self.scores(converter.float32(), judged).argmax(axis=1) == judged.labels).mean()
+        for method in converter.methods:
+            files = converter.static(method, frozenset())
+            assert (self.scores(files, judged).argmax(axis=1) == judged.labels).mean() > right - 0.05, method
+
+    def test_methods_are_different_things(self, converter):
+        made = {converter.static(method, frozenset()).content for method in converter.methods}
+        assert len(made) > 1
+
+    def test_the_same_calibration_gives_the_same_answers(self, converter, judged):
+        first, again = (self.scores(converter.static(converter.methods[0], frozenset()), judged) for _ in range(2))
+        assert np.array_equal(first, again)
+
+    def test_kept_layers_compute_in_float(self, converter, judged):
+        """With all of its layers kept, what is left to quantize changes next to nothing."""
+        everything = frozenset(layer.name for layer in converter.graph().layers)
+        exact = self.scores(converter.float32(), judged)
+        kept = np.abs(self.scores(converter.static(converter.methods[0], everything), judged) - exact).max()
+        none = np.abs(self.scores(converter.static(converter.methods[0], frozenset()), judged) - exact).max()
+        assert kept < none / 2
+
+    def test_sixteen_bits_are_closer_than_eight(self, converter, judged):
+        if not converter.has_int16:
+            with pytest.raises(ValueError, match="16 bits"):
+                converter.static(converter.methods[0], frozenset(), 16)
+            return
+        exact = self.scores(converter.float32(), judged)
+        eight, sixteen = (
+            np.abs(self.scores(converter.static(converter.methods[-1], frozenset(), bits), judged) - exact).mean()
+            for bits in (8, 16)
+        )
+        assert sixteen < eight
+
+    def test_dynamic_keeps_the_answers(self, converter, judged):
+        exact, dynamic = (self.scores(files, judged) for files in (converter.float32(), converter.dynamic(frozenset())))
+        assert (exact.argmax(axis=1) == dynamic.argmax(axis=1)).mean() > 0.95
+
+    def test_the_graph_has_the_networks_layers(self, converter):
+        layers = converter.graph().layers
+        kinds = [layer.kind for layer in layers]
+        assert kinds.count(CONVOLUTION) == 2
+        assert kinds.count(DENSE) == 1
+        assert len({layer.name for layer in layers}) == len(layers)
+
+    def test_tensors_are_those_of_the_graph_and_nearly_those_of_float(self, converter, pool):
+        values = CONTRACT.to_values(pool.images[::40])
+        exact = converter.tensors(converter.float32(), values)
+        int8 = converter.tensors(converter.static(converter.methods[-1], frozenset()), values)
+        convolution = next(layer for layer in converter.graph().layers if layer.kind == CONVOLUTION)
+        assert exact[convolution.output].shape == (7, 32, 32, 8)
+        shared = exact.keys() & int8.keys()
+        assert len(shared) >= 4
+        for name in shared:
+            assert np.abs(exact[name] - int8[name]).mean() < 0.1 * np.abs(exact[name]).max(), name
+
+    def test_a_stamped_file_answers_as_before(self, converter, judged):
+        card = Card("mine", "a model of mine", "MIT", FER2013, CONTRACT)
+        files = converter.static(converter.methods[0], frozenset())
+        assert np.array_equal(self.scores(converter.stamp(files, card), judged), self.scores(files, judged))
+
+
+class TestLiteRT(ConverterSuite):
+    name = "litert"
+
+    def test_every_pixel_has_a_number_of_its_own(self, converter):
+        for method in converter.methods:
+            files = converter.static(method, frozenset())
+            backend = backends.load("litert", backends.ModelFile(files.content, CONTRACT, FER2013))
+            assert np.array_equal(backend._input.table[:, 0], np.arange(-128, 128, dtype=np.int8)), method
+
+
+class TestOpenVINO(ConverterSuite):
+    name = "openvino"
+
+
+class TestOnnx(ConverterSuite):
+    name = "onnx"
+
+
+def test_every_runtime_has_a_suite_and_targets():
+    assert {suite.name for suite in (TestLiteRT, TestOpenVINO, TestOnnx)} == targets.CONVERTERS.keys()
+    assert {target.split("-")[0] for target in targets.TARGETS} == targets.CONVERTERS.keys()
+
+
+def test_an_unknown_target_is_named():
+    with pytest.raises(BadInput, match="no target 'coral-int8'; known targets are litert-int8"):
+        targets.split("coral-int8")
