@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edge_fer_convert.graph import WEIGHTED
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -39,7 +41,10 @@ def rank(
             continue
         if before[layer.output].shape != after[layer.output].shape:
             continue
-        error = channel_error(before[layer.output], after[layer.output])
+        exact, now = before[layer.output], after[layer.output]
+        if not any(graph.by_name[name].kind in WEIGHTED for name in graph.downstream(layer.name)):
+            exact, now = exact.reshape(-1, 1), now.reshape(-1, 1)  # nothing weighs its channels any more
+        error = channel_error(exact, now)
         brought = max((found[name].error for name in layer.inputs if name in found), default=0.0)
         found[layer.name] = TensorError(layer.name, error, error - brought)
     return sorted(found.values(), key=lambda tensor: -tensor.added)

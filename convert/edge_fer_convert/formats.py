@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -146,6 +147,7 @@ def tflite_to_onnx(content: bytes, opset: int) -> bytes:
             model, _ = tf2onnx.convert.from_tflite(str(path), opset=opset)
     _rename(model, model.graph.input[0].name, "face")
     _rename(model, model.graph.output[0].name, "scores")
+    _renumber(model)
     onnx.checker.check_model(model, full_check=True)
     return bytes(model.SerializeToString())
 
@@ -267,7 +269,24 @@ def _rename(model: Any, old: str, new: str) -> None:
     if old == new:
         return
     taken = {name for node in model.graph.node for name in (*node.input, *node.output)}
-    swap = {old: new} | ({new: f"{new}_inner"} if new in taken else {})
+    _swap(model, {old: new} | ({new: f"{new}_inner"} if new in taken else {}))
+
+
+def _renumber(model: Any) -> None:
+    """Renumber from one what tf2onnx has numbered: it counts on for as long as its process lives."""
+    names = [name for node in model.graph.node for name in (node.name, *node.input, *node.output)]
+    numbers: dict[str, str] = {}
+    for name in names:
+        for number in re.findall(r"__(\d+)", name):
+            numbers.setdefault(number, str(len(numbers) + 1))
+    swap = {name: re.sub(r"__(\d+)", lambda found: f"__{numbers[found[1]]}", name) for name in names}
+    _swap(model, swap)
+    for node in model.graph.node:
+        node.name = swap.get(node.name, node.name)
+
+
+def _swap(model: Any, swap: dict[str, str]) -> None:
+    """Rename tensors everywhere."""
     for node in model.graph.node:
         node.input[:] = [swap.get(name, name) for name in node.input]
         node.output[:] = [swap.get(name, name) for name in node.output]

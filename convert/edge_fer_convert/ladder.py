@@ -7,6 +7,8 @@ four at a time; then activations of 16 bits; then weights of 8 bits alone; then 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from edge_fer.errors import GateFailed
@@ -34,6 +36,8 @@ class Rung:
     words: str
     precision: str
     make: Callable[[], Files]
+    method: str = ""
+    """How the ranges of its activations are chosen, where they are."""
     comparison: bool = False
     """Made to be shown beside the others, not to be taken."""
 
@@ -67,11 +71,12 @@ class Ladder:
     attempts: list[Attempt] = field(default_factory=list)
 
     def climb(self, target: str, *, strict: bool) -> Attempt:
-        """Return the first attempt that passes. Raises `GateFailed` when *strict* and static int8 does not."""
+        """Return the first attempt that passes.
+
+        Raises `GateFailed` when none does; when *strict*, only what was asked for is tried.
+        """
         runtime, precision = target.split("-")
-        for rung in self._rungs(precision):
-            if strict and rung.precision != precision:
-                break
+        for rung in chain(self._as_asked(precision), () if strict else self._fallbacks(precision)):
             self.watch(f"{target}: {rung.words}")
             files = rung.make()
             scores = self.reference if rung.precision == "float32" else self.score(files)
@@ -91,49 +96,78 @@ class Ladder:
         best = self._best()
         return self._ranked(best) if best else []
 
-    def _rungs(self, precision: str) -> Iterator[Rung]:
-        make = self.converter
-        joined = fusion(make.graph())
-        beside = f"; {len(joined)} layers that join branches in float" if joined else ""
-        if precision == "int8":
+    def _as_asked(self, precision: str) -> Iterator[Rung]:
+        """Yield the ways of making what was asked for."""
+        make, joined, beside = self.converter, self._joined, self._beside
+        if precision == "float32":
+            yield self._float32()
+        elif precision == "dynamic":
+            yield self._dynamic()
+        else:
             if joined:
                 yield Rung(
                     "everything in int8, for comparison",
                     "int8",
                     lambda: make.static(make.methods[0], frozenset()),
-                    True,
+                    comparison=True,
                 )
             for method in make.methods:
-                yield Rung(f"static int8, {method}{beside}", "int8", lambda m=method: make.static(m, joined))  # type: ignore[misc]
-            yield from self._with_islands(joined, beside)
-            if make.has_int16:
-                yield Rung(f"activations of 16 bits{beside}", "int16", lambda: make.static(make.methods[0], joined, 16))
-        if precision != "float32":
-            yield Rung(f"weights of 8 bits, activations in float{beside}", "dynamic", lambda: make.dynamic(joined))
-        yield Rung("not quantized", "float32", make.float32)
+                yield self._static(method, joined, beside, slim=make.has_slim)
+            if joined and make.has_slim:
+                yield self._static(self._method(), joined, f"{beside}, with weights of 32 bits")
 
-    def _with_islands(self, joined: frozenset[str], beside: str) -> Iterator[Rung]:
+    def _fallbacks(self, precision: str) -> Iterator[Rung]:
+        """Yield the rungs below that."""
+        make, joined, beside = self.converter, self._joined, self._beside
+        if precision == "int8":
+            yield from self._islands()
+            if make.has_int16:
+                yield Rung(f"activations of 16 bits{beside}", "int16", lambda: make.static(self._method(), joined, 16))
+            yield self._dynamic()
+        if precision != "float32":
+            yield self._float32()
+
+    @cached_property
+    def _joined(self) -> frozenset[str]:
+        return fusion(self.converter.graph())
+
+    @property
+    def _beside(self) -> str:
+        return f"; {len(self._joined)} layers that join branches in float" if self._joined else ""
+
+    def _static(self, method: str, keep: frozenset[str], words: str, *, slim: bool = False) -> Rung:
+        make = self.converter.static
+        return Rung(f"static int8, {method}{words}", "int8", lambda: make(method, keep, slim=slim), method)
+
+    def _dynamic(self) -> Rung:
+        words = f"weights of 8 bits, activations in float{self._beside}"
+        return Rung(words, "dynamic", lambda: self.converter.dynamic(self._joined))
+
+    def _float32(self) -> Rung:
+        return Rung("not quantized", "float32", self.converter.float32)
+
+    def _islands(self) -> Iterator[Rung]:
         """Yield rungs that keep ever more of the layers around the worst tensors in float."""
-        graph = self.converter.graph()
-        best = self._best()
+        graph, best = self.converter.graph(), self._best()
         if best is None:
             return
-        method = next(m for m in self.converter.methods if m in best.rung.words)
-        worst = [tensor.layer for tensor in self._ranked(best) if tensor.layer not in joined]
-        most = sum(layer.kind in WEIGHTED for layer in graph.layers) // 2
+        worst = [tensor.layer for tensor in self._ranked(best) if tensor.layer not in self._joined]
+        most = max(2, sum(layer.kind in WEIGHTED for layer in graph.layers) // 2)
         count, before = 1, frozenset[str]()
         while count <= len(worst):
             keep = frozenset[str]().union(*(graph.island(name) for name in worst[:count]))
             if sum(graph.by_name[name].kind in WEIGHTED for name in keep) > most:
                 return
             if keep != before:
-                words = f"static int8, {method}, {len(keep)} layers around {short(worst[0])} in float{beside}"
-                if count > 1:
-                    words = (
-                        f"static int8, {method}, {len(keep)} layers around the {count} worst tensors in float{beside}"
-                    )
-                yield Rung(words, "int8", lambda k=keep | joined, m=method: self.converter.static(m, k))  # type: ignore[misc]
+                around = short(worst[0]) if count == 1 else f"the {count} worst tensors"
+                words = f", {len(keep)} layers around {around} in float{self._beside}"
+                yield self._static(best.rung.method, keep | self._joined, words)
             count, before = count * 2, keep
+
+    def _method(self) -> str:
+        """Return the best way of choosing ranges so far."""
+        best = self._best()
+        return best.rung.method if best else self.converter.methods[0]
 
     def _best(self) -> Attempt | None:
         static = [a for a in self.attempts if a.rung.precision == "int8" and not a.rung.comparison]

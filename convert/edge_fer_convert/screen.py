@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from edge_fer_convert.conversion import Watcher
 
@@ -29,10 +29,10 @@ class Screen(Watcher):
 
         sys.stderr.flush()
         self._saved = os.dup(2)
-        self._terminal = os.fdopen(os.dup(2), "w")
+        self._terminal = os.fdopen(os.dup(2), "w") if _is_descriptor_2(sys.stderr) else sys.stderr
         if not self._debug:
-            self._noise = tempfile.TemporaryFile()
-            os.dup2(self._noise.fileno(), 2)
+            with tempfile.TemporaryFile() as noise:
+                os.dup2(noise.fileno(), 2)
         self._console = Console(file=self._terminal)
         self._progress = Progress(
             SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(),
@@ -45,7 +45,8 @@ class Screen(Watcher):
     def __exit__(self, *exc: object) -> None:
         """Give stderr back."""
         self._progress.stop()
-        self._terminal.close()
+        if self._terminal is not sys.stderr:
+            self._terminal.close()
         sys.stderr.flush()
         os.dup2(self._saved, 2)
         os.close(self._saved)
@@ -62,6 +63,14 @@ class Screen(Watcher):
     def warn(self, words: str) -> None:
         """Show a warning."""
         self._console.print(f"warning: {words}", style="yellow", highlight=False, soft_wrap=True)
+
+
+def _is_descriptor_2(stream: TextIO) -> bool:
+    """Tell whether *stream* writes to the process's own stderr, and not to what somebody has put in its place."""
+    try:
+        return stream.fileno() == 2
+    except (OSError, ValueError):
+        return False
 
 
 def print_table(table: Table) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import platform
-from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -58,7 +57,7 @@ class OpenVINO:
         self._request: Any = compiled.create_infer_request()
         self._request.set_input_tensor(openvino.Tensor(self._input.batch, shared_memory=True))
         self.info = BackendInfo("openvino", "openvino", version, model.threads, "float32", _computes(compiled))
-        if quantized and self.info.computes != "int8":
+        if quantized and self.info.computes not in {"int8", "mixed"}:
             log.warning(
                 "OpenVINO computes this int8 model in %s on %s; a litert-int8 target computes int8 there",
                 self.info.computes, platform.machine(),
@@ -95,10 +94,10 @@ def _settings(threads: int, *, quantized: bool) -> dict[str, Any]:
 
 
 def _computes(compiled: Any) -> str:
-    """Return what most of the heavy layers execute in, as the executed graph says."""
-    executed = Counter(
-        str(node.get_rt_info()["runtimePrecision"].astype(str))
+    """Return what the heavy layers execute in, as the executed graph says; ``mixed`` where they differ."""
+    executed = {
+        PRECISIONS.get(node.get_rt_info()["runtimePrecision"].astype(str), "other")
         for node in compiled.get_runtime_model().get_ordered_ops()
         if node.get_rt_info()["layerType"].astype(str) in HEAVY
-    )
-    return PRECISIONS.get(executed.most_common(1)[0][0], "other") if executed else "float32"
+    }
+    return executed.pop() if len(executed) == 1 else "mixed" if executed else "float32"

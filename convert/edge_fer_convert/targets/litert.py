@@ -49,6 +49,7 @@ class LiteRT:
     }
     methods: ClassVar = tuple(percentiles)
     has_int16: ClassVar = True
+    has_slim: ClassVar = True
     tools: ClassVar = ("ai-edge-quantizer", "tensorflow-cpu")
 
     def __init__(self, model: FloatModel, calibration: NDArray[np.float32]) -> None:
@@ -60,7 +61,7 @@ class LiteRT:
         """Return the model as it is."""
         return Files(self._float)
 
-    def static(self, method: str, keep: frozenset[str], bits: int = 8) -> Files:
+    def static(self, method: str, keep: frozenset[str], bits: int = 8, *, slim: bool = False) -> Files:
         """Return it with weights of 8 and activations of *bits* bits, and the layers *keep* in float."""
         from ai_edge_quantizer import quantizer, recipe
 
@@ -68,7 +69,7 @@ class LiteRT:
         if bits == 16:  # the face still comes as pixels, not as 16 bits
             rules += [_rule(".*", end, None) for end in ("INPUT", "OUTPUT")]
         with _quiet():
-            work = quantizer.Quantizer(bytearray(self._float), rules + self._exceptions(keep))
+            work = quantizer.Quantizer(bytearray(self._float), rules + self._exceptions(keep, slim=slim))
             signature, face, _ = self._interface
             first = work.calibrate({signature: [{face: self._laid_out[:1]}]}, num_threads=2)
             result = work.quantize(self._with_ranges(first, method), enable_progress_report=False)
@@ -80,7 +81,7 @@ class LiteRT:
 
         with _quiet():
             work = quantizer.Quantizer(
-                bytearray(self._float), list(recipe.dynamic_wi8_afp32()) + self._exceptions(keep)
+                bytearray(self._float), list(recipe.dynamic_wi8_afp32()) + self._exceptions(keep, slim=True)
             )
             return Files(bytes(work.quantize(enable_progress_report=False).quantized_model))
 
@@ -148,8 +149,8 @@ class LiteRT:
                 merged[name] = {**statistics, **{k: np.full(shape, v, np.float32) for k, v in ends.items()}}
         return merged
 
-    def _exceptions(self, keep: frozenset[str]) -> list[dict[str, Any]]:
-        """Return the rules that keep layers in float; dense ones keep weights of 8 bits, for they are the size."""
+    def _exceptions(self, keep: frozenset[str], *, slim: bool) -> list[dict[str, Any]]:
+        """Return the rules that keep layers in float; with *slim*, dense ones, the large, have weights of 8 bits."""
         from ai_edge_quantizer import recipe
 
         rules = []
@@ -157,7 +158,7 @@ class LiteRT:
             if layer.name in keep:
                 exact = f"^{re.escape(layer.output)};$"
                 rules.append(_rule(exact, "*", None))
-                if layer.kind == DENSE:
+                if slim and layer.kind == DENSE:
                     rules.append(_rule(exact, "FULLY_CONNECTED", recipe.weight_only_wi8_afp32()[0]["op_config"]))
         return rules
 

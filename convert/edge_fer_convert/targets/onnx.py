@@ -45,6 +45,7 @@ class Onnx:
     suffixes: ClassVar = (".onnx",)
     methods: ClassVar = ("minimum and maximum", "99.99th percentile", "entropy")
     has_int16: ClassVar = True
+    has_slim: ClassVar = False
     tools: ClassVar = ("onnxruntime", "onnx", "tf2onnx")
 
     def __init__(self, model: FloatModel, calibration: NDArray[np.float32]) -> None:
@@ -57,8 +58,9 @@ class Onnx:
         """Return the model as it is."""
         return Files(self._float)
 
-    def static(self, method: str, keep: frozenset[str], bits: int = 8) -> Files:
+    def static(self, method: str, keep: frozenset[str], bits: int = 8, *, slim: bool = False) -> Files:
         """Return it with weights of 8 and activations of *bits* bits, and the layers *keep* in float."""
+        del slim
         from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
         ways = dict(
@@ -110,9 +112,12 @@ class Onnx:
         import onnx
         import onnxruntime
 
-        wanted = {layer.output for layer in self.graph().layers}
         model = onnx.load_from_string(files.content)
-        there = [name for node in model.graph.node for name in node.output if name in wanted]
+        made = {name for node in model.graph.node for name in node.output}
+        # What the next layer sees of a tensor is what is left of it after it was quantized.
+        seen = {layer.output: f"{layer.output}_DequantizeLinear_Output" for layer in self.graph().layers}
+        seen = {name: left if left in made else name for name, left in seen.items() if name in made}
+        there = list(seen.values())
         known = {value.name for value in model.graph.output}
         model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in there if name not in known)
         options = onnxruntime.SessionOptions()
@@ -122,7 +127,7 @@ class Onnx:
         rows = [session.run(there, {"face": v[np.newaxis]}) for v in formats.laid_out(values, self._shape)]
         return {
             name: _channels_last(np.concatenate(arrays))
-            for name, arrays in zip(there, zip(*rows, strict=True), strict=True)
+            for name, arrays in zip(seen, zip(*rows, strict=True), strict=True)
         }
 
     def stamp(self, files: Files, card_: Card) -> Files:

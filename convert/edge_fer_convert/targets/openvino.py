@@ -45,6 +45,7 @@ class OpenVINO:
         "mean of each image's minimum and maximum, weights of 7 bits against saturation",
     )
     has_int16: ClassVar = False
+    has_slim: ClassVar = False
     tools: ClassVar = ("nncf", "openvino")
 
     def __init__(self, model: FloatModel, calibration: NDArray[np.float32]) -> None:
@@ -57,8 +58,9 @@ class OpenVINO:
         """Return the model as it is."""
         return _saved(self._read())
 
-    def static(self, method: str, keep: frozenset[str], bits: int = 8) -> Files:
+    def static(self, method: str, keep: frozenset[str], bits: int = 8, *, slim: bool = False) -> Files:
         """Return it with weights and activations of 8 bits, and the layers *keep* in float."""
+        del slim
         import nncf
         from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters, OverflowFix
         from nncf.quantization.range_estimator import RangeEstimatorParametersSet
@@ -117,22 +119,20 @@ class OpenVINO:
         """Return what flows in *files*: layer name → ``(n, ..., channels)``, dequantized."""
         import openvino
 
-        wanted = {layer.name for layer in self.graph().layers}
         core = openvino.Core()
         model = core.read_model(model=files.content, weights=files.weights)
-        there = [node for node in model.get_ordered_ops() if node.get_friendly_name() in wanted]
-        results = {node.output(0).get_any_name() for node in model.get_results() if node.output(0).get_names()}
-        model.add_outputs([node.output(0) for node in there if not results & node.output(0).get_names()])
+        nodes = {node.get_friendly_name(): node for node in model.get_ordered_ops()}
+        # What the next layer sees of a tensor is what is left of it after it was quantized.
+        seen = {layer.name: f"{layer.name}/fq_output_0" for layer in self.graph().layers if layer.name in nodes}
+        there = {name: nodes[left] if left in nodes else nodes[name] for name, left in seen.items()}
+        outputs = [result.input_value(0).get_node().get_friendly_name() for result in model.get_results()]
+        more = [node for node in there.values() if node.get_friendly_name() not in outputs]
+        model.add_outputs([node.output(0) for node in more])
+        order = [*outputs, *(node.get_friendly_name() for node in more)]  # compiling renames, but keeps the order
         compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
         rows = [compiled(v[np.newaxis]) for v in formats.laid_out(values, self._shape)]
-        names = {}
-        for port in compiled.outputs:
-            names[port] = port.get_node().input_value(0).get_node().get_friendly_name()
-        return {
-            name: _channels_last(np.concatenate([row[port] for row in rows]))
-            for port, name in names.items()
-            if name in wanted
-        }
+        columns = {name: np.concatenate([row[number] for row in rows]) for number, name in enumerate(order)}
+        return {name: _channels_last(columns[node.get_friendly_name()]) for name, node in there.items()}
 
     def stamp(self, files: Files, card_: Card) -> Files:
         """Return *files* with the card as OpenVINO rt_info."""

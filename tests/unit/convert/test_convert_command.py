@@ -1,0 +1,189 @@
+"""Tried as a new user would: a model of one's own becomes a bundle, verifies, and runs on each backend."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+for module in ("tensorflow", "ai_edge_quantizer", "onnx", "onnxruntime", "openvino", "nncf", "jinja2", "rich"):
+    pytest.importorskip(module, reason=f"{module} is not installed: pip install -e '.[convert]'")
+
+from edge_fer.bundle import load  # noqa: E402
+from edge_fer.cli import main  # noqa: E402
+from edge_fer.emotions import FER2013  # noqa: E402
+from edge_fer_convert import recipe  # noqa: E402
+
+TORCH = Path(__file__).parents[2] / "golden" / "torch.onnx"
+NORMALIZE = ("--mean", "0.485,0.456,0.406", "--std", "0.229,0.224,0.225")
+LOOSE = ("--max-drop", 3, "--images", 100)
+
+
+def call(*arguments, code=0):
+    result = CliRunner().invoke(main, [str(a) for a in arguments])
+    assert result.exit_code == code, result.output
+    return result
+
+
+@pytest.fixture(scope="session")
+def faces(pool, judged, tmp_path_factory):
+    """A folder with train/<class>/<image>.png and test/<class>/<image>.png."""
+    root = tmp_path_factory.mktemp("faces")
+    for name, part in (("train", pool), ("test", judged)):
+        for number, (image, label) in enumerate(zip(part.images, part.labels, strict=True)):
+            folder = root / name / FER2013[label]
+            folder.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(folder / f"{number}.png"), image)
+    return root
+
+
+def data(faces):
+    return ("--calibrate", f"{faces}#train", "--evaluate", f"{faces}#test")
+
+
+def runs_everywhere(bundle):
+    manifest = load(bundle).manifest
+    verified = call("verify", bundle).output
+    assert verified.count("matches: 10 of 10") == len(manifest.targets)
+    for target in manifest.targets:
+        said = call(
+            "run", "--source", "synthetic", "--frames", 12, "--model", bundle, "--target", target.name, "--json"
+        )
+        records = [json.loads(line) for line in said.stdout.splitlines()]
+        assert len(records) == 12
+        assert any(record["faces"] for record in records)
+    return {target.name for target in manifest.targets}
+
+
+def test_a_keras_model_of_ones_own(keras_file, faces, tmp_path):
+    out = tmp_path / "mine"
+    said = call("convert", keras_file, *data(faces), "--out", out, *LOOSE)
+    assert f"bundle: {out}" in said.stdout
+    for runtime in ("litert", "openvino", "onnx"):
+        assert f"{runtime}-int8" in said.stdout
+    assert runs_everywhere(out) == {
+        "litert-int8", "litert-float32", "litert-dynamic", "openvino-int8", "openvino-float32", "onnx-int8",
+        "onnx-float32",
+    }  # fmt: skip
+    assert "<svg" in (tmp_path / "mine-report.html").read_text()
+
+
+def test_an_onnx_model_of_pytorch(faces, tmp_path):
+    out = tmp_path / "theirs"
+    said = call("convert", TORCH, *data(faces), "--out", out, *NORMALIZE, *LOOSE, "--json")
+    report = json.loads(said.stdout)
+    assert "without litert-int8, litert-float32, litert-dynamic" in said.stderr
+    assert "onnx2tf" in said.stderr
+    assert report["warnings"] == ["the model answers logits: a softmax was added behind it"]
+    assert all(target["accuracy"] > 0.9 for target in report["targets"])
+    assert runs_everywhere(out) == {"openvino-int8", "openvino-float32", "onnx-int8", "onnx-float32"}
+    contract = load(out).manifest.preprocess
+    assert contract.channels == "gray3"
+    assert contract.low[0] == pytest.approx(-0.485 / 0.229)
+
+
+def test_litert_from_onnx_is_refused_before_any_work(faces, tmp_path):
+    said = call("convert", TORCH, *data(faces), "--targets", "litert-int8", "--out", tmp_path / "x", *NORMALIZE, code=3)
+    assert "litert-int8 is not to be had" in said.stderr
+    assert "onnx2tf -i model.onnx" in said.stderr
+    assert not (tmp_path / "x").exists()
+
+
+def test_faces_from_a_csv_like_fer2013s(keras_file, pool, judged, tmp_path):
+    with (tmp_path / "fer.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["emotion", "pixels", "Usage"])
+        for usage, part in (("Training", pool), ("PublicTest", judged)):
+            for image, label in zip(part.images, part.labels, strict=True):
+                rows.writerow([label, " ".join(map(str, image.ravel())), usage])
+    path = tmp_path / "fer.csv"
+    arguments = ("--targets", "onnx-int8", "--out", tmp_path / "b", "--json", *LOOSE)
+    said = call("convert", keras_file, "--calibrate", path, "--evaluate", f"{path}#PublicTest", *arguments, code=3)
+    assert "210 of 210 evaluation images stand in the calibration data" in said.stderr
+    split = ("--calibrate", f"{path}#Training", "--evaluate", f"{path}#PublicTest")
+    report = json.loads(call("convert", keras_file, *split, *arguments).stdout)
+    assert report["evaluated_on"] == {"data": "fer.csv", "split": "PublicTest", "images": 210}
+
+
+def test_strict_has_its_own_exit_code(keras_file, faces, tmp_path):
+    arguments = ("--targets", "litert-int8", "--out", tmp_path / "b", "--max-drop", -50, "--strict")
+    said = call("convert", keras_file, *data(faces), *arguments, code=9)
+    assert "litert-int8 does not pass the gate" in said.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        ((), 3, "pass --calibrate"),
+        (("--calibrate", "nowhere"), 3, "nowhere is not there"),
+        (("--calibrate", "{faces}", "--labels", "a,b"), 3, "answers 7 classes, labels are 2"),
+        (("--calibrate", "{faces}", "--range", "0,1,2"), 3, "--range has 3 numbers"),
+        (("--calibrate", "{faces}", "--range", "x"), 2, "no list of numbers"),
+        (("--calibrate", "{faces}", "--mean", "0.5"), 3, "pass both"),
+        (("--calibrate", "{faces}", "--mean", "0.5", "--std", "0"), 3, "has a zero"),
+        (("--calibrate", "{faces}", "--mean", "1,2,3", "--std", "1,2,3"), 3, "each of the 1 planes"),
+        (("--calibrate", "{faces}", "--size", "48"), 3, "--size says 48"),
+        (("--calibrate", "{faces}", "--margin", "7"), 3, "preprocessing cannot be margin 7"),
+        (("--calibrate", "{faces}", "--targets", "tpu-int8"), 3, "no target 'tpu-int8'"),
+        (("--recipe", "cnn-1"), 3, "needs --data"),
+        (("--recipe", "nothing"), 3, "no recipe 'nothing'"),
+    ],
+)
+def test_each_wrong_option_is_one_line(keras_file, faces, tmp_path, options, code, message):
+    filled = [option.format(faces=faces) for option in options]
+    said = call("convert", keras_file, *filled, "--out", tmp_path / "b", code=code)
+    assert message in " ".join(said.stderr.split())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bundle_that_is_there_is_not_touched(keras_file, faces, tmp_path):
+    (tmp_path / "b").mkdir()
+    said = call("convert", keras_file, *data(faces), "--out", tmp_path / "b", code=3)
+    assert "exists; remove it" in said.stderr
+    assert list((tmp_path / "b").iterdir()) == []
+
+
+def test_neither_model_nor_recipe_is_a_usage_error():
+    assert "pass a MODEL, or --recipe" in call("convert", code=2).stderr
+
+
+@pytest.fixture
+def own_recipe(tmp_path, pool, judged, network):
+    """A recipe, its data and its weights, for the small model."""
+    for name, part in (("fer2013-train.npz", pool), ("fer2013-public-test.npz", judged)):
+        np.savez(tmp_path / name, images=part.images, labels=part.labels)
+    network.save(tmp_path / "weights.keras")
+    text = (recipe.RECIPES / "cnn-1.toml").read_text().replace(".zip", ".npz")
+    text = text.replace("size_px = 96", "size_px = 32", 1).replace("images = 500", "images = 100")
+    text = text.replace("drop = 0.5", "drop = 3").replace("drop = 0.7", "drop = 3")
+    (tmp_path / "own.toml").write_text(text)
+    return tmp_path
+
+
+def test_a_recipe_rebuilds_the_same(own_recipe):
+    """The same bytes where the tools are deterministic (LiteRT, ONNX Runtime), everywhere the same golden answers."""
+    bundles = []
+    for name in ("first", "again"):
+        where = ("--recipe", own_recipe / "own.toml", "--data", own_recipe, "--out", own_recipe / name)
+        call("convert", own_recipe / "weights.keras", *where)
+        bundles.append(load(own_recipe / name))
+    first, again = bundles
+    assert first.manifest.calibration == again.manifest.calibration
+    assert [t.name for t in first.manifest.targets] == ["litert-int8", "litert-float32", "openvino-int8", "onnx-int8"]
+    for one, other in zip(first.manifest.targets, again.manifest.targets, strict=True):
+        assert np.array_equal(first.golden().answers[one.name], again.golden().answers[one.name]), one.name
+        if not one.name.startswith("openvino"):
+            assert one.sha256 == other.sha256, one.name
+        assert one.evaluation.fresh_images is not None
+
+
+def test_a_recipe_without_its_weights_says_where_they_are(own_recipe, monkeypatch):
+    monkeypatch.setattr(recipe, "WEIGHTS", own_recipe)
+    where = ("--recipe", own_recipe / "own.toml", "--data", own_recipe, "--out", own_recipe / "b")
+    assert "weights lie in a clone" in call("convert", *where, code=3).stderr

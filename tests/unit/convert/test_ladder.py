@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+for module in ("tensorflow", "ai_edge_quantizer", "onnx", "onnxruntime", "openvino", "nncf"):
+    pytest.importorskip(module, reason=f"{module} is not installed: pip install -e '.[convert]'")
+
+import keras  # noqa: E402
+
+from edge_fer import backends  # noqa: E402
+from edge_fer.emotions import FER2013  # noqa: E402
+from edge_fer.errors import GateFailed  # noqa: E402
+from edge_fer.preprocess import Preprocess  # noqa: E402
+from edge_fer_convert import calibration, gate, targets  # noqa: E402
+from edge_fer_convert.errors_by_tensor import channel_error, rank  # noqa: E402
+from edge_fer_convert.gate import Gate  # noqa: E402
+from edge_fer_convert.graph import CONVOLUTION, Graph, Layer, fusion  # noqa: E402
+from edge_fer_convert.ladder import Ladder, short  # noqa: E402
+from edge_fer_convert.opening import open_model  # noqa: E402
+
+CONTRACT = Preprocess(size_px=32)
+RUNTIMES = tuple(targets.CONVERTERS)
+
+
+def scaled_apart(network, factor, values):
+    """The same function, with the largest channel of its first convolution *factor* times larger still.
+
+    ReLU and max-pooling carry a positive factor through, and the next convolution divides by it: float32 answers as
+    before, while one scale for the whole tensor in between leaves the small channels next to nothing.
+    """
+    made = keras.models.clone_model(network)
+    made.set_weights(network.get_weights())
+    first, second = made.get_layer("conv_a"), made.get_layer("conv_b")
+    kernel, bias = first.get_weights()
+    seen = keras.Model(made.inputs, first.output).predict(values, verbose=0).max(axis=(0, 1, 2))
+    scales = np.where(seen == seen.max(), factor, 1.0)
+    first.set_weights([kernel * scales, bias * scales])
+    following, shift = second.get_weights()
+    second.set_weights([following / scales[:, None], shift])
+    return made
+
+
+def ladder(runtime, model, pool, judged, allowed=None):
+    values = calibration.prepare(pool, CONTRACT).values
+    converter = targets.converter(runtime)(model, values)
+
+    def score(files):
+        backend = backends.load(runtime, backends.ModelFile(files.content, CONTRACT, FER2013, 1, files.weights))
+        answered = backend.run(judged.images)
+        backend.close()
+        return answered
+
+    reference = score(converter.float32())
+    return Ladder(converter, values, score, judged.labels, reference, allowed or Gate(), lambda words: None)
+
+
+@pytest.fixture(scope="module")
+def hard_model(network, pool):
+    """Weights of one layer scaled 100 times apart: built to lose accuracy under one scale a tensor."""
+    return open_model(scaled_apart(network, 100, CONTRACT.to_values(pool.images)))
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_model_made_to_lose_climbs_down_into_the_gate(runtime, hard_model, network, pool, judged):
+    work = ladder(runtime, hard_model, pool, judged)
+    assert np.allclose(work.reference, network.predict(CONTRACT.to_values(judged.images), verbose=0), atol=1e-3)
+    chosen = work.climb(f"{runtime}-int8", strict=False)
+    first = work.attempts[0]
+    assert first.refused is not None, "the naive int8 model was to lose"
+    assert first.judgement.drop.points > 2
+    assert len(work.attempts) > 1
+    assert gate.judge(chosen.scores, work.reference, judged.labels).drop.points <= 0.5
+    assert chosen.rung.precision != "float32"
+    assert [attempt.refused is None for attempt in work.attempts].count(True) == 1
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_strict_fails_instead(runtime, hard_model, pool, judged):
+    work = ladder(runtime, hard_model, pool, judged, Gate(max_drop=-1000))
+    with pytest.raises(GateFailed, match=f"{runtime}-int8 does not pass the gate.*points of accuracy"):
+        work.climb(f"{runtime}-int8", strict=True)
+    assert all(attempt.rung.precision == "int8" for attempt in work.attempts)
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_the_culprit_is_ranked_first(runtime, hard_model, pool, judged):
+    work = ladder(runtime, hard_model, pool, judged, Gate(max_drop=-1000))
+    with pytest.raises(GateFailed):
+        work.climb(f"{runtime}-int8", strict=True)
+    layers = work.converter.graph().layers
+    second = [n for n, layer in enumerate(layers) if layer.kind == CONVOLUTION][1]
+    assert work.worst()[0].layer in {layer.name for layer in layers[: second + 1]}
+
+
+def test_every_rung_is_tried_in_order_when_none_passes(float_model, pool, judged):
+    work = ladder("litert", float_model, pool, judged, Gate(max_drop=-1000))
+    with pytest.raises(GateFailed):
+        work.climb("litert-int8", strict=False)
+    precisions = [attempt.rung.precision for attempt in work.attempts]
+    methods = len(work.converter.methods)
+    assert precisions[:methods] == ["int8"] * methods
+    assert precisions[-3:] == ["int16", "dynamic", "float32"]
+
+
+def test_float32_and_dynamic_are_not_climbed_from_int8(float_model, pool, judged):
+    for target in ("litert-float32", "litert-dynamic"):
+        work = ladder("litert", float_model, pool, judged)
+        assert work.climb(target, strict=False).rung.precision == target.split("-")[1]
+        assert len(work.attempts) == 1
+
+
+def joined_by_product(first, second):
+    """Scores joined by the product rule (Umer et al., CMES 2022, section 2.3.3), in one graph."""
+    face = keras.Input((32, 32, 1))
+    product = keras.layers.Multiply()([first(face), second(face)])
+    return keras.Model(face, product / keras.ops.sum(product, axis=-1, keepdims=True))
+
+
+def joined_by_features(first, second):
+    """Features of two branches, one a hundred times larger, joined for one head (Abdulkadir et al., JOIG 2025)."""
+    face = keras.Input((32, 32, 1))
+    ends = []
+    for network in (first, second):
+        inner = keras.Model(network.inputs, network.layers[-2].output)
+        ends.append(inner(face))
+    ends[0] = keras.layers.Rescaling(100.0)(ends[0])
+    head = keras.layers.Dense(7, activation="softmax")
+    model = keras.Model(face, head(keras.layers.Concatenate()(ends)))
+    kernels = [network.layers[-1].get_weights()[0] for network in (first, second)]
+    biases = [network.layers[-1].get_weights()[1] for network in (first, second)]
+    head.set_weights([np.concatenate([kernels[0] * 0.005, kernels[1] * 0.5]), (biases[0] + biases[1]) / 2])
+    return model
+
+
+@pytest.mark.parametrize("join", [joined_by_product, joined_by_features])
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_fused_models_join_in_float_and_show_the_naive_graph_beside(runtime, join, network, pool, judged):
+    second = keras.Sequential.from_config(network.get_config() | {"name": "second"})
+    second.set_weights(network.get_weights())
+    second.get_layer("conv_a").set_weights([w * 1.1 for w in network.get_layer("conv_a").get_weights()])
+    model = open_model(join(network, second))
+    work = ladder(runtime, model, pool, judged)
+    joined = fusion(work.converter.graph())
+    assert joined
+    convolutions = {layer.name for layer in work.converter.graph().layers if layer.kind == CONVOLUTION}
+    assert not joined & convolutions
+    chosen = work.climb(f"{runtime}-int8", strict=False)
+    naive = work.attempts[0]
+    assert naive.rung.comparison
+    assert not chosen.rung.comparison
+    assert chosen.rung.precision == "int8"
+    assert "that join branches in float" in chosen.rung.words
+    errors = [np.abs(attempt.scores - work.reference).mean() for attempt in (naive, chosen)]
+    assert errors[1] < errors[0]
+    if join is joined_by_features:
+        assert naive.judgement.drop.points > 2  # one scale for both branches drowns the smaller one
+
+
+def test_channels_count_alike_in_the_error_of_a_tensor():
+    before = np.ones((4, 5, 5, 2), np.float32) * (1, 1000)
+    assert channel_error(before, before) == 0
+    assert channel_error(before, before * (0, 1)) == 0.5  # half of the channels are gone, nearly none of the power
+    assert channel_error(np.zeros_like(before), before) == 0
+
+
+def test_error_is_charged_to_the_layer_that_adds_it():
+    layers = (Layer("a", "other", (), "a"), Layer("b", "other", ("a",), "b"), Layer("c", "other", ("b",), "c"))
+    exact = {name: np.ones((1, 4), np.float32) for name in "abc"}
+    off = {"a": exact["a"], "b": exact["b"] * 0.5, "c": exact["c"] * 0.5}
+    ranked = rank(Graph(layers), exact, off)
+    assert [tensor.layer for tensor in ranked] == ["b", "a", "c"]
+    assert ranked[0].added == pytest.approx(0.25)
+
+
+def test_put_together_names_are_shortened():
+    assert short("cnn/conv_1/Relu;cnn/conv_1/BiasAdd") == "cnn/conv_1/Relu"
+    assert short("conv/WithoutBiases") == "conv"
