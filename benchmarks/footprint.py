@@ -14,9 +14,10 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
+
+from edge_fer_bench.processes import timed
 
 ROOT = Path(__file__).parent.parent
 RUN = ["run", "--source", "synthetic", "--frames", "300", "--json"]
@@ -35,21 +36,6 @@ def size_mb(folder: Path) -> float:
     return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir()) / 1e6
 
 
-def timed(command: list[Any]) -> tuple[float, float, float]:
-    """Run *command*; return seconds to its first line of output, seconds to its end, and its peak memory in MB."""
-    started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    assert process.stdout is not None  # noqa: S101  (it is a pipe)
-    process.stdout.readline()
-    first = time.perf_counter() - started
-    process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{command} left with {process.returncode}")
-    return first, time.perf_counter() - started, usage.ru_maxrss / 1024
-
-
 def main() -> None:
     """Measure and print; keep the raw values where asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -60,15 +46,15 @@ def main() -> None:
         programs = install(Path(folder))
         edge_fer = programs / "edge-fer"
         timed([edge_fer, *RUN])  # compiles the bytecode
-        helps = [timed([edge_fer, "--help"])[1] for _ in range(options.repeats)]
+        helps = [timed([edge_fer, "--help"]).whole_s for _ in range(options.repeats)]
         runs = [timed([edge_fer, *RUN]) for _ in range(options.repeats)]
         result: dict[str, Any] = {
             "command": " ".join(["python", "benchmarks/footprint.py", *sys.argv[1:]]),
             "load_1min": os.getloadavg()[0],
             "venv_mb": size_mb(Path(folder)),
             "help_s": helps,
-            "first_result_s": [first for first, _, _ in runs],
-            "peak_memory_mb": [peak for _, _, peak in runs],
+            "first_result_s": [run.first_line_s for run in runs],
+            "peak_memory_mb": [run.peak_memory_mb for run in runs],
         }
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)

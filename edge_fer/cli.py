@@ -1,7 +1,8 @@
 """The command ``edge-fer``: thin, and free of heavy imports until a command runs.
 
 Results go to stdout, progress and warnings to stderr. Exit codes: 0 done; 1 error; 2 wrong usage; 3 bad input; 4 bad
-bundle, or golden answers that do not match; 5 source; 6 sink; 7 backend; 8 something is not installed; 130 interrupted.
+bundle, or golden answers that do not match; 5 source; 6 sink; 7 backend; 8 something is not installed; 9 a conversion
+lost more than allowed; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -72,10 +73,11 @@ Examples:
   edge-fer run --source photo.jpg --json
   edge-fer run --source 0 --show
   edge-fer verify cnn-1
+  edge-fer convert model.keras --calibrate faces/
   edge-fer bench
 
 Exit codes: 0 done, 1 error, 2 usage, 3 bad input, 4 bad bundle, 5 source, 6 sink, 7 backend, 8 not installed,
-130 interrupted.""",
+9 conversion lost too much, 130 interrupted.""",
 )
 @click.version_option(__version__, prog_name="edge-fer")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
@@ -147,7 +149,7 @@ def run(
         seen = _drain(opened, _pipeline(classifier, min_face), sinks, frames)
         info = classifier.backend.info
     counts = f"{seen} frames, {opened.skipped} skipped, {opened.dropped} dropped"
-    click.echo(f"{counts}; {info.runtime} {info.version}, {info.precision}, {info.threads} thread(s)", err=True)
+    click.echo(f"{counts}; {info.runtime} {info.version}, computes {info.computes}, {info.threads} thread(s)", err=True)
 
 
 def _classifier(model: str, target: str | None, backend: str | None, threads: int) -> Classifier:
@@ -233,7 +235,9 @@ def models(as_json: bool) -> None:
         for target in manifest.targets:
             size = f"  {target.name:16} {target.total_bytes / 1e6:5.2f} MB"
             worth = target.evaluation
-            measured = f"{worth.accuracy:.2%} on {worth.data} {worth.split}, {worth.images} images" if worth else ""
+            measured = ""
+            if worth is not None and worth.accuracy is not None:
+                measured = f"{worth.accuracy:.2%} on {worth.data} {worth.split}, {worth.images} images"
             click.echo(f"{size}  {measured}")
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -16,6 +14,7 @@ from edge_fer.faces import Detection, FaceTracker, HaarDetector
 from edge_fer.metrics import accuracy, macro_f1
 from edge_fer.pipeline import STAGES, Pipeline
 from edge_fer.sources.synthetic import SyntheticCamera
+from edge_fer_bench.processes import timed
 from edge_fer_bench.results import Accuracy, Golden, Tracking
 
 if TYPE_CHECKING:
@@ -87,25 +86,13 @@ def processes(
     `BackendError` when one fails.
     """
     command = [sys.executable, "-m", "edge_fer.cli", "run", "--source", "synthetic", "--frames", "300", "--json"]
-    first, peak = [], []
+    done = []
     for repeat in range(repeats):
-        started = time.perf_counter()
-        with subprocess.Popen(
-            [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        ) as process:
-            assert process.stdout is not None  # noqa: S101  (it is a pipe)
-            assert process.stderr is not None  # noqa: S101
-            line = process.stdout.readline()
-            first.append(time.perf_counter() - started)
-            process.stdout.read()
-            complaint = process.stderr.read()
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode != 0 or not line.startswith("{"):
-            raise BackendError(f"edge-fer run left with {process.returncode}: {complaint.strip()[-500:]}")
-        peak.append(usage.ru_maxrss / 1024)
+        done.append(timed([*command, *arguments]))
+        if not done[-1].first_line.startswith("{"):
+            raise BackendError(f"edge-fer run --json began with {done[-1].first_line.strip()!r}")
         progress((repeat + 1) / repeats)
-    return tuple(first), tuple(peak)
+    return tuple(run.first_line_s for run in done), tuple(run.peak_memory_mb for run in done)
 
 
 def tracking(seeds: range, progress: Callable[[float], None]) -> Tracking:

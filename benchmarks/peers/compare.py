@@ -23,6 +23,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from edge_fer_bench.processes import wait
+
 HERE = Path(__file__).parent
 FER_PACKAGES = ["fer==25.10.3", "opencv-contrib-python<5", "setuptools<81"]  # fer imports pkg_resources
 
@@ -59,9 +61,7 @@ class Worker:
         """End the process and return its peak resident memory in MB."""
         assert self._process.stdin is not None  # noqa: S101
         self._process.stdin.close()
-        _, status, usage = os.wait4(self._process.pid, 0)
-        self._process.returncode = os.waitstatus_to_exitcode(status)
-        return usage.ru_maxrss / 1024
+        return wait(self._process)
 
 
 def make_environment(folder: Path) -> Path:

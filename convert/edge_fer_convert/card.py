@@ -41,7 +41,7 @@ class Card:
         """Return, for each plane, mean and deviation so that (pixel - mean) / deviation is the model's value."""
         low, high = self.preprocess.table()[0].astype(np.float64), self.preprocess.table()[255].astype(np.float64)
         deviation = 255.0 / (high - low)
-        return (-low * deviation).tolist(), deviation.tolist()
+        return (0.0 - low * deviation).tolist(), deviation.tolist()
 
     def as_strings(self) -> dict[str, str]:
         """Return what formats of keys and values carry."""

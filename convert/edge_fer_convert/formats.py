@@ -28,6 +28,11 @@ def laid_out(values: NDArray[np.float32], shape: Sequence[int]) -> NDArray[np.fl
     return np.ascontiguousarray(values.transpose(0, 3, 1, 2))
 
 
+def channels_last(array: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return what flows in a model that has planes first as ``(n, ..., channels)``."""
+    return np.moveaxis(array, 1, -1) if array.ndim == 4 else array
+
+
 # LiteRT
 
 

@@ -126,7 +126,7 @@ class Onnx:
         session = onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
         rows = [session.run(there, {"face": v[np.newaxis]}) for v in formats.laid_out(values, self._shape)]
         return {
-            name: _channels_last(np.concatenate(arrays))
+            name: formats.channels_last(np.concatenate(arrays))
             for name, arrays in zip(seen, zip(*rows, strict=True), strict=True)
         }
 
@@ -158,10 +158,6 @@ class Onnx:
                 return None if sample is None else {"face": sample[np.newaxis]}
 
         return Reader()
-
-
-def _channels_last(array: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.moveaxis(array, 1, -1) if array.ndim == 4 else array
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import re
 import tempfile
 from functools import cached_property
 from pathlib import Path
@@ -33,6 +34,7 @@ KINDS: Final = {
     "Sigmoid": SOFTMAX,
     "Concat": CONCAT,
 }
+NUMBERED: Final = re.compile(r"[A-Z][A-Za-z]*_\d+")
 
 
 class OpenVINO:
@@ -132,7 +134,7 @@ class OpenVINO:
         compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
         rows = [compiled(v[np.newaxis]) for v in formats.laid_out(values, self._shape)]
         columns = {name: np.concatenate([row[number] for row in rows]) for number, name in enumerate(order)}
-        return {name: _channels_last(columns[node.get_friendly_name()]) for name, node in there.items()}
+        return {name: formats.channels_last(columns[node.get_friendly_name()]) for name, node in there.items()}
 
     def stamp(self, files: Files, card_: Card) -> Files:
         """Return *files* with the card as OpenVINO rt_info."""
@@ -140,6 +142,10 @@ class OpenVINO:
 
         model = openvino.Core().read_model(model=files.content, weights=files.weights)
         card.into_openvino(model, card_)
+        for number, node in enumerate(model.get_ordered_ops()):
+            # OpenVINO numbers what it names itself for as long as its process lives.
+            if node.get_type_name() in {"Constant", "Convert"} and NUMBERED.fullmatch(node.get_friendly_name()):
+                node.set_friendly_name(f"{node.get_type_name()}_{number}")
         return _saved(model)
 
     def _read(self) -> Any:
@@ -158,10 +164,6 @@ def _saved(model: Any) -> Files:
         path = Path(folder) / "model.xml"
         openvino.save_model(model, path, compress_to_fp16=False)
         return Files(path.read_bytes(), path.with_suffix(".bin").read_bytes())
-
-
-def _channels_last(array: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.moveaxis(array, 1, -1) if array.ndim == 4 else array
 
 
 @contextlib.contextmanager

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from edge_fer.errors import BackendError
+from edge_fer_bench.processes import timed
+
+
+def test_a_process_is_timed_to_its_first_line_and_its_end():
+    program = "import time; print('ready', flush=True); x = bytearray(80_000_000); time.sleep(0.3); print(len(x))"
+    done = timed([sys.executable, "-c", program])
+    assert done.first_line == "ready\n"
+    assert 0 < done.first_line_s < done.whole_s
+    assert done.whole_s - done.first_line_s >= 0.3
+    assert done.peak_memory_mb > 76
+
+
+def test_much_noise_on_stderr_does_not_block_it():
+    done = timed([sys.executable, "-c", "import sys; sys.stderr.write('x' * 1_000_000); print('done')"])
+    assert done.first_line == "done\n"
+
+
+def test_a_process_that_fails_is_told_with_what_it_said():
+    with pytest.raises(BackendError, match="left with 3: no such luck"):
+        timed([sys.executable, "-c", "import sys; sys.stderr.write('no such luck'); sys.exit(3)"])
