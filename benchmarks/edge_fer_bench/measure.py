@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge_fer.classifier import Classifier
-from edge_fer.errors import BackendError
+from edge_fer.errors import BackendError, MissingDependency
 from edge_fer.faces import Detection, FaceTracker, HaarDetector
 from edge_fer.metrics import accuracy, macro_f1
 from edge_fer.pipeline import STAGES, Pipeline
@@ -48,14 +49,13 @@ def stages(classifier: Classifier, seconds: float, progress: Callable[[float], N
 
 
 def classifiers(bundle: Bundle, calls: int, threads: int) -> dict[str, tuple[float, ...]]:
-    """Time each LiteRT target of *bundle* on one face, the targets taken in turn so that drift hits all alike.
+    """Time each target of *bundle* on one face, the targets taken in turn so that drift hits all alike.
 
     Returns target → milliseconds, a value a call, from uint8 crop to scores.
     """
-    names = [target.name for target in bundle.manifest.targets if target.runtime == "litert"]
-    models = {name: Classifier(bundle, name, threads=threads) for name in names}
+    models = runnable(bundle, threads)
     crop = bundle.golden().inputs[:1]
-    values: dict[str, list[float]] = {name: [] for name in names}
+    values: dict[str, list[float]] = {name: [] for name in models}
     for call in range(calls + 20):
         for name, model in models.items():
             started = time.perf_counter()
@@ -66,6 +66,15 @@ def classifiers(bundle: Bundle, calls: int, threads: int) -> dict[str, tuple[flo
     for model in models.values():
         model.close()
     return {name: tuple(spent) for name, spent in values.items()}
+
+
+def runnable(bundle: Bundle, threads: int = 1) -> dict[str, Classifier]:
+    """Return a classifier for each target of *bundle* whose runtime is installed here, by its name."""
+    models = {}
+    for target in bundle.manifest.targets:
+        with contextlib.suppress(MissingDependency):
+            models[target.name] = Classifier(bundle, target.name, threads=threads)
+    return models
 
 
 def golden(classifier: Classifier) -> Golden:
@@ -138,12 +147,12 @@ def _found_again(camera: SyntheticCamera, end_s: float) -> float:
 
 
 def judge(bundle: Bundle, faces: LabelledFaces, data: str, progress: Callable[[float], None]) -> tuple[Accuracy, ...]:
-    """Run every LiteRT target of *bundle* over the labelled *faces*: the same files that were timed."""
+    """Run every target of *bundle* over the labelled *faces*: the same files that were timed."""
     crops = faces.crops(bundle.manifest.preprocess)
-    names = [target.name for target in bundle.manifest.targets if target.runtime == "litert"]
+    models = runnable(bundle)
     judged = []
-    for done, name in enumerate(names):
-        with Classifier(bundle, name) as classifier:
+    for done, (name, model) in enumerate(models.items()):
+        with model as classifier:
             predicted = np.argmax(classifier.scores(crops), axis=1)
         judged.append(
             Accuracy(
@@ -155,5 +164,5 @@ def judge(bundle: Bundle, faces: LabelledFaces, data: str, progress: Callable[[f
                 predicted=tuple(int(label) for label in predicted),
             )
         )
-        progress((done + 1) / len(names))
+        progress((done + 1) / len(models))
     return tuple(judged)

@@ -74,8 +74,11 @@ def test_an_unknown_backend_is_named(tiny):
         Classifier(tiny, backend="tpu")
 
 
-@pytest.mark.parametrize("target", ["litert-int8", "litert-float32"])
+@pytest.mark.parametrize("target", ["litert-int8", "litert-float32", "openvino-int8", "onnx-int8"])
 def test_the_manifests_accuracy_is_what_the_shipped_file_has_on_fer2013(fer2013, target):
+    runtime = {"openvino": "openvino", "onnx": "onnxruntime"}.get(target.split("-")[0])
+    if runtime:
+        pytest.importorskip(runtime, reason=f"{runtime} is not installed: pip install -e '.[test]'")
     faces = load_faces(fer2013 / "fer2013-public-test.zip")
     shipped = bundle.load("cnn-1")
     claimed = shipped.target(target).evaluation

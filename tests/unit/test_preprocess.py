@@ -118,7 +118,19 @@ def test_values_run_from_low_to_high(low, high):
     contract = Preprocess(size_px=8, low=low, high=high)
     values = contract.to_values(np.array([[0, 255]], np.uint8))
     assert values.dtype == np.float32
-    assert values[0].tolist() == [np.float32(low), np.float32(high)]
+    assert values[0].tolist() == [[np.float32(low)], [np.float32(high)]]
+
+
+def test_three_planes_may_have_a_range_each():
+    contract = Preprocess(size_px=8, channels="gray3", low=(-1, -2, -3), high=(1, 2, 3))
+    values = contract.to_values(np.array([[0, 255]], np.uint8))
+    assert values[0].tolist() == [[-1, -2, -3], [1, 2, 3]]
+    assert Preprocess(size_px=8, channels="gray3").to_values(np.zeros((2, 8, 8), np.uint8)).shape == (2, 8, 8, 3)
+
+
+def test_one_plane_has_one_range():
+    with pytest.raises(ValidationError, match="needs channels 'gray3'"):
+        Preprocess(low=(0, 0, 0))
 
 
 @given(st.builds(Preprocess, size_px=st.integers(8, 512), margin=st.floats(0, 1), equalize=st.booleans()))

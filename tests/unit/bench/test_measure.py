@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -29,9 +30,12 @@ def test_every_stage_has_a_value_a_frame(tiny):
     assert len(stages["detect"]) > 50
 
 
-def test_each_litert_target_is_timed_equally_often(tiny):
+def test_each_target_whose_runtime_is_here_is_timed_equally_often(tiny, monkeypatch):
+    monkeypatch.setitem(sys.modules, "openvino", None)
     values = measure.classifiers(tiny, 30, 1)
-    assert {name: len(spent) for name, spent in values.items()} == {"litert-int8": 30, "litert-float32": 30}
+    assert {"litert-int8", "litert-float32"} <= values.keys()
+    assert not any(name.startswith("openvino") for name in values)
+    assert {len(spent) for spent in values.values()} == {30}
 
 
 def test_processes_are_started_and_their_memory_is_theirs():

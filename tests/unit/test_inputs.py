@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edge_fer.backends import ModelFile
+from edge_fer.backends.inputs import Input, check_output, only
+from edge_fer.errors import BackendError
+from edge_fer.preprocess import Preprocess
+
+CROP = np.random.default_rng(0).integers(0, 256, (8, 8)).astype(np.uint8)
+ONE = Preprocess(size_px=8, low=-1.0, high=1.0)
+THREE = Preprocess(size_px=8, channels="gray3", low=(-1.0, -2.0, -3.0), high=(1.0, 2.0, 3.0))
+
+
+def model(contract):
+    return ModelFile(b"", contract, ("a", "b"))
+
+
+@pytest.mark.parametrize("contract", [ONE, THREE], ids=["one plane", "three planes"])
+@pytest.mark.parametrize("planes_first", [False, True])
+def test_a_float_input_gets_the_contracts_values(contract, planes_first):
+    shape = (1, contract.planes, 8, 8) if planes_first else (1, 8, 8, contract.planes)
+    into = Input(model(contract), shape, np.float32)
+    into.fill(CROP)
+    values = contract.to_values(CROP)
+    assert np.array_equal(into.batch[0], values.transpose(2, 0, 1) if planes_first else values)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8])
+def test_a_quantized_input_gets_the_nearest_numbers(dtype):
+    zero = -128 if dtype == np.int8 else 0
+    into = Input(model(Preprocess(size_px=8)), (1, 8, 8, 1), dtype, 1 / 255, zero)
+    into.fill(CROP)
+    assert np.array_equal(into.batch[0, :, :, 0], CROP.astype(int) + zero)
+
+
+def test_values_beyond_the_inputs_range_are_clipped():
+    into = Input(model(ONE), (1, 8, 8, 1), np.int8, 1 / 255, 0)
+    into.fill(np.full((8, 8), 255, np.uint8))
+    assert (into.batch == 127).all()
+
+
+def test_a_crop_need_not_be_contiguous():
+    spread = np.zeros((16, 16), np.uint8)
+    spread[::2, ::2] = CROP
+    first, second = (Input(model(THREE), (1, 8, 8, 3), np.float32) for _ in range(2))
+    first.fill(CROP)
+    second.fill(spread[::2, ::2])
+    assert np.array_equal(first.batch, second.batch)
+
+
+@pytest.mark.parametrize("shape", [(1, 9, 9, 1), (1, 8, 8, 3), (2, 8, 8, 1), (8, 8)])
+def test_other_shapes_are_refused(shape):
+    with pytest.raises(BackendError, match="the manifest means"):
+        Input(model(ONE), shape, np.float32)
+
+
+@pytest.mark.parametrize(("dtype", "scale"), [(np.int16, 0.1), (np.float16, 0.0), (np.int8, 0.0)])
+def test_other_numbers_are_refused(dtype, scale):
+    with pytest.raises(BackendError, match="are supported"):
+        Input(model(ONE), (1, 8, 8, 1), dtype, scale)
+
+
+def test_ends_are_checked():
+    check_output(model(ONE), (1, 2))
+    with pytest.raises(BackendError, match="the manifest means"):
+        check_output(model(ONE), (1, 3))
+    assert only(["x"], "input") == "x"
+    with pytest.raises(BackendError, match="the model has 2 inputs"):
+        only(["x", "y"], "input")
