@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: times what those were seen to differ by. OpenVINO chooses by the machine what it computes int8 models in.
 GOLDEN_TOLERANCE = {"litert-int8": 2.5 / 256, "onnx-int8": 2.5 / 256}
 GOLDEN_TOLERANCE_FLOAT32 = 1e-4
-GOLDEN_TOLERANCE_OTHER = 5e-2
+GOLDEN_TOLERANCE_OTHER = 0.1
 
 
 @dataclass(frozen=True)

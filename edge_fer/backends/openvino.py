@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: The layers that take the time, and OpenVINO's names of what they execute in.
-HEAVY: Final = frozenset({"Convolution", "FullyConnected", "MatMul", "GroupConvolution"})
+#: The layers that take the time, those that take the most first, and OpenVINO's names of what they execute in.
+HEAVY: Final = (frozenset({"Convolution", "GroupConvolution"}), frozenset({"FullyConnected", "MatMul"}))
 PRECISIONS: Final = {"i8": "int8", "u8": "int8", "f16": "float16", "f32": "float32", "bf16": "bfloat16"}
 
 
@@ -32,8 +32,8 @@ def load(model: ModelFile) -> OpenVINO:
 class OpenVINO:
     """An OpenVINO model: one float32 image in, one row of float32 scores out.
 
-    float32 models are computed in float32 everywhere. On Arm, OpenVINO has no int8 convolutions and executes int8
-    models as float16: `info.computes` says so, and so does a warning.
+    float32 models are computed in float32 everywhere. On Arm, OpenVINO has no int8 convolutions and executes those of
+    int8 models in float16, or in float32 where the CPU has no float16: `info.computes` says so, and so does a warning.
     """
 
     def __init__(self, model: ModelFile) -> None:
@@ -94,10 +94,11 @@ def _settings(threads: int, *, quantized: bool) -> dict[str, Any]:
 
 
 def _computes(compiled: Any) -> str:
-    """Return what the heavy layers execute in, as the executed graph says; ``mixed`` where they differ."""
-    executed = {
-        PRECISIONS.get(node.get_rt_info()["runtimePrecision"].astype(str), "other")
-        for node in compiled.get_runtime_model().get_ordered_ops()
-        if node.get_rt_info()["layerType"].astype(str) in HEAVY
-    }
-    return executed.pop() if len(executed) == 1 else "mixed" if executed else "float32"
+    """Return what the heaviest layers execute in, as the executed graph says; ``mixed`` where they differ."""
+    infos = [node.get_rt_info() for node in compiled.get_runtime_model().get_ordered_ops()]
+    for kinds in HEAVY:
+        heavy = (info for info in infos if info["layerType"].astype(str) in kinds)
+        executed = {PRECISIONS.get(info["runtimePrecision"].astype(str), "other") for info in heavy}
+        if executed:
+            return executed.pop() if len(executed) == 1 else "mixed"
+    return "float32"
