@@ -217,7 +217,8 @@ class _Work:
                 conversion.float_bytes[runtime] = len(by_runtime[runtime][0].float32())
             outcome = self._target(target, *by_runtime[runtime])
             if outcome.target != target:
-                self.warn(f"{target} became {outcome.target}: {outcome.attempts[0].refused}")
+                tried = (attempt for attempt in outcome.attempts if not attempt.rung.comparison)
+                self.warn(f"{target} became {outcome.target}: {next(tried).refused}")
             conversion.outcomes.append(outcome)
         conversion.outcomes = self._timed(conversion.outcomes)
         return conversion

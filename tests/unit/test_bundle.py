@@ -62,7 +62,7 @@ def test_the_first_target_is_the_recommended_one(tiny):
     assert tiny.target().name == "litert-int8"
     assert tiny.target("litert-float32").precision == "float32"
     with pytest.raises(BadBundle, match=r"no target 'litert-int4'; it has: litert-int8, litert-float32"):
-        tiny.target("onnx-int8")
+        tiny.target("litert-int4")
 
 
 def test_what_is_not_there_names_what_is_in_the_box():

@@ -1,4 +1,8 @@
-"""The OpenVINO targets, quantized by NNCF."""
+"""The OpenVINO targets, quantized by NNCF.
+
+On x86-64 without VNNI, products of 8-bit weights saturate in pairs, which ruins depthwise convolutions most; those of
+7-bit weights cannot. They come first, for a file is to be right on every CPU.
+"""
 
 from __future__ import annotations
 
@@ -42,6 +46,7 @@ class OpenVINO:
 
     suffixes: ClassVar = (".xml", ".bin")
     methods: ClassVar = (
+        "minimum and maximum, weights of 7 bits against saturation",
         "mean of each image's minimum and maximum",
         "minimum and maximum",
         "mean of each image's minimum and maximum, weights of 7 bits against saturation",
@@ -69,9 +74,9 @@ class OpenVINO:
 
         if bits != 8:
             raise ValueError(f"OpenVINO has no activations of {bits} bits")
-        ranges = (
-            RangeEstimatorParametersSet.MINMAX if method == self.methods[1] else RangeEstimatorParametersSet.MEAN_MINMAX
-        )
+        ways = RangeEstimatorParametersSet
+        ranges = ways.MEAN_MINMAX if method.startswith("mean") else ways.MINMAX
+        fix = OverflowFix.ENABLE if method.endswith("saturation") else OverflowFix.DISABLE
         with _quiet():
             quantized = nncf.quantize(
                 self._read(),
@@ -82,7 +87,7 @@ class OpenVINO:
                 ignored_scope=nncf.IgnoredScope(names=sorted(keep)) if keep else None,
                 advanced_parameters=AdvancedQuantizationParameters(
                     activations_range_estimator_params=ranges,
-                    overflow_fix=OverflowFix.ENABLE if method == self.methods[2] else OverflowFix.DISABLE,
+                    overflow_fix=fix,
                 ),
             )
         return _saved(quantized)
