@@ -43,6 +43,7 @@ LATENCY_RUNS: Final = 100
 WARM_UP: Final = 5
 AGREEMENT_IMAGES: Final = 2000
 SUM_TOLERANCE: Final = 1e-3
+FORMS_TOLERANCE: Final = 1e-2
 
 
 class Watcher:
@@ -70,12 +71,12 @@ class Job:
 
     model: FloatModel
     name: str
-    description: str
-    licence: str
     labels: tuple[str, ...]
     preprocess: Preprocess
     pool: Data
     """What the calibration images are drawn from."""
+    description: str = ""
+    licence: str = "unspecified"
     evaluated: Data | None = None
     """What the targets are judged on; without it, agreement on images of the pool is."""
     targets: tuple[str, ...] = targets.TARGETS
@@ -194,6 +195,7 @@ class _Work:
         _refuse_impossible(job)
         self.watcher = watcher
         self.warnings: list[str] = []
+        self.first: tuple[str, NDArray[np.float32]] | None = None
         self.calibration, judged = self._data(job)
         self.crops = judged.crops(job.preprocess)
         self.labels = judged.labels if job.evaluated is not None else None
@@ -274,7 +276,18 @@ class _Work:
         converter = targets.converter(runtime)(self.job.model, self.calibration.values)
         reference = self._score(runtime, converter.float32(), f"{runtime}-float32: judging")
         self._check_order(reference)
+        self._check_forms(runtime, reference)
         return converter, reference
+
+    def _check_forms(self, runtime: str, reference: NDArray[np.float32]) -> None:
+        """Warn when one runtime's float32 is another model than the first one's: something was lost on the way."""
+        if self.first is None:
+            self.first = runtime, reference
+            return
+        other, expected = self.first
+        apart = float(np.abs(reference - expected).max())
+        if apart > FORMS_TOLERANCE:
+            self.warn(f"{runtime}-float32 answers otherwise than {other}-float32: scores differ by up to {apart:.3f}")
 
     def _check_order(self, reference: NDArray[np.float32]) -> None:
         if self.labels is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,6 +37,7 @@ class FloatModel:
     tflite: bytes | None
     onnx: bytes | None
     why_no_litert: str = ""
+    why_no_onnx: str = ""
 
     @property
     def size_px(self) -> int:
@@ -50,7 +51,9 @@ class FloatModel:
 
     def can_be(self, target: str) -> str | None:
         """Return why this model cannot become *target*, with the way round, or None when it can."""
-        return self.why_no_litert if target.startswith("litert") and self.tflite is None else None
+        if target.startswith("litert"):
+            return self.why_no_litert if self.tflite is None else None
+        return self.why_no_onnx if self.onnx is None else None
 
     def scores(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return ``(n, classes)`` answers to ``(n, N, N, planes)`` *values*."""
@@ -62,7 +65,7 @@ class FloatModel:
         """Return the same model ending in a softmax."""
         tflite = formats.append_softmax_to_tflite(self.tflite) if self.tflite is not None else None
         onnx = formats.append_softmax_to_onnx(self.onnx) if self.onnx is not None else None
-        return FloatModel(self.shape, self.classes, tflite, onnx, self.why_no_litert)
+        return replace(self, tflite=tflite, onnx=onnx)
 
 
 def open_model(source: str | Path | keras.Model, size_px: int | None = None, custom: str | None = None) -> FloatModel:
@@ -195,7 +198,14 @@ def _open_tflite(path: Path, size_px: int | None) -> FloatModel:
 
 def _from_tflite(content: bytes) -> FloatModel:
     shape, output = formats.tflite_shapes(content)
-    return FloatModel(_fixed(shape, None), _classes(output), content, formats.tflite_to_onnx(content, OPSET))
+    model = FloatModel(_fixed(shape, None), _classes(output), content, None)
+    try:
+        return replace(model, onnx=formats.tflite_to_onnx(content, OPSET))
+    except Exception as exc:  # noqa: BLE001  (whatever tf2onnx trips over; LiteRT's targets are to be had all the same)
+        reason = " ".join(str(exc).split())[:300]
+        return replace(
+            model, why_no_onnx=f"tf2onnx cannot make ONNX of the model ({reason}); pass an .onnx of your own"
+        )
 
 
 def _open_onnx(path: Path, size_px: int | None) -> FloatModel:

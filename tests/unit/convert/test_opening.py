@@ -52,6 +52,17 @@ def test_a_model_of_pytorch_has_its_planes_first():
     assert (opened.size_px, opened.planes, opened.classes) == (32, 3, 7)
 
 
+def test_what_tf2onnx_cannot_express_still_becomes_litert(network, values, monkeypatch):
+    def trips(content, opset):
+        raise KeyError("no such operation")
+
+    monkeypatch.setattr(formats, "tflite_to_onnx", trips)
+    opened = open_model(network)
+    assert opened.can_be("litert-int8") is None
+    assert "pass an .onnx of your own" in str(opened.can_be("openvino-int8"))
+    assert np.allclose(opened.scores(values), network.predict(values, verbose=0), atol=1e-5)
+
+
 @pytest.mark.parametrize("form", ["tflite", "onnx"])
 def test_a_softmax_can_be_added_to_logits(network, values, tmp_path, form):
     logits = keras.Sequential([*network.layers[:-1], keras.layers.Dense(7)])
