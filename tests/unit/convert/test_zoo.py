@@ -5,7 +5,7 @@ import pytest
 
 keras = pytest.importorskip("keras", reason="Keras is not installed: pip install -e '.[convert]'")
 
-from edge_fer_convert.zoo import cnn_1  # noqa: E402
+from edge_fer_convert.zoo import cnn_1, mobilenet_v2  # noqa: E402
 
 
 def test_cnn_1_has_the_parameters_of_its_paper():
@@ -34,3 +34,22 @@ def test_both_data_formats_are_one_model():
     assert first.input_shape == last.input_shape
     if keras.backend.backend() != "tensorflow":  # whose convolutions on a CPU know channels last only
         assert np.allclose(last.predict(faces), first.predict(faces), atol=1e-5)
+
+
+@pytest.mark.parametrize(("width", "parameters"), [(1.0, 2_266_375), (0.5, 714_903)])
+def test_mobilenet_v2_is_kerass_with_a_head_for_seven(width, parameters):
+    """keras.applications' own backbone without its top, of one plane, and a dense layer of seven."""
+    model = mobilenet_v2.build(96, width=width)
+    base = keras.applications.MobileNetV2(
+        input_shape=(96, 96, 1), alpha=width, include_top=False, weights=None, pooling="avg"
+    )
+    features = base.output_shape[1]
+    assert model.count_params() == base.count_params() + 7 * (features + 1) == parameters
+
+
+def test_mobilenet_v2_leaves_keras_as_it_was():
+    before = keras.config.image_data_format()
+    first = mobilenet_v2.build(48, data_format="channels_first")
+    assert keras.config.image_data_format() == before
+    assert first.input_shape == (None, 48, 48, 1)
+    assert [w.shape for w in first.weights] == [w.shape for w in mobilenet_v2.build(48).weights]
