@@ -219,8 +219,9 @@ class _Work:
                 conversion.float_bytes[runtime] = len(by_runtime[runtime][0].float32())
             outcome = self._target(target, *by_runtime[runtime])
             if outcome.target != target:
-                tried = (attempt for attempt in outcome.attempts if not attempt.rung.comparison)
-                self.warn(f"{target} became {outcome.target}: {next(tried).refused}")
+                refusals = (attempt.refused for attempt in outcome.attempts if not attempt.rung.comparison)
+                why = next(filter(None, refusals), "it could not be made")
+                self.warn(f"{target} became {outcome.target}: {why}")
             conversion.outcomes.append(outcome)
         conversion.outcomes = self._timed(conversion.outcomes)
         return conversion
@@ -310,6 +311,8 @@ class _Work:
             watch=self.watcher.step,
         )
         chosen = ladder.climb(target, strict=self.job.strict)
+        for failure in ladder.failures:
+            self.warn(f"{target} could not be made in one way: {failure}")
         files = converter.stamp(chosen.files, self._card())
         backend = load_backend(runtime, self._file(files))
         computes = backend.info.computes

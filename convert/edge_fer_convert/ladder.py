@@ -69,6 +69,8 @@ class Ladder:
     gate: Gate
     watch: Callable[[str], None]
     attempts: list[Attempt] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    """Rungs that a quantizer could not make, each with what it said."""
 
     def climb(self, target: str, *, strict: bool) -> Attempt:
         """Return the first attempt that passes.
@@ -78,14 +80,19 @@ class Ladder:
         runtime, precision = target.split("-")
         for rung in chain(self._as_asked(precision), () if strict else self._fallbacks(precision)):
             self.watch(f"{target}: {rung.words}")
-            files = rung.make()
+            try:
+                files = rung.make()
+            except Exception as exc:  # noqa: BLE001  (quantizers raise what they like; the next rung may be to be had)
+                self.failures.append(f"{rung.words}: {' '.join(f'{type(exc).__name__}: {exc}'.split())[:300]}")
+                continue
             scores = self.reference if rung.precision == "float32" else self.score(files)
             judgement = gates.judge(scores, self.reference, self.labels)
             attempt = Attempt(rung, files, scores, judgement, self.gate.refuses(judgement))
             self.attempts.append(attempt)
             if attempt.refused is None and not rung.comparison:
                 return attempt
-        tried = "; ".join(f"{a.rung.words}: {a.refused}" for a in self.attempts if a.refused)
+        refused = (f"{attempt.rung.words}: {attempt.refused}" for attempt in self.attempts if attempt.refused)
+        tried = "; ".join((*refused, *self.failures))
         raise GateFailed(
             f"{runtime}-{precision} does not pass the gate: {tried}; raise --max-drop, leave --strict out to fall back "
             "to other precisions, or calibrate with more images"

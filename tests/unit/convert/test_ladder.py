@@ -103,6 +103,23 @@ def test_every_rung_is_tried_in_order_when_none_passes(float_model, pool, judged
     assert precisions[-3:] == ["int16", "dynamic", "float32"]
 
 
+def test_a_quantizer_that_trips_costs_its_rungs_and_no_more(float_model, pool, judged, monkeypatch):
+    work = ladder("litert", float_model, pool, judged)
+
+    def trips(*arguments, **options):
+        raise KeyError("no such tensor")
+
+    monkeypatch.setattr(work.converter, "static", trips)
+    chosen = work.climb("litert-int8", strict=False)
+    assert chosen.rung.precision == "dynamic"
+    assert len(work.failures) == len(work.converter.methods) + 1
+    assert work.failures[0].endswith("KeyError: 'no such tensor'")
+    strict = ladder("litert", float_model, pool, judged)
+    monkeypatch.setattr(strict.converter, "static", trips)
+    with pytest.raises(GateFailed, match="no such tensor"):
+        strict.climb("litert-int8", strict=True)
+
+
 def test_float32_and_dynamic_are_not_climbed_from_int8(float_model, pool, judged):
     for target in ("litert-float32", "litert-dynamic"):
         work = ladder("litert", float_model, pool, judged)
