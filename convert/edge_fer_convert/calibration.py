@@ -93,7 +93,7 @@ def without_evaluated(
     if forced:
         warn(f"{said}; used all the same, as asked for: the measured drop is too good")
         return pool
-    if len(shared) > OVERLAP * len(set(evaluated.digests())):
+    if len(shared) > OVERLAP * len(known):
         raise BadInput(f"{said}; pass separate sets (path#part takes one part of a file), or --allow-overlap")
     warn(f"{said}; left out of the calibration")
     return pool.take(np.array([n for n, digest in enumerate(mine) if digest not in known]))

@@ -21,7 +21,6 @@ from edge_fer_convert import gate as gates
 from edge_fer_convert import targets, writer
 from edge_fer_convert.card import Card
 from edge_fer_convert.gate import Gate
-from edge_fer_convert.graph import fusion
 from edge_fer_convert.ladder import Ladder
 
 if TYPE_CHECKING:
@@ -253,7 +252,7 @@ class _Work:
         return calibrations.prepare(chosen, job.preprocess), judged
 
     def _with_probabilities(self, job: Job) -> Job:
-        """Make sure that the model answers probabilities; warn when its labels look like another order."""
+        """Make sure that the model answers probabilities."""
         probe = self.calibration.values[:32]
         scores = job.model.scores(probe)
         if not np.isfinite(scores).all():
@@ -323,7 +322,7 @@ class _Work:
             chosen=replace(chosen, files=files),
             attempts=tuple(ladder.attempts),
             worst=tuple(ladder.worst()),
-            joined=len(fusion(converter.graph())),
+            joined=len(ladder.joined),
             computes=computes,
         )
 

@@ -105,7 +105,7 @@ class Ladder:
 
     def _as_asked(self, precision: str) -> Iterator[Rung]:
         """Yield the ways of making what was asked for."""
-        make, joined, beside = self.converter, self._joined, self._beside
+        make, joined, beside = self.converter, self.joined, self._beside
         if precision == "float32":
             yield self._float32()
         elif precision == "dynamic":
@@ -125,7 +125,7 @@ class Ladder:
 
     def _fallbacks(self, precision: str) -> Iterator[Rung]:
         """Yield the rungs below that."""
-        make, joined, beside = self.converter, self._joined, self._beside
+        make, joined, beside = self.converter, self.joined, self._beside
         if precision == "int8":
             yield from self._islands()
             if make.has_int16:
@@ -135,12 +135,13 @@ class Ladder:
             yield self._float32()
 
     @cached_property
-    def _joined(self) -> frozenset[str]:
+    def joined(self) -> frozenset[str]:
+        """Return the layers that join branches; they compute in float on every rung but the comparison's."""
         return fusion(self.converter.graph())
 
     @property
     def _beside(self) -> str:
-        return f"; {len(self._joined)} layers that join branches in float" if self._joined else ""
+        return f"; {len(self.joined)} layers that join branches in float" if self.joined else ""
 
     def _static(self, method: str, keep: frozenset[str], words: str, *, slim: bool = False) -> Rung:
         make = self.converter.static
@@ -148,7 +149,7 @@ class Ladder:
 
     def _dynamic(self) -> Rung:
         words = f"weights of 8 bits, activations in float{self._beside}"
-        return Rung(words, "dynamic", lambda: self.converter.dynamic(self._joined))
+        return Rung(words, "dynamic", lambda: self.converter.dynamic(self.joined))
 
     def _float32(self) -> Rung:
         return Rung("not quantized", "float32", self.converter.float32)
@@ -158,7 +159,7 @@ class Ladder:
         graph, best = self.converter.graph(), self._best()
         if best is None:
             return
-        worst = [tensor.layer for tensor in self._ranked(best) if tensor.layer not in self._joined]
+        worst = [tensor.layer for tensor in self._ranked(best) if tensor.layer not in self.joined]
         most = max(2, sum(layer.kind in WEIGHTED for layer in graph.layers) // 2)
         count, before = 1, frozenset[str]()
         while count <= len(worst):
@@ -168,7 +169,7 @@ class Ladder:
             if keep != before:
                 around = short(worst[0]) if count == 1 else f"the {count} worst tensors"
                 words = f", {len(keep)} layers around {around} in float{self._beside}"
-                yield self._static(best.rung.method, keep | self._joined, words)
+                yield self._static(best.rung.method, keep | self.joined, words)
             count, before = count * 2, keep
 
     def _method(self) -> str:
@@ -181,9 +182,13 @@ class Ladder:
         return max(static, key=lambda attempt: attempt.judgement.agreement, default=None)
 
     def _ranked(self, attempt: Attempt) -> list[TensorError]:
-        values = self.values[:INSPECTED]
-        before = self.converter.tensors(self.converter.float32(), values)
-        return rank(self.converter.graph(), before, self.converter.tensors(attempt.files, values))
+        after = self.converter.tensors(attempt.files, self.values[:INSPECTED])
+        return rank(self.converter.graph(), self._exact, after)
+
+    @cached_property
+    def _exact(self) -> dict[str, NDArray[np.float32]]:
+        """Tensors of float32, which every attempt is ranked against."""
+        return self.converter.tensors(self.converter.float32(), self.values[:INSPECTED])
 
 
 def short(name: str) -> str:

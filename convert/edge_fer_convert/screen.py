@@ -21,6 +21,7 @@ class Screen(Watcher):
 
     def __init__(self, *, debug: bool = False) -> None:
         self._debug = debug
+        self._last = ""
 
     def __enter__(self) -> Self:
         """Take stderr over."""
@@ -57,8 +58,6 @@ class Screen(Watcher):
             self._console.print(words, highlight=False, soft_wrap=True)
         self._last = words
         self._progress.update(self._task, description=words, completed=share, total=1.0 if share else None)
-
-    _last = ""
 
     def warn(self, words: str) -> None:
         """Show a warning."""

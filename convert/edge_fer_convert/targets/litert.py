@@ -87,6 +87,10 @@ class LiteRT:
 
     def graph(self) -> Graph:
         """Return the layers of the float model, named after the tensor that each makes."""
+        return self._graph
+
+    @cached_property
+    def _graph(self) -> Graph:
         from ai_edge_litert.tools import flatbuffer_utils
 
         model = flatbuffer_utils.read_model_from_bytearray(bytearray(self._float))

@@ -95,6 +95,10 @@ class Onnx:
 
     def graph(self) -> Graph:
         """Return the layers of the float model, under the names of its nodes."""
+        return self._graph
+
+    @cached_property
+    def _graph(self) -> Graph:
         import onnx
 
         made: dict[str, str] = {}

@@ -63,6 +63,10 @@ class OpenVINO:
 
     def float32(self) -> Files:
         """Return the model as it is."""
+        return self._whole
+
+    @cached_property
+    def _whole(self) -> Files:
         return _saved(self._read())
 
     def static(self, method: str, keep: frozenset[str], bits: int = 8, *, slim: bool = False) -> Files:
