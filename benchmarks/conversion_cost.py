@@ -32,7 +32,7 @@ def main() -> None:
         done = timed([edge_fer, "convert", "--recipe", options.recipe, "--data", options.data, *out])
     report = json.loads(done.first_line)
     result = {
-        "command": f"python benchmarks/conversion_cost.py --recipe {options.recipe}",
+        "command": " ".join(["python", "benchmarks/conversion_cost.py", *sys.argv[1:]]),
         "load_1min_before": load,
         "whole_s": done.whole_s,
         "peak_memory_mb": done.peak_memory_mb,
