@@ -74,6 +74,7 @@ Examples:
   edge-fer run --source 0 --show
   edge-fer verify cnn-1
   edge-fer convert model.keras --calibrate faces/
+  edge-fer eval cnn-1 --data faces/
   edge-fer bench
 
 Exit codes: 0 done, 1 error, 2 usage, 3 bad input, 4 bad bundle, 5 source, 6 sink, 7 backend, 8 not installed,

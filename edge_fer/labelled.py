@@ -17,7 +17,7 @@ from edge_fer.errors import BadInput
 from edge_fer.preprocess import Preprocess, to_gray
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
@@ -82,7 +82,7 @@ def load_faces(path: str | Path, names: tuple[str, ...] | None = None) -> Labell
     whole, _, part = str(path).partition("#")
     found = Path(whole)
     if found.is_dir():
-        faces = _from_files(found, part, names, _folder_members(found))
+        faces = _from_files(found, part, names)
     elif not found.is_file():
         raise BadInput(f"{found} is not there; pass {FORMS}")
     elif found.suffix.lower() == ".csv":
@@ -90,12 +90,20 @@ def load_faces(path: str | Path, names: tuple[str, ...] | None = None) -> Labell
     elif found.suffix.lower() == ".npz":
         faces = _from_npz(found, names)
     elif zipfile.is_zipfile(found):
-        faces = _from_files(found, part, names, _zip_members(found))
+        faces = _from_files(found, part, names)
     else:
         raise BadInput(f"{found} is neither of what faces are read from: {FORMS}")
     if not len(faces):
         raise BadInput(f"{path} holds no faces; it should be {FORMS}")
     return faces
+
+
+def image_files(path: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
+    """Yield the images under a folder or in a ``.zip``, sorted: path within it, content of the file.
+
+    Raises `BadInput` for a zip that cannot be read.
+    """
+    return _folder_members(path) if path.is_dir() else _zip_members(path)
 
 
 def _folder_members(folder: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
@@ -114,20 +122,18 @@ def _zip_members(path: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
         raise BadInput(f"{path} cannot be read as a zip: {exc}; download it again") from exc
 
 
-def _from_files(
-    path: Path, part: str, names: tuple[str, ...] | None, members: Iterable[tuple[PurePosixPath, bytes]]
-) -> LabelledFaces:
+def _from_files(path: Path, part: str, names: tuple[str, ...] | None) -> LabelledFaces:
     images: list[NDArray[np.uint8]] = []
     classes: list[str] = []
     paths: list[str] = []
-    for member, content in members:
+    for member, content in image_files(path):
         if part and member.parts[0] != part:
             continue
-        images.append(_decode(path, member, content))
+        images.append(decode(path, member, content))
         classes.append(member.parent.name)
         paths.append(str(member))
     if not any(classes) or (names is None and len(set(classes)) == 1 and not set(classes) <= set(FER2013)):
-        return LabelledFaces(_stack(images), np.full(len(images), UNLABELLED, np.int64), tuple(paths), names or FER2013)
+        return LabelledFaces(stack(images), np.full(len(images), UNLABELLED, np.int64), tuple(paths), names or FER2013)
     names = names or _order(set(classes))
     strange = next((n for n, name in enumerate(classes) if name not in names), None)
     if strange is not None:
@@ -135,7 +141,7 @@ def _from_files(
             f"{path}: {paths[strange]} lies in class {classes[strange]!r}; known classes are {', '.join(names)}"
         )
     labels = np.array([names.index(name) for name in classes], np.int64)
-    return LabelledFaces(_stack(images), labels, tuple(paths), names)
+    return LabelledFaces(stack(images), labels, tuple(paths), names)
 
 
 def _order(classes: set[str]) -> tuple[str, ...]:
@@ -160,7 +166,7 @@ def _from_csv(path: Path, part: str, names: tuple[str, ...] | None) -> LabelledF
                 paths.append(f"line {number}")
         except (ValueError, TypeError, OverflowError, csv.Error, UnicodeDecodeError) as exc:
             raise BadInput(f"{path}, line {rows.line_num}: {exc}; remove the line, or download the file again") from exc
-    return LabelledFaces(_stack(images), np.array(labels, np.int64), tuple(paths), names)
+    return LabelledFaces(stack(images), np.array(labels, np.int64), tuple(paths), names)
 
 
 def _pixels(text: str | None) -> NDArray[np.uint8]:
@@ -199,14 +205,16 @@ def _from_npz(path: Path, names: tuple[str, ...] | None) -> LabelledFaces:
     return LabelledFaces(images, labels, tuple(f"image {n}" for n in range(len(images))), names)
 
 
-def _decode(path: Path, member: PurePosixPath, content: bytes) -> NDArray[np.uint8]:
+def decode(path: Path, member: PurePosixPath, content: bytes) -> NDArray[np.uint8]:
+    """Return the image file *member* of *path* as grey ``(h, w)`` uint8. Raises `BadInput` when it is none."""
     image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE) if content else None
     if image is None:
         raise BadInput(f"{path}: {member} is not a readable image; remove it, or download the data again")
     return np.asarray(image, np.uint8)
 
 
-def _stack(images: list[NDArray[np.uint8]]) -> NDArray[Any]:
+def stack(images: list[NDArray[np.uint8]]) -> NDArray[Any]:
+    """Return *images* as ``(n, h, w)`` uint8, or as ``(n,)`` objects where their sizes differ."""
     if len({image.shape for image in images}) == 1:
         return np.stack(images)
     several = np.empty(len(images), object)

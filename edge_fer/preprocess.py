@@ -75,6 +75,11 @@ class Preprocess(BaseModel):
     """Between pixels. A face more than twice as large as the crop is averaged down to below that first."""
     equalize: bool = False
     """Whether the crop's histogram is equalised (Istiqomah et al., JAIC 2024, do so)."""
+    canny: tuple[Value, Value] | None = None
+    """Lower and upper threshold of Canny's edges, which the model then sees instead of the pixels: 255 on an edge, else
+    0 (Istiqomah et al., JAIC 2024, Algorithm 1, after equalising)."""
+    regions: bool = False
+    """Whether only eyes, nose and mouth are left of the face, the rest its mean grey (section II.D there)."""
     low: Value | tuple[Value, Value, Value] = 0.0
     """Model value of pixel 0; three of them where the planes are normalised each by its own mean and deviation."""
     high: Value | tuple[Value, Value, Value] = 1.0
@@ -109,9 +114,24 @@ class Preprocess(BaseModel):
         matrix = np.array([[sx, 0.0, left + (sx - 1) / 2], [0.0, sy, top + (sy - 1) / 2]])
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         cv2.warpAffine(gray, matrix, (n, n), dst=patch, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        return self.finish(patch)
+
+    def finish(self, crops: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Do to resized *crops*, ``(N, N)`` or ``(n, N, N)`` uint8, what the contract wants besides; in place."""
+        if self.equalize or self.regions or self.canny is not None:
+            for crop in crops.reshape(-1, *crops.shape[-2:]):
+                self._finish(crop)
+        return crops
+
+    def _finish(self, crop: NDArray[np.uint8]) -> None:
+        if self.regions:
+            from edge_fer.regions import keep_regions
+
+            keep_regions(crop)
         if self.equalize:
-            cv2.equalizeHist(patch, dst=patch)
-        return patch
+            cv2.equalizeHist(crop, dst=crop)
+        if self.canny is not None:
+            cv2.Canny(crop, *self.canny, edges=crop)
 
     def to_values(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Map uint8 *crops* of shape ``(...)`` to the model's float32 values ``(..., planes)``, as `table` says."""

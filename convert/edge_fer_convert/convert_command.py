@@ -156,15 +156,12 @@ def _job_of_recipe(screen: Screen, recipe: Recipe, options: dict[str, Any]) -> J
     from edge_fer_convert.conversion import Data, Job
     from edge_fer_convert.gate import Gate
     from edge_fer_convert.opening import open_model
-    from edge_fer_convert.recipe import WEIGHTS
 
     told = recipe.conversion
     assert told is not None  # noqa: S101 (seen to by _recipe)
-    weights = options["model"] or WEIGHTS / told.weights
-    if not weights.exists():
-        raise BadInput(f"{weights} is not there (weights lie in a clone, not in the wheel); pass MODEL")
-    screen.step(f"opening {weights.name}")
-    model = open_model(weights)
+    source = _weights(recipe, options["model"])
+    screen.step(f"opening {recipe.name}")
+    model = open_model(source)
     pool, evaluated = (_faces(screen, options["data"] / file) for file in (told.calibrate, told.evaluate))
     return Job(
         model=model,
@@ -178,10 +175,27 @@ def _job_of_recipe(screen: Screen, recipe: Recipe, options: dict[str, Any]) -> J
         targets=_targets(options) or told.targets,
         gate=Gate(told.max_drop, told.max_f1_drop),
         images=told.images,
-        seed=recipe.training.seed,
+        seed=recipe.seed,
         strict=options["strict"],
         find_fresh=True,
     )
+
+
+def _weights(recipe: Recipe, model: Path | None) -> Any:
+    """Return the file of a recipe's float model, or the model that joins those of its files."""
+    from edge_fer_convert import zoo
+    from edge_fer_convert.recipe import WEIGHTS
+
+    told = recipe.conversion
+    assert told is not None  # noqa: S101 (seen to by _recipe)
+    names = told.join or ((told.weights,) if told.weights else ())
+    paths = [model] if model else [WEIGHTS / name for name in names]
+    if not paths:
+        raise BadInput(f"recipe {recipe.name} names no weights; pass MODEL, what edge-fer train has left")
+    absent = next((path for path in paths if not path.exists()), None)
+    if absent is not None:
+        raise BadInput(f"{absent} is not there (weights lie in a clone, not in the wheel); pass MODEL")
+    return zoo.join(recipe.architecture, paths) if told.join and not model else paths[0]
 
 
 def _job_of_options(screen: Screen, folder: str, options: dict[str, Any]) -> Job:

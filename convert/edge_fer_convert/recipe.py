@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -34,10 +34,21 @@ class Stage(_Frozen):
     """Strength of the augmentation, from none to full."""
 
 
+LossName = Literal["categorical-crossentropy", "binary-crossentropy", "mean-squared-error", "hinge"]
+
+
+class Teaching(_Frozen):
+    """How much a model listens to its teachers; see `edge_fer_convert.training.losses.Distillation`."""
+
+    teachers: tuple[str, ...] = ()
+    """Files of ``convert/weights``; ``--teacher`` names others."""
+    weight: Annotated[float, Field(gt=0, le=1)] = 0.5
+    temperature: Annotated[float, Field(ge=1)] = 2.0
+
+
 class Training(_Frozen):
     """How a model is trained."""
 
-    seed: int
     batch_size: Annotated[int, Field(ge=1)]
     dropout: Annotated[float, Field(ge=0, lt=1)]
     weight_decay: Annotated[float, Field(ge=0)]
@@ -45,14 +56,33 @@ class Training(_Frozen):
     """Momentum of the averaged weights, which are the ones that are judged and kept; a step."""
     own_label: Annotated[float, Field(ge=0, le=1)]
     """Weight of a face's own label against what its FER+ votes say of it."""
+    loss: LossName = "categorical-crossentropy"
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Of faces that nobody voted on."""
+    balance: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """0: every face counts the same; 1: every class does."""
+    augmentation: Literal["online", "umer"] = "online"
+    """A random warp, light, a patch taken out; or one of the eighteen of Umer et al., CMES 2022, Algorithm 1."""
+    mixup: Annotated[float, Field(ge=0)] = 0.0
+    """Parameter of its Beta distribution; 0 is off."""
+    cutmix: Annotated[float, Field(ge=0)] = 0.0
+    """Likewise. With both on, each batch takes one of them."""
+    mixed: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Share of the batches that are mixed."""
+    trainable: Annotated[int, Field(ge=0)] | None = None
+    """How many of the backbone's last layers are trained beside the head; all when not given. Smelyakov et al., COLINS
+    2022, section 4, train 4."""
+    teaching: Teaching | None = None
     stages: tuple[Stage, ...]
 
 
 class Conversion(_Frozen):
     """How a model is converted, and what it may lose."""
 
-    weights: str
+    weights: str | None = None
     """File of ``convert/weights``: the float model."""
+    join: tuple[str, ...] = ()
+    """Instead of `weights`, for models that join the scores of others: the files that are joined."""
     calibrate: str
     """What calibration images are drawn from, relative to ``--data``."""
     evaluate: str
@@ -73,18 +103,30 @@ class Recipe(_Frozen):
 
     name: str
     description: str
+    seed: int
+    """Of everything that is drawn at random."""
     architecture: str
-    """A module of the zoo."""
-    options: dict[str, float] = {}
+    """A name of `edge_fer_convert.zoo.ARCHITECTURES`."""
+    options: dict[str, Any] = {}
     """What the architecture is built with beyond size and dropout, for instance a width."""
     preprocess: Preprocess
-    training: Training
+    training: Training | None = None
+    """None for models that join others."""
     conversion: Conversion | None = None
+
+    @property
+    def trained(self) -> Training:
+        """Return how it is trained. Raises `BadInput` when it is not."""
+        if self.training is None:
+            raise BadInput(
+                f"recipe {self.name} joins models that are trained by themselves; train those, then convert it"
+            )
+        return self.training
 
     def with_epochs(self, epochs: int) -> Recipe:
         """Return the recipe with *epochs* in each of its stages."""
-        stages = tuple(stage.model_copy(update={"epochs": epochs}) for stage in self.training.stages)
-        return self.model_copy(update={"training": self.training.model_copy(update={"stages": stages})})
+        stages = tuple(stage.model_copy(update={"epochs": epochs}) for stage in self.trained.stages)
+        return self.model_copy(update={"training": self.trained.model_copy(update={"stages": stages})})
 
 
 def load(name_or_path: str) -> Recipe:

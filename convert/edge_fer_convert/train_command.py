@@ -6,19 +6,27 @@ import os
 import sys
 from importlib import util
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from edge_fer.errors import MissingDependency
+from edge_fer.errors import BadInput, MissingDependency
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from edge_fer.labelled import LabelledFaces
+    from edge_fer_convert.datasets import Dataset
+    from edge_fer_convert.datasets.splits import Split
+    from edge_fer_convert.recipe import Recipe, Teaching, Training
+    from edge_fer_convert.training.run import Run
 
-TRAIN_ZIP, VALIDATION_ZIP, VOTES_CSV = "fer2013-train.zip", "fer2013-public-test.zip", "ferplus.csv"
+VOTES_CSV = "ferplus.csv"
+NEEDED = {"keras": "keras", "sklearn": "scikit-learn", "matplotlib": "matplotlib"}
 
 
-def _report(text: str) -> None:
+def _say(text: str) -> None:
     """Show progress on stderr; what would be overwritten at once only where somebody is looking."""
     if not text.startswith("\r") or sys.stderr.isatty():
         click.echo(text, nl=False, err=True)
@@ -28,51 +36,105 @@ def _report(text: str) -> None:
     epilog="""\b
 Examples:
   edge-fer train --data fer2013/ --out runs/cnn-1
-  KERAS_BACKEND=torch edge-fer train --data fer2013/ --out runs/cnn-1
-  edge-fer train --data fer2013/ --out runs/try --epochs 1 --limit 2000"""
+  KERAS_BACKEND=torch edge-fer train --recipe cnn-2 --data fer2013.csv --out runs/cnn-2
+  edge-fer train --data fer2013/ --out runs/try --epochs 1 --limit 2000
+  edge-fer train --data CK+48/ --folds 10 --out runs/ck
+  edge-fer train --recipe resnet50 --pretrained resnet50_notop.h5 --data KDEF/ --split 70-10-20 --out runs/kdef"""
 )
 @click.option(
     "--recipe", "recipe_name", default="cnn-1", show_default=True, help="A recipe's name, or a .toml of yours."
 )
 @click.option(
-    "--data", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help=f"Folder with {TRAIN_ZIP}, {VALIDATION_ZIP} and, if there, {VOTES_CSV}.",
+    "--data", required=True, type=click.Path(exists=True, path_type=Path),
+    help="FER2013 (folders, zips, csv), CK+, KDEF, SFEW, or class folders of yours.",
 )  # fmt: skip
+@click.option("--format", "form", default="auto", show_default=True, help="fer2013, ck+, kdef, sfew or folders.")
+@click.option(
+    "--split", "split_name", default="official", show_default=True, help="official, 70-10-20 or 50-50 (stratified)."
+)
+@click.option("--folds", type=click.IntRange(2), help="Cross-validate instead: one run a fold, no person in two folds.")
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path),
     help="Folder of the run; one that was stopped is gone on with.",
 )  # fmt: skip
+@click.option("--votes", type=click.Path(path_type=Path), help=f"FER+ votes; by default {VOTES_CSV} in DATA, if there.")
+@click.option("--teacher", "teachers", multiple=True, type=click.Path(path_type=Path), help="A .keras to learn from.")
+@click.option("--pretrained", type=click.Path(path_type=Path), help="A .keras or .h5 for the backbone to begin with.")
+@click.option("--classes", help="Only these, in this order, with commas between them.")
 @click.option("--epochs", type=click.IntRange(0), help="So many epochs in each stage, instead of the recipe's.")
 @click.option("--limit", type=click.IntRange(1), help="Train on so many images only.")
-def train(recipe_name: str, data: Path, out: Path, epochs: int | None, limit: int | None) -> None:
-    """Train a model on FER2013, judged on PublicTest after each epoch; resumable at any epoch.
+@click.option("--seed", default=42, show_default=True, help="Of splits and folds that are not official.")
+def train(**options: Any) -> None:
+    """Train a model, judged on the validation faces after each epoch; resumable at any epoch.
 
-    Runs on any Keras 3 backend (KERAS_BACKEND=tensorflow, torch or jax; on a CPU, torch is the fastest). What it leaves
-    in OUT/best.keras is what edge-fer convert takes.
+    Runs on any Keras 3 backend (KERAS_BACKEND=tensorflow, torch or jax; on a CPU, torch is the fastest). OUT/best.keras
+    is what edge-fer convert takes; beside it lie the report as JSON, the curves and the confusion matrix.
     """
-    if util.find_spec("keras") is None:
-        raise MissingDependency("training needs Keras: pip install 'edge-fer[convert]'")
+    missing = [package for module, package in NEEDED.items() if util.find_spec(module) is None]
+    if missing:
+        raise MissingDependency(f"training needs {', '.join(missing)}: pip install 'edge-fer[convert]'")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from edge_fer_convert import datasets
     from edge_fer_convert import recipe as recipes
-    from edge_fer_convert import soft_labels
-    from edge_fer_convert import train as training
+    from edge_fer_convert.datasets import splits
+    from edge_fer_convert.training.folds import cross_validate
 
-    recipe = recipes.load(recipe_name)
-    if epochs is not None:
-        recipe = recipe.with_epochs(epochs)
-    faces, validation = _faces(data / TRAIN_ZIP), _faces(data / VALIDATION_ZIP)
-    chosen = faces.sample(limit, recipe.training.seed) if limit else faces
-    votes = data / VOTES_CSV
-    if votes.exists():
-        targets = soft_labels.from_votes(chosen, soft_labels.load_votes(votes), recipe.training.own_label)
+    recipe = recipes.load(options["recipe_name"])
+    if options["epochs"] is not None:
+        recipe = recipe.with_epochs(options["epochs"])
+    if options["split_name"] not in splits.SPLITS:
+        raise BadInput(f"no split {options['split_name']!r}; pass one of: {', '.join(splits.SPLITS)}")
+    _say(f"reading {options['data']}\n")
+    dataset = datasets.load(options["data"], options["form"])
+    if options["classes"]:
+        dataset = dataset.only(tuple(name.strip() for name in options["classes"].split(",")))
+    if options["folds"]:
+        cut = splits.folds(dataset, options["folds"], options["seed"])
+        runs = [_run(recipe, dataset, part, options, f"fold-{at}") for at, part in enumerate(cut, start=1)]
+        cross_validate(runs, cut, dataset, options["out"], _say)
     else:
-        _report(f"{votes} is not there: training on the images' own labels alone\n")
-        targets = soft_labels.hard(chosen)
-    training.Run(recipe, out, chosen, targets, validation, _report).execute()
+        _run(recipe, dataset, splits.split(dataset, options["split_name"], options["seed"]), options).execute()
 
 
-def _faces(path: Path) -> LabelledFaces:
-    from edge_fer.labelled import load_faces
+def _run(recipe: Recipe, dataset: Dataset, split: Split, options: dict[str, Any], folder: str = "") -> Run:
+    from edge_fer_convert.training.run import Run
+    from edge_fer_convert.training.teacher import Teacher
 
-    _report(f"reading {path}\n")
-    return load_faces(path)
+    faces = dataset.faces.take(split.train)
+    if options["limit"]:
+        faces = faces.sample(options["limit"], recipe.seed)
+    teaching, teacher = recipe.trained.teaching, None
+    if options["teachers"] and teaching is None:
+        raise BadInput(f"recipe {recipe.name} has no [training.teaching], which says how much a teacher counts")
+    if teaching is not None:
+        teacher = Teacher(_teachers(recipe.name, teaching, options["teachers"]), recipe.preprocess, len(faces.names))
+    return Run(
+        recipe,
+        options["out"] / folder,
+        faces,
+        _targets(recipe.trained, faces, options),
+        dataset.faces.take(split.validation),
+        _say,
+        teacher,
+        options["pretrained"],
+    )
+
+
+def _teachers(recipe: str, teaching: Teaching, named: tuple[Path, ...]) -> list[Path]:
+    from edge_fer_convert.recipe import WEIGHTS
+
+    paths = list(named) or [WEIGHTS / name for name in teaching.teachers]
+    if not paths:
+        raise BadInput(f"recipe {recipe} learns from a teacher and names none; pass --teacher")
+    return paths
+
+
+def _targets(training: Training, faces: LabelledFaces, options: dict[str, Any]) -> NDArray[np.float32]:
+    from edge_fer_convert.training import soft_labels
+
+    votes = options["votes"] or options["data"] / VOTES_CSV
+    if not votes.exists():
+        if options["votes"]:
+            raise BadInput(f"{votes} is not there; pass FER+'s csv, or leave --votes out")
+        return soft_labels.hard(faces, training.label_smoothing)
+    return soft_labels.from_votes(faces, soft_labels.load_votes(votes), training.own_label, training.label_smoothing)

@@ -113,6 +113,27 @@ def test_equalisation_stretches_the_crop():
     assert np.ptp(Preprocess(size_px=16, equalize=True).crop(gray)) > 200
 
 
+def test_canny_leaves_edges_only():
+    gray = np.zeros((64, 64), np.uint8)
+    gray[16:48, 16:48] = 200
+    crop = Preprocess(size_px=64, canny=(60, 120)).crop(gray)
+    assert set(np.unique(crop)) == {0, 255}
+    assert crop[20:44, 20:44].max() == 0
+    assert crop[14:50, 14:50].any(axis=0).sum() >= 32
+
+
+def test_finish_does_to_many_crops_what_crop_does_to_one():
+    rng = np.random.default_rng(0)
+    crops = rng.integers(0, 256, (3, 48, 48), np.uint8)
+    for contract in (
+        Preprocess(size_px=48, equalize=True),
+        Preprocess(size_px=48, regions=True),
+        Preprocess(size_px=48, equalize=True, canny=(60, 120)),
+    ):
+        assert np.array_equal(contract.finish(crops.copy()), np.stack([contract.crop(crop) for crop in crops]))
+    assert np.array_equal(Preprocess(size_px=48).finish(crops.copy()), crops)
+
+
 @given(st.floats(-10, 10), st.floats(-10, 10))
 def test_values_run_from_low_to_high(low, high):
     contract = Preprocess(size_px=8, low=low, high=high)

@@ -82,3 +82,11 @@ def test_the_test_set_inside_is_refused_unless_forced(faces):
     said = []
     assert calibration.without_evaluated(faces, faces.take(np.arange(20)), said.append, forced=True) is faces
     assert "the measured drop is too good" in said[0]
+
+
+def test_calibration_is_balanced_and_seeded(pool):
+    chosen = calibration.choose(pool, 14, seed=1)
+    assert np.bincount(chosen.labels).tolist() == [2] * 7
+    assert chosen.paths == calibration.choose(pool, 14, seed=1).paths
+    assert len(set(chosen.paths)) == 14
+    assert len(calibration.choose(pool, 1000)) == len(pool)

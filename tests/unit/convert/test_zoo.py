@@ -5,16 +5,91 @@ import pytest
 
 keras = pytest.importorskip("keras", reason="Keras is not installed: pip install -e '.[convert]'")
 
-from edge_fer_convert.zoo import cnn_1, mobilenet_v2  # noqa: E402
+from edge_fer import backends  # noqa: E402
+from edge_fer.emotions import FER2013  # noqa: E402
+from edge_fer.errors import BadInput  # noqa: E402
+from edge_fer.preprocess import Preprocess  # noqa: E402
+from edge_fer_convert import zoo  # noqa: E402
+from edge_fer_convert.zoo import fused  # noqa: E402
+
+#: Of three planes at the architecture's own size, its head for seven classes left out where the paper leaves it out.
+PARAMETERS = {
+    "cnn-1": 476_135,  # Umer et al., CMES 2022, Table 1
+    "cnn-2": 19_829_287,  # Table 2
+    "fused-sum": 476_135 + 19_829_287,
+    "fused-product": 476_135 + 19_829_287,
+    "mobilenet-v2": 2_257_984 + 1280 * 7 + 7,  # keras.applications
+    "hybrid": 30_728_000,
+    "vgg19": 20_024_384 + 512 * 7 + 7,  # keras.applications
+    "sequential": 4_478_727 + 2 * 9 * 64,
+    "resnet50": 23_587_712 + 2048 * 7 + 7,  # Smelyakov et al., COLINS 2022, section 6
+    "mobilenet": 3_228_864 + 1024 * 7 + 7,  # the same
+    "openface": 3_743_280 + 128 * 7 + 7,  # the same
+    "vgg-face": 134_260_544 + 4096 * 7 + 7,
+}
+SMALLEST = {"openface": 96}
 
 
-def test_cnn_1_has_the_parameters_of_its_paper():
-    """Umer et al., CMES 2022, Table 1: 476,135 at 96x96x3."""
-    assert cnn_1.build(96, channels=3).count_params() == 476_135
+def side(name: str) -> int:
+    return SMALLEST.get(name, 32)
+
+
+@pytest.fixture(autouse=True)
+def forget():
+    yield
+    keras.utils.clear_session()
+
+
+@pytest.mark.parametrize("name", zoo.ARCHITECTURES)
+def test_parameters_are_those_of_the_papers(name):
+    assert zoo.build(name, channels=3).count_params() == PARAMETERS[name]
+
+
+@pytest.mark.parametrize("name", zoo.ARCHITECTURES)
+def test_both_data_formats_are_one_model(name):
+    last = zoo.build(name, side(name), dropout=0.1)
+    first = zoo.build(name, side(name), dropout=0.1, data_format="channels_first")
+    assert first.input_shape == last.input_shape == (None, side(name), side(name), 1)
+    assert [w.shape for w in first.weights] == [w.shape for w in last.weights]
+    if keras.backend.backend() != "tensorflow":  # whose convolutions on a CPU know channels last only
+        first.set_weights(last.get_weights())
+        faces = np.random.default_rng(0).random((2, *last.input_shape[1:])).astype(np.float32)
+        assert np.allclose(last.predict(faces), first.predict(faces), atol=1e-4)
+
+
+def test_building_leaves_keras_as_it_was():
+    before = keras.config.image_data_format()
+    zoo.build("mobilenet-v2", 32, data_format="channels_first")
+    assert keras.config.image_data_format() == before
+
+
+@pytest.mark.parametrize("name", zoo.ARCHITECTURES)
+def test_it_trains_a_step_and_becomes_int8(name):
+    for module in ("tensorflow", "ai_edge_quantizer"):
+        pytest.importorskip(module, reason=f"{module} is not installed: pip install -e '.[convert]'")
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip(f"converting needs Keras on TensorFlow, it runs on {keras.backend.backend()}")
+    from edge_fer_convert import targets
+    from edge_fer_convert.opening import open_model
+
+    rng = np.random.default_rng(0)
+    contract = Preprocess(size_px=side(name))
+    crops = rng.integers(0, 256, (4, side(name), side(name)), np.uint8)
+    model = zoo.build(name, side(name))
+    before = [np.array(weight) for weight in model.get_weights()]
+    model.compile("sgd", "categorical_crossentropy")
+    loss = model.train_on_batch(contract.to_values(crops), np.eye(7, dtype=np.float32)[:4])
+    assert np.isfinite(loss)
+    assert any(not np.array_equal(old, new) for old, new in zip(before, model.get_weights(), strict=True))
+    converter = targets.converter("litert")(open_model(model), contract.to_values(crops))
+    files = converter.static(converter.methods[-1], frozenset())
+    assert len(files) < 0.35 * len(converter.float32())
+    backend = backends.load("litert", backends.ModelFile(files.content, contract, FER2013))
+    assert np.allclose(backend.run(crops).sum(axis=1), 1, atol=0.05)
 
 
 def test_cnn_1_has_the_layers_of_its_paper():
-    model = cnn_1.build(96, channels=3)
+    model = zoo.build("cnn-1", 96, channels=3)
     shapes = [tuple(layer.output.shape[1:]) for layer in model.layers if layer.name.startswith("norm")]
     assert shapes == [(48, 48, 32), (24, 24, 64), (12, 12, 96), (6, 6, 128), (3, 3, 64)]
     assert model.get_layer("features").output.shape[1] == 576
@@ -22,34 +97,50 @@ def test_cnn_1_has_the_layers_of_its_paper():
     assert per_layer == [896, 18496, 55392, 110720, 73792, 147712, 65792, 1799]
 
 
-def test_the_grey_variant_differs_in_the_first_layer_only():
-    assert cnn_1.build(96, channels=1).count_params() == 476_135 - 2 * 9 * 32
+def test_cnn_2_has_the_layers_of_its_paper():
+    model = zoo.build("cnn-2", 96, channels=3)
+    assert model.get_layer("features").output.shape[1] == 18432
+    convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
+    assert [layer.count_params() for layer in convolutions] == [896, 9248, 18496, 36928, 73856, 147584]
+    dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
+    assert [layer.count_params() for layer in dense] == [18_875_392, 524_800, 131_328, 1799]
 
 
-def test_both_data_formats_are_one_model():
-    last = cnn_1.build(64)
-    first = cnn_1.build(64, data_format="channels_first")
-    first.set_weights(last.get_weights())
-    faces = np.random.default_rng(0).random((2, 64, 64, 1)).astype(np.float32)
-    assert first.input_shape == last.input_shape
-    if keras.backend.backend() != "tensorflow":  # whose convolutions on a CPU know channels last only
-        assert np.allclose(last.predict(faces), first.predict(faces), atol=1e-5)
+def test_half_the_width_of_mobilenet_v2():
+    assert zoo.build("mobilenet-v2", 96, width=0.5).count_params() == 714_903
 
 
-@pytest.mark.parametrize(("width", "parameters"), [(1.0, 2_266_375), (0.5, 714_903)])
-def test_mobilenet_v2_is_kerass_with_a_head_for_seven(width, parameters):
-    """keras.applications' own backbone without its top, of one plane, and a dense layer of seven."""
-    model = mobilenet_v2.build(96, width=width)
-    base = keras.applications.MobileNetV2(
-        input_shape=(96, 96, 1), alpha=width, include_top=False, weights=None, pooling="avg"
-    )
-    features = base.output_shape[1]
-    assert model.count_params() == base.count_params() + 7 * (features + 1) == parameters
+@pytest.mark.parametrize("rule", ["sum", "product"])
+def test_scores_are_joined_by_their_rule(rule):
+    parts = [zoo.build(name, 32) for name in ("cnn-1", "cnn-2")]
+    faces = np.random.default_rng(1).random((3, 32, 32, 1)).astype(np.float32)
+    first, second = (np.asarray(part.predict(faces, verbose=0), np.float64) for part in parts)
+    expected = (first + second) / 2 if rule == "sum" else first * second
+    expected /= expected.sum(axis=1, keepdims=True)
+    assert np.allclose(fused.join(parts, rule).predict(faces, verbose=0), expected, atol=1e-5)
 
 
-def test_mobilenet_v2_leaves_keras_as_it_was():
-    before = keras.config.image_data_format()
-    first = mobilenet_v2.build(48, data_format="channels_first")
-    assert keras.config.image_data_format() == before
-    assert first.input_shape == (None, 48, 48, 1)
-    assert [w.shape for w in first.weights] == [w.shape for w in mobilenet_v2.build(48).weights]
+def test_the_product_of_scores_that_share_nothing_is_still_a_number():
+    parts = [zoo.build("cnn-1", 32) for _ in range(2)]
+    for part, label in zip(parts, (0, 1), strict=True):
+        kernel, bias = part.get_layer("scores").get_weights()
+        part.get_layer("scores").set_weights([kernel * 0, np.where(np.arange(7) == label, 200.0, bias)])
+    scores = fused.join(parts, "product").predict(np.zeros((1, 32, 32, 1), np.float32), verbose=0)
+    assert np.allclose(scores[0, :2], 0.5, atol=1e-3)
+
+
+def test_files_are_joined_as_the_architecture_says(tmp_path):
+    paths = [tmp_path / "a.keras", tmp_path / "b.keras"]
+    for path in paths:
+        zoo.build("cnn-1", 32).save(path)
+    assert zoo.join("fused-product", paths).output_shape == (None, 7)
+    with pytest.raises(BadInput, match="joins no scores"):
+        zoo.join("cnn-1", paths)
+    zoo.build("cnn-1", 48).save(paths[1])
+    with pytest.raises(BadInput, match="only alike models"):
+        zoo.join("fused-sum", paths)
+
+
+def test_an_unknown_architecture_names_those_there_are():
+    with pytest.raises(BadInput, match=r"no architecture 'vit'; .*cnn-1"):
+        zoo.build("vit")

@@ -1,13 +1,13 @@
 """Training: progressive sizes, averaged weights, resumable at every epoch, on any Keras 3 backend.
 
 A run is a folder: ``last.keras`` (weights and optimizer, for resuming), ``best.keras`` (the averaged weights that did
-best on the validation split, channels last) and ``history.json`` (one entry an epoch).
+best on the validation faces, channels last), ``history.json`` (one entry an epoch), and in the end the report and
+``scores.npz``, what ``best.keras`` says of them. Where sizes follow each other, an earlier one's best stays beside it.
 """
 
 from __future__ import annotations
 
 import ctypes
-import importlib
 import json
 import math
 import sys
@@ -19,7 +19,11 @@ import keras
 import numpy as np
 
 from edge_fer.errors import BadInput
-from edge_fer_convert.augment import Augment
+from edge_fer.labelled import near_copies
+from edge_fer_convert import zoo
+from edge_fer_convert.training import pretrained, report
+from edge_fer_convert.training.batches import Batches
+from edge_fer_convert.training.losses import LOSSES, Distillation, accuracy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -28,9 +32,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_fer.labelled import LabelledFaces
+    from edge_fer_bench.evaluation.worth import Worth
     from edge_fer_convert.recipe import Recipe, Stage
-    from edge_fer_convert.zoo.cnn_1 import DataFormat
-
+    from edge_fer_convert.training.teacher import Teacher
+    from edge_fer_convert.zoo.axes import DataFormat
 
 RECALIBRATION_BATCHES = 20
 
@@ -59,48 +64,38 @@ def fastest_data_format() -> DataFormat:
     return "channels_first" if keras.backend.backend() == "torch" else "channels_last"
 
 
-def build(recipe: Recipe, size_px: int, data_format: DataFormat = "channels_last") -> keras.Model:
-    """Build the recipe's architecture for grey ``size_px`` input; see the zoo's file for shapes."""
-    zoo = importlib.import_module(f"edge_fer_convert.zoo.{recipe.architecture}")
-    model: keras.Model = zoo.build(
-        size_px, channels=1, dropout=recipe.training.dropout, data_format=data_format, **recipe.options
+def build(recipe: Recipe, size_px: int, classes: int = 7, data_format: DataFormat = "channels_last") -> keras.Model:
+    """Build the recipe's architecture for faces of *size_px* and so many *classes*; see the zoo's file for shapes."""
+    return zoo.build(
+        recipe.architecture,
+        size_px,
+        recipe.preprocess.planes,
+        classes,
+        dropout=recipe.trained.dropout,
+        data_format=data_format,
+        **recipe.options,
     )
-    return model
-
-
-class AugmentedFaces(keras.utils.PyDataset):  # type: ignore[misc]
-    """Shuffled, augmented batches of one epoch. Batch *i* of epoch *e* is the same in every run of one seed."""
-
-    def __init__(
-        self, faces: LabelledFaces, targets: NDArray[np.float32], recipe: Recipe, stage: Stage, epoch: int
-    ) -> None:
-        super().__init__(workers=1, use_multiprocessing=False, max_queue_size=4)
-        self._faces, self._targets, self._recipe, self._stage = faces, targets, recipe, stage
-        self._seed, self._augment = (recipe.training.seed, epoch), Augment().weakened(stage.augment)
-        self._order = np.random.default_rng(self._seed).permutation(len(faces))
-
-    def __len__(self) -> int:
-        return math.ceil(len(self._order) / self._recipe.training.batch_size)
-
-    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        size = self._recipe.training.batch_size
-        chosen = self._order[index * size : (index + 1) * size]
-        rng = np.random.default_rng((*self._seed, index))
-        crops = self._augment(self._faces.images[chosen], self._stage.size_px, rng)
-        return self._recipe.preprocess.to_values(crops), self._targets[chosen]
 
 
 def transfer(source: keras.Model, target: keras.Model) -> None:
     """Carry weights from one input size to another.
 
-    Only the first dense layer's shape depends on the size. Its weights are averaged over the source's positions and
-    spread over the target's, so that on evenly spread features the target answers as the source did.
+    Only the shape of the dense layer behind a flattening depends on the size. Its weights are averaged over the
+    source's positions and spread over the target's, so that on evenly spread features both answer alike. Raises
+    `BadInput` where features of several branches are joined behind the flattening.
     """
+    channels_of = {
+        layer.output.shape[-1]: layer.input.shape[-1]
+        for layer in source.layers
+        if isinstance(layer, keras.layers.Flatten)
+    }
     weights = []
     for old, new in zip(source.weights, target.weights, strict=True):
         value = np.asarray(keras.ops.convert_to_numpy(old))
         if value.shape != new.shape:
-            channels = source.get_layer("features").input.shape[-1]
+            if value.shape[0] not in channels_of:
+                raise BadInput(f"{source.name} cannot change its size: {old.path} mixes positions; give all stages one")
+            channels = channels_of[value.shape[0]]
             positions = new.shape[0] // channels
             summed = value.reshape(-1, channels, value.shape[1]).sum(axis=0)
             value = np.tile(summed / positions, (positions, 1))
@@ -114,7 +109,7 @@ def recalibrate(model: keras.Model, batches: Iterable[NDArray[np.float32]]) -> N
     They belong to the weights of the last steps; averaged weights need their own (Izmailov et al., UAI 2018, section
     3.2), or they are judged too low while the learning rate is high.
     """
-    norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    norms = [x for x in model.layers if isinstance(x, keras.layers.BatchNormalization) and x.trainable]
     momenta = [norm.momentum for norm in norms]
     for seen, batch in enumerate(batches):
         for norm in norms:
@@ -133,22 +128,29 @@ class Run:
     train: LabelledFaces
     targets: NDArray[np.float32]
     validation: LabelledFaces
-    report: Callable[[str], None]
+    say: Callable[[str], None]
+    teacher: Teacher | None = None
+    pretrained: Path | None = None
+    """Weights for the backbone to begin with."""
     history: list[dict[str, Any]] = field(default_factory=list)
 
-    def execute(self) -> None:
-        """Train through all stages; go on where an earlier run of the same folder was stopped."""
+    def execute(self) -> Worth | None:
+        """Train through all stages and write the report; go on where an earlier run of the same folder was stopped.
+
+        Returns what the weights that were kept are worth on the validation faces; None when nothing was trained.
+        """
         keep_freed_memory()
         self.folder.mkdir(parents=True, exist_ok=True)
         log = self.folder / "history.json"
         self.history = json.loads(log.read_text()) if log.exists() else []
-        keras.utils.set_random_seed(self.recipe.training.seed + len(self.history))
+        keras.utils.set_random_seed(self.recipe.seed + len(self.history))
         model, done, first_epoch = None, len(self.history), 0
-        for stage in self.recipe.training.stages:
+        for stage in self.recipe.trained.stages:
             last_epoch = first_epoch + stage.epochs
             if done < last_epoch:
                 model = self._stage(stage, first_epoch, max(done, first_epoch), model)
             first_epoch = last_epoch
+        return self._report()
 
     def _stage(self, stage: Stage, first_epoch: int, epoch: int, before: keras.Model | None) -> keras.Model:
         last = self.folder / "last.keras"
@@ -158,21 +160,39 @@ class Run:
                     f"{self.folder} has a history but no last.keras; choose another folder, or empty this one"
                 )
             before = keras.saving.load_model(last)
-        if epoch > first_epoch and before is not None:
-            model = before  # resumed in the middle of a stage, with its optimizer
-        else:
-            model = build(self.recipe, stage.size_px, fastest_data_format())
-            if before is not None:
-                transfer(before, model)
-            model.compile(self._optimizer(stage), "categorical_crossentropy", metrics=["accuracy"])
+        resumed = epoch > first_epoch and before is not None  # in the middle of a stage, with its optimizer
+        model = before if resumed else self._begin(stage, before)
         contract = self.recipe.preprocess.model_copy(update={"size_px": stage.size_px})
         crops = self.validation.crops(contract)
         for number in range(epoch, first_epoch + stage.epochs):
             self._epoch(model, stage, number, crops)
         return model
 
+    def _begin(self, stage: Stage, before: keras.Model | None) -> keras.Model:
+        """Return the model with which *stage* begins."""
+        training = self.recipe.trained
+        model = build(self.recipe, stage.size_px, len(self.train.names), fastest_data_format())
+        if before is not None:
+            transfer(before, model)
+            self._keep_best_of(before.input_shape[1], stage.size_px)
+        elif self.pretrained is not None:
+            layers = pretrained.load_into(model, self.pretrained)
+            self.say(f"{layers} layers have the weights of {self.pretrained.name}\n")
+        if training.trainable is not None:
+            pretrained.freeze(model, training.trainable)
+        loss = LOSSES[training.loss]()
+        if self.teacher is not None and training.teaching is not None:
+            loss = Distillation(training.loss, training.teaching.weight, training.teaching.temperature)
+        model.compile(self._optimizer(stage), loss, metrics=[accuracy])
+        return model
+
+    def _keep_best_of(self, size_px: int, next_px: int) -> None:
+        best = self.folder / "best.keras"
+        if size_px != next_px and best.exists():
+            best.rename(self.folder / f"best-{size_px}.keras")
+
     def _optimizer(self, stage: Stage) -> keras.optimizers.Optimizer:
-        training = self.recipe.training
+        training = self.recipe.trained
         steps = math.ceil(len(self.train) / training.batch_size)
         schedule = keras.optimizers.schedules.CosineDecay(
             stage.learning_rate / 20,
@@ -187,49 +207,75 @@ class Run:
 
     def _epoch(self, model: keras.Model, stage: Stage, epoch: int, crops: NDArray[np.uint8]) -> None:
         started = time.monotonic()
-        batches = AugmentedFaces(self.train, self.targets, self.recipe, stage, epoch)
-        progress = _Progress(f"{stage.size_px} px, epoch {epoch + 1}/{self._epochs()}", len(batches), self.report)
+        batches = Batches(self.train, self.targets, self.recipe, stage, epoch, self.teacher)
+        progress = _Progress(f"{stage.size_px} px, epoch {epoch + 1}/{self._epochs()}", len(batches), self.say)
         fitted = model.fit(batches, verbose=0, shuffle=False, callbacks=[progress])
-        accuracy = self._judge(model, batches, crops)
+        scores = self._judge(model, batches, crops)
         entry = {
             "epoch": epoch + 1,
             "size_px": stage.size_px,
             "loss": float(fitted.history["loss"][0]),
-            "validation_accuracy": accuracy,
+            "accuracy": float(fitted.history["accuracy"][0]),
+            "validation_loss": report.cross_entropy(scores, self.validation.labels),
+            "validation_accuracy": self._accuracy(scores),
             "seconds": time.monotonic() - started,
             "backend": keras.backend.backend(),
         }
         self.history.append(entry)
         _save(model, self.folder / "last.keras")  # before the history: at worst an epoch is trained twice
         _write(self.folder / "history.json", json.dumps(self.history, indent=1))
-        self.report(
+        self.say(
             f"epoch {epoch + 1}/{self._epochs()} · {stage.size_px} px · loss {entry['loss']:.4f} · "
-            f"validation {accuracy:.2%} · {entry['seconds']:.0f} s · about {self._minutes_left():.0f} min left\n"
+            f"validation {entry['validation_accuracy']:.2%} · {entry['seconds']:.0f} s · "
+            f"about {self._minutes_left():.0f} min left\n"
         )
 
-    def _judge(self, model: keras.Model, batches: AugmentedFaces, crops: NDArray[np.uint8]) -> float:
-        """Return the averaged weights' accuracy; keep them when no earlier epoch of this size did better."""
+    def _accuracy(self, scores: NDArray[np.float32]) -> float:
+        return float((scores.argmax(axis=1) == self.validation.labels).mean())
+
+    def _judge(self, model: keras.Model, batches: Batches, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the averaged weights' scores on *crops*; keep them when no earlier epoch of this size did better."""
         current = [np.array(weight) for weight in model.get_weights()]  # copies: on PyTorch they are views
         model.optimizer.finalize_variable_values(model.trainable_variables)
         recalibrate(model, (batches[index][0] for index in range(min(RECALIBRATION_BATCHES, len(batches)))))
         values = self.recipe.preprocess.to_values(crops)
-        scores = model.predict(values, batch_size=128, verbose=0)
-        accuracy = float((scores.argmax(axis=1) == self.validation.labels).mean())
+        scores = np.asarray(model.predict(values, batch_size=128, verbose=0), np.float32)
         size = crops.shape[1]
-        best = max((h["validation_accuracy"] for h in self.history if h["size_px"] == size), default=0.0)
-        if accuracy > best:
-            portable = build(self.recipe, size)
+        best = max((h["validation_accuracy"] for h in self.history if h["size_px"] == size), default=-1.0)
+        if self._accuracy(scores) > best:
+            portable = build(self.recipe, size, len(self.train.names))
             portable.set_weights(model.get_weights())
             _save(portable, self.folder / "best.keras")
         model.set_weights(current)
-        return accuracy
+        return scores
+
+    def _report(self) -> Worth | None:
+        best = self.folder / "best.keras"
+        if not best.exists():
+            return None
+        model = keras.saving.load_model(best, compile=False)
+        contract = self.recipe.preprocess.model_copy(update={"size_px": model.input_shape[1]})
+        values = contract.to_values(self.validation.crops(contract))
+        scores = np.asarray(model.predict(values, batch_size=128, verbose=0), np.float32)
+        np.savez_compressed(self.folder / "scores.npz", scores=scores, labels=self.validation.labels)
+        fresh = ~near_copies(self.validation, self.train)
+        worth = report.write(self.folder, self.recipe.name, self.history, scores, self.validation, fresh)
+        found = (scores.argmax(axis=1) == self.validation.labels)[fresh]
+        apart = (
+            f"{found.mean():.2%} of the {fresh.sum()} that have no near-copy" if fresh.any() else "all with a near-copy"
+        )
+        self.say(
+            f"{self.recipe.name}: {worth.accuracy:.2%} of {worth.images} validation faces, {apart} among those learnt "
+            f"from; macro-F1 {worth.mean('f1'):.3f}; report in {self.folder}\n"
+        )
+        return worth
 
     def _epochs(self) -> int:
-        return sum(stage.epochs for stage in self.recipe.training.stages)
+        return sum(stage.epochs for stage in self.recipe.trained.stages)
 
     def _minutes_left(self) -> float:
         """Estimate from the last epoch, taking time as proportional to the pixels of an epoch."""
-        sizes = [stage.size_px for stage in self.recipe.training.stages for _ in range(stage.epochs)]
+        sizes = [stage.size_px for stage in self.recipe.trained.stages for _ in range(stage.epochs)]
         last = self.history[-1]
         per_pixel = last["seconds"] / last["size_px"] ** 2
         return float(sum(per_pixel * size**2 for size in sizes[len(self.history) :]) / 60)
@@ -238,9 +284,9 @@ class Run:
 class _Progress(keras.callbacks.Callback):  # type: ignore[misc]
     """A line on the terminal that says how far an epoch is."""
 
-    def __init__(self, title: str, batches: int, report: Callable[[str], None]) -> None:
+    def __init__(self, title: str, batches: int, say: Callable[[str], None]) -> None:
         super().__init__()
-        self._title, self._batches, self._report, self._started = title, batches, report, time.monotonic()
+        self._title, self._batches, self._say, self._started = title, batches, say, time.monotonic()
         self._shown = 0.0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
@@ -250,7 +296,7 @@ class _Progress(keras.callbacks.Callback):  # type: ignore[misc]
         self._shown = now
         left = (now - self._started) / (batch + 1) * (self._batches - batch - 1)
         loss = (logs or {}).get("loss", math.nan)
-        self._report(f"\r{self._title}: {batch + 1}/{self._batches}, loss {loss:.4f}, {left:.0f} s left \r")
+        self._say(f"\r{self._title}: {batch + 1}/{self._batches}, loss {loss:.4f}, {left:.0f} s left \r")
 
 
 def _save(model: keras.Model, path: Path) -> None:

@@ -22,30 +22,36 @@ VOTES: Final = (
 )  # fmt: skip
 """What FER+ annotators could vote for (Barsoum et al., 2016)."""
 
-SMOOTHING = 0.1
-"""Label smoothing where nobody voted."""
-
 
 def load_votes(path: Path) -> dict[str, NDArray[np.float32]]:
-    """Read FER+ votes as image path → ``(10,)`` counts in the order of `VOTES`. Raises `BadInput` for another csv."""
+    """Read FER+ votes as image → ``(10,)`` counts in the order of `VOTES`. Raises `BadInput` for another csv.
+
+    An image is named by the column ``path``; in Microsoft's own ``fer2013new.csv``, whose rows are those of
+    ``fer2013.csv``, by its ``Image name`` and by its line in that file.
+    """
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            return {row["path"]: np.array([row[vote] for vote in VOTES], np.float32) for row in csv.DictReader(file)}
+            found: dict[str, NDArray[np.float32]] = {}
+            for line, row in enumerate(csv.DictReader(file), start=2):
+                votes = np.array([row[vote] for vote in VOTES], np.float32)
+                names = (row["path"],) if "path" in row else (row["Image name"], f"line {line}")
+                found |= dict.fromkeys(names, votes)
+            return found
     except (OSError, KeyError, ValueError) as exc:
         raise BadInput(
-            f"{path} is no table of FER+ votes ({exc!r}); it needs the columns path, {', '.join(VOTES)}"
+            f"{path} is no table of FER+ votes ({exc!r}); it needs the columns path (or Image name), {', '.join(VOTES)}"
         ) from exc
 
 
-def hard(faces: LabelledFaces) -> NDArray[np.float32]:
-    """Return ``(n, classes)`` smoothed one-hot targets of the faces' own labels."""
+def hard(faces: LabelledFaces, smoothing: float = 0.1) -> NDArray[np.float32]:
+    """Return ``(n, classes)`` one-hot targets of the faces' own labels, smoothed (Szegedy et al., CVPR 2016)."""
     classes = len(faces.names)
     onehot = np.eye(classes, dtype=np.float32)[faces.labels]
-    return np.asarray((1 - SMOOTHING) * onehot + SMOOTHING / classes, np.float32)
+    return np.asarray((1 - smoothing) * onehot + smoothing / classes, np.float32)
 
 
 def from_votes(
-    faces: LabelledFaces, votes: Mapping[str, NDArray[np.float32]], own_label: float = 0.5
+    faces: LabelledFaces, votes: Mapping[str, NDArray[np.float32]], own_label: float = 0.5, smoothing: float = 0.1
 ) -> NDArray[np.float32]:
     """Return ``(n, classes)`` targets that mix each face's own label with what its FER+ votes say about that label.
 
@@ -57,8 +63,9 @@ def from_votes(
     """
     from sklearn.linear_model import LogisticRegression
 
-    targets = hard(faces)
-    counts = np.stack([votes.get(path, np.zeros(len(VOTES), np.float32)) for path in faces.paths])
+    targets = hard(faces, smoothing)
+    nobody = np.zeros(len(VOTES), np.float32)
+    counts = np.stack([votes.get(path, votes.get(path.rsplit("/", 1)[-1], nobody)) for path in faces.paths])
     voted = counts.sum(axis=1) > 0
     if len(set(faces.labels[voted].tolist())) < 2:
         return targets

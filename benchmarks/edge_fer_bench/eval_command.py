@@ -1,0 +1,105 @@
+"""``edge-fer eval``; nothing heavy is imported before it runs."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack, contextmanager
+from importlib import util
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edge_fer.errors import MissingDependency
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+NEEDED = {"sklearn": "scikit-learn", "matplotlib": "matplotlib", "jinja2": "jinja2", "rich": "rich"}
+SWEEPS = "resolution,blur,noise"
+
+
+@click.command(
+    "eval",
+    epilog="""\b
+Examples:
+  edge-fer eval cnn-1 --data fer2013-public-test.zip
+  edge-fer eval cnn-1@litert-int8 cnn-1@litert-float32 --data faces/ --sweeps none
+  edge-fer eval cnn-1 service.csv mine:classify --data faces/ --train fer2013-train.zip --out eval/
+  edge-fer eval --data faces/ --export to-ask/""",
+)
+@click.argument("systems", nargs=-1)
+@click.option("--data", required=True, help="Labelled faces: folder or .zip of <class>/<image>, .csv, .npz.")
+@click.option("--train", help="What the systems were trained on: faces with a near-copy there are judged apart, too.")
+@click.option("--sweeps", default=SWEEPS, show_default=True, help="What is done to the faces besides, or none.")
+@click.option("--limit", type=click.IntRange(1), help="So many faces only, drawn at random.")
+@click.option("--threads", default=1, show_default=True, type=click.IntRange(1, 64), help="Of each of our bundles.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for eval.json, answers.npz and report.html.")
+@click.option("--export", type=click.Path(path_type=Path), help="Write the faces here, and a csv to be filled.")
+@click.option("--json", "as_json", is_flag=True, help="Print every figure as JSON.")
+@click.option("--markdown", is_flag=True, help="Print the table class by class as Markdown, published figures beside.")
+def evaluate(
+    systems: tuple[str, ...], data: str, train: str | None, sweeps: str, limit: int | None, threads: int,
+    out: Path | None, export: Path | None, as_json: bool, markdown: bool,
+) -> None:  # fmt: skip
+    """Judge SYSTEMS side by side: precision, recall, mAP and F-score a class, calibration; fewer pixels, blur, noise.
+
+    A system is a bundle (cnn-1), one of its targets (cnn-1@onnx-int8), a .csv of another program's answers (columns
+    path and label, or path and a score a label), or module:function of yours (grey faces and label names in, scores
+    out).
+    """
+    missing = [package for module, package in NEEDED.items() if util.find_spec(module) is None]
+    if missing:
+        raise MissingDependency(f"{', '.join(missing)} not installed: pip install 'edge-fer[eval]'")
+    if not systems and export is None:
+        raise click.UsageError("pass at least one system, e.g. cnn-1, or --export")
+    import json
+
+    from rich.console import Console
+
+    from edge_fer.labelled import load_faces, near_copies
+    from edge_fer_bench.evaluation import comparison, conditions, page
+    from edge_fer_bench.evaluation.systems import open_all
+
+    chosen = conditions.chosen([] if sweeps == "none" else [name.strip() for name in sweeps.split(",")])
+    faces = load_faces(data)
+    faces = faces.sample(limit, 0) if limit else faces
+    if export is not None:
+        click.echo(f"fill the column label of {comparison.export(faces, chosen, export)}, then pass it as a system")
+        return
+    with ExitStack() as stack, _progress() as progress:
+        opened = open_all(systems, threads, stack)
+        fresh = None
+        if train is not None:
+            progress("looking for near-copies", 0.0)
+            fresh = ~near_copies(faces, load_faces(train))
+        found = comparison.compare(opened, faces, Path(data).name, chosen, fresh, progress)
+    if out is not None:
+        found.save(out)
+        (out / "report.html").write_text(page.html(found), encoding="utf-8")
+    if as_json:
+        click.echo(json.dumps(found.as_dict()))
+    elif markdown:
+        click.echo(page.raza_table(found))
+    else:
+        Console(width=None if sys.stdout.isatty() else 160).print(page.table(found))
+    if out is not None:
+        click.echo(f"report: {out / 'report.html'}", err=True)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, float], None]]:
+    """Give a function that shows on stderr what is being done, and how much of it is."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True) as bar:
+        task = bar.add_task("starting", total=1.0)
+
+        def show(words: str, share: float) -> None:
+            if not console.is_terminal:
+                click.echo(words, err=True)
+            bar.update(task, description=words, completed=share)
+
+        yield show

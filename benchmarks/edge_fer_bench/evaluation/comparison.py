@@ -1,0 +1,144 @@
+"""Several systems on the same faces under the same conditions, with every answer kept."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import cv2
+import numpy as np
+
+from edge_fer import __version__
+from edge_fer.errors import SinkError
+from edge_fer.labelled import stack
+from edge_fer_bench.evaluation.conditions import ORIGINAL
+from edge_fer_bench.evaluation.systems import NoAnswer
+from edge_fer_bench.evaluation.worth import Worth, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from edge_fer.labelled import LabelledFaces
+    from edge_fer_bench.evaluation.conditions import Condition
+    from edge_fer_bench.evaluation.systems import System
+
+FORMAT_VERSION: Final = 1
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One system under one condition."""
+
+    system: str
+    condition: Condition
+    worth: Worth
+    scores: NDArray[np.float32]
+    fresh: Worth | None
+    """On the faces without a near-copy in the training set; None where that set was not given."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What came out."""
+
+    data: str
+    faces: LabelledFaces
+    judged: tuple[Judged, ...]
+
+    @property
+    def systems(self) -> list[str]:
+        """Return the systems in the order in which they were given."""
+        return list(dict.fromkeys(entry.system for entry in self.judged))
+
+    def worths(self, condition: Condition = ORIGINAL) -> dict[str, Worth]:
+        """Return what each system is worth under *condition*; those that had no answer are left out."""
+        return {entry.system: entry.worth for entry in self.judged if entry.condition == condition}
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all figures for JSON, as shares of 1."""
+        return {
+            "format_version": FORMAT_VERSION,
+            "edge_fer": __version__,
+            "data": self.data,
+            "images": len(self.faces),
+            "labels": list(self.faces.names),
+            "judged": [
+                {
+                    "system": entry.system,
+                    "condition": entry.condition.name,
+                    **entry.worth.as_dict(),
+                    "fresh": entry.fresh.as_dict() if entry.fresh else None,
+                }
+                for entry in self.judged
+            ],
+        }
+
+    def save(self, folder: Path) -> None:
+        """Write ``eval.json`` and ``answers.npz`` (labels, every system's scores as float16). Raises `SinkError`."""
+        arrays: dict[str, Any] = {f"{e.system}/{e.condition.name}": e.scores.astype(np.float16) for e in self.judged}
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "eval.json").write_text(json.dumps(self.as_dict(), indent=1) + "\n", encoding="utf-8")
+            np.savez_compressed(folder / "answers.npz", labels=self.faces.labels.astype(np.int8), **arrays)
+        except OSError as exc:
+            raise SinkError(f"{folder} cannot be written: {exc.strerror}; choose another with --out") from exc
+
+
+def changed(faces: LabelledFaces, condition: Condition) -> LabelledFaces:
+    """Return *faces* under *condition*."""
+    if condition == ORIGINAL:
+        return faces
+    return replace(faces, images=stack([condition(image) for image in faces.images]))
+
+
+def compare(
+    systems: Sequence[System],
+    faces: LabelledFaces,
+    data: str,
+    conditions: Sequence[Condition] = (ORIGINAL,),
+    fresh: NDArray[np.bool_] | None = None,
+    progress: Callable[[str, float], None] = lambda _words, _share: None,
+) -> Comparison:
+    """Ask every system about *faces* under every condition; *fresh* tells which have no copy in a training set."""
+    judged = []
+    for number, condition in enumerate(conditions):
+        seen = changed(faces, condition)
+        for at, system in enumerate(systems):
+            progress(f"{system.name}, {condition.name}", (number * len(systems) + at) / len(conditions) / len(systems))
+            try:
+                scores = np.asarray(system.scores(seen, condition.name), np.float32)
+            except NoAnswer:
+                continue
+            worth = judge(scores, faces.labels, faces.names)
+            apart = None
+            if fresh is not None and condition == ORIGINAL and fresh.any():
+                apart = judge(scores[fresh], faces.labels[fresh], faces.names)
+            judged.append(Judged(system.name, condition, worth, scores, apart))
+    return Comparison(data, faces, tuple(judged))
+
+
+def export(faces: LabelledFaces, conditions: Sequence[Condition], folder: Path) -> Path:
+    """Write the faces under every condition as PNGs, and ``answers.csv`` to be filled by the program that is asked.
+
+    Returns the csv. Raises `SinkError` when *folder* cannot be written.
+    """
+    table = folder / "answers.csv"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with table.open("w", newline="", encoding="utf-8") as file:
+            rows = csv.writer(file)
+            rows.writerow(["condition", "path", "image", "label"])
+            for condition in conditions:
+                for number, (image, path) in enumerate(zip(changed(faces, condition).images, faces.paths, strict=True)):
+                    written = folder / condition.name / f"{number:06}.png"
+                    written.parent.mkdir(exist_ok=True)
+                    written.write_bytes(cv2.imencode(".png", image)[1].tobytes())
+                    rows.writerow([condition.name, path, written.relative_to(folder), ""])
+    except OSError as exc:
+        raise SinkError(f"{folder} cannot be written: {exc.strerror}; choose another with --export") from exc
+    return table

@@ -1,0 +1,116 @@
+"""A comparison as a page, and as a table for the terminal."""
+
+from __future__ import annotations
+
+import base64
+import io
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edge_fer_bench.evaluation import plots
+from edge_fer_bench.evaluation.conditions import SWEEPS
+from edge_fer_bench.evaluation.published import RAZA_2025
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from rich.table import Table
+
+    from edge_fer_bench.evaluation.comparison import Comparison
+    from edge_fer_bench.evaluation.worth import Worth
+
+
+def table(comparison: Comparison) -> Table:
+    """Return what each system is worth, one row a system."""
+    from rich.table import Table
+
+    made = Table(title=f"{comparison.data}, {len(comparison.faces)} images", title_justify="left")
+    headings = ("system", "accuracy", "fresh", "macro-F1", "weighted F1", "mAP", "calibration error")
+    for heading in headings:
+        made.add_column(heading, justify="left" if heading == "system" else "right")
+    for entry in comparison.judged:
+        if entry.condition.kind == "original":
+            worth = entry.worth
+            error = worth.calibration_error
+            made.add_row(
+                entry.system,
+                percent(worth.accuracy),
+                percent(entry.fresh.accuracy if entry.fresh else None),
+                percent(worth.mean("f1")),
+                percent(worth.mean("f1", weighted=True)),
+                percent(worth.mean("average_precision")),
+                "–" if error is None else f"{error:.3f}",
+            )
+    return made
+
+
+def percent(share: float | None) -> str:
+    """Return a share of 1 as per cent, or a dash."""
+    return "–" if share is None else f"{share:.2%}"
+
+
+def raza_table(comparison: Comparison) -> str:
+    """Return a table in the form of Raza et al., KJMR 2025, Table I, as Markdown: measured, then published."""
+    rows = ["| | expression | precision | recall | mAP | F-score |", "| --- | --- | --- | --- | --- | --- |"]
+    for name, worth in comparison.worths().items():
+        for at, found in enumerate(worth.classes):
+            mean = "–" if found.average_precision is None else f"{found.average_precision * 100:.2f}"
+            first = f"{name}, measured" if at == 0 else ""
+            rows.append(
+                f"| {first} | {found.name} | {found.precision * 100:.2f} | {found.recall * 100:.2f} | {mean} | "
+                f"{found.f1 * 100:.2f} |"
+            )
+    for name, classes in RAZA_2025.items():
+        for at, (label, told) in enumerate(classes.items()):
+            first = f"{name}, published" if at == 0 else ""
+            rows.append(
+                f"| {first} | {label} | {told.precision:.2f} | {told.recall:.2f} | {told.average_precision:.2f} | "
+                f"{told.f1:.2f} |"
+            )
+    return "\n".join(rows)
+
+
+def html(comparison: Comparison) -> str:
+    """Return the whole comparison as one page that needs nothing else."""
+    from jinja2 import Environment
+
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["percent"] = percent
+    template = resources.files("edge_fer_bench.evaluation").joinpath("page.html.j2").read_text(encoding="utf-8")
+    worths = comparison.worths()
+    return environment.from_string(template).render(
+        comparison=comparison,
+        originals=[entry for entry in comparison.judged if entry.condition.kind == "original"],
+        worths=worths,
+        published=RAZA_2025,
+        confusions={name: _embedded(plots.confusion(worth, name)) for name, worth in worths.items()},
+        reliability=_embedded(plots.reliability(worths)) if any(w.reliability for w in worths.values()) else None,
+        sweeps=[_embedded(figure) for figure in _sweeps(comparison)],
+    )
+
+
+def _sweeps(comparison: Comparison) -> list[Figure]:
+    figures = []
+    for kind, conditions in SWEEPS.items():
+        found: dict[str, list[Worth | None]] = {
+            name: [comparison.worths(condition).get(name) for condition in conditions] for name in comparison.systems
+        }
+        lines: dict[str, Any] = {
+            name: [np.nan if worth is None else worth.accuracy for worth in worths]
+            for name, worths in found.items()
+            if any(worths)
+        }
+        if lines:
+            figures.append(plots.sweep(kind, [condition.amount for condition in conditions], lines))
+    return figures
+
+
+def _embedded(figure: Figure) -> str:
+    """Return *figure* as a data URL of an SVG."""
+    from matplotlib import rc_context
+
+    buffer = io.BytesIO()
+    with rc_context({"svg.hashsalt": "edge-fer"}):  # the same page from the same figures
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -1,0 +1,93 @@
+"""Weights of a backbone from a file that the user has: nothing is downloaded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+
+from edge_fer.errors import BadInput
+from edge_fer_convert.zoo.head import FEATURES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    Weights = dict[str, list[NDArray[Any]]]
+
+
+def backbone(model: keras.Model) -> list[Any]:
+    """Return the layers of *model* before its head: up to the one named ``features``."""
+    names = [layer.name for layer in model.layers]
+    if FEATURES not in names:
+        raise BadInput(f"{model.name} has no layer {FEATURES!r}, so that its backbone cannot be told from its head")
+    return list(model.layers[: names.index(FEATURES) + 1])
+
+
+def load_into(model: keras.Model, path: Path) -> int:
+    """Give the backbone of *model* the weights in *path*; return how many layers got theirs.
+
+    *path* is a ``.keras`` model or an ``.h5`` file of weights or of a whole model, as keras.applications and DeepFace
+    hand them out. Layers are matched by name; where no name is common (VGG-Face's are numbered), by their order. A
+    convolution of the whole map becomes the dense layer that it is. The file's own head is left out. Raises `BadInput`
+    when the file is none, or a layer of the backbone finds no weights.
+    """
+    found = _read(path)
+    wanted = [layer for layer in backbone(model) if layer.weights]
+    if not {layer.name for layer in wanted} & set(found):
+        found = {layer.name: weights for layer, weights in zip(wanted, found.values(), strict=False)}
+    for layer in wanted:
+        weights = found.get(layer.name)
+        shapes = [tuple(weight.shape) for weight in layer.weights]
+        if weights is not None and isinstance(layer, keras.layers.Dense):
+            weights = [weight.reshape(-1, weight.shape[-1]) if weight.ndim == 4 else weight for weight in weights]
+        if weights is None or [w.shape for w in weights] != shapes:
+            told = "nothing" if weights is None else [w.shape for w in weights]
+            raise BadInput(
+                f"{path} has {told} for layer {layer.name}, which wants {shapes}; weights made for colour need a "
+                "recipe with channels = 'gray3', and the file must be of this architecture"
+            )
+        layer.set_weights(weights)
+    return len(wanted)
+
+
+def _read(path: Path) -> Weights:
+    if not path.is_file():
+        raise BadInput(f"the pretrained weights {path} are not there; pass a .keras or .h5 file")
+    try:
+        if path.suffix == ".keras":
+            model = keras.saving.load_model(path, compile=False)
+            return {layer.name: layer.get_weights() for layer in model.layers if layer.weights}
+        return _read_h5(path)
+    except (OSError, ValueError, KeyError, TypeError) as exc:
+        raise BadInput(f"{path} cannot be read as weights: {exc}; pass a .keras or .h5 file") from exc
+
+
+def _read_h5(path: Path) -> Weights:
+    """Read the layout of Keras 2: attributes ``layer_names`` and ``weight_names`` lead to the arrays."""
+    import h5py
+
+    with h5py.File(path) as file:
+        root = file.get("model_weights", file)
+        if "layer_names" not in root.attrs:
+            raise ValueError("it has no layer_names; weights in Keras 3's own .weights.h5 are to be saved as .keras")
+        found: Weights = {}
+        for layer in (_text(name) for name in root.attrs["layer_names"]):
+            group = root[layer]
+            names = [_text(name) for name in group.attrs.get("weight_names", ())]
+            if names:
+                found[layer] = [np.asarray(group[name]) for name in names]
+        return found
+
+
+def _text(name: bytes | str) -> str:
+    return name.decode() if isinstance(name, bytes) else name
+
+
+def freeze(model: keras.Model, trainable: int) -> None:
+    """Freeze the backbone of *model* but its last *trainable* layers; the head stays trainable."""
+    layers = backbone(model)
+    for layer in layers[: len(layers) - trainable]:
+        layer.trainable = False

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import pytest
+
+from edge_fer.errors import BadInput
+from edge_fer_convert import recipe
+
+
+@pytest.mark.parametrize("path", sorted(recipe.RECIPES.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_recipe_is_read_and_named_after_its_file(path):
+    pytest.importorskip("keras", reason="Keras is not installed: pip install -e '.[convert]'")
+    from edge_fer_convert import zoo
+
+    found = recipe.load(path.stem)
+    assert found.name == path.stem
+    assert found.architecture in zoo.ARCHITECTURES
+    assert found.training is not None or found.conversion is not None
+
+
+def test_a_recipe_that_joins_models_is_not_trained():
+    with pytest.raises(BadInput, match="trained by themselves"):
+        _ = recipe.load("cnn-1").model_copy(update={"training": None}).trained
+
+
+@pytest.mark.parametrize("text", ["", "name = 1", "nonsense", 'name = "x"\nextra = 1'])
+def test_a_recipe_that_is_none_is_refused(tmp_path, text):
+    path = tmp_path / "bad.toml"
+    path.write_text(text)
+    with pytest.raises(BadInput, match="cannot be used"):
+        recipe.load(str(path))
+
+
+def test_an_unknown_recipe_names_those_there_are():
+    with pytest.raises(BadInput, match=r"no recipe 'vgg'; .*cnn-1"):
+        recipe.load("vgg")

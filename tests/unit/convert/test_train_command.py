@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+keras = pytest.importorskip("keras", reason="Keras is not installed: pip install -e '.[convert]'")
+pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install -e '.[convert]'")
+
+from edge_fer.cli import main  # noqa: E402
+from edge_fer.labelled import load_faces  # noqa: E402
+from edge_fer_convert import recipe  # noqa: E402
+
+
+@pytest.fixture
+def data(tmp_path, drawn_zip):
+    """A folder like FER2013's, of drawn faces."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    content = drawn_zip.read_bytes()
+    (folder / "fer2013-train.zip").write_bytes(content)
+    (folder / "fer2013-public-test.zip").write_bytes(content)
+    return folder
+
+
+@pytest.fixture
+def short(tmp_path):
+    """The shipped recipe with two of its stages, of small sizes."""
+    head, *stages = (recipe.RECIPES / "cnn-1.toml").read_text().split("[[training.stages]]")
+    small = [stages[0].replace("size_px = 48", "size_px = 32"), stages[1].replace("size_px = 64", "size_px = 48")]
+    path = tmp_path / "short.toml"
+    path.write_text("[[training.stages]]".join([head.replace("batch_size = 64", "batch_size = 8"), *small]))
+    return path
+
+
+@pytest.fixture
+def once(short, tmp_path):
+    """One epoch at one size."""
+    head, stage, _ = short.read_text().split("[[training.stages]]")
+    path = tmp_path / "once.toml"
+    path.write_text("[[training.stages]]".join([head, stage.replace("epochs = 24", "epochs = 1")]))
+    return path
+
+
+def run(*arguments) -> str:
+    done = CliRunner().invoke(main, ["train", *map(str, arguments)])
+    assert done.exit_code == 0, done.output + repr(done.exception)
+    return done.stderr
+
+
+def test_train_runs_and_says_how_long_it_takes(data, short, tmp_path):
+    progress = run("--recipe", short, "--data", data, "--out", tmp_path / "run", "--epochs", 1)
+    assert "epoch 2/2" in progress
+    assert "min left" in progress
+    history = json.loads((tmp_path / "run" / "history.json").read_text())
+    assert [entry["size_px"] for entry in history] == [32, 48]
+    assert all(np.isfinite(entry["loss"]) for entry in history)
+    kept = [keras.saving.load_model(tmp_path / "run" / name, compile=False) for name in ("best-32.keras", "best.keras")]
+    assert [model.input_shape[1] for model in kept] == [32, 48]
+
+
+def test_a_run_that_was_stopped_is_gone_on_with(data, short, tmp_path):
+    out = tmp_path / "run"
+    arguments = ["train", "--recipe", str(short), "--data", str(data), "--out", str(out), "--epochs", "2"]
+    script = (
+        "import os\n"
+        "import edge_fer_convert.training.run as t\n"
+        "from edge_fer.cli import main\n"
+        "write, ends = t._save, []\n"
+        "def save(model, path):\n"
+        "    write(model, path)\n"
+        "    ends.extend([1] * (path.name == 'last.keras'))\n"
+        "    if len(ends) == 3: os._exit(9)\n"
+        "t._save = save\n"
+        f"main({arguments!r})\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert killed.returncode == 9, killed.stderr[-2000:]
+    before = json.loads((out / "history.json").read_text())
+    assert len(before) == 2
+    progress = run("--recipe", short, "--data", data, "--out", out, "--epochs", 2)
+    after = json.loads((out / "history.json").read_text())
+    assert "epoch 2/4" not in progress
+    assert len(after) == 4
+    assert after[:2] == before
+
+
+def test_the_preprocessing_of_training_is_the_devices(data):
+    faces = load_faces(data / "fer2013-train.zip")
+    chosen = recipe.load("cnn-1")
+    for image, crop in zip(faces.images, faces.crops(chosen.preprocess), strict=True):
+        assert np.array_equal(crop, chosen.preprocess.crop(image))
+        assert np.array_equal(crop, chosen.preprocess.crop(image, (0, 0, 48, 48)))
+
+
+def test_a_run_without_its_weights_is_not_gone_on_with(data, short, tmp_path):
+    out = tmp_path / "run"
+    out.mkdir()
+    (out / "history.json").write_text('[{"epoch": 1, "size_px": 48, "validation_accuracy": 0.5, "seconds": 1.0}]')
+    arguments = ["train", "--recipe", str(short), "--data", str(data), "--out", str(out), "--epochs", "2"]
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 3
+    assert "no last.keras" in done.stderr
+
+
+def refused(*arguments) -> str:
+    done = CliRunner().invoke(main, ["train", *map(str, arguments)])
+    assert done.exit_code == 3, done.output + repr(done.exception)
+    return done.stderr
+
+
+def test_a_run_leaves_a_report_with_curves_and_confusion(data, once, tmp_path):
+    out = tmp_path / "run"
+    run("--recipe", once, "--data", data, "--out", out, "--epochs", 3)
+    report = json.loads((out / "report.json").read_text())
+    assert report["epochs"] == 3
+    assert report["validation"]["images"] == 28
+    assert len(report["validation"]["classes"]) == 7
+    assert report["validation_fresh"] is None  # drawn faces: validation is training here
+    losses = [entry["loss"] for entry in report["history"]]
+    assert report["mcr"]["loss"] == pytest.approx((losses[-1] - losses[0]) / 2)
+    for name in ("accuracy.png", "loss.png", "confusion.png"):
+        assert (out / name).read_bytes().startswith(b"\x89PNG")
+    with np.load(out / "scores.npz") as kept:
+        assert kept["scores"].shape == (28, 7)
+        right = (kept["scores"].argmax(axis=1) == kept["labels"]).mean()
+    assert right == pytest.approx(report["validation"]["accuracy"])
+    assert right == pytest.approx(max(entry["validation_accuracy"] for entry in report["history"]))
+
+
+def test_folds_give_every_face_a_prediction_by_a_model_that_has_not_seen_it(data, once, tmp_path):
+    out = tmp_path / "folds"
+    said = run("--recipe", once, "--data", data, "--format", "folders", "--data", data / "fer2013-train.zip",
+               "--folds", 2, "--out", out)  # fmt: skip
+    assert "2 folds of" in said
+    with np.load(out / "out-of-fold.npz") as kept:
+        assert kept["scores"].shape == (28, 7)
+        assert np.allclose(kept["scores"].sum(axis=1), 1, atol=1e-4)
+        assert len(set(kept["paths"].tolist())) == 28
+    report = json.loads((out / "report.json").read_text())
+    assert report["folds"] == 2
+    assert np.mean(report["accuracy_by_fold"]) == pytest.approx(report["out_of_fold"]["accuracy"])
+
+
+def test_a_student_hears_its_teacher(data, once, tmp_path):
+    run("--recipe", once, "--data", data, "--out", tmp_path / "teacher")
+    taught = tmp_path / "taught.toml"
+    taught.write_text(once.read_text().replace("[[training", "[training.teaching]\nweight = 0.7\n\n[[training", 1))
+    assert "names none; pass --teacher" in refused("--recipe", taught, "--data", data, "--out", tmp_path / "none")
+    best = tmp_path / "teacher" / "best.keras"
+    run("--recipe", taught, "--data", data, "--out", tmp_path / "student", "--teacher", best)
+    own, heard = (
+        json.loads((tmp_path / name / "history.json").read_text())[0]["loss"] for name in ("teacher", "student")
+    )
+    assert own != heard
+    assert "no [training.teaching]" in refused(
+        "--recipe", once, "--data", data, "--out", tmp_path / "x", "--teacher", best
+    )
+
+
+def test_a_backbone_begins_with_weights_of_ones_own(data, once, tmp_path):
+    run("--recipe", once, "--data", data, "--out", tmp_path / "first")
+    said = run("--recipe", once, "--data", data, "--out", tmp_path / "second", "--pretrained",
+               tmp_path / "first" / "best.keras")  # fmt: skip
+    assert "10 layers have the weights of best.keras" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--split", "60-40"], "no split '60-40'"),
+        (["--format", "imagenet"], "no data set form"),
+        (["--classes", "bored"], "has none of bored"),
+        (["--votes", "absent.csv"], "absent.csv is not there"),
+        (["--pretrained", "absent.h5"], "absent.h5 are not there"),
+    ],
+)
+def test_what_cannot_be_trained_is_told(data, once, tmp_path, arguments, words):
+    assert words in refused("--recipe", once, "--data", data, "--out", tmp_path / "run", *arguments)
+
+
+def test_the_shipped_recipe_learns_from_fer2013(fer2013, tmp_path):
+    """2,000 faces, one epoch a stage: not a model, but more than always saying the commonest class."""
+    said = run("--recipe", "cnn-1", "--data", fer2013, "--out", tmp_path / "run", "--epochs", 1, "--limit", 2000)
+    report = json.loads((tmp_path / "run" / "report.json").read_text())
+    assert report["validation"]["images"] == 3589
+    assert report["validation_fresh"]["images"] > 3400
+    assert len(report["history"]) == 4
+    assert report["history"][-1]["loss"] < report["history"][0]["loss"]
+    assert "that have no near-copy" in said

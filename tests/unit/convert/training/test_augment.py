@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+import numpy as np
+
+from edge_fer.labelled import load_faces
+from edge_fer_convert.training.augment import Augment
+
+
+def test_augmentation_is_seeded_and_keeps_the_type(drawn_zip):
+    images = load_faces(drawn_zip).images
+    once, again = (Augment()(images, 64, np.random.default_rng(5)) for _ in range(2))
+    assert once.shape == (28, 64, 64)
+    assert once.dtype == np.uint8
+    assert np.array_equal(once, again)
+    assert not np.array_equal(once, Augment()(images, 64, np.random.default_rng(6)))
+
+
+def test_augmentation_of_nothing_is_a_resize(drawn_zip):
+    images = load_faces(drawn_zip).images
+    nothing = Augment(flip=0).weakened(0)
+    assert np.abs(nothing(images, 48, np.random.default_rng(0)).astype(int) - images).max() <= 1
