@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION: Final = 1
 MANIFEST = "manifest.json"
+CARD = "MODEL_CARD.md"
 MAX_MANIFEST_BYTES = 1 << 20
 MAX_FILE_BYTES = 512 << 20
 BOX = Path(__file__).parent / "models"
@@ -131,6 +132,8 @@ class Manifest(_Frozen):
     preprocess: Preprocess
     calibration: CalibrationSet | None = None
     golden: FileEntry
+    card: FileEntry | None = None
+    """What it is for and not for, what it was made from, what it is worth: Markdown."""
     targets: Annotated[tuple[Target, ...], Field(min_length=1, max_length=50)]
 
     @model_validator(mode="after")
@@ -138,7 +141,8 @@ class Manifest(_Frozen):
         if len(set(self.labels)) != len(self.labels) or UNKNOWN in self.labels:
             raise ValueError(f"labels must be distinct and not {UNKNOWN!r}: {', '.join(self.labels)}")
         names = [target.name for target in self.targets]
-        files = [MANIFEST, self.golden.file, *(entry.file for target in self.targets for entry in target.files)]
+        cards = [self.card.file] if self.card else []
+        files = [MANIFEST, self.golden.file, *cards, *(entry.file for target in self.targets for entry in target.files)]
         if len(set(names)) != len(names) or len(set(files)) != len(files):
             raise ValueError("two targets, or two files, have the same name")
         return self
@@ -194,6 +198,17 @@ class Bundle:
                 "the bundle is damaged or was changed: copy it again"
             )
         return content
+
+    def card(self) -> str | None:
+        """Return the model card as Markdown, or None where there is none."""
+        if self.manifest.card is None:
+            return None
+        try:
+            return self.read(self.manifest.card).decode()
+        except UnicodeDecodeError as exc:
+            raise BadBundle(
+                f"{self.path}: {self.manifest.card.file} is no text: {exc}; write the bundle again"
+            ) from exc
 
     def golden(self) -> Golden:
         """Return the golden inputs and answers. Raises `BadBundle` where they do not fit the manifest."""

@@ -221,12 +221,18 @@ def verify(bundle: str, threads: int, as_json: bool) -> None:
         raise BadInput(f"no target of {bundle} could be run here; see above")
 
 
-@main.command(epilog="\b\nExample:\n  edge-fer models --json")
+@main.command(epilog="\b\nExamples:\n  edge-fer models\n  edge-fer models cnn-1\n  edge-fer models --json")
+@click.argument("bundle", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def models(as_json: bool) -> None:
-    """List the bundles that are in the box."""
+def models(bundle: str | None, as_json: bool) -> None:
+    """List the bundles that are in the box; of BUNDLE, show the model card: what it is worth, and not for."""
     from edge_fer import bundle as bundles
 
+    if bundle is not None:
+        opened = bundles.load(bundle)
+        text = opened.manifest.model_dump_json(indent=2) if as_json else opened.card()
+        click.echo(text or f"{opened.path} has no model card")
+        return
     manifests = [bundles.load(name).manifest for name in bundles.shipped()]
     if as_json:
         click.echo(json.dumps([manifest.model_dump(mode="json") for manifest in manifests], indent=2))

@@ -16,9 +16,10 @@ from edge_fer.bundle import CalibrationSet, Evaluation
 from edge_fer.errors import BadInput
 from edge_fer.labelled import near_copies
 from edge_fer.metrics import accuracy, confusion
+from edge_fer_bench import host
 from edge_fer_convert import calibration as calibrations
 from edge_fer_convert import gate as gates
-from edge_fer_convert import targets, writer
+from edge_fer_convert import model_card, targets, writer
 from edge_fer_convert.card import Card
 from edge_fer_convert.gate import Gate
 from edge_fer_convert.ladder import Ladder
@@ -75,6 +76,8 @@ class Job:
     pool: Data
     """What the calibration images are drawn from."""
     description: str = ""
+    training: str = ""
+    """How the float model was made, in words, for the model card."""
     licence: str = "unspecified"
     evaluated: Data | None = None
     """What the targets are judged on; without it, agreement on images of the pool is."""
@@ -172,7 +175,16 @@ class Conversion:
             )
             for target, outcome in kept.items()
         ]
-        writer.write(folder, job.name, job.description, job.preprocess, artifacts, job.labels, job.licence, calibration)
+        card = model_card.render(self, list(kept.values()), _machine())
+        writer.write(
+            folder, job.name, job.description, job.preprocess, artifacts, job.labels, job.licence, calibration, card
+        )
+
+
+def _machine() -> str:
+    facts = host.facts()
+    features = " ".join(facts["cpu_features"])
+    return f"{facts['model'] or facts['cpu'] or 'unknown'}, {facts['machine']}, {features or 'features unknown'}"
 
 
 def convert(job: Job, watcher: Watcher | None = None) -> Conversion:

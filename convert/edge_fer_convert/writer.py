@@ -13,7 +13,7 @@ import numpy as np
 
 from edge_fer.backends import ModelFile
 from edge_fer.backends import load as load_backend
-from edge_fer.bundle import FORMAT_VERSION, MANIFEST, CalibrationSet, Evaluation, FileEntry, Manifest, Target
+from edge_fer.bundle import CARD, FORMAT_VERSION, MANIFEST, CalibrationSet, Evaluation, FileEntry, Manifest, Target
 from edge_fer.emotions import FER2013
 from edge_fer.errors import BadInput
 from edge_fer.sources.synthetic import EXPRESSIONS, draw_face
@@ -58,8 +58,11 @@ def write(
     labels: tuple[str, ...] = FER2013,
     licence: str = "Apache-2.0",
     calibration: CalibrationSet | None = None,
+    card: str = "",
 ) -> None:
     """Write the bundle *folder*, which must not exist; the first artifact is the one that it recommends.
+
+    *card* is its model card, Markdown; without one the bundle has none.
 
     The golden answers are what each artifact computes here, on its own runtime. Raises `BadInput` when *folder* exists
     or cannot be written; then nothing is left of it.
@@ -100,9 +103,12 @@ def write(
         preprocess=preprocess,
         calibration=calibration,
         golden=_entry("golden.npz", stream.getvalue()),
+        card=_entry(CARD, card.encode()) if card else None,
         targets=tuple(entries),
     )
     text = manifest.model_dump_json(indent=2, exclude_none=True) + "\n"
+    if card:
+        contents[CARD] = card.encode()
     _write_folder(folder, {MANIFEST: text.encode(), "golden.npz": stream.getvalue(), **contents})
 
 

@@ -1,0 +1,66 @@
+"""The model card of a bundle: what it is for and not for, what it was made from, what it is worth."""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from edge_fer_convert.conversion import Conversion, Outcome
+
+
+def render(conversion: Conversion, outcomes: list[Outcome], machine: str) -> str:
+    """Return the card of *outcomes*, the first of which the bundle recommends, as Markdown.
+
+    *machine* says on what the latencies were measured.
+    """
+    from jinja2 import Environment
+
+    environment = Environment(autoescape=False, trim_blocks=True, lstrip_blocks=True)  # noqa: S701 (it is no HTML)
+    template = resources.files("edge_fer_convert").joinpath("model_card.md.j2").read_text(encoding="utf-8")
+    job = conversion.job
+    return (
+        environment.from_string(template).render(
+            job=job,
+            conversion=conversion,
+            judged_on=job.evaluated,
+            fresh=int(conversion.fresh.sum()) if conversion.fresh is not None else None,
+            rows=[_row(conversion, outcome) for outcome in outcomes],
+            classes=_classes(conversion, outcomes[0]) if job.evaluated else [],
+            machine=machine,
+        )
+        + "\n"
+    )
+
+
+def _row(conversion: Conversion, outcome: Outcome) -> dict[str, str]:
+    judged = outcome.chosen.judgement
+    p50, p90 = np.percentile(outcome.latency_ms, (50, 90))
+    return {
+        "target": outcome.target,
+        "megabytes": f"{len(outcome.chosen.files) / 1e6:.2f}",
+        "accuracy": _percent(judged.accuracy),
+        "macro_f1": _percent(judged.macro_f1),
+        "fresh": _percent(conversion.evaluation(outcome).fresh_accuracy),
+        "drop": f"{judged.drop.points:+.2f}" if judged.drop else "–",
+        "agreement": _percent(judged.agreement),
+        "latency": f"{p50:.2f} / {p90:.2f} ms",
+    }
+
+
+def _classes(conversion: Conversion, outcome: Outcome) -> list[dict[str, Any]]:
+    """Return precision, recall and F1 a class, from the confusion of *outcome*."""
+    table = np.array(outcome.chosen.judgement.after, float)
+    found, true, told = np.diag(table), table.sum(axis=1), table.sum(axis=0)
+    ratios = [np.divide(a, b, out=np.zeros(len(a)), where=b > 0) for a, b in ((found, told), (found, true))]
+    f1 = np.divide(2 * found, true + told, out=np.zeros(len(found)), where=true + told > 0)
+    return [
+        {"name": name, "images": int(images), "precision": _percent(p), "recall": _percent(r), "f1": f"{f:.3f}"}
+        for name, images, p, r, f in zip(conversion.job.labels, true, *ratios, f1, strict=True)
+    ]
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{share:.2%}"

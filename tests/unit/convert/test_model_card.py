@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+
+for module in ("tensorflow", "ai_edge_quantizer", "jinja2"):
+    pytest.importorskip(module, reason=f"{module} is not installed: pip install -e '.[convert]'")
+
+from edge_fer import bundle  # noqa: E402
+from edge_fer.cli import main  # noqa: E402
+from edge_fer.emotions import FER2013  # noqa: E402
+from edge_fer.preprocess import Preprocess  # noqa: E402
+from edge_fer_convert.conversion import Data, Job, convert  # noqa: E402
+from edge_fer_convert.gate import Gate  # noqa: E402
+
+
+def converted(float_model, pool, tmp_path, evaluated=None) -> str:
+    job = Job(
+        model=float_model,
+        name="mine",
+        description="a model of mine",
+        training="Trained on drawn faces.",
+        labels=FER2013,
+        preprocess=Preprocess(size_px=32),
+        pool=Data(pool, "drawn", "train"),
+        evaluated=evaluated,
+        targets=("litert-int8", "litert-float32"),
+        gate=Gate(5, 5),
+        images=70,
+    )
+    conversion = convert(job)
+    conversion.write(tmp_path / "mine")
+    card = bundle.load(tmp_path / "mine").card()
+    assert card is not None
+    return card
+
+
+def test_a_card_says_what_it_is_worth_class_by_class_and_not_for(float_model, pool, judged, tmp_path):
+    card = converted(float_model, pool, tmp_path, Data(judged, "drawn", "test"))
+    assert "Article 5(1)(f)" in card
+    assert "Trained on drawn faces." in card
+    assert "On 210 images of drawn test" in card
+    for label in FER2013:
+        assert f"| {label} | 30 |" in card
+    assert card.count("| `litert-") == 2
+    assert "one thread" in card
+    shown = CliRunner().invoke(main, ["models", str(tmp_path / "mine")])
+    assert shown.stdout.strip() == card.strip()
+
+
+def test_without_an_evaluation_set_a_card_says_so(float_model, pool, tmp_path):
+    card = converted(float_model, pool, tmp_path)
+    assert "Nobody has judged it" in card
+    assert "`litert-int8` agrees with float32 on" in card
+
+
+def test_a_damaged_card_is_told(float_model, pool, tmp_path):
+    converted(float_model, pool, tmp_path)
+    path = tmp_path / "mine" / bundle.CARD
+    path.write_text(path.read_text() + "changed")
+    shown = CliRunner().invoke(main, ["models", str(tmp_path / "mine")])
+    assert shown.exit_code == 4
+    assert "the bundle is damaged" in shown.stderr
