@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from edge_fer.errors import BadInput, MissingDependency
-from edge_fer_convert import formats
+from edge_fer_convert import checkpoints, formats
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,6 +91,7 @@ def _opener(path: Path) -> Callable[[Path, int | None], FloatModel]:
         raise BadInput(f"{path} is a folder without saved_model.pb; pass {KINDS}")
     openers = {
         ".keras": _open_keras,
+        ".npz": _open_keras,
         ".h5": _open_keras,
         ".hdf5": _open_keras,
         ".onnx": _open_onnx,
@@ -111,10 +112,8 @@ def _import(module: str) -> None:
 
 
 def _open_keras(path: Path, size_px: int | None) -> FloatModel:
-    import keras
-
     try:
-        return _from_keras(keras.saving.load_model(path, compile=False), size_px)
+        return _from_keras(checkpoints.load(path), size_px)
     except BadInput:
         raise
     except (ValueError, TypeError, OSError, KeyError, AttributeError, zipfile.BadZipFile, NotImplementedError) as exc:

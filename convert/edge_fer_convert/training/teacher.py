@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from edge_fer.errors import BadInput
+from edge_fer_convert import checkpoints
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +30,7 @@ class Teacher:
     def _load(path: Path, classes: int) -> keras.Model:
         if not path.is_file():
             raise BadInput(f"the teacher {path} is not there; train it first, or pass another with --teacher")
-        model = keras.saving.load_model(path, compile=False)
+        model = checkpoints.load(path)
         if model.output_shape[-1] != classes:
             raise BadInput(f"the teacher {path} knows {model.output_shape[-1]} classes; the faces have {classes}")
         return model

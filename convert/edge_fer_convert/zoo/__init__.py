@@ -52,14 +52,13 @@ def join(name: str, paths: Sequence[Path]) -> keras.Model:
 
     Raises `BadInput` for an architecture that joins nothing, and for parts that see other faces or know other classes.
     """
-    import keras
-
+    from edge_fer_convert import checkpoints
     from edge_fer_convert.zoo import fused
 
     rule = ARCHITECTURES.get(name, ("", {}))[1].get("rule")
     if rule is None:
         raise BadInput(f"architecture {name!r} joins no scores; fused-sum and fused-product do")
-    parts = [keras.saving.load_model(path, compile=False) for path in paths]
+    parts = [checkpoints.load(path) for path in paths]
     shapes = {(part.input_shape[1:], part.output_shape[1:]) for part in parts}
     if len(shapes) > 1:
         raise BadInput(f"{', '.join(path.name for path in paths)} take and give {shapes}; only alike models are joined")

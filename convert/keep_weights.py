@@ -1,0 +1,28 @@
+"""Keep the float model of a run in ``convert/weights``, where recipes look for it.
+
+    python convert/keep_weights.py runs/cnn-2/best.keras cnn-2
+
+Files there stay in the history of the repository for ever: replace one for a better model, not for a newer one.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from edge_fer_convert import checkpoints
+from edge_fer_convert.recipe import WEIGHTS
+
+
+def main() -> None:
+    """Write it, and say how large it became."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("name", help="of the recipe")
+    options = parser.parse_args()
+    written = checkpoints.keep(checkpoints.load(options.model), WEIGHTS, options.name)
+    print(f"{written}: {written.stat().st_size / 1e6:.1f} MB")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
