@@ -1,0 +1,114 @@
+"""Every architecture of the zoo at its own size: it is built, trains one step, and becomes int8 for each runtime.
+
+    python benchmarks/zoo.py --json benchmarks/results/<device>/zoo.json
+
+The weights are random but for that step, so that nothing is said about accuracy here: what is checked is that each can
+be trained and converted, how large it becomes, what its heaviest layers compute in, and how far int8's scores are from
+float32's on drawn faces. Each runs in a process of its own. Needs the `convert` extra.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edge_fer.emotions import FER2013
+from edge_fer.preprocess import Preprocess
+from edge_fer.sources.synthetic import EXPRESSIONS, draw_face
+from edge_fer_convert import zoo
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+FACES = 32
+RUNTIMES = ("litert", "openvino", "onnx")
+
+
+def drawn(contract: Preprocess, count: int) -> NDArray[np.uint8]:
+    """Return ``(count, N, N)`` drawn faces, each lit and shifted its own way."""
+    rng = np.random.default_rng(1)
+    faces = []
+    for label in range(count):
+        face = draw_face(EXPRESSIONS[FER2013[label % len(FER2013)]]).astype(float)
+        lit = np.clip(face * rng.uniform(0.7, 1.2) + rng.normal(0, 15, face.shape), 0, 255).astype(np.uint8)
+        faces.append(contract.crop(lit))
+    return np.stack(faces)
+
+
+def try_out(name: str) -> dict[str, Any]:
+    """Build, train and convert the architecture *name*."""
+    os.environ.update(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="")
+    import keras
+
+    from edge_fer import backends
+    from edge_fer_convert import targets
+    from edge_fer_convert.opening import open_model
+
+    started = time.perf_counter()
+    keras.utils.set_random_seed(1)
+    model = zoo.build(name)
+    contract = Preprocess(size_px=model.input_shape[1])
+    crops = drawn(contract, FACES)
+    values = contract.to_values(crops)
+    model.compile(keras.optimizers.SGD(1e-3), "categorical_crossentropy")
+    loss = float(model.train_on_batch(values[:8], np.eye(7, dtype=np.float32)[np.arange(8) % 7]))
+    told: dict[str, Any] = {
+        "parameters": model.count_params(),
+        "size_px": contract.size_px,
+        "loss_of_the_step": loss,
+        "trained_after_s": time.perf_counter() - started,
+        "targets": {},
+    }
+    opened = open_model(model)
+    for runtime in RUNTIMES:
+        began = time.perf_counter()
+        converter = targets.converter(runtime)(opened, values)
+        files = {"float32": converter.float32(), "int8": converter.static(converter.methods[0], frozenset())}
+        answers = {}
+        for precision, file in files.items():
+            backend = backends.load(runtime, backends.ModelFile(file.content, contract, FER2013, weights=file.weights))
+            answers[precision] = backend.run(crops)
+            computes = backend.info.computes
+            backend.close()
+        told["targets"][f"{runtime}-int8"] = {
+            "bytes": len(files["int8"]),
+            "float32_bytes": len(files["float32"]),
+            "computes": computes,
+            "worst_score_difference": float(np.abs(answers["int8"] - answers["float32"]).max()),
+            "seconds": time.perf_counter() - began,
+        }
+    return told
+
+
+def main() -> None:
+    """Try out each, print a line, and keep everything where asked."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=zoo.ARCHITECTURES, action="append")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    found: dict[str, Any] = {"command": " ".join(["python", "benchmarks/zoo.py", *sys.argv[1:]]), "architectures": {}}
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawn, max_tasks_per_child=1) as pool:
+        for name in options.only or zoo.ARCHITECTURES:
+            told = pool.submit(try_out, name).result()
+            found["architectures"][name] = told
+            sizes = ", ".join(
+                f"{target} {made['bytes'] / 1e6:.1f} MB ({made['computes']})"
+                for target, made in told["targets"].items()
+            )
+            print(f"{name}: {told['parameters']:,} parameters at {told['size_px']} px; {sizes}", flush=True)  # noqa: T201
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
