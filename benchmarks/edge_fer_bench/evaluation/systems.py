@@ -61,8 +61,7 @@ class BundleSystem:
         if strange:
             raise BadInput(f"{self.name} knows {', '.join(labels)}, not {', '.join(strange)}; leave those faces out")
         order = [labels.index(name) for name in faces.names]
-        crops = faces.crops(self._classifier.preprocess)
-        return np.concatenate([self._classifier.scores(crop[np.newaxis]) for crop in crops])[:, order]
+        return self._classifier.scores(faces.crops(self._classifier.preprocess))[:, order]
 
     def close(self) -> None:
         """Release the model."""

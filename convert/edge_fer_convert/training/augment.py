@@ -41,7 +41,7 @@ class Augment:
         for image, target in zip(images, out, strict=True):
             cv2.warpAffine(
                 image,
-                self._matrix(image.shape[0], size_px, rng),
+                self._matrix(image.shape, size_px, rng),
                 (size_px, size_px),
                 dst=target,
                 flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
@@ -50,16 +50,18 @@ class Augment:
             self._shade(target, rng)
         return out
 
-    def _matrix(self, side: int, size_px: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    def _matrix(self, shape: tuple[int, int], size_px: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Return the ``(2, 3)`` matrix from a pixel of the result to one of an image of *shape* (height, width)."""
         angle = np.deg2rad(rng.uniform(-self.rotation_deg, self.rotation_deg))
-        zoom = side / size_px * (1 + rng.uniform(-self.scale, self.scale))
+        sides = np.array(shape[::-1], float)
+        zoom = 1 + rng.uniform(-self.scale, self.scale)
         shear = rng.uniform(-self.shear, self.shear)
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) @ [[1, shear], [0, 1]]
         if rng.random() < self.flip:
             turn = turn @ np.diag([-1.0, 1.0])
-        linear = turn * zoom
-        centre_out, centre_in = np.full(2, (size_px - 1) / 2), np.full(2, (side - 1) / 2)
-        shift = rng.uniform(-self.shift, self.shift, 2) * side
+        linear = np.diag(sides / size_px) @ turn * zoom
+        centre_out, centre_in = np.full(2, (size_px - 1) / 2), (sides - 1) / 2
+        shift = rng.uniform(-self.shift, self.shift, 2) * sides
         return np.column_stack([linear, centre_in + shift - linear @ centre_out])
 
     def _shade(self, image: NDArray[np.uint8], rng: np.random.Generator) -> None:

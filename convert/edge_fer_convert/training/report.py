@@ -45,6 +45,7 @@ def write(
         "epochs": len(history),
         "seconds": sum(entry["seconds"] for entry in history),
         **rates(history),
+        "windows": windows(history),
         "validation": worth.as_dict(),
         "validation_fresh": apart.as_dict() if apart else None,
         "history": list(history),
@@ -56,6 +57,18 @@ def write(
         plots.curves(f"{name}: {figure}", epochs, lines, figure).savefig(folder / f"{figure}.png", dpi=DPI)
     plots.confusion(worth, name).savefig(folder / "confusion.png", dpi=DPI)
     return worth
+
+
+def windows(history: Sequence[dict[str, Any]], epochs: int = 5) -> list[dict[str, Any]]:
+    """Return `rates` over every so many epochs, as Smelyakov et al., COLINS 2022, Tables 2 to 5, give them.
+
+    A window begins with the last epoch of the one before, so that no change between epochs is left out.
+    """
+    return [
+        {"epochs": [entry["epoch"] for entry in part], **rates(part)}
+        for start in range(0, len(history), epochs)
+        if len(part := history[max(start - 1, 0) : start + epochs]) > 1
+    ]
 
 
 def rates(history: Sequence[dict[str, Any]]) -> dict[str, dict[str, float | None]]:

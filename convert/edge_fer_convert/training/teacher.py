@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from edge_fer.errors import BadInput
+from edge_fer.preprocess import Preprocess
 from edge_fer_convert import checkpoints
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
-
-    from edge_fer.preprocess import Preprocess
 
 
 class Teacher:
@@ -41,7 +40,8 @@ class Teacher:
         for model, contract in zip(self._models, self._contracts, strict=True):
             seen = crops
             if crops.shape[1] != contract.size_px:
-                seen = np.stack([contract.model_copy(update={"equalize": False}).crop(crop) for crop in crops])
+                resized = Preprocess(size_px=contract.size_px)  # what else the contract wants is done already
+                seen = np.stack([resized.crop(crop) for crop in crops])
             answer = keras.ops.convert_to_numpy(model(contract.to_values(seen), training=False))
             logarithm = np.log(np.maximum(np.asarray(answer, np.float64), 1e-12)) + (
                 logarithm if logarithm.size else 0.0

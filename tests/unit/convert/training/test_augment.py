@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from edge_fer.labelled import load_faces
+from edge_fer.preprocess import Preprocess
 from edge_fer_convert.training.augment import Augment
 
 
@@ -19,3 +20,10 @@ def test_augmentation_of_nothing_is_a_resize(drawn_zip):
     images = load_faces(drawn_zip).images
     nothing = Augment(flip=0).weakened(0)
     assert np.abs(nothing(images, 48, np.random.default_rng(0)).astype(int) - images).max() <= 1
+
+
+def test_a_face_that_is_not_square_is_resized_as_the_device_does_it():
+    tall = np.random.default_rng(0).integers(0, 256, (60, 40), np.uint8)
+    nothing = Augment(flip=0).weakened(0)
+    expected = Preprocess(size_px=48).crop(tall).astype(int)
+    assert np.abs(nothing(tall[np.newaxis], 48, np.random.default_rng(0))[0] - expected).max() <= 1
