@@ -21,7 +21,7 @@ import numpy as np
 from edge_fer.errors import BadInput
 from edge_fer.labelled import near_copies
 from edge_fer_convert import zoo
-from edge_fer_convert.training import pretrained, report
+from edge_fer_convert.training import normalisation, pretrained, report
 from edge_fer_convert.training.batches import Batches
 from edge_fer_convert.training.losses import LOSSES, Distillation, accuracy
 
@@ -209,7 +209,8 @@ class Run:
         started = time.monotonic()
         batches = Batches(self.train, self.targets, self.recipe, stage, epoch, self.teacher)
         progress = _Progress(f"{stage.size_px} px, epoch {epoch + 1}/{self._epochs()}", len(batches), self.say)
-        fitted = model.fit(batches, verbose=0, shuffle=False, callbacks=[progress])
+        with normalisation.native():
+            fitted = model.fit(batches, verbose=0, shuffle=False, callbacks=[progress])
         scores = self._judge(model, batches, crops)
         entry = {
             "epoch": epoch + 1,
