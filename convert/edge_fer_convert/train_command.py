@@ -59,7 +59,11 @@ Examples:
 )  # fmt: skip
 @click.option("--votes", type=click.Path(path_type=Path), help=f"FER+ votes; by default {VOTES_CSV} in DATA, if there.")
 @click.option("--teacher", "teachers", multiple=True, type=click.Path(path_type=Path), help="A .keras to learn from.")
-@click.option("--pretrained", type=click.Path(path_type=Path), help="A .keras or .h5 for the backbone to begin with.")
+@click.option(
+    "--pretrained",
+    type=click.Path(path_type=Path),
+    help="A .keras or .h5 to begin with: backbone, and head where it fits.",
+)
 @click.option("--classes", help="Only these, in this order, with commas between them.")
 @click.option("--epochs", type=click.IntRange(0), help="So many epochs in each stage, instead of the recipe's.")
 @click.option("--limit", type=click.IntRange(1), help="Train on so many images only.")

@@ -1,4 +1,4 @@
-"""Weights of a backbone from a file that the user has: nothing is downloaded."""
+"""Weights to begin with, from a file that the user has: nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from edge_fer.errors import BadInput
+from edge_fer_convert import checkpoints
 from edge_fer_convert.zoo.head import FEATURES
 
 if TYPE_CHECKING:
@@ -27,38 +28,42 @@ def backbone(model: keras.Model) -> list[Any]:
 
 
 def load_into(model: keras.Model, path: Path) -> int:
-    """Give the backbone of *model* the weights in *path*; return how many layers got theirs.
+    """Give *model* the weights in *path*; return how many layers got theirs.
 
     *path* is a ``.keras`` model or an ``.h5`` file of weights or of a whole model, as keras.applications and DeepFace
     hand them out. Layers are matched by name; where no name is common (VGG-Face's are numbered), by their order. A
-    convolution of the whole map becomes the dense layer that it is. The file's own head is left out. Raises `BadInput`
-    when the file is none, or a layer of the backbone finds no weights.
+    convolution of the whole map becomes the dense layer that it is. Every layer of the backbone must find its weights;
+    those of the head do where the file has a layer of the same name and shape, as a model of this zoo for as many
+    classes has. Raises `BadInput` when the file is none, or a layer of the backbone finds nothing that fits.
     """
     found = _read(path)
     wanted = [layer for layer in backbone(model) if layer.weights]
     if not {layer.name for layer in wanted} & set(found):
         found = {layer.name: weights for layer, weights in zip(wanted, found.values(), strict=False)}
-    for layer in wanted:
+    given = 0
+    for layer in (layer for layer in model.layers if layer.weights):
         weights = found.get(layer.name)
         shapes = [tuple(weight.shape) for weight in layer.weights]
         if weights is not None and isinstance(layer, keras.layers.Dense):
             weights = [weight.reshape(-1, weight.shape[-1]) if weight.ndim == 4 else weight for weight in weights]
-        if weights is None or [w.shape for w in weights] != shapes:
+        if weights is not None and [w.shape for w in weights] == shapes:
+            layer.set_weights(weights)
+            given += 1
+        elif layer in wanted:
             told = "nothing" if weights is None else [w.shape for w in weights]
             raise BadInput(
                 f"{path} has {told} for layer {layer.name}, which wants {shapes}; weights made for colour need a "
                 "recipe with channels = 'gray3', and the file must be of this architecture"
             )
-        layer.set_weights(weights)
-    return len(wanted)
+    return given
 
 
 def _read(path: Path) -> Weights:
     if not path.is_file():
         raise BadInput(f"the pretrained weights {path} are not there; pass a .keras or .h5 file")
     try:
-        if path.suffix == ".keras":
-            model = keras.saving.load_model(path, compile=False)
+        if path.suffix in (".keras", ".npz"):
+            model = checkpoints.load(path)
             return {layer.name: layer.get_weights() for layer in model.layers if layer.weights}
         return _read_h5(path)
     except (OSError, ValueError, KeyError, TypeError) as exc:

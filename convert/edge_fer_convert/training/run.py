@@ -131,7 +131,7 @@ class Run:
     say: Callable[[str], None]
     teacher: Teacher | None = None
     pretrained: Path | None = None
-    """Weights for the backbone to begin with."""
+    """Weights to begin with; see `pretrained.load_into`."""
     history: list[dict[str, Any]] = field(default_factory=list)
 
     def execute(self) -> Worth | None:
