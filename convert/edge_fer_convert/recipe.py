@@ -63,6 +63,8 @@ class Training(_Frozen):
     """0: every face counts the same; 1: every class does."""
     augmentation: Literal["online", "umer"] = "online"
     """A random warp, light, a patch taken out; or one of the eighteen of Umer et al., CMES 2022, Algorithm 1."""
+    degrade: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of the faces that the online augmentation takes detail from: fewer pixels, blur, or noise."""
     mixup: Annotated[float, Field(ge=0)] = 0.0
     """Parameter of its Beta distribution; 0 is off."""
     cutmix: Annotated[float, Field(ge=0)] = 0.0

@@ -79,14 +79,22 @@ class Comparison:
         }
 
     def save(self, folder: Path) -> None:
-        """Write ``eval.json`` and ``answers.npz`` (labels, every system's scores as float16). Raises `SinkError`."""
-        arrays: dict[str, Any] = {f"{e.system}/{e.condition.name}": e.scores.astype(np.float16) for e in self.judged}
+        """Write ``eval.json`` and ``answers.npz``. Raises `SinkError`.
+
+        The latter holds the labels and, as ``system/condition``, each system's scores of the original faces as float16
+        and its winning labels under the other conditions as int8.
+        """
+        arrays: dict[str, Any] = {f"{e.system}/{e.condition.name}": _kept(e) for e in self.judged}
         try:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "eval.json").write_text(json.dumps(self.as_dict(), indent=1) + "\n", encoding="utf-8")
             np.savez_compressed(folder / "answers.npz", labels=self.faces.labels.astype(np.int8), **arrays)
         except OSError as exc:
             raise SinkError(f"{folder} cannot be written: {exc.strerror}; choose another with --out") from exc
+
+
+def _kept(entry: Judged) -> NDArray[Any]:
+    return entry.scores.astype(np.float16) if entry.condition == ORIGINAL else entry.scores.argmax(1).astype(np.int8)
 
 
 def changed(faces: LabelledFaces, condition: Condition) -> LabelledFaces:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge_fer_bench.evaluation import plots
-from edge_fer_bench.evaluation.conditions import SWEEPS
+from edge_fer_bench.evaluation.conditions import ORIGINAL, SWEEPS
 from edge_fer_bench.evaluation.published import RAZA_2025
 
 if TYPE_CHECKING:
@@ -92,14 +92,15 @@ def html(comparison: Comparison) -> str:
 
 def _sweeps(comparison: Comparison) -> list[Figure]:
     figures = []
-    for kind, conditions in SWEEPS.items():
+    for kind, sweep in SWEEPS.items():
+        conditions = sweep if kind == "resolution" else (ORIGINAL, *sweep)
         found: dict[str, list[Worth | None]] = {
             name: [comparison.worths(condition).get(name) for condition in conditions] for name in comparison.systems
         }
         lines: dict[str, Any] = {
             name: [np.nan if worth is None else worth.accuracy for worth in worths]
             for name, worths in found.items()
-            if any(worths)
+            if any(worths[1:])
         }
         if lines:
             figures.append(plots.sweep(kind, [condition.amount for condition in conditions], lines))

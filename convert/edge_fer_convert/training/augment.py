@@ -1,4 +1,4 @@
-"""Fast online augmentation: one affine warp, light and shade, a patch taken out."""
+"""Fast online augmentation: detail lost, one affine warp, light and shade, a patch taken out."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ class Augment:
     """In grey levels of 255."""
     erase: float = 0.25
     """Probability that a rectangle of up to a third of the side is filled with one grey level."""
+    degrade: float = 0.0
+    """Probability that the face loses detail as in a camera: fewer pixels, blur, or noise."""
 
     def weakened(self, strength: float) -> Augment:
         """Return the same with every bound and probability but that of mirroring multiplied by *strength*."""
@@ -40,7 +42,7 @@ class Augment:
         out = np.empty((len(images), size_px, size_px), np.uint8)
         for image, target in zip(images, out, strict=True):
             cv2.warpAffine(
-                image,
+                self._degraded(image, rng),
                 self._matrix(image.shape, size_px, rng),
                 (size_px, size_px),
                 dst=target,
@@ -63,6 +65,20 @@ class Augment:
         centre_out, centre_in = np.full(2, (size_px - 1) / 2), (sides - 1) / 2
         shift = rng.uniform(-self.shift, self.shift, 2) * sides
         return np.column_stack([linear, centre_in + shift - linear @ centre_out])
+
+    def _degraded(self, image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+        if not self.degrade or rng.random() >= self.degrade:
+            return image
+        height, width = image.shape
+        way = rng.integers(3)
+        if way == 0:
+            share = rng.uniform(0.35, 0.9)
+            small = cv2.resize(image, (round(width * share), round(height * share)), interpolation=cv2.INTER_AREA)
+            return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+        if way == 1:
+            return np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 1.3) * width / 48), np.uint8)
+        noisy = image + rng.normal(0, rng.uniform(2, 18), image.shape)
+        return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
 
     def _shade(self, image: NDArray[np.uint8], rng: np.random.Generator) -> None:
         gain = 1 + rng.uniform(-self.contrast, self.contrast)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from edge_fer.labelled import load_faces
@@ -27,3 +29,16 @@ def test_a_face_that_is_not_square_is_resized_as_the_device_does_it():
     nothing = Augment(flip=0).weakened(0)
     expected = Preprocess(size_px=48).crop(tall).astype(int)
     assert np.abs(nothing(tall[np.newaxis], 48, np.random.default_rng(0))[0] - expected).max() <= 1
+
+
+def test_degrading_takes_detail_and_leaves_what_is_not_degraded_as_it_was(drawn_zip):
+    images = load_faces(drawn_zip).images
+    plain, again = (Augment()(images, 48, np.random.default_rng(1)) for _ in range(2))
+    assert np.array_equal(plain, again)
+    nothing = Augment(flip=0).weakened(0)
+    worse = replace(nothing, degrade=1.0)(images, 48, np.random.default_rng(1))
+    assert worse.shape == plain.shape
+    changes = np.abs(worse.astype(int) - nothing(images, 48, np.random.default_rng(1))).mean(axis=(1, 2))
+    assert (changes > 0).all()
+    assert (changes > 1).mean() > 0.8
+    assert changes.max() < 30
