@@ -42,14 +42,16 @@ def join(parts: Sequence[keras.Model], rule: Rule) -> keras.Model:
 
     face = keras.Input(parts[0].input_shape[1:], name="face")
     logits = []
-    for part in parts:
+    for number, part in enumerate(parts, start=1):
         scores = part.get_layer("scores")
-        features = keras.Model(part.inputs, scores.input, name=part.name)(face)
-        linear = layers.Dense(scores.units, name=f"{part.name}_logits")
+        features = keras.Model(part.inputs, scores.input, name=f"part_{number}")(face)
+        linear = layers.Dense(scores.units, name=f"logits_{number}")
         logits.append(linear(features))
         linear.set_weights(scores.get_weights())
     if rule == "product":
         joined = layers.Softmax(name="scores")(layers.Add(name="product")(logits))
     else:
-        joined = layers.Average(name="scores")([layers.Softmax(name=f"{x.name}_scores")(x) for x in logits])
+        joined = layers.Average(name="scores")(
+            [layers.Softmax(name=f"scores_{n}")(x) for n, x in enumerate(logits, start=1)]
+        )
     return keras.Model(face, joined, name=f"fused_{rule}")
