@@ -91,6 +91,10 @@ class Preprocess(BaseModel):
             raise ValueError("a range a plane needs channels 'gray3'")
         return self
 
+    def at(self, size_px: int) -> Preprocess:
+        """Return the same contract for crops of *size_px*."""
+        return self.model_copy(update={"size_px": size_px})
+
     @property
     def planes(self) -> int:
         """How many planes the model sees: 1 or 3."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from edge_fer_bench.processes import wait
+from edge_fer_bench.processes import Process
 
 HERE = Path(__file__).parent
 FER_PACKAGES = ["fer==25.10.3", "opencv-contrib-python<5", "setuptools<81"]  # fer imports pkg_resources
@@ -34,34 +35,28 @@ class Worker:
 
     def __init__(self, name: str, python: Path) -> None:
         self.name = name
-        self._started = time.perf_counter()
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
-        self._process = subprocess.Popen(
-            [str(python), str(HERE / f"worker_{name}.py")],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment,
-        )  # fmt: skip
+        self._process = Process(
+            [python, HERE / f"worker_{name}.py"], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
+        )
+        self._first: float | None = None
 
     def ask(self, **question: Any) -> Any:
         """Send a question and return the answer."""
-        assert self._process.stdin is not None  # noqa: S101  (both are pipes)
-        assert self._process.stdout is not None  # noqa: S101
         self._process.stdin.write(json.dumps(question) + "\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         if not line:
-            raise SystemExit(f"{self.name} ended with {self._process.wait()}; run its worker by hand to see why")
+            code, *_ = self._process.end()
+            raise SystemExit(f"{self.name} ended with {code}; run its worker by hand to see why")
+        self._first = self._first or time.perf_counter()
         return json.loads(line)
 
-    def first_result_s(self, photo: Path) -> float:
-        """Return seconds from the start of the process to its first answer. To be asked first."""
-        self.ask(do="frames", path=str(photo), count=1)
-        return time.perf_counter() - self._started
-
-    def end(self) -> float:
-        """End the process and return its peak resident memory in MB."""
-        assert self._process.stdin is not None  # noqa: S101
+    def end(self) -> tuple[float, float]:
+        """End the process; return seconds from its start to its first answer, and its peak resident memory in MB."""
         self._process.stdin.close()
-        return wait(self._process)
+        _, started, peak = self._process.end()
+        return (self._first or math.nan) - started, peak
 
 
 def make_environment(folder: Path) -> Path:
@@ -88,9 +83,11 @@ def start(pythons: dict[str, Path], photo: Path, repeats: int) -> dict[str, dict
     for _ in range(repeats):
         for name, python in pythons.items():
             worker = Worker(name, python)
-            raw[name]["first_result_s"].append(worker.first_result_s(photo))
-            worker.ask(do="frames", path=str(photo), count=30)
-            raw[name]["peak_mb"].append(worker.end())
+            for count in (1, 30):
+                worker.ask(do="frames", path=str(photo), count=count)
+            first, peak = worker.end()
+            raw[name]["first_result_s"].append(first)
+            raw[name]["peak_mb"].append(peak)
     return raw
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from edge_fer_bench.evaluation.worth import judge
 
 if TYPE_CHECKING:
     from edge_fer_convert.conversion import Conversion, Outcome
@@ -20,7 +22,8 @@ def render(conversion: Conversion, outcomes: list[Outcome], machine: str) -> str
 
     environment = Environment(autoescape=False, trim_blocks=True, lstrip_blocks=True)  # noqa: S701 (it is no HTML)
     template = resources.files("edge_fer_convert").joinpath("model_card.md.j2").read_text(encoding="utf-8")
-    job = conversion.job
+    environment.filters["percent"] = _percent
+    job, labels = conversion.job, conversion.labels
     return (
         environment.from_string(template).render(
             job=job,
@@ -28,7 +31,7 @@ def render(conversion: Conversion, outcomes: list[Outcome], machine: str) -> str
             judged_on=job.evaluated,
             fresh=int(conversion.fresh.sum()) if conversion.fresh is not None else None,
             rows=[_row(conversion, outcome) for outcome in outcomes],
-            classes=_classes(conversion, outcomes[0]) if job.evaluated else [],
+            worth=None if labels is None else judge(outcomes[0].chosen.scores, labels, job.labels),
             machine=machine,
         )
         + "\n"
@@ -48,18 +51,6 @@ def _row(conversion: Conversion, outcome: Outcome) -> dict[str, str]:
         "agreement": _percent(judged.agreement),
         "latency": f"{p50:.2f} / {p90:.2f} ms",
     }
-
-
-def _classes(conversion: Conversion, outcome: Outcome) -> list[dict[str, Any]]:
-    """Return precision, recall and F1 a class, from the confusion of *outcome*."""
-    table = np.array(outcome.chosen.judgement.after, float)
-    found, true, told = np.diag(table), table.sum(axis=1), table.sum(axis=0)
-    ratios = [np.divide(a, b, out=np.zeros(len(a)), where=b > 0) for a, b in ((found, told), (found, true))]
-    f1 = np.divide(2 * found, true + told, out=np.zeros(len(found)), where=true + told > 0)
-    return [
-        {"name": name, "images": int(images), "precision": _percent(p), "recall": _percent(r), "f1": f"{f:.3f}"}
-        for name, images, p, r, f in zip(conversion.job.labels, true, *ratios, f1, strict=True)
-    ]
 
 
 def _percent(share: float | None) -> str:

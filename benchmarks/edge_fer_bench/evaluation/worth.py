@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edge_fer.errors import BadInput
-from edge_fer.metrics import confusion
+from edge_fer.metrics import accuracy, confusion
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -74,8 +74,6 @@ class Worth:
 
     def as_dict(self) -> dict[str, Any]:
         """Return all figures for JSON, means included."""
-        from dataclasses import asdict
-
         figures = ("precision", "recall", "f1", "average_precision")
         means = {f"macro_{f}": self.mean(f) for f in figures}
         means |= {f"weighted_{f}": self.mean(f, weighted=True) for f in figures}
@@ -95,7 +93,7 @@ def judge(scores: NDArray[np.floating[Any]], labels: NDArray[np.int64], names: t
     scored = bool(((scores > 0) & (scores < scores.max(axis=1, keepdims=True))).any())
     return Worth(
         images=len(labels),
-        accuracy=float((predicted == labels).mean()),
+        accuracy=accuracy(predicted, labels),
         classes=tuple(_classes(scores if scored else None, predicted, labels, names)),
         confusion=tuple(tuple(row) for row in confusion(predicted, labels, len(names)).tolist()),
         reliability=_reliability(scores.max(axis=1), predicted == labels) if scored else (),

@@ -67,7 +67,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     def _changed(self, chosen: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.uint8]:
         images = self._faces.images[chosen]
         if self._recipe.trained.augmentation == "umer":
-            contract = self._recipe.preprocess.model_copy(update={"size_px": self._stage.size_px})
+            contract = self._recipe.preprocess.at(self._stage.size_px)
             return np.stack([contract.crop(eighteen.one(image, rng)) for image in images])
         crops = self._augment(images, self._stage.size_px, rng)
         return self._recipe.preprocess.finish(crops)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edge_fer.errors import BadInput
 from edge_fer_bench.evaluation import plots
 from edge_fer_bench.evaluation.worth import judge
+from edge_fer_convert.training import report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from edge_fer_convert.datasets import Dataset
     from edge_fer_convert.datasets.splits import Split
     from edge_fer_convert.training.run import Run
-
-DPI: Final = 120
 
 
 def cross_validate(
@@ -46,7 +45,7 @@ def cross_validate(
     np.savez_compressed(folder / "out-of-fold.npz", scores=scores, labels=faces.labels, paths=np.array(faces.paths))
     told = {"data": dataset.name, "folds": len(runs), "accuracy_by_fold": accuracies, "out_of_fold": worth.as_dict()}
     (folder / "report.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-    plots.confusion(worth, f"{dataset.name}, {len(runs)} folds").savefig(folder / "confusion.png", dpi=DPI)
+    plots.confusion(worth, f"{dataset.name}, {len(runs)} folds").savefig(folder / "confusion.png", dpi=report.DPI)
     say(
         f"{len(runs)} folds of {dataset.name}: {np.mean(accuracies):.2%} ± {np.std(accuracies, ddof=1):.2%} a fold, "
         f"{worth.accuracy:.2%} of all faces out of fold; report in {folder}\n"

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
+from edge_fer import metrics
 from edge_fer.errors import BadInput
 from edge_fer.labelled import near_copies
 from edge_fer_convert import zoo
@@ -162,7 +163,7 @@ class Run:
             before = keras.saving.load_model(last)
         resumed = epoch > first_epoch and before is not None  # in the middle of a stage, with its optimizer
         model = before if resumed else self._begin(stage, before)
-        contract = self.recipe.preprocess.model_copy(update={"size_px": stage.size_px})
+        contract = self.recipe.preprocess.at(stage.size_px)
         crops = self.validation.crops(contract)
         for number in range(epoch, first_epoch + stage.epochs):
             self._epoch(model, stage, number, crops)
@@ -232,7 +233,7 @@ class Run:
         )
 
     def _accuracy(self, scores: NDArray[np.float32]) -> float:
-        return float((scores.argmax(axis=1) == self.validation.labels).mean())
+        return metrics.accuracy(scores.argmax(axis=1), self.validation.labels)
 
     def _judge(self, model: keras.Model, batches: Batches, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the averaged weights' scores on *crops*; keep them when no earlier epoch of this size did better."""
@@ -255,7 +256,7 @@ class Run:
         if not best.exists():
             return None
         model = keras.saving.load_model(best, compile=False)
-        contract = self.recipe.preprocess.model_copy(update={"size_px": model.input_shape[1]})
+        contract = self.recipe.preprocess.at(model.input_shape[1])
         values = contract.to_values(self.validation.crops(contract))
         scores = np.asarray(model.predict(values, batch_size=128, verbose=0), np.float32)
         np.savez_compressed(self.folder / "scores.npz", scores=scores, labels=self.validation.labels)

@@ -23,7 +23,7 @@ class Teacher:
 
     def __init__(self, paths: Sequence[Path], contract: Preprocess, classes: int) -> None:
         self._models = [self._load(path, classes) for path in paths]
-        self._contracts = [contract.model_copy(update={"size_px": model.input_shape[1]}) for model in self._models]
+        self._contracts = [contract.at(model.input_shape[1]) for model in self._models]
 
     @staticmethod
     def _load(path: Path, classes: int) -> keras.Model:
