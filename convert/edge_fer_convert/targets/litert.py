@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 
+from edge_fer.errors import BadInput
 from edge_fer_convert import card, formats
 from edge_fer_convert.graph import CONCAT, CONVOLUTION, DENSE, OTHER, SOFTMAX, Graph, Layer
 from edge_fer_convert.targets import Files
@@ -137,21 +138,37 @@ class LiteRT:
             for name, array in flowing.items():
                 seen.setdefault(name, []).append((float(array.min()), float(array.max())))
         columns = {name: np.array(rows, np.float32) for name, rows in seen.items()}
+        broken = next((name for name, column in columns.items() if not np.isfinite(column).all()), None)
+        if broken is not None:  # its scale would be NaN too, which LiteRT dies of
+            raise BadInput(
+                f"{broken} is NaN or infinite for a calibration image; check the model's weights and --range"
+            )
         return {name: (column[:, 0], column[:, 1]) for name, column in columns.items()}
 
     def _with_ranges(self, first: dict[str, Any], method: str) -> dict[str, Any]:
         """Return AI Edge Quantizer's own statistics of one image with the ranges of all of them in their place."""
         upper = self.percentiles[method]
+        whole = self._whole_ranges
         merged = dict(first)
         for name, statistics in first.items():
             if statistics and name in self._ranges:
                 lows, highs = self._ranges[name]
-                # A face reaches the ends of the input's range or it does not: each pixel keeps a number of its own.
-                share = 100 if name == self._interface[2] else upper
+                share = 100 if name in whole else upper
                 ends = {"min": np.percentile(lows, 100 - share), "max": np.percentile(highs, share)}
                 shape = np.shape(statistics["min"])
                 merged[name] = {**statistics, **{k: np.full(shape, v, np.float32) for k, v in ends.items()}}
         return merged
+
+    @cached_property
+    def _whole_ranges(self) -> frozenset[str]:
+        """Tensors of which nothing is clipped.
+
+        The face: each pixel keeps a number of its own. What goes into a softmax: clipped, labels stay, but a sure face
+        becomes an unsure one.
+        """
+        layers = self.graph().by_name
+        before = {layers[name].output for layer in layers.values() if layer.kind == SOFTMAX for name in layer.inputs}
+        return frozenset({self._interface[2]} | before)
 
     def _exceptions(self, keep: frozenset[str], *, slim: bool) -> list[dict[str, Any]]:
         """Return the rules that keep layers in float; with *slim*, dense ones, the large, have weights of 8 bits."""

@@ -10,6 +10,8 @@ import pytest
 for module in ("tensorflow", "ai_edge_quantizer", "onnx", "onnxruntime", "openvino", "nncf"):
     pytest.importorskip(module, reason=f"{module} is not installed: pip install -e '.[convert]'")
 
+import keras  # noqa: E402
+
 from edge_fer import backends  # noqa: E402
 from edge_fer.emotions import FER2013  # noqa: E402
 from edge_fer.errors import BadInput  # noqa: E402
@@ -17,6 +19,7 @@ from edge_fer.preprocess import Preprocess  # noqa: E402
 from edge_fer_convert import calibration, targets  # noqa: E402
 from edge_fer_convert.card import Card  # noqa: E402
 from edge_fer_convert.graph import CONVOLUTION, DENSE  # noqa: E402
+from edge_fer_convert.opening import open_model  # noqa: E402
 
 CONTRACT = Preprocess(size_px=32)
 
@@ -110,6 +113,23 @@ class TestLiteRT(ConverterSuite):
             backend = backends.load("litert", backends.ModelFile(files.content, CONTRACT, FER2013))
             assert np.array_equal(backend._input.table[:, 0], np.arange(-128, 128, dtype=np.int8)), method
 
+    def test_a_model_that_overflows_is_refused(self, network, pool):
+        """Its scales would be NaN, and LiteRT dies of such a file."""
+        broken = keras.models.clone_model(network)
+        broken.set_weights([weight * 1e30 for weight in network.get_weights()])
+        converter = targets.converter("litert")(open_model(broken), CONTRACT.to_values(pool.images[:3]))
+        with pytest.raises(BadInput, match="NaN or infinite for a calibration image"):
+            converter.static(converter.methods[0], frozenset())
+
+    def test_nothing_is_clipped_before_the_softmax(self, converter, pool):
+        """Sure faces stay sure: the ends of the other tensors are those of most images, not of all."""
+        values = calibration.prepare(pool, CONTRACT).values
+        dense = next(layer for layer in converter.graph().layers if layer.kind == DENSE).output
+        exact = converter.tensors(converter.float32(), values)[dense]
+        for method in converter.methods:
+            found = converter.tensors(converter.static(method, frozenset()), values)[dense]
+            assert np.ptp(found) > 0.97 * np.ptp(exact), method
+
 
 class TestOpenVINO(ConverterSuite):
     name = "openvino"
@@ -117,6 +137,16 @@ class TestOpenVINO(ConverterSuite):
 
 class TestOnnx(ConverterSuite):
     name = "onnx"
+
+    def test_how_many_images_are_in_memory_together_changes_nothing(self, float_model, judged, monkeypatch):
+        values = CONTRACT.to_values(judged.images[:50])
+        for method in targets.converter("onnx").methods[:2]:
+            made = []
+            for together in (7, 50):
+                monkeypatch.setattr("edge_fer_convert.targets.onnx.TOGETHER", together)
+                made.append(targets.converter("onnx")(float_model, values).static(method, frozenset()))
+            few, all_ = (self.scores(files, judged) for files in made)
+            assert np.abs(few - all_).max() < 0.02, method
 
 
 def test_every_runtime_has_a_suite_and_targets():
