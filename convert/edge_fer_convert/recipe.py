@@ -32,6 +32,8 @@ class Stage(_Frozen):
     final_learning_rate: Annotated[float, Field(ge=0)]
     augment: Annotated[float, Field(ge=0, le=1)] = 1.0
     """Strength of the augmentation, from none to full."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
+    """Instead of the training's."""
 
 
 LossName = Literal["categorical-crossentropy", "binary-crossentropy", "mean-squared-error", "hinge"]

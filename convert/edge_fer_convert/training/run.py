@@ -25,6 +25,7 @@ from edge_fer_convert import zoo
 from edge_fer_convert.training import normalisation, pretrained, report
 from edge_fer_convert.training.batches import Batches
 from edge_fer_convert.training.losses import LOSSES, Distillation, accuracy
+from edge_fer_convert.training.sizes import transfer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -65,43 +66,23 @@ def fastest_data_format() -> DataFormat:
     return "channels_first" if keras.backend.backend() == "torch" else "channels_last"
 
 
-def build(recipe: Recipe, size_px: int, classes: int = 7, data_format: DataFormat = "channels_last") -> keras.Model:
+def build(
+    recipe: Recipe,
+    size_px: int,
+    classes: int = 7,
+    data_format: DataFormat = "channels_last",
+    dropout: float | None = None,
+) -> keras.Model:
     """Build the recipe's architecture for faces of *size_px* and so many *classes*; see the zoo's file for shapes."""
     return zoo.build(
         recipe.architecture,
         size_px,
         recipe.preprocess.planes,
         classes,
-        dropout=recipe.trained.dropout,
+        dropout=recipe.trained.dropout if dropout is None else dropout,
         data_format=data_format,
         **recipe.options,
     )
-
-
-def transfer(source: keras.Model, target: keras.Model) -> None:
-    """Carry weights from one input size to another.
-
-    Only the shape of the dense layer behind a flattening depends on the size. Its weights are averaged over the
-    source's positions and spread over the target's, so that on evenly spread features both answer alike. Raises
-    `BadInput` where features of several branches are joined behind the flattening.
-    """
-    channels_of = {
-        layer.output.shape[-1]: layer.input.shape[-1]
-        for layer in source.layers
-        if isinstance(layer, keras.layers.Flatten)
-    }
-    weights = []
-    for old, new in zip(source.weights, target.weights, strict=True):
-        value = np.asarray(keras.ops.convert_to_numpy(old))
-        if value.shape != new.shape:
-            if value.shape[0] not in channels_of:
-                raise BadInput(f"{source.name} cannot change its size: {old.path} mixes positions; give all stages one")
-            channels = channels_of[value.shape[0]]
-            positions = new.shape[0] // channels
-            summed = value.reshape(-1, channels, value.shape[1]).sum(axis=0)
-            value = np.tile(summed / positions, (positions, 1))
-        weights.append(value)
-    target.set_weights(weights)
 
 
 def recalibrate(model: keras.Model, batches: Iterable[NDArray[np.float32]]) -> None:
@@ -172,7 +153,7 @@ class Run:
     def _begin(self, stage: Stage, before: keras.Model | None) -> keras.Model:
         """Return the model with which *stage* begins."""
         training = self.recipe.trained
-        model = build(self.recipe, stage.size_px, len(self.train.names), fastest_data_format())
+        model = build(self.recipe, stage.size_px, len(self.train.names), fastest_data_format(), stage.dropout)
         if before is not None:
             transfer(before, model)
             self._keep_best_of(before.input_shape[1], stage.size_px)

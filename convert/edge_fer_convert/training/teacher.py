@@ -32,6 +32,7 @@ class Teacher:
         model = checkpoints.load(path)
         if model.output_shape[-1] != classes:
             raise BadInput(f"the teacher {path} knows {model.output_shape[-1]} classes; the faces have {classes}")
+        model.trainable = False  # or else PyTorch keeps what a gradient would need
         return model
 
     def scores(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+keras = pytest.importorskip("keras", reason="Keras is not installed: pip install -e '.[convert]'")
+
+from edge_fer.errors import BadInput  # noqa: E402
+from edge_fer_convert import zoo  # noqa: E402
+from edge_fer_convert.training.sizes import transfer  # noqa: E402
+
+
+def kernels(small, large, places):
+    """Return ``(before, after)``: the kernels behind the flattening as ``(side, side, 128, units)``."""
+    source, target = (zoo.build("cnn-2", size) for size in (small, large))
+    if places is not None:
+        rest = source.get_layer("dense_1").get_weights()[1:]
+        source.get_layer("dense_1").set_weights([places(source.get_layer("dense_1").kernel.shape), *rest])
+    transfer(source, target)
+    found = [np.asarray(model.get_layer("dense_1").get_weights()[0]) for model in (source, target)]
+    return [kernel.reshape(size // 8, size // 8, 128, -1) for kernel, size in zip(found, (small, large), strict=True)]
+
+
+@pytest.mark.parametrize(("small", "large"), [(32, 48), (48, 96), (96, 48), (64, 32), (48, 48)])
+def test_even_features_are_answered_alike(small, large):
+    before, after = kernels(small, large, None)
+    feature = np.random.default_rng(0).random(128).astype(np.float32)
+    expected = np.einsum("yxcu,c->u", before, feature)
+    assert np.allclose(np.einsum("yxcu,c->u", after, feature), expected, atol=1e-3)
+
+
+def test_a_weight_stays_at_its_place_in_the_face():
+    def top_left(shape):
+        kernel = np.zeros((6, 6, 128, shape[1]), np.float32)
+        kernel[0, 0] = 1.0
+        return kernel.reshape(shape)
+
+    _, after = kernels(48, 96, top_left)
+    weight = after[..., 0, 0]
+    assert weight[:2, :2].sum() > 0.6 * weight.sum()
+    assert not weight[3:].any()
+    assert not weight[:, 3:].any()
+    assert weight.sum() == pytest.approx(1)
+
+
+def test_the_rest_is_as_it_was():
+    source, target = (zoo.build("cnn-1", size) for size in (32, 64))
+    transfer(source, target)
+    for old, new in zip(source.weights, target.weights, strict=True):
+        if old.shape == new.shape:
+            assert np.array_equal(keras.ops.convert_to_numpy(old), keras.ops.convert_to_numpy(new))
+
+
+def test_what_mixes_branches_cannot_change_its_size():
+    with pytest.raises(BadInput, match="mixes positions; give all stages one"):
+        transfer(zoo.build("hybrid", 32), zoo.build("hybrid", 64))
