@@ -94,16 +94,12 @@ def main(debug: bool) -> None:
 def model_options(command: Any) -> Any:
     """Add the options that choose what classifies, the same in every command."""
     for option in (
-        click.option(
-            "--threads", default=1, show_default=True, type=click.IntRange(1, 64), help="Threads of the model."
-        ),
+        click.option("--threads", type=click.IntRange(1, 64), help="Threads of the model; by default 1."),
         click.option(
             "--backend", help="What executes it; by default what the target's name says. 'fake' needs nothing."
         ),
         click.option("--target", help="One of the bundle's targets, for instance litert-int8; by default its first."),
-        click.option(
-            "--model", default=DEFAULT_MODEL, show_default=True, help="A bundle: folder, .zip, or shipped name."
-        ),
+        click.option("--model", help=f"A bundle: folder, .zip, or shipped name; by default {DEFAULT_MODEL}."),
     ):
         command = option(command)
     return command
@@ -131,26 +127,32 @@ Examples:
 @click.option("--frames", type=click.IntRange(1), help="Stop after so many frames.")
 @click.option("--min-face", default=64, show_default=True, help="Side of the smallest face looked for, in pixels.")
 def run(
-    source: str, model: str, target: str | None, backend: str | None, threads: int, as_json: bool,
+    source: str, model: str | None, target: str | None, backend: str | None, threads: int | None, as_json: bool,
     save: Path | None, show: bool, frames: int | None, min_face: int,
 ) -> None:  # fmt: skip
     """Find faces in a source and say what they express.
 
     Prints a line when a face comes, goes or changes its state; for stills, a line a face. Keeps no picture of anybody
-    unless --save is given.
+    unless --save is given. Where edge-fer bench --write-profile has found what is best on this machine, that is what
+    runs, unless --model or --target say otherwise.
     """
+    from edge_fer import profile
     from edge_fer.sources import open_source
+
+    chosen = profile.choose(model, target, threads, DEFAULT_MODEL)
 
     with contextlib.ExitStack() as stack:
         opened = stack.enter_context(open_source(source))
-        classifier = stack.enter_context(_classifier(model, target, backend, threads))
+        classifier = stack.enter_context(_classifier(chosen.model, chosen.target, backend, chosen.threads))
         sinks = list(_sinks(opened, source, as_json, save, show))
         for sink in sinks:
             stack.callback(sink.close)
         seen = _drain(opened, _pipeline(classifier, min_face), sinks, frames)
         info = classifier.backend.info
     counts = f"{seen} frames, {opened.skipped} skipped, {opened.dropped} dropped"
-    click.echo(f"{counts}; {info.runtime} {info.version}, computes {info.computes}, {info.threads} thread(s)", err=True)
+    how = f"{info.runtime} {info.version}, computes {info.computes}, {info.threads} thread(s)"
+    why = "; chosen by this machine's profile" if chosen.from_profile else ""
+    click.echo(f"{counts}; {how}{why}", err=True)
 
 
 def _classifier(model: str, target: str | None, backend: str | None, threads: int) -> Classifier:

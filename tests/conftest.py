@@ -46,3 +46,9 @@ def drawn_zip(tmp_path: Path) -> Path:
                 noisy = np.clip(face + rng.normal(0, 25, face.shape), 0, 255).astype(np.uint8)
                 archive.writestr(f"train/{label}/{label}{number}.png", cv2.imencode(".png", noisy)[1].tobytes())
     return path
+
+
+@pytest.fixture(autouse=True)
+def no_profile_of_this_machine(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What somebody found to be best on this machine changes no test."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))

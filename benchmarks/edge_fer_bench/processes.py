@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from edge_fer.errors import BackendError
@@ -17,11 +18,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 #: Starts a command, tells when (time.perf_counter counts alike in all processes) and what memory it took at most.
-_STARTER: Final = """
+_STARTER: Final = r"""
 import os, sys, time
 told = int(sys.argv[1])
 os.set_inheritable(told, False)
-os.write(told, b"%r " % time.perf_counter())
+os.write(told, b"%r\n" % time.perf_counter())
 process = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ)
 _, status, usage = os.wait4(process, 0)
 os.write(told, b"%d" % usage.ru_maxrss)
@@ -72,13 +73,17 @@ class Process:
         assert self._popen.stdout is not None  # noqa: S101  (it is a pipe)
         return self._popen.stdout
 
+    @cached_property
+    def started_s(self) -> float:
+        """Its start, as `time.perf_counter` counts."""
+        return float(self._told.readline() or "nan")
+
     def end(self) -> tuple[int, float, float]:
-        """Wait for its end; return its exit code, its start in `time.perf_counter`, and its peak memory in MiB."""
+        """Wait for its end; return its exit code, `started_s`, and its peak resident memory in MiB."""
         code = self._popen.wait()
         self.stdout.close()
         with self._told:
-            started, _, kilobytes = self._told.read().partition(" ")
-        return code, float(started or "nan"), float(kilobytes or "nan") / 1024
+            return code, self.started_s, float(self._told.readline() or "nan") / 1024
 
 
 def timed(command: Sequence[str | Path]) -> Timed:

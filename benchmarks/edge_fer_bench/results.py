@@ -1,13 +1,17 @@
-"""A result: raw values, what they were measured on, and a format version. Statistics are derived on reading."""
+"""A run of ``edge-fer bench``: raw values, what they were measured on, and a format version.
+
+Statistics are derived on reading. ``edge-fer bench schema`` prints the JSON schema.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import json
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import numpy as np
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from edge_fer.errors import BadInput, SinkError
 
@@ -16,23 +20,49 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
+
+#: A tenth of a microsecond is below what a clock can tell, and keeps files small.
+Milliseconds = Annotated[float, AfterValidator(lambda value: round(value, 4))]
 
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Accuracy(_Frozen):
-    """Of one target on one labelled set."""
+class Reading(_Frozen):
+    """The machine at one moment; what it cannot tell is None."""
 
-    target: str
-    data: str
-    images: int
-    accuracy: float
-    macro_f1: float
-    predicted: tuple[int, ...]
-    """Index of the winning label of each image, in the order of the set's paths."""
+    at_s: float
+    """Since the run began."""
+    temperature_c: float | None = None
+    frequency_mhz: float | None = None
+    throttled: int | None = None
+    """A Raspberry Pi's bits, see `edge_fer_bench.host.THROTTLED`."""
+    power_w: float | None = None
+    others_cores: float | None = None
+    """Cores that other programs have used in the mean since the reading before."""
+    stolen_cores: float | None = None
+    """Likewise the hypervisor."""
+
+
+class Block(_Frozen):
+    """Frames in a row, between which nothing else was measured."""
+
+    at_s: float
+    """When it began, since the run began."""
+    frame_ms: tuple[Milliseconds, ...]
+    """A value a frame: from the frame in hand to the last sink."""
+    stages_ms: dict[str, tuple[Milliseconds, ...]] = {}
+    """Stage → a value a frame; empty for programs that do not tell. ``capture`` is not part of the frame."""
+    dropped: int = 0
+    """Frames that came while another one was worked on, and were never seen. Paced only."""
+    late: int = 0
+    """Frames that were not done when the next one was due. Paced only."""
+    yardstick_ms: float | None = None
+    """How long a piece of work that is always the same took just before: the machine's own pace."""
+    memory_mb: float | None = None
+    open_files: int | None = None
 
 
 class Golden(_Frozen):
@@ -45,57 +75,107 @@ class Golden(_Frozen):
     passed: bool
 
 
-class Tracking(_Frozen):
-    """How tracked boxes compare with those of a full search of every frame, on the synthetic camera."""
+class Accuracy(_Frozen):
+    """On one labelled set."""
 
-    iou: tuple[float, ...]
-    """A value a compared frame; 0 where the full search found a face and the tracker had none."""
-    found_again_s: tuple[float, ...]
-    """From the moment a hidden face is drawn again to the first record that has it, a value a time."""
+    data: str
+    images: int
+    accuracy: float
+    macro_f1: float
+    recall: tuple[float, ...]
+    """A value a class."""
+    predicted: tuple[int, ...]
+    """Index of the winning label of each image, in the order of the set's paths."""
 
 
-class Result(_Frozen):
-    """One run of ``edge-fer bench``."""
+class Behaviour(_Frozen):
+    """States over time on a labelled sequence, with what was really shown."""
 
-    format_version: Literal[1] = FORMAT_VERSION
-    command: str
-    started: AwareDatetime
-    bundle: str
-    target: str
-    backend: dict[str, Any]
-    host: dict[str, Any]
-    frame_px: tuple[int, int]
-    """Width and height."""
-    stages_ms: dict[str, tuple[float, ...]]
-    """Stage → a value a frame, in order; ``capture`` is the synthetic camera's drawing."""
-    classifier_ms: dict[str, tuple[float, ...]]
-    """Target → a value a call with one face, the targets taken in turn."""
-    first_result_s: tuple[float, ...]
-    """From process start to the first record on stdout, a value a process."""
-    peak_memory_mb: tuple[float, ...]
-    """Of a process that ran 300 frames, a value a process."""
-    golden: Golden
-    tracking: Tracking
-    accuracy: tuple[Accuracy, ...] = ()
+    seconds: float
+    states: tuple[tuple[float, str], ...]
+    """``(time, state)`` whenever the state changed, seconds from the start of the sequence."""
+    truth: tuple[tuple[float, str], ...]
+    """The same of what was shown."""
+
+
+class Cell(_Frozen):
+    """One way to do the work: a bundle's target with so many threads, or a peer."""
+
+    name: str
+    kind: Literal["edge-fer", "peer"] = "edge-fer"
+    bundle: str = ""
+    target: str = ""
+    threads: int
+    files: dict[str, str] = {}
+    """Model file → sha256: what was timed is what was judged."""
+    runtime: dict[str, Any] = {}
+    cold_start_s: tuple[float, ...] = ()
+    """From the start of the process to its first result, a value a process."""
+    load_ms: tuple[float, ...] = ()
+    """Loading the model, within that."""
+    first_inference_ms: tuple[float, ...] = ()
+    """The first face, within that."""
+    peak_memory_mb: tuple[float, ...] = ()
+    warm_up_frames: int = 0
+    steady: bool = True
+    """Whether the warm-up ended because frames had stopped getting faster."""
+    free: tuple[Block, ...] = ()
+    """As fast as it goes."""
+    paced: tuple[Block, ...] = ()
+    """At the camera's rate."""
+    golden: Golden | None = None
+    accuracy: Accuracy | None = None
+    behaviour: Behaviour | None = None
+    failed: str = ""
+    """Why nothing more was measured."""
 
     def frames_ms(self) -> NDArray[np.float64]:
-        """Return ``(frames,)`` milliseconds from frame to record, the camera left out."""
-        stages = [values for stage, values in self.stages_ms.items() if stage != "capture"]
-        return np.asarray(np.sum(stages, axis=0), np.float64)
+        """Return the milliseconds of all free-running frames, ``(frames,)``."""
+        return np.concatenate([np.zeros(0), *(np.asarray(block.frame_ms, np.float64) for block in self.free)])
+
+    def stage(self, name: str) -> list[tuple[float, ...]]:
+        """Return the milliseconds of the stage *name*, block by block, free-running."""
+        return [block.stages_ms[name] for block in self.free]
 
 
-def percentiles(values: Any) -> tuple[float, float, float]:
-    """Return the 50th, 90th and 99th percentile of *values*."""
-    p50, p90, p99 = np.percentile(np.asarray(values, np.float64), (50, 90, 99))
-    return float(p50), float(p90), float(p99)
+class Skipped(_Frozen):
+    """What could not be measured here."""
+
+    name: str
+    why: str
 
 
-def save(result: Result, path: Path) -> None:
-    """Write *result* as JSON, beside its place first. Raises `SinkError`; nothing half-written stays."""
+class Run(_Frozen):
+    """One run of ``edge-fer bench``."""
+
+    format_version: Literal[2] = FORMAT_VERSION
+    edge_fer: str
+    suite: str
+    command: str
+    started: AwareDatetime
+    seconds: float
+    seed: int
+    partial: bool = False
+    """Whether it was interrupted."""
+    scene: dict[str, Any]
+    """What the frames show: size, rate, faces."""
+    paced_fps: float | None = None
+    host: dict[str, Any]
+    readings: tuple[Reading, ...] = ()
+    cells: tuple[Cell, ...]
+    skipped: tuple[Skipped, ...] = ()
+
+    def cell(self, name: str) -> Cell | None:
+        """Return the cell *name*, or None."""
+        return next((cell for cell in self.cells if cell.name == name), None)
+
+
+def save(run: Run, path: Path) -> None:
+    """Write *run* as JSON, beside its place first. Raises `SinkError`; nothing half-written stays."""
     beside = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(result.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        beside.write_text(run.model_dump_json(exclude_defaults=False) + "\n", encoding="utf-8")
         beside.replace(path)
     except OSError as exc:
         with contextlib.suppress(OSError):
@@ -103,18 +183,31 @@ def save(result: Result, path: Path) -> None:
         raise SinkError(f"{path} cannot be written: {exc.strerror or exc}; is the disk full?") from exc
 
 
-def load(path: Path) -> Result:
-    """Read a result. Raises `BadInput` for what is none, or one of another format version."""
+def load(path: Path) -> Run:
+    """Read a run. Raises `BadInput` for what is none, or one of another format version."""
     try:
-        return Result.model_validate_json(path.read_bytes())
+        content = path.read_bytes()
     except OSError as exc:
         raise BadInput(f"{path} cannot be read: {exc.strerror or exc}") from exc
+    try:
+        return Run.model_validate_json(content)
     except ValidationError as exc:
+        version = _version(content)
+        if isinstance(version, int) and version > FORMAT_VERSION:
+            raise BadInput(
+                f"{path} is of format version {version}, this edge-fer reads {FORMAT_VERSION}; update edge-fer"
+            ) from exc
         first = exc.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise BadInput(
-            f"{path} is no result of format version {FORMAT_VERSION}: {where}: {first['msg']}; measure again"
+            f"{path} is no run of format version {FORMAT_VERSION}: {where}: {first['msg']}; measure again"
         ) from exc
+
+
+def _version(content: bytes) -> Any:
+    with contextlib.suppress(ValueError, AttributeError):
+        return json.loads(content).get("format_version")
+    return None
 
 
 def now() -> datetime:

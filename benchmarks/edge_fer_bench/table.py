@@ -1,59 +1,155 @@
-"""A result as text for people."""
+"""A run as text for people, and as Markdown for a README."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edge_fer_bench.results import percentiles
+from edge_fer_bench import stability
+from edge_fer_bench.behaviour import conduct
+from edge_fer_bench.recommend import recommend
+from edge_fer_bench.statistics import percentiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from edge_fer_bench.results import Result
+    from edge_fer_bench.compare import Comparison
+    from edge_fer_bench.results import Cell, Run
 
-
-def render(result: Result) -> str:
-    """Return the whole result as lines."""
-    return "\n".join([*_head(result), "", *_stages(result), "", *_figures(result)])
+COLUMNS = ("", "p50 ms", "p90", "p99", "max", "frames/s", "start s", "MB", "accuracy", "golden")
 
 
-def _head(result: Result) -> Iterator[str]:
-    host, backend = result.host, result.backend
-    yield f"edge-fer bench · {result.bundle} {result.target} · {result.frame_px[0]}x{result.frame_px[1]}, one face"
-    yield f"{backend['runtime']} {backend['version']}, {backend['threads']} thread(s)"
-    where = f"{host['model'] or host['cpu']} ({host['machine']})"
-    yield f"{where}, {host['cores']} cores, {host['memory_mb']} MB, {host['system']}"
-    yield f"CPU features: {' '.join(host['cpu_features']) or 'unknown'}; load before: {host['load_1min']:.2f}"
+def render(run: Run) -> str:
+    """Return everything as lines, the recommendation last."""
+    parts = (_head(run), _aligned([COLUMNS, *map(_row, measured(run))]), _stages(run), _over_time(run), _remarks(run))
+    texts = ["\n".join(part) for part in map(list, parts) if part]
+    best = recommend(run)
+    return "\n\n".join([*texts, "\n".join(best.sentences() if best else ["nothing to recommend: see above"])])
 
 
-def _stages(result: Result) -> Iterator[str]:
-    yield f"{'stage':<12}{'p50 ms':>10}{'p90 ms':>10}{'p99 ms':>10}"
-    frames = result.frames_ms()
-    rows = {**result.stages_ms, "frame": frames}
-    for stage, values in rows.items():
-        p50, p90, p99 = percentiles(values)
-        note = "  the camera's drawing, not in frame" if stage == "capture" else ""
-        yield f"{stage:<12}{p50:>10.3f}{p90:>10.3f}{p99:>10.3f}{note}"
-    yield f"{1000 / frames.mean():.0f} frames a second ({len(frames)} frames, the camera left out)"
+def markdown(run: Run) -> str:
+    """Return the cells as a Markdown table."""
+    rows = [COLUMNS, ["---"] * len(COLUMNS), *map(_row, measured(run))]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
-def _figures(result: Result) -> Iterator[str]:
-    for target, values in result.classifier_ms.items():
-        p50, p90, p99 = percentiles(values)
-        yield f"{target + ', one face':<32} {p50:.3f} / {p90:.3f} / {p99:.3f} ms (p50/p90/p99)"
-    int8, float32 = (result.classifier_ms.get(f"litert-{precision}") for precision in ("int8", "float32"))
-    if int8 and float32:
-        yield f"{'int8 against float32':<32} {np.median(float32) / np.median(int8):.2f}x as fast"
-    yield f"{'process start to first result':<32} {np.median(result.first_result_s):.2f} s"
-    yield f"{'peak memory of edge-fer run':<32} {max(result.peak_memory_mb):.0f} MB"
-    golden = result.golden
-    verdict = "match" if golden.passed else "DO NOT MATCH"
-    yield f"{'golden answers':<32} {verdict} ({golden.same_label}/{golden.inputs} labels, worst {golden.worst:.5f})"
-    tracking = result.tracking
-    yield f"{'tracked boxes, full search':<32} mean IoU {np.mean(tracking.iou):.3f} over {len(tracking.iou)} frames"
-    yield f"{'lost face found again':<32} {max(tracking.found_again_s):.2f} s at worst of {len(tracking.found_again_s)}"
-    for worth in result.accuracy:
-        title = f"{worth.target} on {worth.data}"
-        yield f"{title:<32} {worth.accuracy:.2%}, macro-F1 {worth.macro_f1:.3f} ({worth.images} images)"
+def figures(run: Run) -> dict[str, Any]:
+    """Return what is derived from *run*, for programs."""
+    best = recommend(run)
+    return {
+        "invalid": stability.invalid(run),
+        "unstable": stability.unstable(run),
+        "cells": [
+            {
+                "name": cell.name,
+                **dict(zip(("p50_ms", "p90_ms", "p99_ms"), percentiles(cell.frames_ms()), strict=True)),
+                "max_ms": float(cell.frames_ms().max()),
+                "frames_a_second": 1000 / float(cell.frames_ms().mean()),
+                "unsteady": stability.unsteady(cell),
+                "accuracy": cell.accuracy.accuracy if cell.accuracy else None,
+                "behaviour": asdict(conduct(cell.behaviour)) if cell.behaviour else None,
+            }
+            for cell in measured(run)
+        ],
+        "recommended": best.cell.name if best else None,
+        "sentences": best.sentences() if best else [],
+    }
+
+
+def comparison(found: Comparison) -> str:
+    """Return two runs beside each other as lines."""
+    rows = [("", "", "after / before", "95 % of draws", "p", "ms a frame", "")]
+    for change in found.changes:
+        span = f"{change.ratio.low:.2f} to {change.ratio.high:.2f}"
+        verdict = ("slower" if change.ratio.value > 1 else "faster") if change.found else ""
+        rows.append(
+            (change.cell, change.what, f"{change.ratio.value:.3f}", span, f"{change.p:.4f}",
+             f"{change.milliseconds:+.3f}", verdict)
+        )  # fmt: skip
+    lines = [f"the machine itself: {found.machine:.2f}x the time of the yardstick", "", *_aligned(rows), ""]
+    lines += [f"differs: {words}" for words in found.warnings] + [f"not measured any more: {n}" for n in found.lost]
+    for change in found.found():
+        if change.what == "frame":
+            blame = found.to_blame(change.cell)
+            where = f"; {blame.what} explains {blame.milliseconds / change.milliseconds:.0%} of it" if blame else ""
+            lines.append(f"{change.cell}: p90 of a frame {change.ratio.value:.2f}x{where}")
+    return "\n".join(lines if found.found() else [*lines, "nothing differs beyond chance"])
+
+
+def measured(run: Run) -> list[Cell]:
+    """Return the cells that have frames, the fastest first."""
+    return sorted((cell for cell in run.cells if cell.free), key=lambda cell: percentiles(cell.frames_ms())[1])
+
+
+def _head(run: Run) -> Iterator[str]:
+    host, scene = run.host, run.scene
+    where = host["model"] or host["cpu"] or "unknown machine"
+    yield f"edge-fer {run.edge_fer} bench, suite {run.suite}, {run.seconds:.0f} s{', interrupted' * run.partial}"
+    yield f"{where} ({host['machine']}), {host['cores']} cores, {host['memory_mb']} MB, {host['system']}"
+    yield f"CPU features: {' '.join(host['cpu_features']) or 'unknown'}; governor {host['governor'] or 'unknown'}"
+    yield f"{scene['width_px']}x{scene['height_px']}, {scene['faces']} face(s); a frame: detect to sinks"
+
+
+def _row(cell: Cell) -> list[str]:
+    frames = cell.frames_ms()
+    worth, golden = cell.accuracy, cell.golden
+    return [
+        cell.name,
+        *(f"{value:.2f}" for value in (*percentiles(frames), frames.max())),
+        f"{1000 / frames.mean():.0f}",
+        f"{np.median(cell.cold_start_s):.2f}" if cell.cold_start_s else "–",
+        f"{max(cell.peak_memory_mb):.0f}" if cell.peak_memory_mb else "–",
+        f"{worth.accuracy:.2%}" if worth else "–",
+        "–" if golden is None else "match" if golden.passed else "DIFFER",
+    ]
+
+
+def _stages(run: Run) -> Iterator[str]:
+    best = recommend(run)
+    if best is None or not best.cell.free[0].stages_ms:
+        return
+    rows: list[tuple[str, ...]] = [("stage", "p50 ms", "p90", "p99", "share")]
+    whole = float(best.cell.frames_ms().mean())
+    for stage in best.cell.free[0].stages_ms:
+        values = np.concatenate(best.cell.stage(stage))
+        share = "not in the frame" if stage == "capture" else f"{values.mean() / whole:.0%}"
+        rows.append((stage, *(f"{value:.3f}" for value in percentiles(values)), share))
+    yield best.cell.name
+    yield from _aligned(rows)
+
+
+def _over_time(run: Run) -> Iterator[str]:
+    for cell in measured(run):
+        if cell.paced:
+            seen = sum(len(block.frame_ms) for block in cell.paced)
+            dropped, late = (sum(getattr(block, name) for block in cell.paced) for name in ("dropped", "late"))
+            yield f"{cell.name} at {run.paced_fps:g} frames a second: {seen} seen, {dropped} dropped, {late} late"
+    for cell in {cell.target: cell for cell in measured(run)}.values():  # threads change no answer
+        if cell.behaviour:
+            found = conduct(cell.behaviour)
+            delay = f"{np.median(found.detected_s):.2f} s" if found.detected_s else "never"
+            yield (
+                f"{cell.bundle} {cell.target} on drawn faces: {found.changes_a_minute:.1f} changes a minute "
+                f"({found.shown_a_minute:.1f} shown), {found.false_a_minute:.1f} false, {delay} to detect one "
+                f"({found.missed} missed), {found.unknown:.0%} unknown"
+            )
+
+
+def _remarks(run: Run) -> Iterator[str]:
+    if wrong := stability.invalid(run):
+        yield f"INVALID: {', '.join(wrong)} while it was measured; mend the supply or the cooling, and measure again"
+    yield from (f"unstable: {words}" for words in stability.unstable(run))
+    yield from (f"unstable: {cell.name}: {words}" for cell in measured(run) for words in stability.unsteady(cell))
+    yield from (f"failed: {cell.name}: {cell.failed}" for cell in run.cells if cell.failed)
+    yield from (f"not measured: {skipped.name}: {skipped.why}" for skipped in run.skipped)
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        f"{row[0]:<{widths[0]}}"
+        + "".join(f"{word:>{width + 2}}" for word, width in zip(row[1:], widths[1:], strict=True))
+        for row in rows
+    ]

@@ -32,7 +32,7 @@ def test_the_door_lists_its_names_and_no_others():
     [
         "edge_fer",
         "edge_fer.cli",
-        "edge_fer_bench.commands",
+        "edge_fer_bench.bench_command",
         "edge_fer_convert.convert_command",
         "edge_fer_convert.train_command",
     ],

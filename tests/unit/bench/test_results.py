@@ -1,58 +1,37 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_fer.backends import BackendInfo
 from edge_fer.errors import BadInput, SinkError
-from edge_fer_bench import host, results, table
-from edge_fer_bench.results import Accuracy, Golden, Result, Tracking
+from edge_fer_bench import results
+from edge_fer_bench.results import Block, Run
 
-MS = st.lists(st.floats(0, 1e4), min_size=2, max_size=20).map(tuple)
-
-
-def make(stage: tuple[float, ...] = (1.0, 2.0, 4.0), **changes) -> Result:
-    values = {
-        "command": "edge-fer bench",
-        "started": results.now(),
-        "bundle": "cnn-1",
-        "target": "litert-int8",
-        "backend": asdict(BackendInfo("litert", "ai-edge-litert", "2.3.0", 1, "int8", "int8")),
-        "host": host.facts(),
-        "frame_px": (640, 480),
-        "stages_ms": dict.fromkeys(("capture", "detect", "preprocess", "classify", "smooth"), stage),
-        "classifier_ms": {"litert-int8": (0.5, 0.5), "litert-float32": (1.0, 1.0)},
-        "first_result_s": (0.5,),
-        "peak_memory_mb": (100.0,),
-        "golden": Golden(inputs=10, same_label=10, worst=0.0, tolerance=0.01, passed=True),
-        "tracking": Tracking(iou=(0.9, 1.0), found_again_s=(0.1,)),
-        "accuracy": (
-            Accuracy(target="litert-int8", data="x.zip", images=2, accuracy=0.5, macro_f1=0.4, predicted=(0, 1)),
-        ),
-    }
-    return Result(**{**values, **changes})
+MS = st.lists(st.floats(0, 1e4), min_size=1, max_size=20).map(tuple)
 
 
 @given(MS)
-def test_a_result_survives_its_file_with_every_raw_value(tmp_path_factory, stage):
-    path = tmp_path_factory.mktemp("results") / "deep" / "result.json"
-    result = make(stage)
-    results.save(result, path)
-    assert results.load(path) == result
-    assert [entry.name for entry in path.parent.iterdir()] == ["result.json"]
+def test_a_tenth_of_a_microsecond_is_what_is_kept(values):
+    kept = Block(at_s=0.0, frame_ms=values).frame_ms
+    assert all(abs(a - b) <= 0.5e-4 + 1e-12 for a, b in zip(kept, values, strict=True))
 
 
-def test_a_frame_is_the_sum_of_its_stages_without_the_camera():
-    assert make().frames_ms().tolist() == [4.0, 8.0, 16.0]
+def test_a_run_survives_its_file(make, tmp_path):
+    path = tmp_path / "deep" / "run.json"
+    run = make.run(make.cell(accuracy=0.5), make.cell("litert-float32"))
+    results.save(run, path)
+    assert results.load(path) == run
+    assert [entry.name for entry in path.parent.iterdir()] == ["run.json"]
 
 
-def test_percentiles_keep_the_tail():
-    assert results.percentiles([1.0] * 98 + [100.0] * 2) == (1.0, 1.0, 100.0)
+def test_a_run_fits_its_schema(make):
+    """The schema that is handed out names every field that a run has."""
+    schema, told = Run.model_json_schema(), json.loads(make.run().model_dump_json())
+    assert schema["properties"].keys() == told.keys()
+    assert schema["$defs"]["Cell"]["properties"].keys() == told["cells"][0].keys()
 
 
 @pytest.mark.parametrize(
@@ -60,50 +39,34 @@ def test_percentiles_keep_the_tail():
     [
         ("", "Invalid JSON"),
         ("{}", "Field required"),
-        ('{"format_version": 2}', "format_version"),
+        ('{"format_version": 1}', "is no run of format version 2"),
+        ('{"format_version": 3}', "is of format version 3, this edge-fer reads 2; update edge-fer"),
         ("[]", "should be an object"),
     ],
 )
-def test_what_is_no_result_is_refused(tmp_path, content, message):
-    path = tmp_path / "result.json"
+def test_what_is_no_run_is_refused(tmp_path, content, message):
+    path = tmp_path / "run.json"
     path.write_text(content)
     with pytest.raises(BadInput, match=message):
         results.load(path)
 
 
-def test_a_result_that_is_not_there_is_an_error(tmp_path):
+def test_a_run_that_is_not_there_is_an_error(tmp_path):
     with pytest.raises(BadInput, match="cannot be read"):
         results.load(tmp_path / "nothing.json")
 
 
-def test_a_place_that_cannot_be_written_is_an_error(tmp_path):
+def test_a_place_that_cannot_be_written_is_an_error(make, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(SinkError, match="cannot be written"):
-        results.save(make(), tmp_path / "file" / "result.json")
+        results.save(make.run(), tmp_path / "file" / "run.json")
 
 
-def test_the_table_shows_stages_ratio_and_verdicts():
-    text = table.render(make())
-    for expected in (
-        "detect",
-        "p99 ms",
-        "107 frames a second",
-        "2.00x as fast",
-        "match (10/10",
-        "50.00%",
-        "mean IoU 0.950",
-    ):
-        assert expected in text
-    assert "DO NOT MATCH" in table.render(make(golden=make().golden.model_copy(update={"passed": False})))
+def test_a_full_disk_leaves_nothing_half_written(make, tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
 
-
-def test_the_hosts_facts_are_json_and_unknown_is_none(monkeypatch):
-    facts = host.facts()
-    assert json.loads(json.dumps(facts)) == facts
-    assert facts["cores"] >= 1
-    assert "numpy" in facts["packages"]
-    monkeypatch.setattr(host, "_read", lambda path: None)
-    blind = host.facts()
-    assert blind["memory_mb"] is None
-    assert blind["temperature_c"] is None
-    assert np.isfinite(blind["load_1min"])
+    monkeypatch.setattr("pathlib.Path.replace", full)
+    with pytest.raises(SinkError, match="No space left on device"):
+        results.save(make.run(), tmp_path / "run.json")
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,247 @@
+"""``edge-fer bench`` and what is done with its runs; nothing heavy is imported before one is."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from edge_fer.cli import DEFAULT_MODEL, model_options
+from edge_fer.errors import BadInput, EdgeFerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edge_fer.bundle import Bundle
+    from edge_fer.labelled import LabelledFaces
+    from edge_fer_bench.recommend import Recommendation
+    from edge_fer_bench.results import Run
+    from edge_fer_bench.suites import Suite
+
+MEASURED: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+class Regression(EdgeFerError):
+    """A run is worse than its baseline allows."""
+
+    exit_code = 10
+
+
+class _RunsByDefault(click.Group):
+    """``edge-fer bench --suite full`` is ``edge-fer bench run --suite full``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        asks_for_help = args[:1] in (["-h"], ["--help"])
+        if not asks_for_help and (not args or args[0].startswith("-")):
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(
+    cls=_RunsByDefault,
+    epilog="""\b
+Examples:
+  edge-fer bench                                    # a minute: what to use on this board
+  edge-fer bench --suite full --data test.zip --json run.json
+  edge-fer bench --suite sustained --minutes 10 --target litert-int8
+  edge-fer bench compare before.json after.json
+  edge-fer bench run --help""",
+)
+def bench() -> None:
+    """Measure what this machine does with a bundle; without a command, run the quick suite."""
+
+
+@bench.command(
+    epilog="""\b
+Examples:
+  edge-fer bench
+  edge-fer bench --suite full --data fer2013-public-test.zip --json run.json
+  edge-fer bench --suite sustained --target litert-int8 --threads 2 --json heat.json
+  edge-fer bench --write-profile"""
+)
+@model_options
+@click.option("--suite", "suite_name", default="quick", show_default=True, help="quick, full or sustained.")
+@click.option("--minutes", type=click.FloatRange(0.1, 24 * 60), help="Of the sustained suite; 10 by default.")
+@click.option("--data", type=click.Path(exists=True, path_type=Path), help="Labelled faces: folder, .zip, .csv, .npz.")
+@click.option("--fps", default=30.0, show_default=True, type=click.FloatRange(1, 240), help="Rate of the paced frames.")
+@click.option("--faces", default=1, show_default=True, type=click.IntRange(1, 8), help="Faces in each frame.")
+@click.option("--seed", default=0, show_default=True, help="Of the order in which blocks take turns.")
+@click.option("--power", help="A command that prints the power drawn now, in watts.")
+@click.option("--json", "json_path", type=click.Path(dir_okay=False, path_type=Path), help="Keep the raw values here.")
+@click.option("--write-profile", is_flag=True, help="Let edge-fer run begin from what was best.")
+def run(
+    model: str | None, target: str | None, backend: str | None, threads: int | None, suite_name: str,
+    minutes: float | None, data: Path | None, fps: float, faces: int, seed: int, power: str | None,
+    json_path: Path | None, write_profile: bool,
+) -> None:  # fmt: skip
+    """Measure every target and number of threads: stages, frames a second, start, memory, golden answers.
+
+    Runs on drawn frames, so it needs no camera and no data. Progress goes to stderr, the table to stdout; its last
+    lines say what to use here.
+    """
+    from edge_fer import bundle as bundles
+    from edge_fer_bench import contenders, results, table
+    from edge_fer_bench.harness import Harness
+    from edge_fer_bench.recommend import recommend
+    from edge_fer_bench.scene import Scene
+    from edge_fer_bench.watch import Watch
+
+    suite = _suite(suite_name, minutes)
+    _refuse_unwritable(json_path)
+    model = model or DEFAULT_MODEL
+    opened = bundles.load(model)
+    counts = [threads] if threads else _thread_counts(suite.name)
+    chosen = contenders.of_bundle(model, opened, counts, target, backend)
+    if suite.name == "sustained":
+        chosen = chosen[:1]
+    judged = _labelled(data, opened) if data else None
+    with tempfile.TemporaryDirectory(prefix="edge-fer-bench-") as folder:
+        scene, watch = Scene(faces=faces, fps=fps), Watch(power)
+        harness = Harness(suite, Path(folder), _progress(), scene, seed, fps, judged, watch)
+        measured = harness.run(chosen, " ".join(["edge-fer", *sys.argv[1:]]))
+    if json_path is not None:
+        results.save(measured, json_path)
+    click.echo(table.render(measured))
+    best = recommend(measured)
+    if write_profile and best is not None:
+        _write_profile(model, best, measured)
+    if not any(cell.free for cell in measured.cells):
+        raise BadInput("nothing could be measured; see above")
+
+
+def _labelled(data: Path, opened: Bundle) -> tuple[Path, LabelledFaces]:
+    from edge_fer.labelled import load_faces
+
+    faces = load_faces(data, opened.manifest.labels)
+    if not faces.labelled:
+        raise BadInput(f"{data} has no labels; put its images into a folder a class: {', '.join(faces.names)}")
+    return data, faces
+
+
+def _suite(name: str, minutes: float | None) -> Suite:
+    from edge_fer_bench.suites import SUITES
+
+    if name not in SUITES:
+        raise BadInput(f"no suite {name!r}; pass one of: {', '.join(SUITES)}")
+    if minutes is not None and name != "sustained":
+        raise BadInput(f"--minutes is for the sustained suite; {name} lasts as long as it must")
+    return SUITES[name].lasting(minutes) if minutes is not None else SUITES[name]
+
+
+def _refuse_unwritable(path: Path | None) -> None:
+    """Say so before anything is measured."""
+    if path is None:
+        return
+    folder = path.resolve().parent
+    while not folder.exists():
+        folder = folder.parent
+    if not os.access(folder, os.W_OK):
+        raise BadInput(f"{path} cannot be written: no permission in {folder}; pass another place")
+
+
+def _thread_counts(suite: str) -> list[int]:
+    """Return how many threads are tried: one and all; in the full suite what lies between as well."""
+    cores = len(os.sched_getaffinity(0))
+    counts = {1, cores}
+    if suite == "full":
+        counts |= {count for count in (2, 4, 8, 16) if count < cores}
+    return [1] if suite == "sustained" else sorted(counts)
+
+
+def _write_profile(model: str, best: Recommendation, measured: Run) -> None:
+    from edge_fer import profile
+
+    where = profile.default_path()
+    named = str(Path(model).resolve()) if Path(model).exists() else model
+    words = f"{measured.started:%Y-%m-%d}, suite {measured.suite}: p90 {best.p90_ms:.2f} ms a frame"
+    profile.Profile(model=named, target=best.cell.target, threads=best.cell.threads, measured=words).save(where)
+    click.echo(f"written to {where}: edge-fer run begins from it", err=True)
+
+
+def _progress() -> Callable[[str, float], None]:
+    """Return a function that shows on stderr what is being done, where somebody is looking."""
+    shown: list[str] = []
+
+    def say(words: str, share: float) -> None:
+        if sys.stderr.isatty():
+            click.echo(f"\r\033[K{words} {share:4.0%}", nl=False, err=True)
+        elif shown[-1:] != [words]:
+            click.echo(words, err=True)
+        shown[:] = [words]
+
+    return say
+
+
+@bench.command(epilog="\b\nExamples:\n  edge-fer bench show run.json")
+@click.argument("path", type=MEASURED)
+@click.option("--json", "as_json", is_flag=True, help="Print the derived figures as JSON.")
+def show(path: Path, as_json: bool) -> None:
+    """Show a run again; figures are derived from its raw values."""
+    from edge_fer_bench import results, table
+
+    measured = results.load(path)
+    click.echo(json.dumps(table.figures(measured)) if as_json else table.render(measured))
+
+
+@bench.command("table", epilog="\b\nExamples:\n  edge-fer bench table run.json >> README.md")
+@click.argument("path", type=MEASURED)
+def table_(path: Path) -> None:
+    """Print a run as a Markdown table."""
+    from edge_fer_bench import results, table
+
+    click.echo(table.markdown(results.load(path)))
+
+
+@bench.command(epilog="\b\nExamples:\n  edge-fer bench compare before.json after.json")
+@click.argument("before", type=MEASURED)
+@click.argument("after", type=MEASURED)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def compare(before: Path, after: Path, as_json: bool) -> None:
+    """Say what became slower or faster, in which stage, and whether that is more than chance."""
+    from dataclasses import asdict
+
+    from edge_fer_bench import results, table
+    from edge_fer_bench.compare import compare_runs
+
+    found = compare_runs(results.load(before), results.load(after))
+    click.echo(json.dumps(asdict(found)) if as_json else table.comparison(found))
+
+
+@bench.command(
+    epilog="""\b
+Examples:
+  edge-fer bench check run.json --baseline baseline.json
+  edge-fer bench check run.json --baseline baseline.json --max-slowdown 0.2
+
+Exit code 10 when it is worse."""
+)
+@click.argument("path", type=MEASURED)
+@click.option("--baseline", required=True, type=MEASURED, help="A run of the same board to hold it against.")
+@click.option("--max-slowdown", default=0.10, show_default=True, help="Of a frame's p90, as a share.")
+@click.option("--max-memory", default=10.0, show_default=True, help="More peak memory, in MB.")
+@click.option("--max-drop", default=0.5, show_default=True, help="Less accuracy, in points.")
+def check(path: Path, baseline: Path, max_slowdown: float, max_memory: float, max_drop: float) -> None:
+    """Fail when a run is worse than its baseline: slower beyond chance, larger, or less accurate."""
+    from edge_fer_bench import results
+    from edge_fer_bench.check import Thresholds, failures
+
+    allowed = Thresholds(max_slowdown, max_memory, max_drop)
+    worse = failures(results.load(baseline), results.load(path), allowed)
+    for words in worse:
+        click.echo(words)
+    if worse:
+        raise Regression(f"{path} is worse than {baseline} in {len(worse)} way(s); see above")
+    click.echo(f"{path} is not worse than {baseline}")
+
+
+@bench.command(epilog="\b\nExamples:\n  edge-fer bench schema > run.schema.json")
+def schema() -> None:
+    """Print the JSON schema of a run."""
+    from edge_fer_bench.results import Run
+
+    click.echo(json.dumps(Run.model_json_schema(), indent=2))

@@ -1,0 +1,117 @@
+"""Two runs of a board beside each other: what became slower, by how much, in which stage, and whether by chance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from edge_fer_bench.statistics import Ratio, compare, holm, p90
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from edge_fer_bench.results import Cell, Run
+
+SIGNIFICANT: Final = 0.01
+"""Largest p, adjusted for the number of comparisons, of what is reported as different."""
+MATTERS: Final = 0.05
+"""Smallest change that is reported; less is not worth a second look on a machine with other programs."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One figure of one cell, after over before."""
+
+    cell: str
+    what: str
+    """``frame``, a stage, or ``paced frame``."""
+    ratio: Ratio
+    p: float
+    """Adjusted for all that was compared."""
+    milliseconds: float
+    """Difference of the means of a frame's time in it."""
+    found: bool
+    """Whether it is more than chance, and enough to matter."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All changes, and how the machine itself has changed."""
+
+    machine: float
+    """Its pace, after over before, by the yardstick: above 1 it became slower."""
+    changes: tuple[Change, ...]
+    lost: tuple[str, ...]
+    """Cells of the first run that the second has not."""
+    warnings: tuple[str, ...]
+
+    def found(self) -> list[Change]:
+        """Return what is different, the largest first."""
+        return sorted((c for c in self.changes if c.found), key=lambda change: -abs(change.milliseconds))
+
+    def to_blame(self, cell: str) -> Change | None:
+        """Return the stage of *cell* that explains most of the change of its frame; None when the frame has none."""
+        if not any(change.cell == cell and change.what == "frame" and change.found for change in self.changes):
+            return None
+        stages = [c for c in self.found() if c.cell == cell and c.what not in ("frame", "paced frame")]
+        return stages[0] if stages else None
+
+
+def compare_runs(before: Run, after: Run, seed: int = 0) -> Comparison:
+    """Compare each cell of *before* with that of the same name in *after*."""
+    pairs = [(cell, after.cell(cell.name)) for cell in before.cells if cell.free]
+    compared = [row for cell, other in pairs if other is not None and other.free for row in _rows(cell, other, seed)]
+    adjusted = holm([ratio.p for _, _, ratio, _ in compared])
+    changes = tuple(
+        Change(cell, what, ratio, p, spent, found=p < SIGNIFICANT and _matters(ratio))
+        for (cell, what, ratio, spent), p in zip(compared, adjusted, strict=True)
+    )
+    lost = tuple(cell.name for cell, other in pairs if other is None or not other.free)
+    return Comparison(_pace(after) / _pace(before), changes, lost, tuple(_warnings(before, after)))
+
+
+def _rows(before: Cell, after: Cell, seed: int) -> Iterator[tuple[str, str, Ratio, float]]:
+    first, second = ([block.frame_ms for block in cell.free] for cell in (before, after))
+    yield before.name, "frame", compare(first, second, p90, seed), _apart(first, second)
+    for stage in before.free[0].stages_ms.keys() & after.free[0].stages_ms.keys():
+        if stage != "capture":
+            mine, theirs = before.stage(stage), after.stage(stage)
+            yield before.name, stage, compare(mine, theirs, _mean, seed), _apart(mine, theirs)
+    if before.paced and after.paced:
+        first, second = ([block.frame_ms for block in cell.paced] for cell in (before, after))
+        yield before.name, "paced frame", compare(first, second, p90, seed), _apart(first, second)
+
+
+def _matters(ratio: Ratio) -> bool:
+    return ratio.low > 1 + MATTERS / 2 or ratio.high < 1 - MATTERS / 2 if abs(ratio.value - 1) > MATTERS else False
+
+
+def _apart(before: list[tuple[float, ...]], after: list[tuple[float, ...]]) -> float:
+    return float(np.mean(np.concatenate(after)) - np.mean(np.concatenate(before)))
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    return float(np.mean(values))
+
+
+def _pace(run: Run) -> float:
+    paces = [block.yardstick_ms for cell in run.cells for block in cell.free if block.yardstick_ms]
+    return float(np.median(paces)) if paces else 1.0
+
+
+def _warnings(before: Run, after: Run) -> Iterator[str]:
+    for fact in ("model", "cpu", "cores", "governor", "kernel", "python"):
+        then, now = before.host.get(fact), after.host.get(fact)
+        if then != now:
+            yield f"{fact}: {then} before, {now} after"
+    packages = before.host.get("packages", {}), after.host.get("packages", {})
+    for name in sorted(packages[0].keys() | packages[1].keys()):
+        then, now = (found.get(name) for found in packages)
+        if then != now:
+            yield f"{name}: {then} before, {now} after"
+    if before.scene != after.scene:
+        yield f"other frames: {before.scene} before, {after.scene} after"

@@ -1,0 +1,248 @@
+"""Running a suite: every contender in a process of its own, blocks of frames in a seeded order, all in turn.
+
+Drift of the machine so hits all alike. Before each block a piece of work that is always the same is timed, the
+yardstick: it tells a slower program from a slower machine. What fails, fails alone; and nothing that was measured is
+lost when somebody presses Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import cv2
+import numpy as np
+
+from edge_fer import __version__, metrics
+from edge_fer.errors import BackendError, MissingDependency
+from edge_fer_bench import host, results
+from edge_fer_bench.contenders import Worker
+from edge_fer_bench.results import Accuracy, Behaviour, Block, Cell, Golden, Run, Skipped
+from edge_fer_bench.scene import Scene
+from edge_fer_bench.watch import Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from edge_fer.labelled import LabelledFaces
+    from edge_fer_bench.contenders import Contender
+    from edge_fer_bench.suites import Suite
+
+    Say = Callable[[str, float], None]
+
+STARTS: Final = ("cold_start_s", "load_ms", "first_inference_ms", "peak_memory_mb")
+WARM_UP_S: Final = 0.2
+SETTLED: Final = 0.98
+"""Frames have stopped getting faster when a stretch takes more than this share of the fastest one before."""
+
+
+@dataclass
+class _Contest:
+    """A contender while it is measured."""
+
+    contender: Contender
+    values: dict[str, Any] = field(default_factory=lambda: dict.fromkeys(STARTS, ()))
+    free: list[Block] = field(default_factory=list)
+    paced: list[Block] = field(default_factory=list)
+    worker: Worker = field(init=False)
+
+    def start(self, arguments: Sequence[str]) -> None:
+        """Start it from cold."""
+        self.worker = Worker(self.contender, arguments)
+        hello = self.worker.hello
+        self.values["cold_start_s"] += (self.worker.cold_start_s,)
+        for what in ("load_ms", "first_inference_ms"):
+            self.values[what] += (hello[what],) if what in hello else ()
+        self.values |= {"runtime": hello["runtime"], "files": hello.get("files", {})}
+
+    @contextmanager
+    def surviving(self) -> Iterator[None]:
+        """Keep why it failed, and go on with the others."""
+        try:
+            yield
+        except BackendError as exc:
+            self.values["failed"] = str(exc)
+
+    def cell(self) -> Cell:
+        """Return what is known of it by now."""
+        contender = self.contender
+        return Cell(
+            name=contender.name, kind=contender.kind, bundle=contender.bundle, target=contender.target,
+            threads=contender.threads, free=tuple(self.free), paced=tuple(self.paced), **self.values,
+        )  # fmt: skip
+
+
+@dataclass
+class Harness:
+    """Measures contenders on one film."""
+
+    suite: Suite
+    folder: Path
+    """Where the film is drawn; it is large."""
+    say: Say
+    """Told what is being done, and the share of it that is."""
+    scene: Scene = field(default_factory=Scene)
+    seed: int = 0
+    paced_fps: float = 30.0
+    data: tuple[Path, LabelledFaces] | None = None
+    """Labelled faces to judge on, and the file that they come from."""
+    watch: Watch = field(default_factory=Watch)
+
+    def __post_init__(self) -> None:
+        """Draw the film."""
+        self._film = self.folder / "film.npy"
+        self.scene.draw(self._film)
+        self._rng = np.random.default_rng(self.seed)
+        self._skipped: list[Skipped] = []
+        self._contests: list[_Contest] = []
+
+    def run(self, contenders: Sequence[Contender], command: str) -> Run:
+        """Measure *contenders*; what was measured before an interruption is returned, marked as partial."""
+        started, began, facts = results.now(), time.perf_counter(), host.facts()
+        partial = True
+        with contextlib.suppress(KeyboardInterrupt), ExitStack() as stack:
+            self._start(contenders, stack)
+            self._warm_up()
+            self._free_running()
+            self._paced()
+            self._once()
+            for contest in self._alive():
+                contest.values["peak_memory_mb"] += (contest.worker.end(),)
+            partial = False
+        return Run(
+            edge_fer=__version__,
+            suite=self.suite.name,
+            command=command,
+            started=started,
+            seconds=time.perf_counter() - began,
+            seed=self.seed,
+            partial=partial,
+            scene=asdict(self.scene),
+            paced_fps=self.paced_fps if self.suite.paced_blocks else None,
+            host=facts,
+            readings=tuple(self.watch.readings),
+            cells=tuple(contest.cell() for contest in self._contests),
+            skipped=tuple(self._skipped),
+        )
+
+    def _start(self, contenders: Sequence[Contender], stack: ExitStack) -> None:
+        for done, contender in enumerate(contenders):
+            self.say("starting", done / len(contenders))
+            contest = _Contest(contender)
+            try:
+                for last in range(self.suite.starts):
+                    contest.start(["--scene", str(self._film), "--fps", str(self.scene.fps)])
+                    stack.callback(contest.worker.end)
+                    if last + 1 < self.suite.starts:
+                        contest.values["peak_memory_mb"] += (contest.worker.end(),)
+            except MissingDependency as exc:
+                self._skipped.append(Skipped(name=contender.name, why=str(exc)))
+                continue
+            except BackendError as exc:
+                contest.values["failed"] = str(exc)
+            self._contests.append(contest)
+
+    def _warm_up(self) -> None:
+        for done, contest in enumerate(self._alive()):
+            self.say("warming up", done / len(self._contests))
+            with contest.surviving():
+                frames, steady = self._warmed_up(contest.worker)
+                contest.values |= {"warm_up_frames": frames, "steady": steady}
+
+    def _warmed_up(self, worker: Worker) -> tuple[int, bool]:
+        """Run frames until they stop getting faster, or for as long as the suite allows."""
+        frames, fastest = 0, float("inf")
+        end = time.perf_counter() + self.suite.warm_up_s
+        while time.perf_counter() < end:
+            spent = worker.ask("frames", seconds=WARM_UP_S, least=self.suite.least_frames)["frame_ms"]
+            middle = float(np.median(spent))
+            frames += len(spent)
+            if middle > SETTLED * fastest:
+                return frames, True
+            fastest = min(fastest, middle)
+        return frames, False
+
+    def _free_running(self) -> None:
+        question = {"seconds": self.suite.block_s, "least": self.suite.least_frames}
+        for number in range(self.suite.blocks):
+            for contest in self._shuffled("frames"):
+                self.say("frames, as fast as they go", number / self.suite.blocks)
+                with contest.surviving():
+                    contest.free.append(self._block(contest.worker, "frames", **question))
+
+    def _paced(self) -> None:
+        question = {"seconds": self.suite.paced_s, "fps": self.paced_fps}
+        for number in range(self.suite.paced_blocks):
+            for contest in self._shuffled("paced"):
+                self.say(f"frames, {self.paced_fps:g} a second", number / self.suite.paced_blocks)
+                with contest.surviving():
+                    contest.paced.append(self._block(contest.worker, "paced", **question))
+
+    def _once(self) -> None:
+        """Ask for what needs no repeating, nor another number of threads: golden answers, accuracy, behaviour."""
+        answered: dict[tuple[str, str], dict[str, Any]] = {}
+        for done, contest in enumerate(self._alive()):
+            self.say("answers", done / len(self._contests))
+            contender = contest.contender
+            known = answered.setdefault((contender.bundle or contender.name, contender.target), {})
+            with contest.surviving():
+                for what, asked in self._questions(contender):
+                    if what not in known:
+                        known[what] = asked(contest.worker)
+                contest.values |= known
+
+    def _questions(self, contender: Contender) -> Iterator[tuple[str, Callable[[Worker], Any]]]:
+        if "golden" in contender.answers:
+            yield "golden", lambda worker: Golden(**worker.ask("golden"))
+        if self.data is not None and "judge" in contender.answers:
+            yield "accuracy", self._judged
+        if self.suite.behaviour_s and "behave" in contender.answers:
+            question = {"seconds": self.suite.behaviour_s, "fps": self.paced_fps, "seed": self.seed}
+            yield "behaviour", lambda worker: Behaviour(**worker.ask("behave", **question))
+
+    def _judged(self, worker: Worker) -> Accuracy:
+        assert self.data is not None  # noqa: S101  (only asked with data)
+        path, faces = self.data
+        predicted = np.array(worker.ask("judge", data=str(path))["predicted"], np.int64)
+        table = metrics.confusion(predicted, faces.labels, len(faces.names))
+        return Accuracy(
+            data=path.name,
+            images=len(faces),
+            accuracy=metrics.accuracy(predicted, faces.labels),
+            macro_f1=metrics.macro_f1(predicted, faces.labels, len(faces.names)),
+            recall=tuple((np.diag(table) / np.maximum(table.sum(axis=1), 1)).tolist()),
+            predicted=tuple(predicted.tolist()),
+        )
+
+    def _block(self, worker: Worker, do: str, **question: Any) -> Block:
+        pace, before = yardstick_ms(), worker.cpu_s
+        began = time.perf_counter() - self.watch.began
+        told = worker.ask(do, **question)
+        self.watch.read(worker.cpu_s - before)
+        return Block(at_s=began, yardstick_ms=pace, **told)
+
+    def _alive(self) -> list[_Contest]:
+        return [contest for contest in self._contests if "failed" not in contest.values]
+
+    def _shuffled(self, answers: str) -> list[_Contest]:
+        able = [contest for contest in self._alive() if answers in contest.contender.answers]
+        return [able[at] for at in self._rng.permutation(len(able))]
+
+
+def yardstick_ms(repeats: int = 3) -> float:
+    """Return the milliseconds of a piece of image work on one thread, the fastest of *repeats*."""
+    image = np.arange(640 * 480, dtype=np.uint32).astype(np.uint8).reshape(480, 640)
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    spent = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        for _ in range(4):
+            cv2.integral(cv2.GaussianBlur(image, (0, 0), 2.0))
+        spent.append((time.perf_counter() - began) * 1e3)
+    cv2.setNumThreads(threads)
+    return min(spent)

@@ -1,0 +1,83 @@
+"""Whether a run can be trusted. Nothing is left out of it; what is wrong is said."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from edge_fer_bench import host
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from edge_fer_bench.results import Block, Cell, Reading, Run
+
+SPREAD: Final = 0.10
+"""Of blocks, between their 10th and 90th percentile, against their median."""
+DRIFT: Final = 0.05
+"""Of the last third of the blocks against the first."""
+CLOCK: Final = 0.95
+"""Slowest clock against the fastest while it was measured."""
+OTHERS: Final = 0.15
+"""Cores that other programs used in the mean."""
+STOLEN: Final = 0.03
+"""Cores that the hypervisor took in the mean."""
+FEW_FRAMES: Final = 100
+FEW_BLOCKS: Final = 5
+
+
+def invalid(run: Run) -> tuple[str, ...]:
+    """Return why *run* says nothing about this board: it was throttled, or its supply was too weak."""
+    bits = [reading.throttled for reading in run.readings if reading.throttled is not None]
+    before = run.host.get("throttled")
+    if not bits:
+        return ()
+    now = set[str]().union(*(host.throttling(value) for value in bits))
+    if before is not None:  # what has occurred since: also between two readings
+        now |= set(host.throttling((bits[-1] & ~before) >> 16))
+    return tuple(words for words in host.THROTTLED.values() if words in now)
+
+
+def unstable(run: Run) -> tuple[str, ...]:
+    """Return what the machine did meanwhile that *run* should not be trusted for."""
+    return tuple(_machine(run.readings))
+
+
+def unsteady(cell: Cell) -> tuple[str, ...]:
+    """Return what is wrong with the figures of one *cell*."""
+    return tuple(_cell(cell))
+
+
+def _machine(readings: Sequence[Reading]) -> Iterator[str]:
+    clocks = [reading.frequency_mhz for reading in readings if reading.frequency_mhz]
+    if clocks and min(clocks) < CLOCK * max(clocks):
+        yield f"the clock went between {min(clocks):.0f} and {max(clocks):.0f} MHz"
+    for words, allowed, values in (
+        ("other programs used", OTHERS, [reading.others_cores for reading in readings]),
+        ("the hypervisor took", STOLEN, [reading.stolen_cores for reading in readings]),
+    ):
+        known = [value for value in values if value is not None]
+        if known and np.mean(known) > allowed:
+            yield f"{words} {np.mean(known):.2f} cores"
+
+
+def _cell(cell: Cell) -> Iterator[str]:
+    frames = sum(len(block.frame_ms) for block in cell.free)
+    if frames < FEW_FRAMES or len(cell.free) < FEW_BLOCKS:
+        yield f"only {frames} frames in {len(cell.free)} blocks"
+    if not cell.steady:
+        yield "frames still got faster when the warm-up ended"
+    if len(cell.free) >= 3:
+        yield from _blocks(cell.free)
+
+
+def _blocks(blocks: Sequence[Block]) -> Iterator[str]:
+    middles = np.array([np.median(block.frame_ms) for block in blocks])
+    low, middle, high = np.quantile(middles, (0.1, 0.5, 0.9))
+    if high - low > SPREAD * middle:
+        yield f"blocks differ by {(high - low) / middle:.0%}"
+    third = max(1, len(middles) // 3)
+    drift = float(np.median(middles[-third:]) / np.median(middles[:third])) - 1
+    if abs(drift) > DRIFT:
+        yield f"it became {abs(drift):.0%} {'slower' if drift > 0 else 'faster'} from the first third to the last"

@@ -1,0 +1,75 @@
+"""Runs as if measured: frames whose times are drawn, so that what is derived from them is known."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_fer_bench import host, results
+from edge_fer_bench.results import Accuracy, Block, Cell, Golden, Reading, Run
+from edge_fer_bench.worker import SINKS
+
+STAGES = {"capture": 0.1, "detect": 3.0, "preprocess": 0.1, "classify": 2.0, "smooth": 0.1, SINKS: 0.1}
+
+
+class Maker:
+    """Makes runs and their parts."""
+
+    golden = Golden(inputs=10, same_label=10, worst=0.0, tolerance=0.01, passed=True)
+
+    def blocks(self, seed=0, count=8, frames=40, yardstick_ms=5.0, wander=0.01, **factors):
+        rng = np.random.default_rng(seed)
+        made = []
+        for number in range(count):
+            pace = np.exp(rng.normal(0, wander))
+            stages = {
+                stage: pace * factors.get(stage, 1.0) * mean * rng.gamma(100, 0.01, frames)
+                for stage, mean in STAGES.items()
+            }
+            whole = sum(spent for stage, spent in stages.items() if stage != "capture")
+            made.append(
+                Block(at_s=float(number), frame_ms=tuple(whole), stages_ms={s: tuple(v) for s, v in stages.items()},
+                      yardstick_ms=yardstick_ms)
+            )  # fmt: skip
+        return tuple(made)
+
+    def cell(self, target="litert-int8", threads=1, seed=0, accuracy=None, **values):
+        factors = {name: values.pop(name) for name in STAGES if name in values}
+        timing = {name: values.pop(name) for name in ("count", "frames", "yardstick_ms", "wander") if name in values}
+        judged = None
+        if accuracy is not None:
+            judged = Accuracy(data="x.zip", images=2, accuracy=accuracy, macro_f1=0.4, recall=(0.5,), predicted=(0, 1))
+        given = {
+            "name": f"mine {target} x{threads}", "bundle": "mine", "target": target, "threads": threads,
+            "cold_start_s": (0.5,), "peak_memory_mb": (100.0,), "golden": self.golden, "accuracy": judged,
+            "free": self.blocks(seed, **timing, **factors), **values,
+        }  # fmt: skip
+        return Cell(**given)
+
+    def run(self, *cells, **values):
+        given = {
+            "edge_fer": "0.1.0", "suite": "quick", "command": "edge-fer bench", "seconds": 9.0,
+            "started": results.now(), "seed": 0, "scene": {"width_px": 640, "height_px": 480, "faces": 1},
+            "host": host.facts(),
+            "readings": (Reading(at_s=1.0, others_cores=0.0, stolen_cores=0.0),),
+            "cells": cells or (self.cell(),), **values,
+        }  # fmt: skip
+        return Run(**given)
+
+
+@pytest.fixture
+def shades(tmp_path):
+    """Labelled faces of the tiny bundle's classes: a shade of grey each."""
+    folder = tmp_path / "shades"
+    for label, tone in {"dark": 30, "medium": 128, "bright": 225}.items():
+        (folder / label).mkdir(parents=True)
+        for number in range(3):
+            image = np.full((48, 48), tone + number, np.uint8)
+            cv2.imwrite(str(folder / label / f"{number}.png"), image)
+    return folder
+
+
+@pytest.fixture
+def make() -> Maker:
+    return Maker()

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_fer_bench.behaviour import conduct
+from edge_fer_bench.results import Behaviour
+
+
+def test_what_states_did_is_counted():
+    found = conduct(
+        Behaviour(
+            seconds=60.0,
+            truth=((0.0, "happy"), (20.0, "sad"), (40.0, "angry")),
+            states=((0.0, "unknown"), (1.0, "happy"), (21.5, "fear"), (22.0, "sad"), (45.0, "unknown")),
+        )
+    )
+    assert (found.changes_a_minute, found.shown_a_minute, found.false_a_minute) == (4.0, 2.0, 1.0)
+    assert found.detected_s == (1.0, 2.0)
+    assert found.missed == 1
+    assert found.unknown == pytest.approx(16 / 60)
+
+
+def test_a_state_that_is_there_already_is_detected_at_once():
+    found = conduct(Behaviour(seconds=9.0, truth=((0.0, "sad"), (5.0, "happy")), states=((0.0, "sad"), (4.0, "happy"))))
+    assert found.detected_s == (0.0, 0.0)
+    assert found.false_a_minute == pytest.approx(60 / 9)  # happy came before it was shown
+
+
+def changes(words):
+    def unlike(pairs):
+        return tuple((at, word) for n, (at, word) in enumerate(pairs) if n == 0 or word != pairs[n - 1][1])
+
+    times = st.lists(st.floats(0.1, 9.9), max_size=6, unique=True).map(lambda found: [0.0, *sorted(found)])
+    return times.flatmap(
+        lambda at: st.tuples(*(st.sampled_from(words) for _ in at)).map(
+            lambda said: unlike(list(zip(at, said, strict=True)))
+        )
+    )
+
+
+@given(changes(("a", "b", "")), changes(("a", "b", "unknown", "")))
+def test_every_label_shown_is_detected_or_missed(truth, states):
+    found = conduct(Behaviour(seconds=10.0, truth=truth, states=states))
+    assert len(found.detected_s) + found.missed == sum(label != "" for _, label in truth)
+    assert all(0 <= delay <= 10 for delay in found.detected_s)
+    assert 0 <= found.unknown <= 1
+
+
+def test_right_all_the_time_is_without_fault():
+    changes_ = ((0.0, "a"), (3.0, "b"))
+    found = conduct(Behaviour(seconds=6.0, truth=changes_, states=changes_))
+    assert (found.false_a_minute, found.missed, found.unknown, found.detected_s) == (0, 0, 0, (0, 0))

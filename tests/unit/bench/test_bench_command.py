@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from edge_fer import profile
+from edge_fer.cli import main
+from edge_fer_bench import results
+from edge_fer_bench.suites import SUITES, Suite
+
+TINY = str(Path(__file__).parents[2] / "golden" / "tiny")
+
+
+def call(*arguments, code=0):
+    done = CliRunner().invoke(main, ["bench", *map(str, arguments)])
+    assert done.exit_code == code, done.output + repr(done.exception)
+    return done.stdout if code == 0 else done.stderr
+
+
+@pytest.fixture
+def short(monkeypatch):
+    suite = Suite("quick", 5, 0.02, 4, 0.3, 1, 1, 0.2, 0.0)
+    monkeypatch.setitem(SUITES, "quick", suite)
+
+
+@pytest.fixture
+def two(make, tmp_path):
+    """Files of two runs, the second slower in detection."""
+    paths = tmp_path / "before.json", tmp_path / "after.json"
+    for seed, (path, factor) in enumerate(zip(paths, (1.0, 1.4), strict=True)):
+        results.save(make.run(make.cell(seed=seed, detect=factor)), path)
+    return paths
+
+
+@pytest.mark.usefixtures("short")
+def test_without_a_command_a_run_is_made_and_kept(tmp_path, shades):
+    kept = tmp_path / "run.json"
+    text = call("--model", TINY, "--threads", 1, "--data", shades, "--json", kept, "--write-profile")
+    run = results.load(kept)
+    assert {cell.target for cell in run.cells} >= {"litert-int8", "litert-float32"}
+    assert "on this device use tiny " in text.splitlines()[-2]
+    assert "int8 is " in text.splitlines()[-1]
+    written = profile.Profile.load(profile.default_path())
+    assert written.target in {cell.target for cell in run.cells}
+    done = CliRunner().invoke(main, ["run", "--frames", "3"])
+    assert "chosen by this machine's profile" in done.stderr
+    assert call("show", kept) == text
+
+
+@pytest.mark.usefixtures("short")
+def test_one_target_alone_can_be_measured(tmp_path):
+    text = call("run", "--model", TINY, "--target", "litert-int8", "--threads", 1, "--json", tmp_path / "run.json")
+    assert "tiny litert-int8 x1" in text
+    assert "litert-float32" not in text
+
+
+def test_runs_are_shown_as_markdown_and_json(two):
+    assert call("table", two[0]).startswith("|  | p50 ms |")
+    assert json.loads(call("show", two[0], "--json"))["recommended"] == "mine litert-int8 x1"
+
+
+def test_runs_are_compared(two):
+    assert "detect explains" in call("compare", *two)
+    assert json.loads(call("compare", *two, "--json"))["changes"]
+
+
+def test_a_regression_has_an_exit_code_of_its_own(two):
+    assert "worse than" in call("check", two[1], "--baseline", two[0], code=10)
+    assert "is not worse" in call("check", two[0], "--baseline", two[1])
+    assert "is not worse" in call("check", two[1], "--baseline", two[0], "--max-slowdown", "1")
+
+
+def test_the_schema_is_printed():
+    assert json.loads(call("schema"))["title"] == "Run"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "code"),
+    [
+        (("--suite", "endless"), "no suite 'endless'; pass one of: quick, full, sustained", 3),
+        (("--minutes", "3"), "--minutes is for the sustained suite", 3),
+        (("--suite", "sustained", "--minutes", "0.1"), "less than two blocks", 3),
+        (("--model", "nothing"), "no bundle at nothing", 4),
+        (("--target", "coral-int8"), "has no target 'coral-int8'", 4),
+    ],
+)
+def test_what_cannot_be_measured_is_told_at_once(arguments, message, code):
+    assert message in call(*arguments, code=code)
+
+
+def test_labels_that_do_not_match_are_told(tmp_path):
+    for label in ("calm", "cross"):
+        (tmp_path / "faces" / label).mkdir(parents=True)
+        cv2.imwrite(str(tmp_path / "faces" / label / "1.png"), np.zeros((48, 48), np.uint8))
+    told = call("--model", TINY, "--data", tmp_path / "faces", code=3)
+    assert "lies in class 'calm'; known classes are dark, medium, bright" in told
+
+
+def test_faces_without_labels_are_told(tmp_path):
+    cv2.imwrite(str(tmp_path / "1.png"), np.zeros((48, 48), np.uint8))
+    assert "has no labels; put its images into a folder a class" in call("--model", TINY, "--data", tmp_path, code=3)
+
+
+def test_a_place_that_cannot_be_written_is_told_before_anything_is_measured(monkeypatch, tmp_path):
+    monkeypatch.setattr("os.access", lambda *_: False)
+    assert "no permission in" in call("--model", TINY, "--json", tmp_path / "deep" / "run.json", code=3)
+
+
+def test_what_is_no_run_is_refused(tmp_path):
+    (tmp_path / "run.json").write_text("{}")
+    assert "is no run of format version 2" in call("show", tmp_path / "run.json", code=3)

@@ -1,0 +1,146 @@
+"""The real harness with real processes, on the tiny bundle."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_fer.bundle import load
+from edge_fer.errors import BackendError
+from edge_fer.labelled import load_faces
+from edge_fer_bench import contenders
+from edge_fer_bench.contenders import Contender, Worker
+from edge_fer_bench.harness import Harness, yardstick_ms
+from edge_fer_bench.scene import Scene
+from edge_fer_bench.suites import QUICK, Suite
+
+TINY = str(Path(__file__).parents[2] / "golden" / "tiny")
+SHORT = Suite("short", 3, 0.05, 4, 0.5, 2, 1, 0.4, 4.0)
+SMALL = Scene(width_px=320, height_px=240, frames=20)
+
+DIES = """
+import json, sys
+print(json.dumps({"runtime": {}}), flush=True)
+sys.stdin.readline()
+print(json.dumps({"frame_ms": [1.0] * 4}), flush=True)
+sys.stdin.readline()
+sys.exit("the model is too large")
+"""
+
+
+def quiet(words: str, share: float) -> None:
+    assert 0 <= share <= 1, words
+
+
+def harness(tmp_path, **changes):
+    return Harness(**{"suite": SHORT, "folder": tmp_path, "say": quiet, "scene": SMALL, **changes})
+
+
+@pytest.fixture(scope="module")
+def targets():
+    return contenders.of_bundle(TINY, load(TINY), [1], "litert-int8") + contenders.of_bundle(
+        TINY, load(TINY), [2], "litert-float32"
+    )
+
+
+def test_everything_is_measured(targets, tmp_path, shades):
+    faces = load_faces(shades, load(TINY).manifest.labels)
+    run = harness(tmp_path, data=(shades, faces)).run(targets, "edge-fer bench")
+    assert [cell.name for cell in run.cells] == [contender.name for contender in targets]
+    assert not run.partial
+    for cell in run.cells:
+        assert not cell.failed
+        assert len(cell.free) == 3
+        assert all(len(block.frame_ms) >= 4 for block in cell.free)
+        assert set(cell.free[0].stages_ms) == {"capture", "detect", "preprocess", "classify", "smooth", "sinks"}
+        assert all(len(spent) == len(cell.free[0].frame_ms) for spent in cell.free[0].stages_ms.values())
+        assert len(cell.cold_start_s) == len(cell.load_ms) == len(cell.first_inference_ms) == 2
+        assert len(cell.peak_memory_mb) == 2
+        assert all(30 < peak < 1000 for peak in cell.peak_memory_mb)
+        assert sum(len(block.frame_ms) for block in cell.paced) >= 5
+        assert cell.golden.passed
+        assert len(cell.accuracy.predicted) == len(faces)
+        assert cell.accuracy.accuracy == (np.array(cell.accuracy.predicted) == faces.labels).mean()
+        assert cell.behaviour.truth[0][0] == 0
+        assert cell.files.keys() == {f"{cell.target}.tflite"}
+        assert cell.runtime["threads"] == cell.threads
+    assert len(run.readings) == 2 * (3 + 1)
+
+
+def test_a_frame_is_about_the_sum_of_its_stages(targets, tmp_path):
+    run = harness(tmp_path, suite=replace(SHORT, paced_blocks=0, behaviour_s=0.0)).run(targets[:1], "x")
+    for block in run.cells[0].free:
+        for number, whole in enumerate(block.frame_ms):
+            parts = sum(spent[number] for stage, spent in block.stages_ms.items() if stage != "capture")
+            assert parts <= whole + 1e-3
+            assert whole - parts < max(1.0, 0.3 * whole)
+    assert run.cells[0].behaviour is None
+    assert run.paced_fps is None
+
+
+def test_what_fails_fails_alone(targets, tmp_path):
+    dies = Contender("dies", (sys.executable, "-c", DIES), 1)
+    never = Contender("never", (sys.executable, "-c", "import sys; sys.exit('no such model')"), 1)
+    run = harness(tmp_path).run([never, dies, *targets[:1]], "x")
+    failed = {cell.name: cell.failed for cell in run.cells if cell.failed}
+    assert failed == {"never": "never ended with 1: no such model", "dies": "dies ended with 1: the model is too large"}
+    assert len(run.cells[-1].free) == 3
+
+
+def test_what_is_not_installed_is_skipped_with_its_reason(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    (tmp_path / "openvino").mkdir()
+    (tmp_path / "openvino" / "__init__.py").write_text("raise ImportError('gone')")
+    run = harness(tmp_path).run(contenders.of_bundle(TINY, load(TINY), [1], "openvino-int8"), "x")
+    assert run.cells == ()
+    assert "pip install" in run.skipped[0].why
+
+
+def test_what_was_measured_before_an_interruption_is_kept(targets, tmp_path):
+    def impatient(words: str, share: float) -> None:
+        if words.startswith("frames, as fast") and share > 0.5:
+            raise KeyboardInterrupt
+
+    run = harness(tmp_path, say=impatient).run(targets, "x")
+    assert run.partial
+    assert all(len(cell.free) == 2 for cell in run.cells)
+
+
+def test_the_order_is_that_of_the_seed(targets, tmp_path):
+    def order(seed):
+        made = harness(tmp_path, seed=seed)
+        made._contests = list(map(_contest, range(6)))
+        return [contest.contender.name for _ in range(5) for contest in made._shuffled("frames")]
+
+    assert order(1) == order(1) != order(2)
+
+
+def _contest(number):
+    from edge_fer_bench.harness import _Contest
+
+    return _Contest(Contender(str(number), (), 1))
+
+
+def test_a_worker_tells_its_own_errors(tmp_path):
+    SMALL.draw(tmp_path / "film.npy")
+    contender = contenders.of_bundle(TINY, load(TINY), [1], "litert-int8")[0]
+    with Worker(contender, ["--scene", str(tmp_path / "film.npy")]) as worker:
+        assert worker.cold_start_s > 0
+        assert len(worker.ask("frames", seconds=0.0, least=3)["frame_ms"]) == 3
+        assert worker.cpu_s > 0
+        with pytest.raises(BackendError, match=r"nothing\.zip"):
+            worker.ask("judge", data=str(tmp_path / "nothing.zip"))
+
+
+def test_the_yardstick_is_a_piece_of_work():
+    assert yardstick_ms(1) > 0.01
+
+
+def test_quick_is_quick():
+    """Eight cells of a board of four targets, and what they take at their slowest warm-up, without starting."""
+    cells = 8 * (QUICK.warm_up_s + QUICK.blocks * QUICK.block_s + QUICK.paced_blocks * QUICK.paced_s)
+    assert cells < 60

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from edge_fer_bench import host
+from edge_fer_bench.watch import Watch
+
+
+@pytest.fixture
+def pi(tmp_path):
+    """What /proc and /sys of a Raspberry Pi 5 hold."""
+    files = {
+        "proc/device-tree/model": "Raspberry Pi 5 Model B Rev 1.0\x00",
+        "proc/device-tree/compatible": "raspberrypi,5-model-b\x00brcm,bcm2712\x00",
+        "proc/cpuinfo": "processor\t: 0\nFeatures\t: fp asimd asimdhp asimddp\nCPU part\t: 0xd0b\n\nprocessor\t: 1\n",
+        "proc/meminfo": "MemTotal:        8245248 kB\nSwapTotal:        524272 kB\n",
+        "proc/stat": "cpu  1000 0 500 9000 10 0 0 50 0 0\n",
+        "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor": "ondemand\n",
+        "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq": "2400000\n",
+        "sys/devices/system/cpu/cpu1/cpufreq/scaling_cur_freq": "1500000\n",
+        "sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq": "2400000\n",
+        "sys/class/thermal/thermal_zone0/temp": "61234\n",
+        "sys/devices/platform/soc/soc:firmware/get_throttled": "50005\n",
+        "sys/class/hwmon/hwmon2/power1_input": "4250000\n",
+    }
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return tmp_path
+
+
+def test_what_a_pi_tells_is_told(pi):
+    facts = host.facts(pi)
+    assert facts["model"] == "Raspberry Pi 5 Model B Rev 1.0"
+    assert facts["soc"] == "brcm,bcm2712"
+    assert facts["cpu_features"] == ["asimd", "asimddp", "asimdhp"]
+    assert (facts["governor"], facts["frequency_mhz"], facts["max_frequency_mhz"]) == ("ondemand", 1950.0, 2400.0)
+    assert (facts["memory_mb"], facts["swap_mb"]) == (8052, 511)
+    assert (facts["temperature_c"], facts["power"]) == (61.234, "hwmon")
+    assert host.throttling(facts["throttled"]) == ("under-voltage", "throttled")
+
+
+def test_what_cannot_be_told_is_none_never_zero(tmp_path):
+    facts = host.facts(tmp_path)
+    unknown = ("model", "soc", "cpu", "governor", "frequency_mhz", "max_frequency_mhz", "temperature_c", "throttled",
+               "memory_mb", "swap_mb", "power")  # fmt: skip
+    assert all(facts[name] is None for name in unknown)
+    assert host.cpu_seconds(tmp_path) is None
+    assert host.sensor_w(tmp_path) is None
+
+
+def test_facts_of_this_machine_are_json():
+    facts = json.loads(json.dumps(host.facts()))
+    assert facts["cores"] >= 1
+    assert "numpy" in facts["packages"]
+    assert host.process_memory_mb() > 5
+    assert host.process_files() >= 3
+    assert host.process_files(2**30) is None
+
+
+def test_readings_say_who_else_was_busy(pi):
+    times = iter([100.0, 110.0, 110.0])
+    watch = Watch(root=pi, now=lambda: next(times))
+    tick = os.sysconf("SC_CLK_TCK")
+    (pi / "proc/stat").write_text(f"cpu  {1000 + 12 * tick} 0 500 9000 10 0 0 {50 + 2 * tick} 0 0\n")
+    reading = watch.read(ours_s=4.0)
+    assert reading.at_s == 10.0
+    assert reading.others_cores == pytest.approx(0.8, abs=0.05)  # of 12 s were 4 ours, and a little this test's
+    assert reading.stolen_cores == pytest.approx(0.2)
+    assert (reading.power_w, reading.throttled, reading.temperature_c) == (4.25, 0x50005, 61.234)
+    assert watch.read().others_cores is None  # no time has passed
+    assert len(watch.readings) == 2
+
+
+def test_power_is_rapls_energy_over_time(tmp_path):
+    energy = tmp_path / "sys/class/powercap/intel-rapl:0/energy_uj"
+    energy.parent.mkdir(parents=True)
+    energy.write_text("1000000\n")
+    times = iter([0.0, 2.0, 4.0])
+    watch = Watch(root=tmp_path, now=lambda: next(times))
+    energy.write_text("21000000\n")
+    assert host.facts(tmp_path)["power"] == "rapl"
+    assert watch.read().power_w == 10.0
+    energy.write_text("500\n")  # it starts anew now and then
+    assert watch.read().power_w is None
+
+
+@pytest.mark.parametrize(("command", "watts"), [("echo 3.5 W", 3.5), ("echo none", None), ("no-such-meter", None)])
+def test_a_meter_of_ones_own_is_asked(command, watts):
+    assert Watch(command).read().power_w == watts

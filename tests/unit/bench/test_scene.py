@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_fer.clock import FakeClock
+from edge_fer_bench.scene import Film, PacedCapture, Scene, paced, position
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    found = tmp_path_factory.mktemp("film") / "film.npy"
+    Scene(width_px=160, height_px=120, frames=5).draw(found)
+    return found
+
+
+def test_the_film_is_plain_and_the_same_each_time(path, tmp_path):
+    Scene(width_px=160, height_px=120, frames=5).draw(tmp_path / "again.npy")
+    film = np.load(path)
+    assert film.shape == (5, 120, 160)
+    assert film.dtype == np.uint8
+    assert np.array_equal(film, np.load(tmp_path / "again.npy"))
+
+
+@given(st.integers(0, 10_000), st.integers(1, 200))
+def test_neighbours_in_time_are_neighbours_in_the_film(index, frames):
+    here, there = position(index, frames), position(index + 1, frames)
+    assert 0 <= here < frames
+    assert abs(here - there) == (frames > 1)
+
+
+def test_the_film_goes_on_where_it_stopped(path):
+    film = Film(path, fps=10)
+    first = [frame.index for frame, _ in zip(film.frames(), range(3), strict=False)]
+    then = next(film.frames())
+    assert first == [0, 1, 2]
+    assert (then.index, then.time_s) == (4, 0.4)  # zip took the fourth before it saw that it needs no more
+    assert then.image.shape == (120, 160, 3)
+    assert np.array_equal(then.image[..., 0], np.load(path)[4])
+
+
+def test_a_paced_film_waits_for_its_moment(path):
+    clock = FakeClock(100.0)
+    capture = PacedCapture(Film(path), 20, clock)
+    moments = []
+    for _ in range(3):
+        capture.read()
+        moments.append(clock.now())
+    assert moments == pytest.approx([100.0, 100.05, 100.1])
+    clock.sleep(1.0)  # somebody was slow: what is late comes at once
+    capture.read()
+    assert clock.now() == pytest.approx(101.1)
+
+
+def test_a_slow_reader_of_a_paced_film_loses_frames(path):
+    import time
+
+    with paced(Film(path), 200) as camera:
+        frames = camera.frames()
+        next(frames)
+        time.sleep(0.2)
+        next(frames)
+        assert camera.dropped > 5

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from edge_fer_bench import stability
+from edge_fer_bench.results import Block, Reading
+
+
+def blocks(*middles):
+    return tuple(Block(at_s=float(n), frame_ms=(middle,) * 40) for n, middle in enumerate(middles))
+
+
+def test_a_quiet_run_is_trusted(make):
+    run = make.run()
+    assert stability.invalid(run) == stability.unstable(run) == stability.unsteady(run.cells[0]) == ()
+
+
+def test_a_throttled_board_makes_a_run_invalid(make):
+    quiet = {**make.run().host, "throttled": 0x50000}  # what happened before does not count
+    readings = (Reading(at_s=0.0, throttled=0x50000), Reading(at_s=1.0, throttled=0x50000))
+    assert stability.invalid(make.run(host=quiet, readings=readings)) == ()
+    readings = (Reading(at_s=0.0, throttled=0x50005), Reading(at_s=1.0, throttled=0x50000))
+    assert stability.invalid(make.run(host=quiet, readings=readings)) == ("under-voltage", "throttled")
+    between = (Reading(at_s=0.0, throttled=0x50000), Reading(at_s=1.0, throttled=0xD0000))
+    assert stability.invalid(make.run(host=quiet, readings=between)) == ("soft temperature limit",)
+    assert stability.invalid(make.run(readings=(Reading(at_s=0.0),))) == ()
+
+
+def test_others_at_work_are_named(make):
+    busy = (Reading(at_s=0.0, others_cores=0.5, stolen_cores=0.1, frequency_mhz=2400.0),
+            Reading(at_s=1.0, others_cores=0.7, stolen_cores=0.1, frequency_mhz=1500.0))  # fmt: skip
+    assert stability.unstable(make.run(readings=busy)) == (
+        "the clock went between 1500 and 2400 MHz", "other programs used 0.60 cores", "the hypervisor took 0.10 cores",
+    )  # fmt: skip
+    assert stability.unstable(make.run(readings=(Reading(at_s=0.0),))) == ()
+
+
+def test_what_wavers_or_drifts_is_said(make):
+    assert stability.unsteady(make.cell(free=blocks(5, 5, 5, 5, 9, 9))) == (
+        "blocks differ by 80%", "it became 80% slower from the first third to the last",
+    )  # fmt: skip
+    drift = stability.unsteady(make.cell(free=blocks(5.4, 5.3, 5.2, 5.1, 5, 5)))
+    assert drift == ("it became 7% faster from the first third to the last",)
+
+
+def test_too_little_is_said(make):
+    few = make.cell(free=blocks(5, 5), steady=False)
+    assert stability.unsteady(few) == (
+        "only 80 frames in 2 blocks", "frames still got faster when the warm-up ended",
+    )  # fmt: skip

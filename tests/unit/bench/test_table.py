@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import json
+
+from edge_fer_bench import table
+from edge_fer_bench.results import Behaviour, Block, Golden, Reading, Skipped
+
+
+def test_everything_that_a_user_must_know_is_shown(make):
+    behaviour = Behaviour(seconds=60.0, states=((0.0, "happy"),), truth=((0.0, "happy"), (30.0, "sad")))
+    paced = (Block(at_s=0.0, frame_ms=(5.0,) * 30, dropped=2, late=1),)
+    wrong = Golden(inputs=10, same_label=3, worst=0.9, tolerance=0.01, passed=False)
+    run = make.run(
+        make.cell(accuracy=0.65, behaviour=behaviour, paced=paced),
+        make.cell("litert-float32", golden=wrong),
+        make.cell("onnx-int8", free=(), failed="it crashed"),
+        skipped=(Skipped(name="mine openvino-int8", why="pip install openvino"),),
+        readings=(Reading(at_s=1.0, throttled=1),),
+        paced_fps=30.0,
+        partial=True,
+    )
+    text = table.render(run)
+    for words in (
+        "interrupted", "65.00%", "DIFFER", "INVALID: under-voltage", "failed: mine onnx-int8 x1: it crashed",
+        "not measured: mine openvino-int8: pip install openvino", "30 seen, 2 dropped, 1 late",
+        "0.00 s to detect one (1 missed)", "detect", "on this device use mine litert-int8 with 1 thread",
+    ):  # fmt: skip
+        assert words in text, words
+
+
+def test_markdown_has_a_row_a_cell_the_fastest_first(make):
+    lines = table.markdown(make.run(make.cell(classify=2.0), make.cell("onnx-int8", seed=1))).splitlines()
+    assert [line.split("|")[1].strip() for line in lines] == ["", "---", "mine onnx-int8 x1", "mine litert-int8 x1"]
+
+
+def test_figures_are_json(make):
+    figures = json.loads(json.dumps(table.figures(make.run())))
+    assert figures["cells"][0]["p50_ms"] < figures["cells"][0]["p90_ms"] < figures["cells"][0]["max_ms"]
+    assert figures["recommended"] == "mine litert-int8 x1"
+
+
+def test_a_run_without_frames_says_so(make):
+    assert "nothing to recommend" in table.render(make.run(make.cell(free=(), failed="it crashed")))
