@@ -2,7 +2,7 @@
 
 Results go to stdout, progress and warnings to stderr. Exit codes: 0 done; 1 error; 2 wrong usage; 3 bad input; 4 bad
 bundle, or golden answers that do not match; 5 source; 6 sink; 7 backend; 8 something is not installed; 9 a conversion
-lost more than allowed; 130 interrupted.
+lost more than allowed; 10 slower or worse than a baseline; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ Examples:
   edge-fer bench
 
 Exit codes: 0 done, 1 error, 2 usage, 3 bad input, 4 bad bundle, 5 source, 6 sink, 7 backend, 8 not installed,
-9 conversion lost too much, 130 interrupted.""",
+9 conversion lost too much, 10 worse than a baseline, 130 interrupted.""",
 )
 @click.version_option(__version__, prog_name="edge-fer")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")

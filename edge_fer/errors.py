@@ -57,3 +57,9 @@ class GateFailed(EdgeFerError):
     """A quantized model lost more than was allowed."""
 
     exit_code = 9
+
+
+class Regression(EdgeFerError):
+    """What was measured is worse than its baseline allows."""
+
+    exit_code = 10

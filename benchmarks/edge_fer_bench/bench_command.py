@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from edge_fer.cli import DEFAULT_MODEL, model_options
-from edge_fer.errors import BadInput, EdgeFerError
+from edge_fer.errors import BadInput, Regression
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,12 +24,6 @@ if TYPE_CHECKING:
     from edge_fer_bench.suites import Suite
 
 MEASURED: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
-
-
-class Regression(EdgeFerError):
-    """A run is worse than its baseline allows."""
-
-    exit_code = 10
 
 
 class _RunsByDefault(click.Group):
@@ -237,6 +231,29 @@ def check(path: Path, baseline: Path, max_slowdown: float, max_memory: float, ma
     if worse:
         raise Regression(f"{path} is worse than {baseline} in {len(worse)} way(s); see above")
     click.echo(f"{path} is not worse than {baseline}")
+
+
+@bench.command(epilog="\b\nExamples:\n  edge-fer bench report run.json --out run.html")
+@click.argument("path", type=MEASURED)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="By default beside the run, as .html.")
+def report(path: Path, out: Path | None) -> None:
+    """Write a run as one page: latencies, stages, accuracy against time, states, heat."""
+    from importlib import util
+
+    from edge_fer.errors import MissingDependency, SinkError
+
+    if util.find_spec("matplotlib") is None or util.find_spec("jinja2") is None:
+        raise MissingDependency("the page needs matplotlib and jinja2: pip install 'edge-fer[bench]'")
+    from edge_fer_bench import report as reports
+    from edge_fer_bench import results
+
+    where = out or path.with_suffix(".html")
+    page = reports.html(results.load(path))
+    try:
+        where.write_text(page, encoding="utf-8")
+    except OSError as exc:
+        raise SinkError(f"{where} cannot be written: {exc.strerror or exc}") from exc
+    click.echo(where)
 
 
 @bench.command(epilog="\b\nExamples:\n  edge-fer bench schema > run.schema.json")

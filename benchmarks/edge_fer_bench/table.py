@@ -23,7 +23,7 @@ COLUMNS = ("", "p50 ms", "p90", "p99", "max", "frames/s", "start s", "MB", "accu
 
 def render(run: Run) -> str:
     """Return everything as lines, the recommendation last."""
-    parts = (_head(run), _aligned([COLUMNS, *map(_row, measured(run))]), _stages(run), _over_time(run), _remarks(run))
+    parts = (_head(run), _aligned([COLUMNS, *map(row, measured(run))]), _stages(run), _over_time(run), _remarks(run))
     texts = ["\n".join(part) for part in map(list, parts) if part]
     best = recommend(run)
     return "\n\n".join([*texts, "\n".join(best.sentences() if best else ["nothing to recommend: see above"])])
@@ -31,7 +31,7 @@ def render(run: Run) -> str:
 
 def markdown(run: Run) -> str:
     """Return the cells as a Markdown table."""
-    rows = [COLUMNS, ["---"] * len(COLUMNS), *map(_row, measured(run))]
+    rows = [COLUMNS, ["---"] * len(COLUMNS), *map(row, measured(run))]
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
@@ -92,7 +92,8 @@ def _head(run: Run) -> Iterator[str]:
     yield f"{scene['width_px']}x{scene['height_px']}, {scene['faces']} face(s); a frame: detect to sinks"
 
 
-def _row(cell: Cell) -> list[str]:
+def row(cell: Cell) -> list[str]:
+    """Return the words of *cell* under `COLUMNS`."""
     frames = cell.frames_ms()
     worth, golden = cell.accuracy, cell.golden
     return [

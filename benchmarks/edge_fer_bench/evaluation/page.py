@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import io
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edge_fer_bench import pages
 from edge_fer_bench.evaluation import plots
 from edge_fer_bench.evaluation.conditions import ORIGINAL, SWEEPS
 from edge_fer_bench.evaluation.published import RAZA_2025
@@ -35,19 +33,14 @@ def table(comparison: Comparison) -> Table:
             error = worth.calibration_error
             made.add_row(
                 entry.system,
-                percent(worth.accuracy),
-                percent(entry.fresh.accuracy if entry.fresh else None),
-                percent(worth.mean("f1")),
-                percent(worth.mean("f1", weighted=True)),
-                percent(worth.mean("average_precision")),
+                pages.percent(worth.accuracy),
+                pages.percent(entry.fresh.accuracy if entry.fresh else None),
+                pages.percent(worth.mean("f1")),
+                pages.percent(worth.mean("f1", weighted=True)),
+                pages.percent(worth.mean("average_precision")),
                 "–" if error is None else f"{error:.3f}",
             )
     return made
-
-
-def percent(share: float | None) -> str:
-    """Return a share of 1 as per cent, or a dash."""
-    return "–" if share is None else f"{share:.2%}"
 
 
 def raza_table(comparison: Comparison) -> str:
@@ -73,20 +66,16 @@ def raza_table(comparison: Comparison) -> str:
 
 def html(comparison: Comparison) -> str:
     """Return the whole comparison as one page that needs nothing else."""
-    from jinja2 import Environment
-
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["percent"] = percent
-    template = resources.files("edge_fer_bench.evaluation").joinpath("page.html.j2").read_text(encoding="utf-8")
     worths = comparison.worths()
-    return environment.from_string(template).render(
+    return pages.render(
+        "eval.html.j2",
         comparison=comparison,
         originals=[entry for entry in comparison.judged if entry.condition.kind == "original"],
         worths=worths,
         published=RAZA_2025,
-        confusions={name: _embedded(plots.confusion(worth, name)) for name, worth in worths.items()},
-        reliability=_embedded(plots.reliability(worths)) if any(w.reliability for w in worths.values()) else None,
-        sweeps=[_embedded(figure) for figure in _sweeps(comparison)],
+        confusions={name: pages.embedded(plots.confusion(worth, name)) for name, worth in worths.items()},
+        reliability=pages.embedded(plots.reliability(worths)) if any(w.reliability for w in worths.values()) else None,
+        sweeps=[pages.embedded(figure) for figure in _sweeps(comparison)],
     )
 
 
@@ -105,13 +94,3 @@ def _sweeps(comparison: Comparison) -> list[Figure]:
         if lines:
             figures.append(plots.sweep(kind, [condition.amount for condition in conditions], lines))
     return figures
-
-
-def _embedded(figure: Figure) -> str:
-    """Return *figure* as a data URL of an SVG."""
-    from matplotlib import rc_context
-
-    buffer = io.BytesIO()
-    with rc_context({"svg.hashsalt": "edge-fer"}):  # the same page from the same figures
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edge_fer_bench.pages import colours, new_figure
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -18,13 +20,6 @@ UNITS = {
     "blur": "standard deviation, px",
     "noise": "standard deviation, grey levels",
 }
-COLOURS = ("#2e5aac", "#d9730d", "#12764a", "#9b2c8a", "#7a6a00", "#b42318", "#2b8a9e", "#667085")
-
-
-def _figure(width: float, height: float) -> Figure:
-    from matplotlib.figure import Figure  # without pyplot: no global state, no display
-
-    return Figure((width, height), layout="constrained")
 
 
 def confusion(worth: Worth, title: str = "") -> Figure:
@@ -32,7 +27,7 @@ def confusion(worth: Worth, title: str = "") -> Figure:
     names = [c.name for c in worth.classes]
     counts = np.array(worth.confusion)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    figure = _figure(5.2, 4.6)
+    figure = new_figure(5.2, 4.6)
     axes = figure.add_subplot()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for (row, column), share in np.ndenumerate(shares):
@@ -45,10 +40,10 @@ def confusion(worth: Worth, title: str = "") -> Figure:
 
 def reliability(worths: Mapping[str, Worth]) -> Figure:
     """Draw accuracy against confidence, a line a system; on the diagonal a score says how often it is right."""
-    figure = _figure(4.8, 4.4)
+    figure = new_figure(4.8, 4.4)
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], color="#98a2b3", linestyle="--", linewidth=1)
-    for colour, (name, worth) in zip(_colours(len(worths)), worths.items(), strict=True):
+    for colour, (name, worth) in zip(colours(len(worths)), worths.items(), strict=True):
         if worth.reliability:
             points = [(b.confidence, b.accuracy) for b in worth.reliability]
             error = worth.calibration_error
@@ -60,9 +55,9 @@ def reliability(worths: Mapping[str, Worth]) -> Figure:
 
 def sweep(kind: str, amounts: Sequence[float], accuracies: Mapping[str, Sequence[float]]) -> Figure:
     """Draw accuracy against the *amounts* of one kind of change, a line a system."""
-    figure = _figure(4.8, 3.6)
+    figure = new_figure(4.8, 3.6)
     axes = figure.add_subplot()
-    for colour, (name, values) in zip(_colours(len(accuracies)), accuracies.items(), strict=True):
+    for colour, (name, values) in zip(colours(len(accuracies)), accuracies.items(), strict=True):
         axes.plot(amounts, np.array(values) * 100, marker="o", markersize=4, color=colour, label=name)
     if kind == "resolution":
         axes.invert_xaxis()
@@ -74,15 +69,11 @@ def sweep(kind: str, amounts: Sequence[float], accuracies: Mapping[str, Sequence
 
 def curves(title: str, epochs: Sequence[int], lines: Mapping[str, Sequence[float | None]], label: str) -> Figure:
     """Draw *lines* over *epochs*; None leaves a gap."""
-    figure = _figure(6.4, 3.6)
+    figure = new_figure(6.4, 3.6)
     axes = figure.add_subplot()
-    for colour, (name, values) in zip(_colours(len(lines)), lines.items(), strict=True):
+    for colour, (name, values) in zip(colours(len(lines)), lines.items(), strict=True):
         axes.plot(epochs, [np.nan if v is None else v for v in values], color=colour, label=name)
     axes.set(xlabel="epoch", ylabel=label, title=title)
     axes.grid(color="#e4e7ec")
     axes.legend(fontsize=8)
     return figure
-
-
-def _colours(count: int) -> list[str]:
-    return [COLOURS[at % len(COLOURS)] for at in range(count)]

@@ -1,0 +1,160 @@
+"""A run as one page: how long frames take, where the time goes, accuracy against time, and what the machine did."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edge_fer_bench import pages, stability, table
+from edge_fer_bench.pages import colours, new_figure
+from edge_fer_bench.recommend import recommend
+from edge_fer_bench.statistics import p90
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.figure import Figure
+
+    from edge_fer_bench.results import Cell, Run
+
+FIRST = "capture"
+
+
+def html(run: Run) -> str:
+    """Return *run* as a page that needs nothing else."""
+    cells = table.measured(run)
+    best = recommend(run)
+    plots: list[tuple[str, Figure | None]] = [
+        ("Milliseconds of a frame: every value, the 90th percentile marked", latencies(cells) if cells else None),
+        ("Where a frame's time goes", waterfall(cells)),
+        ("Accuracy against time", pareto(cells)),
+        ("States over time on a sequence whose labels are known", states(cells)),
+        ("The machine meanwhile", machine(run)),
+    ]
+    return pages.render(
+        "run.html.j2",
+        run=run,
+        rows=[table.COLUMNS, *map(table.row, cells)],
+        best=best.sentences() if best else [],
+        invalid=stability.invalid(run),
+        unstable=[*stability.unstable(run), *(f"{c.name}: {words}" for c in cells for words in stability.unsteady(c))],
+        plots=[(title, pages.embedded(figure)) for title, figure in plots if figure is not None],
+    )
+
+
+def latencies(cells: Sequence[Cell]) -> Figure:
+    """Draw the share of frames that take at most so long, a line a cell: the tail is not hidden."""
+    figure = new_figure(8.0, 4.2)
+    axes = figure.add_subplot()
+    for colour, cell in zip(colours(len(cells)), cells, strict=True):
+        spent = np.sort(cell.frames_ms())
+        shares = np.arange(1, len(spent) + 1) / len(spent)
+        label = f"{cell.name}: {p90(spent):.2f} ms"
+        axes.plot(spent, shares, color=colour, label=label, linestyle="-" if cell.kind == "edge-fer" else "--")
+        axes.plot([p90(spent)], [0.9], marker="o", markersize=5, color=colour)
+    axes.axhline(0.9, color="#98a2b3", linewidth=0.8)
+    axes.set(xscale="log", xlabel="milliseconds of a frame", ylabel="share of frames", ylim=(0, 1.01))
+    for axis in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+        axis("{x:g}")
+    axes.grid(color="#e4e7ec", which="both")
+    axes.legend(fontsize=8, loc="lower right")
+    return figure
+
+
+def waterfall(cells: Sequence[Cell]) -> Figure | None:
+    """Draw the mean of each stage, one bar a cell."""
+    told = [cell for cell in cells if cell.free[0].stages_ms]
+    if not told:
+        return None
+    stages = [stage for stage in told[0].free[0].stages_ms if stage != FIRST]
+    figure = new_figure(8.0, 0.9 + 0.38 * len(told))
+    axes = figure.add_subplot()
+    lefts = np.zeros(len(told))
+    for colour, stage in zip(colours(len(stages)), stages, strict=True):
+        means = np.array([np.mean(np.concatenate(cell.stage(stage))) for cell in told])
+        axes.barh([cell.name for cell in told], means, left=lefts, color=colour, label=stage)
+        lefts += means
+    axes.invert_yaxis()
+    axes.set(xlabel="milliseconds of a frame, mean")
+    axes.legend(fontsize=8, ncols=len(stages), loc="upper center", bbox_to_anchor=(0.4, 1.0 + 0.6 / (1 + len(told))))
+    return figure
+
+
+def pareto(cells: Sequence[Cell]) -> Figure | None:
+    """Draw accuracy against the 90th percentile; the line joins those that nothing beats in both."""
+    judged = [cell for cell in cells if cell.accuracy]
+    if len(judged) < 2:
+        return None
+    figure = new_figure(8.0, 4.2)
+    axes = figure.add_subplot()
+    points = [(p90(cell.frames_ms()), 100 * cell.accuracy.accuracy) for cell in judged if cell.accuracy]
+    front = pareto_front(points)
+    axes.plot(*zip(*front, strict=True), color="#98a2b3", linewidth=1, drawstyle="steps-post", zorder=0)
+    for colour, cell, (spent, accuracy) in zip(colours(len(judged)), judged, points, strict=True):
+        axes.scatter([spent], [accuracy], color=colour, marker="o" if cell.kind == "edge-fer" else "s", label=cell.name)
+    axes.set(xlabel="milliseconds of a frame, 90th percentile", ylabel="accuracy, %")
+    axes.grid(color="#e4e7ec")
+    axes.legend(fontsize=8)
+    return figure
+
+
+def pareto_front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return those *points* of (time, accuracy) for which none is both faster and as accurate, the fastest first."""
+    front: list[tuple[float, float]] = []
+    for point in sorted(points, key=lambda p: (p[0], -p[1])):
+        if not front or point[1] > front[-1][1]:
+            front.append(point)
+    return front
+
+
+def states(cells: Sequence[Cell]) -> Figure | None:
+    """Draw what was shown and what each target said, over time."""
+    watched = list({cell.target: cell for cell in cells if cell.behaviour}.values())
+    if not watched or watched[0].behaviour is None:
+        return None
+    shown = watched[0].behaviour
+    lines = [("shown", shown.truth), *((c.target, c.behaviour.states) for c in watched if c.behaviour)]
+    labels = list(dict.fromkeys(word for _, changes in lines for _, word in changes if word))
+    figure = new_figure(8.0, 1.0 + 0.45 * len(lines))
+    axes = figure.add_subplot()
+    for at, (_, changes) in enumerate(lines):
+        ends = [*(time for time, _ in changes[1:]), shown.seconds]
+        for (begin, word), end in zip(changes, ends, strict=True):
+            if word:
+                colour = "#d0d5dd" if word == "unknown" else colours(len(labels))[labels.index(word)]
+                axes.barh(at, end - begin, left=begin, color=colour, height=0.7)
+    axes.set(yticks=range(len(lines)), xlabel="seconds", xlim=(0, shown.seconds))
+    axes.set_yticklabels([name for name, _ in lines])
+    axes.invert_yaxis()
+    handles = [_patch(colours(len(labels))[at], word) for at, word in enumerate(labels) if word != "unknown"]
+    axes.legend(handles=[*handles, _patch("#d0d5dd", "unknown")], fontsize=8, ncols=4, loc="upper center",
+                bbox_to_anchor=(0.5, -0.35))  # fmt: skip
+    return figure
+
+
+def machine(run: Run) -> Figure | None:
+    """Draw what the machine tells of itself over time: heat, clock, power, other programs."""
+    told = {
+        "degrees C": [reading.temperature_c for reading in run.readings],
+        "MHz": [reading.frequency_mhz for reading in run.readings],
+        "watts": [reading.power_w for reading in run.readings],
+        "others' cores": [reading.others_cores for reading in run.readings],
+    }
+    known = {name: values for name, values in told.items() if any(value is not None for value in values)}
+    if not known:
+        return None
+    figure = new_figure(8.0, 1.6 * len(known))
+    times = [reading.at_s for reading in run.readings]
+    for at, (colour, (name, values)) in enumerate(zip(colours(len(known)), known.items(), strict=True), start=1):
+        axes = figure.add_subplot(len(known), 1, at)
+        axes.plot(times, [np.nan if value is None else value for value in values], color=colour)
+        axes.set(ylabel=name, xlabel="seconds" if at == len(known) else "")
+        axes.grid(color="#e4e7ec")
+    return figure
+
+
+def _patch(colour: str, label: str) -> object:
+    from matplotlib.patches import Patch
+
+    return Patch(color=colour, label=label)

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+pytest.importorskip("matplotlib", reason="matplotlib is not installed: pip install -e '.[bench]'")
+
+from edge_fer_bench import report
+from edge_fer_bench.results import Behaviour, Reading, Skipped
+
+
+def test_the_page_needs_nothing_else_and_shows_what_there_is(make):
+    behaviour = Behaviour(
+        seconds=60.0, states=((0.0, "unknown"), (1.0, "happy")), truth=((0.0, "happy"), (30.0, "sad"))
+    )
+    run = make.run(
+        make.cell(accuracy=0.65, behaviour=behaviour),
+        make.cell("litert-float32", seed=1, accuracy=0.66),
+        make.cell("onnx-int8", free=(), failed="it <crashed>"),
+        skipped=(Skipped(name="mine openvino-int8", why="pip install openvino"),),
+        readings=tuple(Reading(at_s=float(n), temperature_c=50.0 + n, throttled=1, others_cores=0.9) for n in range(5)),
+        partial=True,
+    )
+    page = report.html(run)
+    assert page.count("<img") == 5
+    assert not re.search(r'(src|href)="(?!data:)', page)
+    for words in (
+        "Invalid: under-voltage", "It was interrupted", "other programs used 0.90 cores", "it &lt;crashed&gt;",
+        "pip install openvino", "on this device use", "<td>unknown</td>",
+    ):  # fmt: skip
+        assert words in page, words
+
+
+def test_a_run_with_little_in_it_is_a_page_too(make):
+    peer = make.cell(kind="peer", free=tuple(block.model_copy(update={"stages_ms": {}}) for block in make.blocks()))
+    page = report.html(make.run(peer, readings=()))
+    assert page.count("<img") == 1
+    assert report.html(make.run(make.cell(free=(), failed="it crashed"), readings=())).count("<img") == 0
+
+
+@given(st.lists(st.tuples(st.floats(0.1, 100), st.floats(0, 100)), min_size=1))
+def test_nothing_beats_what_is_on_the_front(points):
+    front = report.pareto_front(points)
+    assert front
+    for time, accuracy in points:
+        beaten = any(t <= time and a >= accuracy for t, a in front)
+        assert beaten
+    assert all(not (t < time and a >= accuracy) for time, accuracy in front for t, a in points)
