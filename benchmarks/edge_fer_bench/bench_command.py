@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from edge_fer.cli import DEFAULT_MODEL, model_options
-from edge_fer.errors import BadInput, Regression
+from edge_fer.errors import BadInput, MissingDependency, Regression, SinkError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,7 +79,7 @@ def run(
     lines say what to use here.
     """
     from edge_fer import bundle as bundles
-    from edge_fer_bench import contenders, results, table
+    from edge_fer_bench import contenders, table
     from edge_fer_bench.harness import Harness
     from edge_fer_bench.recommend import recommend
     from edge_fer_bench.scene import Scene
@@ -98,9 +98,9 @@ def run(
         scene, watch = Scene(faces=faces, fps=fps), Watch(power)
         harness = Harness(suite, Path(folder), _progress(), scene, seed, fps, judged, watch)
         measured = harness.run(chosen, " ".join(["edge-fer", *sys.argv[1:]]))
-    if json_path is not None:
-        results.save(measured, json_path)
     click.echo(table.render(measured))
+    if json_path is not None:
+        _keep(measured, json_path)
     best = recommend(measured)
     if write_profile and best is not None:
         _write_profile(model, best, measured)
@@ -136,6 +136,18 @@ def _refuse_unwritable(path: Path | None) -> None:
         folder = folder.parent
     if not os.access(folder, os.W_OK):
         raise BadInput(f"{path} cannot be written: no permission in {folder}; pass another place")
+
+
+def _keep(measured: Run, path: Path) -> None:
+    """Write *measured* to *path*, or where there is room: what took minutes is not lost to a full disk."""
+    from edge_fer_bench import results
+
+    try:
+        results.save(measured, path)
+    except SinkError as exc:
+        elsewhere = Path(tempfile.gettempdir()) / path.name
+        results.save(measured, elsewhere)
+        raise SinkError(f"{exc}; the run was kept in {elsewhere}") from exc
 
 
 def _thread_counts(suite: str) -> list[int]:
@@ -233,22 +245,29 @@ def check(path: Path, baseline: Path, max_slowdown: float, max_memory: float, ma
     click.echo(f"{path} is not worse than {baseline}")
 
 
-@bench.command(epilog="\b\nExamples:\n  edge-fer bench report run.json --out run.html")
-@click.argument("path", type=MEASURED)
+@bench.command(
+    epilog="""\b
+Examples:
+  edge-fer bench report run.json
+  edge-fer bench report results/*.json --out fleet.html"""
+)
+@click.argument("paths", nargs=-1, required=True, type=MEASURED)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="By default beside the run, as .html.")
-def report(path: Path, out: Path | None) -> None:
-    """Write a run as one page: latencies, stages, accuracy against time, states, heat."""
-    from importlib import util
+def report(paths: tuple[Path, ...], out: Path | None) -> None:
+    """Write a run as one page: latencies, stages, accuracy against time, states, heat.
 
-    from edge_fer.errors import MissingDependency, SinkError
+    Runs of several boards become one page that compares them.
+    """
+    from importlib import util
 
     if util.find_spec("matplotlib") is None or util.find_spec("jinja2") is None:
         raise MissingDependency("the page needs matplotlib and jinja2: pip install 'edge-fer[bench]'")
     from edge_fer_bench import report as reports
     from edge_fer_bench import results
 
-    where = out or path.with_suffix(".html")
-    page = reports.html(results.load(path))
+    runs = {path.stem: results.load(path) for path in paths}
+    page = reports.html(results.load(paths[0])) if len(paths) == 1 else reports.fleet(runs)
+    where = out or (paths[0].with_suffix(".html") if len(paths) == 1 else paths[0].with_name("fleet.html"))
     try:
         where.write_text(page, encoding="utf-8")
     except OSError as exc:

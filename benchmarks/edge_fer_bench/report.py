@@ -12,7 +12,7 @@ from edge_fer_bench.recommend import recommend
 from edge_fer_bench.statistics import p90
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from matplotlib.figure import Figure
 
@@ -158,3 +158,49 @@ def _patch(colour: str, label: str) -> object:
     from matplotlib.patches import Patch
 
     return Patch(color=colour, label=label)
+
+
+def fleet(runs: Mapping[str, Run]) -> str:
+    """Return *runs* of several boards, by name, as one page."""
+    rows = [_board(name, run) for name, run in runs.items()]
+    figure = boards({name: table.measured(run) for name, run in runs.items() if table.measured(run)})
+    return pages.render("fleet.html.j2", rows=rows, plot=pages.embedded(figure) if figure else None)
+
+
+def boards(measured: Mapping[str, Sequence[Cell]]) -> Figure | None:
+    """Draw the 90th percentile of every cell, one row a board, a colour a target."""
+    if not measured:
+        return None
+    targets = list(dict.fromkeys(cell.target or cell.name for cells in measured.values() for cell in cells))
+    figure = new_figure(8.0, 1.4 + 0.4 * len(measured))
+    axes = figure.add_subplot()
+    for colour, target in zip(colours(len(targets)), targets, strict=True):
+        found = [
+            (p90(c.frames_ms()), at) for at, cells in enumerate(measured.values()) for c in cells if c.target == target
+        ]
+        if found:
+            axes.scatter(*zip(*found, strict=True), color=colour, label=target)
+    axes.set(xscale="log", xlabel="milliseconds of a frame, 90th percentile", yticks=range(len(measured)))
+    axes.set_yticklabels(list(measured))
+    axes.invert_yaxis()
+    axes.grid(color="#e4e7ec", which="both")
+    axes.legend(fontsize=8)
+    return figure
+
+
+def _board(name: str, run: Run) -> dict[str, object]:
+    best = recommend(run)
+    heat = [reading.temperature_c for reading in run.readings if reading.temperature_c is not None]
+    frames = best.cell.frames_ms() if best else np.zeros(0)
+    return {
+        "name": name,
+        "machine": run.host["model"] or run.host["cpu"] or run.host["machine"],
+        "cores": run.host["cores"],
+        "use": f"{best.cell.target} x{best.cell.threads}" if best else "nothing",
+        "p90_ms": f"{best.p90_ms:.2f}" if best else "–",
+        "frames_a_second": f"{1000 / frames.mean():.0f}" if best else "–",
+        "int8": f"{best.gain.value:.2f}x" if best and best.gain else "–",
+        "accuracy": best.cell.accuracy.accuracy if best and best.cell.accuracy else None,
+        "hottest": f"{max(heat):.0f}" if heat else "unknown",
+        "remarks": [*(f"invalid: {words}" for words in stability.invalid(run)), *stability.unstable(run)],
+    }

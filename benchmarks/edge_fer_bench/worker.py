@@ -52,7 +52,7 @@ class Worker:
         loaded = time.perf_counter()
         self._classifier.scores(self._classifier.bundle.golden().inputs[:1])
         answered = time.perf_counter()
-        self._pipeline = Pipeline(self._classifier)
+        self.pipeline = Pipeline(self._classifier)
         self._film = scene.Film(options.scene, options.fps)
         self._frames = self._film.frames()
         self._sink = JsonLines(Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  (as long as the process)
@@ -84,7 +84,7 @@ class Worker:
 
     def paced(self, seconds: float, fps: float) -> dict[str, Any]:
         """Run the film behind a camera; a frame is late when it is not done as the next one is due."""
-        self._pipeline.reset()
+        self.pipeline.reset()
         spent, late = _Spent(), 0
         with scene.paced(self._film, fps) as camera:
             end = time.perf_counter() + seconds
@@ -96,7 +96,7 @@ class Worker:
                 if began >= end:
                     break
             dropped = camera.dropped
-        self._pipeline.reset()
+        self.pipeline.reset()
         return {**spent.told(), "dropped": dropped, "late": late}
 
     def golden(self) -> dict[str, Any]:
@@ -127,7 +127,7 @@ class Worker:
 
     def _one(self, frame: Frame, capture_ms: float, spent: _Spent) -> None:
         began = time.perf_counter()
-        record = self._pipeline.process(frame, capture_ms)
+        record = self.pipeline.process(frame, capture_ms)
         processed = time.perf_counter()
         self._sink.write(frame, record)
         ended = time.perf_counter()
@@ -155,7 +155,7 @@ class _Spent:
         }
 
 
-def main() -> None:
+def main(make: Callable[[argparse.Namespace], Worker] = Worker) -> None:
     """Say hello, then answer until the input ends."""
     import cv2
 
@@ -169,7 +169,7 @@ def main() -> None:
     options = parser.parse_args()
     cv2.setNumThreads(options.threads)
     try:
-        worker = Worker(options)
+        worker = make(options)
         _tell(worker.hello)
         for line in sys.stdin:
             _tell(worker.answer(json.loads(line)))

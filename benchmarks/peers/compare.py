@@ -1,182 +1,132 @@
-"""PyPI `fer` and edge-fer on the same photograph and the same FER2013 PublicTest, in turn, in one run.
+"""edge-fer and what a user would pick instead, under one harness: the same film, threads, faces, and test images.
 
-    python benchmarks/peers/compare.py --data fer2013-public-test.zip --json peers.json
+    python benchmarks/peers/compare.py --data fer2013/fer2013-public-test.zip \
+        --json benchmarks/results/<device>/peers.json
 
-`fer` gets an environment of its own (``--env``, made where it is not there, about 3 GB). Both run in processes that
-stay, and take turns: a batch of frames each, a batch of test images each. The photograph is scikit-image's astronaut in
-a 640x480 frame. Times are what each program takes by default: `fer` on all cores, edge-fer on one.
+Each peer runs in an environment of its own below ``--environments``, made where it is not there (that of `fer` takes
+3 GB). Peers whose weights are not on the disk are left out, with the reason: nothing is downloaded but packages. Blocks
+of frames of all of them take turns, as in ``edge-fer bench``; ``edge-fer bench show`` reads the result.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import math
-import os
 import subprocess
 import sys
 import tempfile
-import time
-import zipfile
-from pathlib import Path, PurePosixPath
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
 
-import cv2
 import numpy as np
 
-from edge_fer_bench.processes import Process
+from edge_fer import bundle as bundles
+from edge_fer.labelled import LabelledFaces, load_faces
+from edge_fer_bench import contenders, results, table
+from edge_fer_bench.contenders import Contender
+from edge_fer_bench.harness import Harness
+from edge_fer_bench.results import Skipped
+from edge_fer_bench.suites import SUITES
 
 HERE = Path(__file__).parent
-FER_PACKAGES = ["fer==25.10.3", "opencv-contrib-python<5", "setuptools<81"]  # fer imports pkg_resources
+ANSWERS = frozenset({"frames", "judge"})
 
 
-class Worker:
-    """A program in its own process, asked and answering in lines of JSON."""
+@dataclass(frozen=True)
+class Peer:
+    """A program, what its environment is made of, and the file without which it would download its weights."""
 
-    def __init__(self, name: str, python: Path) -> None:
-        self.name = name
-        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
-        self._process = Process(
-            [python, HERE / f"worker_{name}.py"], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
-        )
-        self._first: float | None = None
-
-    def ask(self, **question: Any) -> Any:
-        """Send a question and return the answer."""
-        self._process.stdin.write(json.dumps(question) + "\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        if not line:
-            code, *_ = self._process.end()
-            raise SystemExit(f"{self.name} ended with {code}; run its worker by hand to see why")
-        self._first = self._first or time.perf_counter()
-        return json.loads(line)
-
-    def end(self) -> tuple[float, float]:
-        """End the process; return seconds from its start to its first answer, and its peak resident memory in MB."""
-        self._process.stdin.close()
-        _, started, peak = self._process.end()
-        return (self._first or math.nan) - started, peak
+    name: str
+    packages: tuple[str, ...]
+    weights: Path | None = None
+    arguments: tuple[str, ...] = ()
 
 
-def make_environment(folder: Path) -> Path:
-    """Return the Python of `fer`'s environment, made where it is not there."""
-    python = folder / "bin" / "python"
+def peers(onnx: Path, size_px: int) -> list[Peer]:
+    """Return all peers; *onnx* is our own float32 model of *size_px*."""
+    home = Path.home()
+    return [
+        Peer("fer", ("fer==25.10.3", "opencv-contrib-python<5", "setuptools<81")),  # it imports pkg_resources
+        Peer("opencv-dnn", ("opencv-python-headless<5", "numpy"), onnx, ("--onnx", str(onnx), "--size", str(size_px))),
+        Peer(
+            "deepface", ("deepface", "tf-keras", "opencv-python<5"),
+            home / ".deepface/weights/facial_expression_model_weights.h5",
+        ),
+        Peer(
+            "emotiefflib", ("emotiefflib", "onnx", "onnxruntime", "opencv-python<5"),
+            home / ".emotiefflib/enet_b0_8_best_vgaf.onnx",
+        ),
+    ]  # fmt: skip
+
+
+def contender(peer: Peer, python: Path, threads: int) -> Contender:
+    """Return *peer* as something that is measured, told by every means to take so many threads."""
+    script = HERE / f"worker_{peer.name.replace('-', '_')}.py"
+    command = (str(python), str(script), "--threads", str(threads), *peer.arguments)
+    limits = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+    environment = {**dict.fromkeys(limits, str(threads)), "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
+    name = f"{peer.name} x{threads}"
+    return Contender(name, command, threads, "peer", bundle=peer.name, environment=environment, answers=ANSWERS)
+
+
+def environment_of(peer: Peer, folder: Path) -> Path:
+    """Return the Python of the peer's environment, made where it is not there."""
+    python = folder / peer.name / "bin" / "python"
     if not python.exists():
-        print(f"making {folder} with {' '.join(FER_PACKAGES)}", file=sys.stderr)  # noqa: T201
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        subprocess.run([str(python), "-m", "pip", "install", "-q", *FER_PACKAGES], check=True)
+        print(f"making {folder / peer.name} with {' '.join(peer.packages)}", file=sys.stderr)  # noqa: T201
+        subprocess.run([sys.executable, "-m", "venv", str(folder / peer.name)], check=True)
+        subprocess.run([str(python), "-m", "pip", "install", "-q", *peer.packages], check=True)
     return python
 
 
-def write_photo(path: Path) -> None:
-    """Write scikit-image's astronaut, 480x480, in the middle of a 640x480 frame."""
-    from skimage import data
-
-    image = cv2.cvtColor(cv2.resize(data.astronaut(), (480, 480), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2BGR)
-    cv2.imwrite(str(path), cv2.copyMakeBorder(image, 0, 0, 80, 80, cv2.BORDER_REPLICATE))
-
-
-def start(pythons: dict[str, Path], photo: Path, repeats: int) -> dict[str, dict[str, list[float]]]:
-    """Start each program *repeats* times, in turn; return seconds to the first result and peak memory."""
-    raw: dict[str, dict[str, list[float]]] = {name: {"first_result_s": [], "peak_mb": []} for name in pythons}
-    for _ in range(repeats):
-        for name, python in pythons.items():
-            worker = Worker(name, python)
-            for count in (1, 30):
-                worker.ask(do="frames", path=str(photo), count=count)
-            first, peak = worker.end()
-            raw[name]["first_result_s"].append(first)
-            raw[name]["peak_mb"].append(peak)
-    return raw
+def float_onnx(recipe: str, data: Path, folder: Path) -> Path:
+    """Convert the float model of *recipe* to plain ONNX. Needs the `convert` extra."""
+    command = [str(Path(sys.executable).parent / "edge-fer"), "convert", "--recipe", recipe, "--data", str(data)]
+    subprocess.run([*command, "--targets", "onnx-float32", "--out", str(folder / "bundle")], check=True)
+    return folder / "bundle" / "onnx-float32.onnx"
 
 
-def steady(workers: list[Worker], photo: Path, rounds: int) -> dict[str, list[list[float]]]:
-    """Return each program's milliseconds a frame, a list a round of 30 frames, the programs in turn; warmed up."""
-    raw: dict[str, list[list[float]]] = {worker.name: [] for worker in workers}
-    for number in range(rounds + 1):
-        for worker in workers:
-            answer = worker.ask(do="frames", path=str(photo), count=30)
-            if not answer["faces"]:
-                raise SystemExit(f"{worker.name} finds no face in the photograph")
-            if number:
-                raw[worker.name].append(answer["ms"])
-            elif len(answer["faces"]) > 1:
-                print(f"{worker.name} sees {len(answer['faces'])} faces in the astronaut", file=sys.stderr)  # noqa: T201
-    return raw
-
-
-def judge(workers: list[Worker], data: Path) -> tuple[dict[str, list[str]], list[str]]:
-    """Return each program's label for every image, the programs in turn over batches, and the true labels."""
-    with zipfile.ZipFile(data) as archive:
-        names = sorted(name for name in archive.namelist() if name.endswith(".png"))
-    predicted: dict[str, list[str]] = {worker.name: [] for worker in workers}
-    for begin in range(0, len(names), 200):
-        for worker in workers:
-            answer = worker.ask(do="classify", path=str(data), names=names[begin : begin + 200])
-            predicted[worker.name] += answer["predicted"]
-        print(f"\rjudging {begin}/{len(names)} ", end="", file=sys.stderr)  # noqa: T201
-    return predicted, [PurePosixPath(name).parent.name for name in names]
-
-
-def report(result: dict[str, Any]) -> None:
-    """Print both programs and their ratios."""
-    rows = []
-    for name in ("fer", "edge_fer"):
-        mine = result["raw"][name]
-        rows.append(
-            [
-                float(np.median(np.concatenate(mine["frame_ms"]))),
-                float(np.mean(np.concatenate(mine["frame_ms"]))),
-                float(np.median(mine["first_result_s"])),
-                float(max(mine["peak_mb"])),
-            ]
-        )
-    titles = ("frame, median ms", "frame, mean ms", "first result, s", "peak memory, MB")
-    print(f"\n{'':<20}{'fer':>10}{'edge-fer':>10}{'ratio':>8}")  # noqa: T201
-    for title, theirs, ours in zip(titles, *rows, strict=True):
-        print(f"{title:<20}{theirs:>10.2f}{ours:>10.2f}{theirs / ours:>7.1f}x")  # noqa: T201
-    ratios = [
-        float(np.mean(a) / np.mean(b))
-        for a, b in zip(result["raw"]["fer"]["frame_ms"], result["raw"]["edge_fer"]["frame_ms"], strict=True)
-    ]
-    print(f"mean frame, ratio round by round: {min(ratios):.1f} to {max(ratios):.1f}")  # noqa: T201
-    for name, accuracy in result["accuracy"].items():
-        print(f"{name:<9} {accuracy:.2%} of {len(result['labels'])} images of FER2013 PublicTest")  # noqa: T201
+def as_npz(faces: LabelledFaces, path: Path) -> Path:
+    """Write *faces* as a file that every peer can read."""
+    np.savez(path, images=faces.images, labels=faces.labels, names=np.array(faces.names))
+    return path
 
 
 def main() -> None:
     """Compare, print, and keep the raw values where asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="zip of FER2013 PublicTest")
-    parser.add_argument("--env", type=Path, default=Path(".venv-fer"), help="environment of fer")
-    parser.add_argument("--rounds", type=int, default=10, help="rounds of 30 frames")
+    parser.add_argument("--data", type=Path, required=True, help="zip of FER2013 PublicTest, Training's beside it")
+    parser.add_argument("--model", default="cnn-1")
+    parser.add_argument("--threads", type=int, action="append", help="1 by default; may be given again")
+    parser.add_argument("--only", action="append", help="a peer's name")
+    parser.add_argument("--environments", type=Path, default=Path(".venv-peers"))
+    parser.add_argument("--suite", choices=SUITES, default="full")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    pythons = {"fer": make_environment(options.env), "edge_fer": Path(sys.executable)}
-    with tempfile.TemporaryDirectory() as folder:
-        photo = Path(folder) / "astronaut.png"
-        write_photo(photo)
-        raw: dict[str, dict[str, Any]] = {**start(pythons, photo, 3)}
-        workers = [Worker(name, python) for name, python in pythons.items()]
-        for name, frames in steady(workers, photo, options.rounds).items():
-            raw[name]["frame_ms"] = frames
-        predicted, labels = judge(workers, options.data)
-        for worker in workers:
-            worker.end()
-    result = {
-        "command": " ".join(["python", "benchmarks/peers/compare.py", *sys.argv[1:]]),
-        "cores": len(os.sched_getaffinity(0)),
-        "load_1min": os.getloadavg()[0],
-        "accuracy": {name: float(np.mean(np.array(p) == np.array(labels))) for name, p in predicted.items()},
-        "raw": raw,
-        "labels": labels,
-        "predicted": predicted,
-    }
+    opened, skipped = bundles.load(options.model), []
+    chosen = contenders.of_bundle(options.model, opened, options.threads or [1])
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        faces = load_faces(options.data, opened.manifest.labels)
+        data = as_npz(faces, folder / f"{options.data.stem}.npz")
+        onnx = float_onnx(options.model, options.data.parent, folder)
+        for peer in peers(onnx, opened.manifest.preprocess.size_px):
+            if options.only and peer.name not in options.only:
+                continue
+            if peer.weights is not None and not peer.weights.exists():
+                skipped.append(Skipped(name=peer.name, why=f"its weights are not in {peer.weights.parent.name}/"))
+                continue
+            python = environment_of(peer, options.environments)
+            chosen += [contender(peer, python.absolute(), threads) for threads in options.threads or [1]]
+        harness = Harness(SUITES[options.suite], folder, _say, data=(data, faces))
+        run = harness.run(chosen, " ".join(["python", "benchmarks/peers/compare.py", *sys.argv[1:]]))
+    run = run.model_copy(update={"skipped": (*run.skipped, *skipped)})
     if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(result) + "\n")
-    report(result)
+        results.save(run, options.json)
+    print(table.render(run))  # noqa: T201
+
+
+def _say(words: str, share: float) -> None:
+    print(f"\r\033[K{words} {share:4.0%}", end="", file=sys.stderr)  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from edge_fer import profile
 from edge_fer.cli import main
+from edge_fer.errors import SinkError
 from edge_fer_bench import results
 from edge_fer_bench.suites import SUITES, Suite
 
@@ -59,9 +60,35 @@ def test_one_target_alone_can_be_measured(tmp_path):
     assert "litert-float32" not in text
 
 
+@pytest.mark.usefixtures("short")
+def test_a_run_is_kept_elsewhere_when_the_disk_is_full(tmp_path, monkeypatch):
+    def full(run, path):
+        if path.parent == tmp_path / "full":
+            raise SinkError(f"{path} cannot be written: No space left on device")
+        save(run, path)
+
+    save = results.save
+    monkeypatch.setattr(results, "save", full)
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    options = ("--model", TINY, "--target", "litert-int8", "--threads", 1)
+    assert "the run was kept in" in call(*options, "--json", tmp_path / "full" / "run.json", code=6)
+    assert results.load(tmp_path / "run.json").cells
+
+
 def test_runs_are_shown_as_markdown_and_json(two):
     assert call("table", two[0]).startswith("|  | p50 ms |")
     assert json.loads(call("show", two[0], "--json"))["recommended"] == "mine litert-int8 x1"
+
+
+def test_runs_become_pages(two):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed: pip install -e '.[bench]'")
+    one = Path(call("report", two[0]).strip())
+    assert one == two[0].with_suffix(".html")
+    assert "on this device use" in one.read_text()
+    both = Path(call("report", *two).strip())
+    assert both.name == "fleet.html"
+    assert "2 boards" in both.read_text()
+    assert "cannot be written" in call("report", two[0], "--out", two[0] / "x.html", code=6)
 
 
 def test_runs_are_compared(two):

@@ -49,3 +49,15 @@ def test_nothing_beats_what_is_on_the_front(points):
         beaten = any(t <= time and a >= accuracy for t, a in front)
         assert beaten
     assert all(not (t < time and a >= accuracy) for time, accuracy in front for t, a in points)
+
+
+def test_boards_stand_beside_each_other(make):
+    hot = make.run(make.cell(classify=9.0), readings=(Reading(at_s=0.0, temperature_c=81.0, throttled=4),))
+    page = report.fleet({"pi-1": make.run(make.cell(accuracy=0.65), make.cell("litert-float32", seed=1)), "pi-2": hot})
+    assert page.count("<img") == 1
+    for words in ("2 boards", "<td>pi-1</td>", "litert-int8 x1", "65.00%", "<td>81</td>", "invalid: throttled"):
+        assert words in page, words
+
+
+def test_a_board_where_nothing_could_be_measured_is_shown_too(make):
+    assert "<td>nothing</td>" in report.fleet({"pi-1": make.run(make.cell(free=(), failed="it crashed"))})

@@ -1,0 +1,38 @@
+"""Plain OpenCV: Haar on each frame as its tutorial does it, our own float32 ONNX file in ``cv2.dnn``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from protocol import arguments, serve
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def main() -> None:
+    """Answer with a cascade and a network."""
+    options = arguments(onnx="the float32 model, faces as (1, N, N, 1) in [0, 1]", size="N")
+    net, side = cv2.dnn.readNetFromONNX(options.onnx), int(options.size)
+    haar = cv2.CascadeClassifier(str(Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml"))
+
+    def label(face: np.ndarray) -> int:
+        crop = cv2.resize(face, (side, side)).astype(np.float32) / 255
+        net.setInput(crop[np.newaxis, ..., np.newaxis])
+        return int(net.forward().argmax())
+
+    def frame(picture: np.ndarray) -> int:
+        gray = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+        boxes: Sequence[Sequence[int]] = haar.detectMultiScale(gray, 1.1, 5, minSize=(64, 64))
+        for x, y, width, height in boxes:
+            label(gray[y : y + height, x : x + width])
+        return len(boxes)
+
+    serve(options, "opencv-python-headless", frame, label)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""The protocol that peers answer by, and the workers that can run without their programs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_fer.errors import BackendError
+from edge_fer_bench.contenders import Contender, Worker
+from edge_fer_bench.harness import Harness
+from edge_fer_bench.scene import Scene
+from edge_fer_bench.suites import Suite
+
+PEERS = Path(__file__).parents[3] / "benchmarks" / "peers"
+pytestmark = pytest.mark.skipif(not PEERS.is_dir(), reason="benchmarks/peers is not part of the wheel")
+
+TOY = """
+import sys
+sys.path.insert(0, {peers!r})
+from protocol import arguments, serve
+serve(arguments(), "numpy", lambda picture: int(picture.shape == (240, 320, 3)), lambda face: int(face.mean() > 100))
+"""
+
+
+@pytest.fixture
+def toy():
+    command = (sys.executable, "-c", TOY.format(peers=str(PEERS)))
+    return Contender("toy", command, 1, "peer", bundle="toy", answers=frozenset({"frames", "judge"}))
+
+
+@pytest.fixture
+def film(tmp_path):
+    path = tmp_path / "film.npy"
+    Scene(width_px=320, height_px=240, frames=5).draw(path)
+    return path
+
+
+def test_a_peer_says_hello_times_frames_and_judges(toy, film, tmp_path):
+    np.savez(tmp_path / "faces.npz", images=np.stack([np.full((48, 48), tone, np.uint8) for tone in (20, 200)]))
+    with Worker(toy, ["--scene", str(film)]) as worker:
+        assert worker.hello["runtime"]["runtime"] == "numpy"
+        assert worker.hello["runtime"]["faces_in_first_frame"] == 1
+        assert len(worker.ask("frames", seconds=0.0, least=12)["frame_ms"]) == 12
+        assert worker.ask("judge", data=str(tmp_path / "faces.npz"))["predicted"] == [0, 1]
+        assert worker.cpu_s > 0
+
+
+def test_a_peer_is_measured_as_everything_is(toy, tmp_path):
+    suite = Suite("short", 2, 0.05, 4, 0.3, 1, 1, 0.2, 2.0)
+    scene = Scene(width_px=320, height_px=240, frames=5)
+    run = Harness(suite, tmp_path, lambda *_: None, scene).run([toy], "x")
+    (cell,) = run.cells
+    assert cell.kind == "peer"
+    assert len(cell.free) == 2
+    assert cell.paced == ()
+    assert cell.golden is cell.behaviour is None
+
+
+def test_a_peer_that_is_not_installed_is_a_clear_failure(film):
+    command = (sys.executable, str(PEERS / "worker_emotiefflib.py"))
+    with pytest.raises(BackendError, match="No module named"):
+        Worker(Contender("emotiefflib", command, 1, "peer"), ["--scene", str(film)])
