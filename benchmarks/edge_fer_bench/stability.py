@@ -23,6 +23,9 @@ OTHERS: Final = 0.15
 """Cores that other programs used in the mean."""
 STOLEN: Final = 0.03
 """Cores that the hypervisor took in the mean."""
+SETTLED_S: Final = 60.0
+"""After so long a program has what memory it needs."""
+GROWTH_MB: Final = 5.0
 FEW_FRAMES: Final = 100
 FEW_BLOCKS: Final = 5
 
@@ -70,6 +73,19 @@ def _cell(cell: Cell) -> Iterator[str]:
         yield "frames still got faster when the warm-up ended"
     if len(cell.free) >= 3:
         yield from _blocks(cell.free)
+    memory, files = growth(cell)
+    if memory is not None and memory > GROWTH_MB:
+        yield f"its memory grew by {memory:.1f} MB after the first minute"
+    if files:
+        yield f"{files} more files were open at the end than after the first minute"
+
+
+def growth(cell: Cell) -> tuple[float | None, int | None]:
+    """Return by how many MB and open files *cell* grew after its first minute; None where that cannot be told."""
+    later = [block for block in cell.free if block.at_s - cell.free[0].at_s >= SETTLED_S]
+    memory = [block.memory_mb for block in later if block.memory_mb is not None]
+    files = [block.open_files for block in later if block.open_files is not None]
+    return (memory[-1] - memory[0] if memory else None), (files[-1] - files[0] if files else None)
 
 
 def _blocks(blocks: Sequence[Block]) -> Iterator[str]:

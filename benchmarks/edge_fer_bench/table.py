@@ -123,6 +123,10 @@ def _stages(run: Run) -> Iterator[str]:
 
 def _over_time(run: Run) -> Iterator[str]:
     for cell in measured(run):
+        memory, files = stability.growth(cell)
+        if memory is not None and run.suite == "sustained":
+            yield f"{cell.name} after the first minute: {memory:+.1f} MB, {files or 0:+d} open files"
+    for cell in measured(run):
         if cell.paced:
             seen = sum(len(block.frame_ms) for block in cell.paced)
             dropped, late = (sum(getattr(block, name) for block in cell.paced) for name in ("dropped", "late"))

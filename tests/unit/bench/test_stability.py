@@ -41,6 +41,21 @@ def test_what_wavers_or_drifts_is_said(make):
     assert drift == ("it became 7% faster from the first third to the last",)
 
 
+def test_what_grows_is_said(make):
+    def grown(megabytes, files):
+        memory = [100 + megabytes * max(0, n - 3) for n in range(10)]
+        return make.cell(free=tuple(
+            Block(at_s=20.0 * n, frame_ms=(5.0,) * 40, memory_mb=memory[n], open_files=9 + files * n) for n in range(10)
+        ))  # fmt: skip
+
+    assert stability.unsteady(grown(0.1, 0)) == ()
+    assert stability.unsteady(grown(2.0, 1)) == (
+        "its memory grew by 12.0 MB after the first minute",
+        "6 more files were open at the end than after the first minute",
+    )
+    assert stability.growth(make.cell()) == (None, None)
+
+
 def test_too_little_is_said(make):
     few = make.cell(free=blocks(5, 5), steady=False)
     assert stability.unsteady(few) == (
