@@ -265,9 +265,9 @@ def report(paths: tuple[Path, ...], out: Path | None) -> None:
     from edge_fer_bench import report as reports
     from edge_fer_bench import results
 
-    runs = {path.stem: results.load(path) for path in paths}
+    runs = {path.name.removesuffix(".gz").removesuffix(".json"): results.load(path) for path in paths}
     page = reports.html(results.load(paths[0])) if len(paths) == 1 else reports.fleet(runs)
-    where = out or (paths[0].with_suffix(".html") if len(paths) == 1 else paths[0].with_name("fleet.html"))
+    where = out or paths[0].with_name(f"{next(iter(runs)) if len(paths) == 1 else 'fleet'}.html")
     try:
         where.write_text(page, encoding="utf-8")
     except OSError as exc:

@@ -94,8 +94,9 @@ class Harness:
 
     def __post_init__(self) -> None:
         """Draw the film."""
-        self._film = self.folder / "film.npy"
-        self.scene.draw(self._film)
+        film = self.folder / "film.npy"
+        self.scene.draw(film)
+        self._arguments = ["--scene", str(film), "--fps", str(self.scene.fps)]
         self._rng = np.random.default_rng(self.seed)
         self._skipped: list[Skipped] = []
         self._contests: list[_Contest] = []
@@ -110,8 +111,6 @@ class Harness:
             self._free_running()
             self._paced()
             self._once()
-            for contest in self._alive():
-                contest.values["peak_memory_mb"] += (contest.worker.end(),)
             partial = False
         return Run(
             edge_fer=__version__,
@@ -135,7 +134,7 @@ class Harness:
             contest = _Contest(contender)
             try:
                 for last in range(self.suite.starts):
-                    contest.start(["--scene", str(self._film), "--fps", str(self.scene.fps)])
+                    contest.start(self._arguments)
                     stack.callback(contest.worker.end)
                     if last + 1 < self.suite.starts:
                         contest.values["peak_memory_mb"] += (contest.worker.end(),)
@@ -183,17 +182,26 @@ class Harness:
                     contest.paced.append(self._block(contest.worker, "paced", **question))
 
     def _once(self) -> None:
-        """Ask for what needs no repeating, nor another number of threads: golden answers, accuracy, behaviour."""
+        """Ask for what needs no repeating, nor another number of threads: golden answers, accuracy, behaviour.
+
+        A process of its own answers: the labelled faces would count as the memory of running frames.
+        """
         answered: dict[tuple[str, str], dict[str, Any]] = {}
         for done, contest in enumerate(self._alive()):
             self.say("answers", done / len(self._contests))
-            contender = contest.contender
-            known = answered.setdefault((contender.bundle or contender.name, contender.target), {})
+            contest.values["peak_memory_mb"] += (contest.worker.end(),)
+            what = contest.contender.bundle, contest.contender.target
             with contest.surviving():
-                for what, asked in self._questions(contender):
-                    if what not in known:
-                        known[what] = asked(contest.worker)
-                contest.values |= known
+                if what not in answered:
+                    answered[what] = self._answers(contest.contender)
+                contest.values |= answered[what]
+
+    def _answers(self, contender: Contender) -> dict[str, Any]:
+        questions = dict(self._questions(contender))
+        if not questions:
+            return {}
+        with Worker(contender, self._arguments) as worker:
+            return {name: asked(worker) for name, asked in questions.items()}
 
     def _questions(self, contender: Contender) -> Iterator[tuple[str, Callable[[Worker], Any]]]:
         if "golden" in contender.answers:

@@ -14,17 +14,18 @@ MS = st.lists(st.floats(0, 1e4), min_size=1, max_size=20).map(tuple)
 
 
 @given(MS)
-def test_a_tenth_of_a_microsecond_is_what_is_kept(values):
+def test_a_microsecond_is_what_is_kept(values):
     kept = Block(at_s=0.0, frame_ms=values).frame_ms
-    assert all(abs(a - b) <= 0.5e-4 + 1e-12 for a, b in zip(kept, values, strict=True))
+    assert all(abs(a - b) <= 0.5e-3 + 1e-12 for a, b in zip(kept, values, strict=True))
 
 
-def test_a_run_survives_its_file(make, tmp_path):
-    path = tmp_path / "deep" / "run.json"
+@pytest.mark.parametrize("name", ["run.json", "run.json.gz"])
+def test_a_run_survives_its_file(make, tmp_path, name):
+    path = tmp_path / "deep" / name
     run = make.run(make.cell(accuracy=0.5), make.cell("litert-float32"))
     results.save(run, path)
     assert results.load(path) == run
-    assert [entry.name for entry in path.parent.iterdir()] == ["run.json"]
+    assert [entry.name for entry in path.parent.iterdir()] == [name]
 
 
 def test_a_run_fits_its_schema(make):
@@ -49,6 +50,13 @@ def test_what_is_no_run_is_refused(tmp_path, content, message):
     path.write_text(content)
     with pytest.raises(BadInput, match=message):
         results.load(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"\x1f\x8b\x08\x00"])
+def test_what_is_not_compressed_is_refused(tmp_path, content):
+    (tmp_path / "run.json.gz").write_bytes(content)
+    with pytest.raises(BadInput, match=r"cannot be read|is no run"):
+        results.load(tmp_path / "run.json.gz")
 
 
 def test_a_run_that_is_not_there_is_an_error(tmp_path):
