@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge_fer.faces import Detection, FaceTracker, HaarDetector
+from edge_fer.faces import Detection, HaarDetector
 from edge_fer.sources.synthetic import SyntheticCamera
+from edge_fer.tracking import FaceTracker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,27 +9,29 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from edge_fer.boxes import Box
     from edge_fer.bundle import Bundle, load
     from edge_fer.classifier import Classifier, GoldenCheck
     from edge_fer.errors import EdgeFerError
-    from edge_fer.faces import Box, Detection, Face, FaceTracker, HaarDetector, Track, Tracking
+    from edge_fer.faces import Detection, Face, HaarDetector
     from edge_fer.pipeline import Pipeline
     from edge_fer.preprocess import Preprocess
     from edge_fer.records import FaceRecord, Record
     from edge_fer.smoothing import Smoother, Smoothing
     from edge_fer.sources import Frame, Source, open_source
+    from edge_fer.tracking import FaceTracker, Track, Tracking
 
 __version__ = "0.1.0"
 
 _HOME: Final = {
-    "Box": "faces",
+    "Box": "boxes",
     "Bundle": "bundle",
     "Classifier": "classifier",
     "Detection": "faces",
     "EdgeFerError": "errors",
     "Face": "faces",
     "FaceRecord": "records",
-    "FaceTracker": "faces",
+    "FaceTracker": "tracking",
     "Frame": "sources",
     "GoldenCheck": "classifier",
     "HaarDetector": "faces",
@@ -39,8 +41,8 @@ _HOME: Final = {
     "Smoother": "smoothing",
     "Smoothing": "smoothing",
     "Source": "sources",
-    "Track": "faces",
-    "Tracking": "faces",
+    "Track": "tracking",
+    "Tracking": "tracking",
     "load": "bundle",
     "open_source": "sources",
 }

@@ -165,8 +165,9 @@ def _classifier(model: str, target: str | None, backend: str | None, threads: in
 
 
 def _pipeline(classifier: Classifier, min_face_px: int) -> Pipeline:
-    from edge_fer.faces import Detection, FaceTracker, HaarDetector
+    from edge_fer.faces import Detection, HaarDetector
     from edge_fer.pipeline import Pipeline
+    from edge_fer.tracking import FaceTracker
 
     return Pipeline(classifier, FaceTracker(HaarDetector(Detection(min_face_px=min_face_px))))
 

@@ -6,10 +6,11 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from edge_fer.clock import SystemClock
-from edge_fer.faces import FaceTracker, HaarDetector
+from edge_fer.faces import HaarDetector
 from edge_fer.preprocess import to_gray
 from edge_fer.records import FaceRecord, Record
 from edge_fer.smoothing import Smoother, Smoothing
+from edge_fer.tracking import FaceTracker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
     from edge_fer.classifier import Classifier
     from edge_fer.clock import Clock
-    from edge_fer.faces import Track
     from edge_fer.sources import Frame, Source
+    from edge_fer.tracking import Track
 
 STAGES = ("capture", "detect", "preprocess", "classify", "smooth")
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from edge_fer.faces import Box
+    from edge_fer.boxes import Box
 
 
 @dataclass(frozen=True)

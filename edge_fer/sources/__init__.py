@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from edge_fer.faces import Box
+    from edge_fer.boxes import Box
 
 
 @dataclass(frozen=True)

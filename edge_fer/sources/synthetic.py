@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 import cv2
 import numpy as np
 
+from edge_fer.boxes import Box
 from edge_fer.emotions import FER2013
 from edge_fer.errors import BadInput
-from edge_fer.faces import Box
 from edge_fer.sources import Frame, SourceBase, Truth
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 import pytest
 
+from edge_fer.boxes import Box
 from edge_fer.emotions import UNKNOWN
 from edge_fer.errors import MissingDependency, SinkError
-from edge_fer.faces import Box
 from edge_fer.records import FaceRecord, Record
 from edge_fer.sinks.lines import JsonLines, Text
 from edge_fer.sinks.pictures import AnnotatedImages, AnnotatedVideo, Preview, annotate

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from edge_fer.faces import Box, HaarDetector
+from edge_fer.boxes import Box
+from edge_fer.faces import HaarDetector
 from edge_fer.preprocess import Preprocess
 
 if TYPE_CHECKING:

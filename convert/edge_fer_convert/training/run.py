@@ -22,7 +22,7 @@ from edge_fer import metrics
 from edge_fer.errors import BadInput
 from edge_fer.labelled import near_copies
 from edge_fer_convert import zoo
-from edge_fer_convert.training import normalisation, pretrained, report
+from edge_fer_convert.training import normalisation, precision, pretrained, report
 from edge_fer_convert.training.batches import Batches
 from edge_fer_convert.training.losses import LOSSES, Distillation, accuracy
 from edge_fer_convert.training.sizes import transfer
@@ -114,6 +114,8 @@ class Run:
     teacher: Teacher | None = None
     pretrained: Path | None = None
     """Weights to begin with; see `pretrained.load_into`."""
+    computing: str = "float32"
+    """What training steps compute in: a key of `precision.POLICIES`. A run that is gone on with keeps what it had."""
     history: list[dict[str, Any]] = field(default_factory=list)
 
     def execute(self) -> Worth | None:
@@ -153,7 +155,9 @@ class Run:
     def _begin(self, stage: Stage, before: keras.Model | None) -> keras.Model:
         """Return the model with which *stage* begins."""
         training = self.recipe.trained
-        model = build(self.recipe, stage.size_px, len(self.train.names), fastest_data_format(), stage.dropout)
+        with precision.computing(self.computing):
+            model = build(self.recipe, stage.size_px, len(self.train.names), fastest_data_format(), stage.dropout)
+        precision.keep_scores(model)
         if before is not None:
             transfer(before, model)
             self._keep_best_of(before.input_shape[1], stage.size_px)

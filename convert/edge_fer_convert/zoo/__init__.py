@@ -24,6 +24,7 @@ ARCHITECTURES: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "fused-sum": ("fused", {"rule": "sum"}),
     "fused-product": ("fused", {"rule": "product"}),
     "mobilenet-v2": ("mobilenet_v2", {}),
+    "compact": ("compact", {}),
     "hybrid": ("hybrid", {}),
     "vgg19": ("vgg19", {}),
     "sequential": ("sequential", {}),

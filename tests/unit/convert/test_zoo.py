@@ -19,6 +19,7 @@ PARAMETERS = {
     "fused-sum": 476_135 + 19_829_287,
     "fused-product": 476_135 + 19_829_287,
     "mobilenet-v2": 2_257_984 + 1280 * 7 + 7,  # keras.applications
+    "compact": 1_560_615 + 2 * 9 * 32,
     "hybrid": 30_728_000,
     "vgg19": 20_024_384 + 512 * 7 + 7,  # keras.applications
     "sequential": 4_478_727 + 2 * 9 * 64,

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_fer.boxes import Box
+
+BOXES = st.builds(Box, *[st.floats(-200, 800)] * 2, *[st.floats(1, 400)] * 2)
+
+
+@given(BOXES, BOXES)
+def test_iou_is_symmetric_and_bounded(a, b):
+    assert 0 <= a.iou(b) <= 1 + 1e-9
+    assert a.iou(b) == pytest.approx(b.iou(a))
+    assert a.iou(a) == pytest.approx(1)
+
+
+@given(BOXES, BOXES)
+def test_a_box_moves_from_itself_to_the_other(a, b):
+    assert a.toward(b, 0) == a
+    assert a.toward(b, 1) == pytest.approx(b)
+
+
+def test_a_box_grows_around_its_middle():
+    assert Box(10, 20, 40, 60).grown(0.25) == Box(0, 5, 60, 90)
