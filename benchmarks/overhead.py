@@ -53,7 +53,7 @@ def instrumented(options: argparse.Namespace) -> Callable[[], float]:
 
     def block() -> float:
         began = time.perf_counter()
-        measured.frames(seconds=0.0, least=FRAMES)
+        measured.frames(seconds=0.0, turn=FRAMES)
         return time.perf_counter() - began
 
     return block
@@ -69,7 +69,7 @@ def main() -> None:
     options = parser.parse_args()
     cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory() as folder:
-        Scene().draw(Path(folder) / "film.npy")
+        Scene(frames=FRAMES // 2 + 1).draw(Path(folder) / "film.npy")
         vars(options).update(scene=Path(folder) / "film.npy", fps=30.0, threads=1, backend=None)
         ways = {"without": bare(options), "with": instrumented(options)}
         spent: dict[str, list[float]] = {name: [] for name in ways}

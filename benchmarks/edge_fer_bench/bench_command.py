@@ -95,7 +95,7 @@ def run(
         chosen = chosen[:1]
     judged = _labelled(data, opened) if data else None
     with tempfile.TemporaryDirectory(prefix="edge-fer-bench-") as folder:
-        scene, watch = Scene(faces=faces, fps=fps), Watch(power)
+        scene, watch = Scene(frames=suite.film_frames, faces=faces, fps=fps), Watch(power)
         harness = Harness(suite, Path(folder), _progress(), scene, seed, fps, judged, watch)
         measured = harness.run(chosen, " ".join(["edge-fer", *sys.argv[1:]]))
     click.echo(table.render(measured))

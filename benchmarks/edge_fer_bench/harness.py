@@ -22,6 +22,7 @@ from edge_fer_bench import host, results
 from edge_fer_bench.contenders import Worker
 from edge_fer_bench.results import Accuracy, Behaviour, Block, Cell, Golden, Run, Skipped
 from edge_fer_bench.scene import Scene
+from edge_fer_bench.suites import LEAST_ROUNDS
 from edge_fer_bench.watch import Watch
 
 if TYPE_CHECKING:
@@ -85,7 +86,8 @@ class Harness:
     """Where the film is drawn; it is large."""
     say: Say
     """Told what is being done, and the share of it that is."""
-    scene: Scene = field(default_factory=Scene)
+    scene: Scene | None = None
+    """By default one face, for as long as the suite's film is."""
     seed: int = 0
     paced_fps: float = 30.0
     data: tuple[Path, LabelledFaces] | None = None
@@ -95,15 +97,17 @@ class Harness:
     def __post_init__(self) -> None:
         """Draw the film."""
         film = self.folder / "film.npy"
-        self.scene.draw(film)
-        self._arguments = ["--scene", str(film), "--fps", str(self.scene.fps)]
+        self._scene = self.scene or Scene(frames=self.suite.film_frames)
+        self._scene.draw(film)
+        self._arguments = ["--scene", str(film), "--fps", str(self._scene.fps)]
         self._rng = np.random.default_rng(self.seed)
         self._skipped: list[Skipped] = []
         self._contests: list[_Contest] = []
+        self._began = time.perf_counter()
 
     def run(self, contenders: Sequence[Contender], command: str) -> Run:
         """Measure *contenders*; what was measured before an interruption is returned, marked as partial."""
-        started, began, facts = results.now(), time.perf_counter(), host.facts()
+        started, self._began, facts = results.now(), time.perf_counter(), host.facts()
         partial = True
         with contextlib.suppress(KeyboardInterrupt), ExitStack() as stack:
             self._start(contenders, stack)
@@ -117,10 +121,10 @@ class Harness:
             suite=self.suite.name,
             command=command,
             started=started,
-            seconds=time.perf_counter() - began,
+            seconds=time.perf_counter() - self._began,
             seed=self.seed,
             partial=partial,
-            scene=asdict(self.scene),
+            scene=asdict(self._scene),
             paced_fps=self.paced_fps if self.suite.paced_blocks else None,
             host=facts,
             readings=tuple(self.watch.readings),
@@ -157,7 +161,7 @@ class Harness:
         frames, fastest = 0, float("inf")
         end = time.perf_counter() + self.suite.warm_up_s
         while time.perf_counter() < end:
-            spent = worker.ask("frames", seconds=WARM_UP_S, least=self.suite.least_frames)["frame_ms"]
+            spent = worker.ask("frames", seconds=WARM_UP_S, turn=self._scene.turn)["frame_ms"]
             middle = float(np.median(spent))
             frames += len(spent)
             if middle > SETTLED * fastest:
@@ -166,8 +170,10 @@ class Harness:
         return frames, False
 
     def _free_running(self) -> None:
-        question = {"seconds": self.suite.block_s, "least": self.suite.least_frames}
+        question = {"seconds": self.suite.block_s, "turn": self._scene.turn}
         for number in range(self.suite.blocks):
+            if number >= LEAST_ROUNDS and time.perf_counter() - self._began > self.suite.limit_s:
+                break
             for contest in self._shuffled("frames"):
                 self.say("frames, as fast as they go", number / self.suite.blocks)
                 with contest.surviving():

@@ -33,9 +33,14 @@ class Scene:
     width_px: int = 640
     height_px: int = 480
     fps: float = 30.0
-    frames: int = 150
+    frames: int = 151
     faces: int = 1
     seed: int = 1
+
+    @property
+    def turn(self) -> int:
+        """How many frames it takes until the film begins anew."""
+        return max(1, 2 * self.frames - 2)
 
     def draw(self, path: Path) -> None:
         """Write the film to *path* as ``(frames, height, width)`` uint8."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -13,11 +14,12 @@ class Suite:
     """Blocks of frames of all contenders take turns; times are in seconds."""
 
     name: str
+    film_frames: int
+    """Length of the film. A block shows it whole, forwards and backwards, or blocks would differ by what they show."""
     blocks: int
     """Of each contender, free-running."""
     block_s: float
-    least_frames: int
-    """In a block, however slow the board is."""
+    """At least; a block ends with the film."""
     warm_up_s: float
     """At most; it ends when frames stop getting faster."""
     starts: int
@@ -26,6 +28,8 @@ class Suite:
     paced_s: float
     behaviour_s: float
     """Length of the labelled sequence."""
+    limit_s: float = math.inf
+    """No further round of blocks begins after so long, once there are `LEAST_ROUNDS`."""
 
     def lasting(self, minutes: float) -> Suite:
         """Return the suite with as many blocks as fit into *minutes*. Raises `BadInput` for too few."""
@@ -35,7 +39,8 @@ class Suite:
         return replace(self, blocks=blocks)
 
 
-QUICK: Final = Suite("quick", 8, 0.35, 10, 2.0, 1, 1, 1.0, 21.0)
-FULL: Final = Suite("full", 20, 1.5, 60, 10.0, 5, 4, 5.0, 126.0)
-SUSTAINED: Final = Suite("sustained", 120, 5.0, 60, 10.0, 1, 0, 0.0, 0.0).lasting(10)
+LEAST_ROUNDS: Final = 5
+QUICK: Final = Suite("quick", 31, 8, 0.3, 2.0, 1, 1, 1.0, 0.0, limit_s=40.0)
+FULL: Final = Suite("full", 151, 16, 1.5, 10.0, 5, 4, 5.0, 126.0)
+SUSTAINED: Final = Suite("sustained", 151, 120, 5.0, 10.0, 1, 0, 0.0, 0.0).lasting(10)
 SUITES: Final = {suite.name: suite for suite in (QUICK, FULL, SUSTAINED)}

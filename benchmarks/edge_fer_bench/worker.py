@@ -3,7 +3,7 @@
 It says hello once it has classified its first frame. Then it is asked ``{"do": ...}``:
 
 =========  ============================================================================
-frames     run the film as fast as it goes for ``seconds``, ``least`` frames at least
+frames     run the film as fast as it goes for ``seconds``, and on to a multiple of ``turn`` frames
 paced      run it behind a camera of ``fps`` frames a second for ``seconds``
 golden     compare the bundle's golden answers
 judge      classify the labelled faces of ``data``
@@ -73,11 +73,11 @@ class Worker:
         what = asked.pop("do")
         return {**questions[what](**asked), "cpu_s": time.process_time()}
 
-    def frames(self, seconds: float, least: int) -> dict[str, Any]:
+    def frames(self, seconds: float, turn: int) -> dict[str, Any]:
         """Run the film as fast as it goes."""
         spent = _Spent()
         end = time.perf_counter() + seconds
-        while (began := time.perf_counter()) < end or len(spent.frame_ms) < least:
+        while (began := time.perf_counter()) < end or not spent.frame_ms or len(spent.frame_ms) % turn:
             frame = next(self._frames)
             self._one(frame, (time.perf_counter() - began) * 1e3, spent)
         return spent.told()

@@ -53,7 +53,7 @@ def serve(
     for line in sys.stdin:
         asked = json.loads(line)
         if asked["do"] == "frames":
-            spent = _frames(film, seen, frame, asked["seconds"], asked["least"])
+            spent = _frames(film, seen, frame, asked["seconds"], asked["turn"])
             seen += len(spent)
             answer: dict[str, Any] = {"frame_ms": spent}
         else:
@@ -62,13 +62,13 @@ def serve(
         _tell({**answer, "cpu_s": time.process_time()})
 
 
-def _frames(film: np.ndarray, seen: int, frame: Callable[[np.ndarray], int], seconds: float, least: int) -> list[float]:
+def _frames(film: np.ndarray, seen: int, frame: Callable[[np.ndarray], int], seconds: float, turn: int) -> list[float]:
     """Return the milliseconds of each frame; the film goes forwards and backwards in turn."""
     spent: list[float] = []
     end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(spent) < least:
-        turn = (seen + len(spent)) % (2 * len(film) - 2)
-        picture = cv2.cvtColor(film[turn if turn < len(film) else 2 * len(film) - 2 - turn], cv2.COLOR_GRAY2BGR)
+    while time.perf_counter() < end or not spent or len(spent) % turn:
+        at = (seen + len(spent)) % (2 * len(film) - 2)
+        picture = cv2.cvtColor(film[at if at < len(film) else 2 * len(film) - 2 - at], cv2.COLOR_GRAY2BGR)
         began = time.perf_counter()
         frame(picture)
         spent.append((time.perf_counter() - began) * 1e3)

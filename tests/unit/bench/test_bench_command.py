@@ -25,7 +25,7 @@ def call(*arguments, code=0):
 
 @pytest.fixture
 def short(monkeypatch):
-    suite = Suite("quick", 5, 0.02, 4, 0.3, 1, 1, 0.2, 0.0)
+    suite = Suite("quick", 3, 5, 0.02, 0.3, 1, 1, 0.2, 0.0)
     monkeypatch.setitem(SUITES, "quick", suite)
 
 

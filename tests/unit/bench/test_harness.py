@@ -16,10 +16,10 @@ from edge_fer_bench import contenders
 from edge_fer_bench.contenders import Contender, Worker
 from edge_fer_bench.harness import Harness, yardstick_ms
 from edge_fer_bench.scene import Scene
-from edge_fer_bench.suites import QUICK, Suite
+from edge_fer_bench.suites import LEAST_ROUNDS, QUICK, Suite
 
 TINY = str(Path(__file__).parents[2] / "golden" / "tiny")
-SHORT = Suite("short", 3, 0.05, 4, 0.5, 2, 1, 0.4, 4.0)
+SHORT = Suite("short", 3, 3, 0.05, 0.5, 2, 1, 0.4, 4.0)
 SMALL = Scene(width_px=320, height_px=240, frames=20)
 
 DIES = """
@@ -55,7 +55,7 @@ def test_everything_is_measured(targets, tmp_path, shades):
     for cell in run.cells:
         assert not cell.failed
         assert len(cell.free) == 3
-        assert all(len(block.frame_ms) >= 4 for block in cell.free)
+        assert all(len(block.frame_ms) % SMALL.turn == 0 < len(block.frame_ms) for block in cell.free)
         assert set(cell.free[0].stages_ms) == {"capture", "detect", "preprocess", "classify", "smooth", "sinks"}
         assert all(len(spent) == len(cell.free[0].frame_ms) for spent in cell.free[0].stages_ms.values())
         assert len(cell.cold_start_s) == len(cell.load_ms) == len(cell.first_inference_ms) == 2
@@ -69,6 +69,13 @@ def test_everything_is_measured(targets, tmp_path, shades):
         assert cell.files.keys() == {f"{cell.target}.tflite"}
         assert cell.runtime["threads"] == cell.threads
     assert len(run.readings) == 2 * (3 + 1)
+
+
+def test_a_suite_that_takes_too_long_has_fewer_rounds_but_enough(targets, tmp_path):
+    slow = replace(SHORT, blocks=50, block_s=0.0, paced_blocks=0, behaviour_s=0.0, limit_s=0.0)
+    run = harness(tmp_path, suite=slow).run(targets[:1], "x")
+    assert len(run.cells[0].free) == LEAST_ROUNDS
+    assert not run.partial
 
 
 def test_a_frame_is_about_the_sum_of_its_stages(targets, tmp_path):
@@ -130,7 +137,7 @@ def test_a_worker_tells_its_own_errors(tmp_path):
     contender = contenders.of_bundle(TINY, load(TINY), [1], "litert-int8")[0]
     with Worker(contender, ["--scene", str(tmp_path / "film.npy")]) as worker:
         assert worker.cold_start_s > 0
-        assert len(worker.ask("frames", seconds=0.0, least=3)["frame_ms"]) == 3
+        assert len(worker.ask("frames", seconds=0.0, turn=3)["frame_ms"]) == 3
         assert worker.cpu_s > 0
         with pytest.raises(BackendError, match=r"nothing\.zip"):
             worker.ask("judge", data=str(tmp_path / "nothing.zip"))

@@ -43,13 +43,13 @@ def test_a_peer_says_hello_times_frames_and_judges(toy, film, tmp_path):
     with Worker(toy, ["--scene", str(film)]) as worker:
         assert worker.hello["runtime"]["runtime"] == "numpy"
         assert worker.hello["runtime"]["faces_in_first_frame"] == 1
-        assert len(worker.ask("frames", seconds=0.0, least=12)["frame_ms"]) == 12
+        assert len(worker.ask("frames", seconds=0.0, turn=12)["frame_ms"]) == 12
         assert worker.ask("judge", data=str(tmp_path / "faces.npz"))["predicted"] == [0, 1]
         assert worker.cpu_s > 0
 
 
 def test_a_peer_is_measured_as_everything_is(toy, tmp_path):
-    suite = Suite("short", 2, 0.05, 4, 0.3, 1, 1, 0.2, 2.0)
+    suite = Suite("short", 3, 2, 0.05, 0.3, 1, 1, 0.2, 2.0)
     scene = Scene(width_px=320, height_px=240, frames=5)
     run = Harness(suite, tmp_path, lambda *_: None, scene).run([toy], "x")
     (cell,) = run.cells
