@@ -164,8 +164,15 @@ def _write_profile(model: str, best: Recommendation, measured: Run) -> None:
 
     where = profile.default_path()
     named = str(Path(model).resolve()) if Path(model).exists() else model
+    before = profile.of_this_machine()
     words = f"{measured.started:%Y-%m-%d}, suite {measured.suite}: p90 {best.p90_ms:.2f} ms a frame"
-    profile.Profile(model=named, target=best.cell.target, threads=best.cell.threads, measured=words).save(where)
+    profile.Profile(
+        model=named,
+        target=best.cell.target,
+        threads=best.cell.threads,
+        measured=words,
+        check=before.check if before else profile.Thresholds(),
+    ).save(where)
     click.echo(f"written to {where}: edge-fer run begins from it", err=True)
 
 
@@ -228,15 +235,22 @@ Exit code 10 when it is worse."""
 )
 @click.argument("path", type=MEASURED)
 @click.option("--baseline", required=True, type=MEASURED, help="A run of the same board to hold it against.")
-@click.option("--max-slowdown", default=0.10, show_default=True, help="Of a frame's p90, as a share.")
-@click.option("--max-memory", default=10.0, show_default=True, help="More peak memory, in MB.")
-@click.option("--max-drop", default=0.5, show_default=True, help="Less accuracy, in points.")
-def check(path: Path, baseline: Path, max_slowdown: float, max_memory: float, max_drop: float) -> None:
-    """Fail when a run is worse than its baseline: slower beyond chance, larger, or less accurate."""
-    from edge_fer_bench import results
-    from edge_fer_bench.check import Thresholds, failures
+@click.option("--profile", "profile_path", type=MEASURED, help="Of the board, with its [check]; by default this one's.")
+@click.option("--max-slowdown", type=click.FloatRange(0), help="Of a frame's p90, as a share; 0.1 by default.")
+@click.option("--max-memory-mb", type=click.FloatRange(0), help="More peak memory; 10 by default.")
+@click.option("--max-drop", type=click.FloatRange(0), help="Less accuracy, in points; 0.5 by default.")
+def check(path: Path, baseline: Path, profile_path: Path | None, **asked: float | None) -> None:
+    """Fail when a run is worse than its baseline: slower beyond chance, larger, or less accurate.
 
-    allowed = Thresholds(max_slowdown, max_memory, max_drop)
+    What is allowed is what is asked for here, else what the board's profile says in its table [check].
+    """
+    from edge_fer import profile
+    from edge_fer_bench import results
+    from edge_fer_bench.check import failures
+
+    board = profile.Profile.load(profile_path) if profile_path else profile.of_this_machine()
+    usual = board.check if board else profile.Thresholds()
+    allowed = usual.model_copy(update={name: value for name, value in asked.items() if value is not None})
     worse = failures(results.load(baseline), results.load(path), allowed)
     for words in worse:
         click.echo(words)

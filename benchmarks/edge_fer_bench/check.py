@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from edge_fer.profile import Thresholds
 from edge_fer_bench import stability
 from edge_fer_bench.compare import compare_runs
 
@@ -12,16 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from edge_fer_bench.results import Cell, Run
-
-
-@dataclass(frozen=True)
-class Thresholds:
-    """What a run may lose against its baseline."""
-
-    slowdown: float = 0.10
-    """Of a frame's p90, as a share."""
-    memory_mb: float = 10.0
-    accuracy_points: float = 0.5
 
 
 def failures(baseline: Run, run: Run, allowed: Thresholds | None = None) -> list[str]:
@@ -37,7 +27,7 @@ def _failures(baseline: Run, run: Run, allowed: Thresholds) -> Iterator[str]:
     compared = compare_runs(baseline, run)
     yield from (f"{name}: not measured any more" for name in compared.lost)
     for change in compared.found():
-        if change.what == "frame" and change.ratio.low > 1 and change.ratio.value > 1 + allowed.slowdown:
+        if change.what == "frame" and change.ratio.low > 1 and change.ratio.value > 1 + allowed.max_slowdown:
             blame = compared.to_blame(change.cell)
             where = f", most of it in {blame.what}" if blame else ""
             yield f"{change.cell}: p90 of a frame is {change.ratio.value:.2f}x the baseline's{where}"
@@ -53,9 +43,9 @@ def _cell(before: Cell, after: Cell, allowed: Thresholds) -> Iterator[str]:
         yield f"{after.name}: golden answers differ by {golden.worst:.4f}, {golden.tolerance:.4f} are allowed"
     if before.peak_memory_mb and after.peak_memory_mb:
         grown = max(after.peak_memory_mb) - max(before.peak_memory_mb)
-        if grown > allowed.memory_mb:
-            yield f"{after.name}: {grown:.0f} MB more memory, {allowed.memory_mb:g} are allowed"
+        if grown > allowed.max_memory_mb:
+            yield f"{after.name}: {grown:.0f} MB more memory, {allowed.max_memory_mb:g} are allowed"
     if before.accuracy and after.accuracy and before.accuracy.data == after.accuracy.data:
         lost = 100 * (before.accuracy.accuracy - after.accuracy.accuracy)
-        if lost > allowed.accuracy_points:
-            yield f"{after.name}: {lost:.2f} points of accuracy less, {allowed.accuracy_points:g} are allowed"
+        if lost > allowed.max_drop:
+            yield f"{after.name}: {lost:.2f} points of accuracy less, {allowed.max_drop:g} are allowed"

@@ -8,6 +8,7 @@ from edge_fer.errors import BadInput, SinkError
 from edge_fer.profile import Profile, choose, default_path
 
 WORDS = st.text(st.characters(blacklist_categories=("Cs", "Cc")), min_size=1)
+PROFILE = "model = 'a'\ntarget = 'b'\nthreads = "
 
 
 @given(WORDS, WORDS, st.integers(1, 64), WORDS)
@@ -19,7 +20,26 @@ def test_a_profile_survives_its_file(tmp_path_factory, model, target, threads, m
     assert [entry.name for entry in path.parent.iterdir()] == ["profile.toml"]
 
 
-@pytest.mark.parametrize("content", ["", "model = 3", "[", 'model = "a"\ntarget = "b"\nthreads = 0'])
+def test_what_was_written_by_hand_about_checks_is_kept(tmp_path):
+    path = tmp_path / "profile.toml"
+    path.write_text('model = "a"\ntarget = "b"\nthreads = 1\n\n[check]\nmax_slowdown = 0.25\n')
+    profile = Profile.load(path)
+    assert (profile.check.max_slowdown, profile.check.max_drop) == (0.25, 0.5)
+    profile.save(path)
+    assert Profile.load(path) == profile
+    assert "max_drop" not in path.read_text()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "model = 3",
+        "[",
+        'model = "a"\ntarget = "b"\nthreads = 0',
+        "model = 'a'\ntarget = 'b'\nthreads = 1\n[check]\nmax_slowdown = -1",
+    ],
+)
 def test_what_is_no_profile_is_refused(tmp_path, content):
     path = tmp_path / "profile.toml"
     path.write_text(content)

@@ -102,6 +102,17 @@ def test_a_regression_has_an_exit_code_of_its_own(two):
     assert "is not worse" in call("check", two[1], "--baseline", two[0], "--max-slowdown", "1")
 
 
+def test_the_boards_profile_says_what_it_may_lose(two, tmp_path):
+    board = tmp_path / "pi.toml"
+    board.write_text('model = "mine"\ntarget = "litert-int8"\nthreads = 1\n[check]\nmax_slowdown = 1.0\n')
+    assert "is not worse" in call("check", two[1], "--baseline", two[0], "--profile", board)
+    call("check", two[1], "--baseline", two[0], "--profile", board, "--max-slowdown", "0.01", code=10)
+    default = profile.default_path()
+    default.parent.mkdir(parents=True)
+    default.write_text(board.read_text())
+    assert "is not worse" in call("check", two[1], "--baseline", two[0])
+
+
 def test_the_schema_is_printed():
     assert json.loads(call("schema"))["title"] == "Run"
 

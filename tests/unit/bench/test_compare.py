@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from edge_fer.profile import Thresholds
 from edge_fer_bench import table
-from edge_fer_bench.check import Thresholds, failures
+from edge_fer_bench.check import failures
 from edge_fer_bench.compare import compare_runs
 from edge_fer_bench.results import Accuracy, Golden
 
@@ -65,8 +66,8 @@ def test_every_way_of_being_worse_is_named(make):
 
 def test_what_is_allowed_is_allowed(make):
     before, after = make.run(make.cell()), make.run(make.cell(seed=1, detect=1.15, peak_memory_mb=(115.0,)))
-    assert failures(before, after, Thresholds(slowdown=0.05, memory_mb=10))
-    assert not failures(before, after, Thresholds(slowdown=0.2, memory_mb=20))
+    assert failures(before, after, Thresholds(max_slowdown=0.05, max_memory_mb=10))
+    assert not failures(before, after, Thresholds(max_slowdown=0.2, max_memory_mb=20))
 
 
 def test_accuracies_on_other_data_are_not_compared(make):
