@@ -215,8 +215,11 @@ class Harness:
         if self.data is not None and "judge" in contender.answers:
             yield "accuracy", self._judged
         if self.suite.behaviour_s and "behave" in contender.answers:
-            question = {"seconds": self.suite.behaviour_s, "fps": self.paced_fps, "seed": self.seed}
-            yield "behaviour", lambda worker: Behaviour(**worker.ask("behave", **question))
+            question: dict[str, Any] = {"seconds": self.suite.behaviour_s, "fps": self.paced_fps, "seed": self.seed}
+            if self.data is not None:
+                question["data"] = str(self.data[0])
+            name = self.data[0].name if self.data else ""
+            yield "behaviour", lambda worker: Behaviour(**worker.ask("behave", **question), data=name)
 
     def _judged(self, worker: Worker) -> Accuracy:
         assert self.data is not None  # noqa: S101  (only asked with data)

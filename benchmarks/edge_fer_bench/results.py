@@ -97,6 +97,8 @@ class Behaviour(_Frozen):
     """``(time, state)`` whenever the state changed, seconds from the start of the sequence."""
     truth: tuple[tuple[float, str], ...]
     """The same of what was shown."""
+    data: str = ""
+    """What the faces were taken from; they were drawn when empty."""
 
 
 class Cell(_Frozen):

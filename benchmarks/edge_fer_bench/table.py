@@ -136,9 +136,10 @@ def _over_time(run: Run) -> Iterator[str]:
             found = conduct(cell.behaviour)
             delay = f"{np.median(found.detected_s):.2f} s" if found.detected_s else "never"
             yield (
-                f"{cell.bundle} {cell.target} on drawn faces: {found.changes_a_minute:.1f} changes a minute "
-                f"({found.shown_a_minute:.1f} shown), {found.false_a_minute:.1f} false, {delay} to detect one "
-                f"({found.missed} missed), {found.unknown:.0%} unknown"
+                f"{cell.bundle} {cell.target} on {cell.behaviour.data or 'drawn faces'}: "
+                f"{found.changes_a_minute:.1f} changes a minute ({found.shown_a_minute:.1f} shown), "
+                f"{found.false_a_minute:.1f} false, {delay} to detect one ({found.missed} missed), "
+                f"{found.unknown:.0%} unknown"
             )
 
 

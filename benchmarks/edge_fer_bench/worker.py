@@ -7,7 +7,8 @@ frames     run the film as fast as it goes for ``seconds``, and on to a multiple
 paced      run it behind a camera of ``fps`` frames a second for ``seconds``
 golden     compare the bundle's golden answers
 judge      classify the labelled faces of ``data``
-behave     run a labelled sequence of ``seconds`` at ``fps`` and tell when states changed
+behave     run a labelled sequence of ``seconds`` at ``fps``, of the faces of ``data`` or of drawn
+           ones, and tell when states changed
 =========  ============================================================================
 
 The peers beside edge-fer answer ``frames`` and ``judge`` likewise, each in an environment of its own.
@@ -32,11 +33,12 @@ from edge_fer.pipeline import STAGES, Pipeline
 from edge_fer.sinks.lines import JsonLines
 from edge_fer.sources.synthetic import SyntheticCamera
 from edge_fer_bench import host, scene
+from edge_fer_bench.sequence import FaceSequence
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from edge_fer.sources import Frame
+    from edge_fer.sources import Frame, Source
 
 SINKS: Final = "sinks"
 
@@ -112,18 +114,25 @@ class Worker:
         scores = self._classifier.scores(faces.crops(self._classifier.preprocess))
         return {"predicted": np.argmax(scores, axis=1).tolist()}
 
-    def behave(self, seconds: float, fps: float, seed: int) -> dict[str, Any]:
-        """Run a drawn sequence whose labels are known."""
+    def behave(self, seconds: float, fps: float, seed: int, data: str | None = None) -> dict[str, Any]:
+        """Run a sequence whose labels are known."""
         states: list[tuple[float, str]] = []
         truth: list[tuple[float, str]] = []
         pipeline = Pipeline(self._classifier)
-        for frame, record in pipeline.run(SyntheticCamera(fps=fps, frames=int(seconds * fps), seed=seed)):
+        for frame, record in pipeline.run(self._sequence(fps, int(seconds * fps), seed, data)):
             shown = frame.truth[0].label if frame.truth else ""
             said = record.faces[0].state if record.faces else ""
             for told, now in ((states, said), (truth, shown)):
                 if not told or told[-1][1] != now:
                     told.append((frame.time_s, now))
         return {"seconds": seconds, "states": states, "truth": truth}
+
+    def _sequence(self, fps: float, frames: int, seed: int, data: str | None) -> Source:
+        if data is None:
+            return SyntheticCamera(fps=fps, frames=frames, seed=seed)
+        from edge_fer.labelled import load_faces
+
+        return FaceSequence(load_faces(Path(data), self._classifier.labels), fps=fps, frames=frames, seed=seed)
 
     def _one(self, frame: Frame, capture_ms: float, spent: _Spent) -> None:
         began = time.perf_counter()

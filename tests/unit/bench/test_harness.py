@@ -66,6 +66,7 @@ def test_everything_is_measured(targets, tmp_path, shades):
         assert len(cell.accuracy.predicted) == len(faces)
         assert cell.accuracy.accuracy == (np.array(cell.accuracy.predicted) == faces.labels).mean()
         assert cell.behaviour.truth[0][0] == 0
+        assert cell.behaviour.data == shades.name
         assert cell.files.keys() == {f"{cell.target}.tflite"}
         assert cell.runtime["threads"] == cell.threads
     assert len(run.readings) == 2 * (3 + 1)
