@@ -272,21 +272,47 @@ def report(paths: tuple[Path, ...], out: Path | None) -> None:
 
     Runs of several boards become one page that compares them.
     """
-    from importlib import util
-
-    if util.find_spec("matplotlib") is None or util.find_spec("jinja2") is None:
-        raise MissingDependency("the page needs matplotlib and jinja2: pip install 'edge-fer[bench]'")
+    _need_matplotlib()
     from edge_fer_bench import report as reports
     from edge_fer_bench import results
 
     runs = {path.name.removesuffix(".gz").removesuffix(".json"): results.load(path) for path in paths}
     page = reports.html(results.load(paths[0])) if len(paths) == 1 else reports.fleet(runs)
-    where = out or paths[0].with_name(f"{next(iter(runs)) if len(paths) == 1 else 'fleet'}.html")
+    _write(out or paths[0].with_name(f"{next(iter(runs)) if len(paths) == 1 else 'fleet'}.html"), page.encode())
+
+
+@bench.command(
+    epilog="""\b
+Examples:
+  edge-fer bench plot run.json latencies --out latencies.svg
+  edge-fer bench plot run.json stages --cell 'cnn-1 litert-int8 x1' --out stages.svg"""
+)
+@click.argument("path", type=MEASURED)
+@click.argument("name", type=click.Choice(["latencies", "stages", "accuracy", "states", "machine"]))
+@click.option("--cell", "cells", multiple=True, help="Only these; may be given again.")
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="An .svg.")
+def plot(path: Path, name: str, cells: tuple[str, ...], out: Path) -> None:
+    """Write one plot of a run's page as an SVG, for a README."""
+    _need_matplotlib()
+    from edge_fer_bench import pages, results
+    from edge_fer_bench import report as reports
+
+    _write(out, pages.svg(reports.picture(results.load(path), name, cells)))
+
+
+def _need_matplotlib() -> None:
+    from importlib import util
+
+    if util.find_spec("matplotlib") is None or util.find_spec("jinja2") is None:
+        raise MissingDependency("pages and plots need matplotlib and jinja2: pip install 'edge-fer[bench]'")
+
+
+def _write(path: Path, content: bytes) -> None:
     try:
-        where.write_text(page, encoding="utf-8")
+        path.write_bytes(content)
     except OSError as exc:
-        raise SinkError(f"{where} cannot be written: {exc.strerror or exc}") from exc
-    click.echo(where)
+        raise SinkError(f"{path} cannot be written: {exc.strerror or exc}") from exc
+    click.echo(path)
 
 
 @bench.command(epilog="\b\nExamples:\n  edge-fer bench schema > run.schema.json")

@@ -24,14 +24,19 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure((width, height), layout="constrained")
 
 
-def embedded(figure: Figure) -> str:
-    """Return *figure* as a data URL of an SVG."""
+def svg(figure: Figure) -> bytes:
+    """Return *figure* as an SVG, the same one from the same figure."""
     from matplotlib import rc_context
 
     buffer = io.BytesIO()
-    with rc_context({"svg.hashsalt": "edge-fer"}):  # the same page from the same figures
+    with rc_context({"svg.hashsalt": "edge-fer"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return buffer.getvalue()
+
+
+def embedded(figure: Figure) -> str:
+    """Return *figure* as a data URL of an SVG."""
+    return "data:image/svg+xml;base64," + base64.b64encode(svg(figure)).decode()
 
 
 def percent(share: float | None) -> str:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from edge_fer.errors import BadInput
 from edge_fer_bench import pages, stability, table
 from edge_fer_bench.pages import colours, new_figure
 from edge_fer_bench.recommend import recommend
 from edge_fer_bench.statistics import p90
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from matplotlib.figure import Figure
 
@@ -25,13 +27,7 @@ def html(run: Run) -> str:
     """Return *run* as a page that needs nothing else."""
     cells = table.measured(run)
     best = recommend(run)
-    plots: list[tuple[str, Figure | None]] = [
-        ("Milliseconds of a frame: every value, the 90th percentile marked", latencies(cells) if cells else None),
-        ("Where a frame's time goes", waterfall(cells)),
-        ("Accuracy against time", pareto(cells)),
-        ("States over time on a sequence whose labels are known", states(cells)),
-        ("The machine meanwhile", machine(run)),
-    ]
+    drawn = [(plot.title, plot.draw(run, cells)) for plot in PLOTS.values()]
     return pages.render(
         "run.html.j2",
         run=run,
@@ -39,12 +35,25 @@ def html(run: Run) -> str:
         best=best.sentences() if best else [],
         invalid=stability.invalid(run),
         unstable=[*stability.unstable(run), *(f"{c.name}: {words}" for c in cells for words in stability.unsteady(c))],
-        plots=[(title, pages.embedded(figure)) for title, figure in plots if figure is not None],
+        plots=[(title, pages.embedded(figure)) for title, figure in drawn if figure is not None],
     )
 
 
-def latencies(cells: Sequence[Cell]) -> Figure:
+def picture(run: Run, name: str, cells: Sequence[str] = ()) -> Figure:
+    """Return the plot *name*, one of `PLOTS`, of all cells of *run* or of those named. Raises `BadInput`."""
+    measured = table.measured(run)
+    if strange := set(cells) - {cell.name for cell in measured}:
+        raise BadInput(f"no cell {min(strange)!r}; pass some of: {', '.join(cell.name for cell in measured)}")
+    figure = PLOTS[name].draw(run, [cell for cell in measured if not cells or cell.name in cells])
+    if figure is None:
+        raise BadInput(f"the run tells nothing that the plot {name} could show")
+    return figure
+
+
+def latencies(cells: Sequence[Cell]) -> Figure | None:
     """Draw the share of frames that take at most so long, a line a cell: the tail is not hidden."""
+    if not cells:
+        return None
     figure = new_figure(8.0, 4.2)
     axes = figure.add_subplot()
     for colour, cell in zip(colours(len(cells)), cells, strict=True):
@@ -152,6 +161,26 @@ def machine(run: Run) -> Figure | None:
         axes.set(ylabel=name, xlabel="seconds" if at == len(known) else "")
         axes.grid(color="#e4e7ec")
     return figure
+
+
+@dataclass(frozen=True)
+class Plot:
+    """One figure of a run's page."""
+
+    title: str
+    draw: Callable[[Run, Sequence[Cell]], Figure | None]
+    """None where the run does not tell what it takes."""
+
+
+PLOTS: Final = {
+    "latencies": Plot(
+        "Milliseconds of a frame: every value, the 90th percentile marked", lambda _, cells: latencies(cells)
+    ),
+    "stages": Plot("Where a frame's time goes", lambda _, cells: waterfall(cells)),
+    "accuracy": Plot("Accuracy against time", lambda _, cells: pareto(cells)),
+    "states": Plot("States over time on a sequence whose labels are known", lambda _, cells: states(cells)),
+    "machine": Plot("The machine meanwhile", lambda run, _: machine(run)),
+}
 
 
 def _patch(colour: str, label: str) -> object:

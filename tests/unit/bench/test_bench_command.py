@@ -11,7 +11,8 @@ from click.testing import CliRunner
 from edge_fer import profile
 from edge_fer.cli import main
 from edge_fer.errors import SinkError
-from edge_fer_bench import results
+from edge_fer_bench import report, results
+from edge_fer_bench.bench_command import bench
 from edge_fer_bench.suites import SUITES, Suite
 
 TINY = str(Path(__file__).parents[2] / "golden" / "tiny")
@@ -89,6 +90,26 @@ def test_runs_become_pages(two):
     assert both.name == "fleet.html"
     assert "2 boards" in both.read_text()
     assert "cannot be written" in call("report", two[0], "--out", two[0] / "x.html", code=6)
+
+
+def test_a_plot_is_written_for_a_readme(two, tmp_path):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed: pip install -e '.[bench]'")
+    out = tmp_path / "latencies.svg"
+    call("plot", two[0], "latencies", "--out", out)
+    first = out.read_bytes()
+    assert b"mine litert-int8 x1" in first
+    call("plot", two[0], "latencies", "--out", out)
+    assert out.read_bytes() == first
+    assert "no cell 'theirs'; pass some of: mine" in call(
+        "plot", two[0], "stages", "--cell", "theirs", "--out", out, code=3
+    )
+    assert "tells nothing" in call("plot", two[0], "accuracy", "--out", out, code=3)
+
+
+def test_every_plot_of_the_page_can_be_asked_for():
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed: pip install -e '.[bench]'")
+    asked = next(parameter for parameter in bench.commands["plot"].params if parameter.name == "name")
+    assert set(asked.type.choices) == set(report.PLOTS)
 
 
 def test_runs_are_compared(two):
