@@ -75,6 +75,10 @@ def comparison(found: Comparison) -> str:
             blame = found.to_blame(change.cell)
             where = f"; {blame.what} explains {blame.milliseconds / change.milliseconds:.0%} of it" if blame else ""
             lines.append(f"{change.cell}: p90 of a frame {change.ratio.value:.2f}x{where}")
+    told = {change.cell for change in found.found() if change.what == "frame"}
+    for cell in dict.fromkeys(change.cell for change in found.found() if change.cell not in told):
+        if blame := found.to_blame(cell):
+            lines.append(f"{cell}: {blame.what} {blame.ratio.value:.2f}x, which the p90 of a frame does not show")
     return "\n".join(lines if found.found() else [*lines, "nothing differs beyond chance"])
 
 

@@ -26,6 +26,13 @@ def test_a_slower_stage_is_found_and_blamed(make, stage):
     assert f"{stage} explains" in table.comparison(found)
 
 
+def test_a_stage_is_blamed_that_the_headline_does_not_show(make):
+    found = compare_runs(make.run(make.cell(seed=1)), make.run(make.cell(seed=2, smooth=3.0)))
+    assert {change.what for change in found.found()} == {"smooth"}
+    assert found.to_blame("mine litert-int8 x1").what == "smooth"
+    assert "which the p90 of a frame does not show" in table.comparison(found)
+
+
 def test_a_faster_run_is_found_too(make):
     found = compare_runs(make.run(make.cell(seed=1)), make.run(make.cell(seed=2, detect=0.7)))
     assert all(change.ratio.value < 1 for change in found.found())
