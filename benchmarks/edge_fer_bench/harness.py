@@ -231,6 +231,7 @@ class Harness:
             images=len(faces),
             accuracy=metrics.accuracy(predicted, faces.labels),
             macro_f1=metrics.macro_f1(predicted, faces.labels, len(faces.names)),
+            names=faces.names,
             recall=tuple((np.diag(table) / np.maximum(table.sum(axis=1), 1)).tolist()),
             predicted=tuple(predicted.tolist()),
         )

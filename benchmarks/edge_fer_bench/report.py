@@ -32,6 +32,7 @@ def html(run: Run) -> str:
         "run.html.j2",
         run=run,
         rows=[table.COLUMNS, *map(table.row, cells)],
+        judged=table.judged_rows(run),
         best=best.sentences() if best else [],
         invalid=stability.invalid(run),
         unstable=[*stability.unstable(run), *(f"{c.name}: {words}" for c in cells for words in stability.unsteady(c))],

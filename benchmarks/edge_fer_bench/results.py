@@ -85,6 +85,8 @@ class Accuracy(_Frozen):
     macro_f1: float
     recall: tuple[float, ...]
     """A value a class."""
+    names: tuple[str, ...] = ()
+    """Of the classes."""
     predicted: tuple[int, ...]
     """Index of the winning label of each image, in the order of the set's paths."""
 

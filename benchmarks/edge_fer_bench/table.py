@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge_fer_bench import stability
+from edge_fer_bench.answers import answers, worst_class
 from edge_fer_bench.behaviour import conduct
 from edge_fer_bench.recommend import recommend
 from edge_fer_bench.statistics import percentiles
@@ -15,6 +16,7 @@ from edge_fer_bench.statistics import percentiles
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from edge_fer_bench.answers import Answers
     from edge_fer_bench.compare import Comparison
     from edge_fer_bench.results import Cell, Run
 
@@ -23,7 +25,8 @@ COLUMNS = ("", "p50 ms", "p90", "p99", "max", "frames/s", "start s", "MB", "accu
 
 def render(run: Run) -> str:
     """Return everything as lines, the recommendation last."""
-    parts = (_head(run), _aligned([COLUMNS, *map(row, measured(run))]), _stages(run), _over_time(run), _remarks(run))
+    rows = _aligned([COLUMNS, *map(row, measured(run))])
+    parts = (_head(run), rows, _stages(run), _judged(run), _over_time(run), _remarks(run))
     texts = ["\n".join(part) for part in map(list, parts) if part]
     best = recommend(run)
     return "\n\n".join([*texts, "\n".join(best.sentences() if best else ["nothing to recommend: see above"])])
@@ -53,6 +56,7 @@ def figures(run: Run) -> dict[str, Any]:
             }
             for cell in measured(run)
         ],
+        "answers": [asdict(answered) for answered in answers(run)],
         "recommended": best.cell.name if best else None,
         "sentences": best.sentences() if best else [],
     }
@@ -123,6 +127,40 @@ def _stages(run: Run) -> Iterator[str]:
         rows.append((stage, *(f"{value:.3f}" for value in percentiles(values)), share))
     yield best.cell.name
     yield from _aligned(rows)
+
+
+def judged_rows(run: Run) -> list[tuple[str, ...]]:
+    """Return the words of what was judged, what they mean first; nothing where nothing was."""
+    found = answers(run)
+    if not found:
+        return []
+    worth = next(cell.accuracy for cell in run.cells if cell.accuracy)
+    head = (
+        f"{worth.data}, {worth.images} faces",
+        "accuracy",
+        "macro-F1",
+        "drop",
+        "F1 drop",
+        "same label",
+        "worst class",
+    )
+    return [head, *(_answered(one, worth.names) for one in found)]
+
+
+def _answered(one: Answers, names: tuple[str, ...]) -> tuple[str, ...]:
+    lost = ("–", "–", "–")
+    if one.drop is not None:
+        lost = f"{one.drop:+.2f}", f"{one.f1_drop:+.2f}", f"{one.agreement:.1%}"
+    return one.name, f"{one.accuracy:.2%}", f"{one.macro_f1:.3f}", *lost, worst_class(one, names)
+
+
+def _judged(run: Run) -> Iterator[str]:
+    rows = judged_rows(run)
+    if rows:
+        yield from _aligned(rows)
+        against = sorted({one.against for one in answers(run) if one.against})
+        if against:
+            yield f"drops are points against {', '.join(against)}, judged here, too; negative is a gain"
 
 
 def _over_time(run: Run) -> Iterator[str]:

@@ -1,0 +1,83 @@
+"""What the targets that were judged lose against their own float32, judged on the same machine in the same run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from edge_fer_bench.results import Accuracy, Cell, Run
+
+
+@dataclass(frozen=True)
+class Answers:
+    """One target's, or one peer's. Drops are in percentage points; negative is a gain."""
+
+    name: str
+    """Bundle and target; the number of threads changes no answer."""
+    accuracy: float
+    macro_f1: float
+    against: str = ""
+    """The float32 target that it is held against; empty where there is none, or it is that itself."""
+    drop: float | None = None
+    f1_drop: float | None = None
+    agreement: float | None = None
+    """Share of the images that get the same label."""
+    recall_drops: tuple[float, ...] = ()
+    """A value a class."""
+
+
+def answers(run: Run) -> list[Answers]:
+    """Return what was judged in *run*, in its order."""
+    return list(_answers(run))
+
+
+def worst_class(answered: Answers, names: tuple[str, ...]) -> str:
+    """Return the class that loses most, in words; a dash where nothing is known."""
+    if not answered.recall_drops:
+        return "–"
+    worst = int(np.argmax(answered.recall_drops))
+    name = names[worst] if names else f"class {worst}"
+    return f"{name} {answered.recall_drops[worst]:+.1f}"
+
+
+def _answers(run: Run) -> Iterator[Answers]:
+    told = set()
+    for cell in run.cells:
+        name = f"{cell.bundle} {cell.target}".strip()
+        if cell.accuracy is None or name in told:
+            continue
+        told.add(name)
+        reference = _float32(run, cell)
+        if reference is None or reference.accuracy is None or reference.target == cell.target:
+            yield Answers(name, cell.accuracy.accuracy, cell.accuracy.macro_f1)
+        else:
+            yield _held_against(name, cell.accuracy, reference.accuracy, reference.target)
+
+
+def _held_against(name: str, judged: Accuracy, reference: Accuracy, target: str) -> Answers:
+    return Answers(
+        name,
+        judged.accuracy,
+        judged.macro_f1,
+        target,
+        drop=100 * (reference.accuracy - judged.accuracy),
+        f1_drop=100 * (reference.macro_f1 - judged.macro_f1),
+        agreement=float(np.mean(np.equal(reference.predicted, judged.predicted))),
+        recall_drops=tuple(100 * (a - b) for a, b in zip(reference.recall, judged.recall, strict=True)),
+    )
+
+
+def _float32(run: Run, cell: Cell) -> Cell | None:
+    """Return the judged float32 target of the same bundle, of the same runtime where there is one."""
+    able = [
+        other
+        for other in run.cells
+        if cell.target and other.bundle == cell.bundle and other.target.endswith("-float32") and other.accuracy
+    ]
+    runtime = cell.target.split("-")[0]
+    return min(able, key=lambda other: not other.target.startswith(runtime), default=None)

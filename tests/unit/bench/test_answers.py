@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import pytest
+
+from edge_fer_bench import table
+from edge_fer_bench.answers import answers, worst_class
+from edge_fer_bench.results import Accuracy
+
+NAMES = ("calm", "cross")
+
+
+def judged(accuracy, macro_f1, recall, predicted):
+    return Accuracy(
+        data="x.zip", images=4, accuracy=accuracy, macro_f1=macro_f1, recall=recall, names=NAMES, predicted=predicted
+    )
+
+
+EXACT = judged(1.0, 1.0, (1.0, 1.0), (0, 0, 1, 1))
+ROUGH = judged(0.75, 0.7333, (1.0, 0.5), (0, 0, 1, 0))
+
+
+def cell(make, target, worth, **values):
+    return make.cell(target, **values).model_copy(update={"accuracy": worth})
+
+
+def test_each_target_is_held_against_its_own_float32_once(make):
+    run = make.run(
+        cell(make, "litert-float32", EXACT),
+        cell(make, "litert-int8", ROUGH),
+        cell(make, "litert-int8", ROUGH, threads=2),
+    )
+    exact, rough = answers(run)
+    assert (exact.drop, exact.against) == (None, "")
+    assert rough.against == "litert-float32"
+    assert rough.drop == pytest.approx(25)
+    assert rough.f1_drop == pytest.approx(26.67)
+    assert rough.agreement == 0.75
+    assert rough.recall_drops == pytest.approx((0, 50))
+    assert worst_class(rough, NAMES) == "cross +50.0"
+    text = table.render(run)
+    assert "cross +50.0" in text
+    assert "points against litert-float32" in text
+
+
+def test_the_float32_of_the_same_runtime_is_taken_where_there_is_one(make):
+    run = make.run(
+        cell(make, "litert-float32", EXACT), cell(make, "onnx-float32", ROUGH), cell(make, "onnx-int8", ROUGH)
+    )
+    assert {one.name: one.against for one in answers(run)}["mine onnx-int8"] == "onnx-float32"
+
+
+def test_without_float32_nothing_is_lost_and_nothing_said(make):
+    run = make.run(cell(make, "litert-int8", ROUGH))
+    (one,) = answers(run)
+    assert one.drop is None
+    assert worst_class(one, NAMES) == "–"
+    assert "points against" not in table.render(run)
+    assert answers(make.run()) == []
