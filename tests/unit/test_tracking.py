@@ -189,6 +189,27 @@ def test_what_no_longer_looks_like_the_face_is_shown_to_the_detector_at_once():
     assert detector.followed == 2
 
 
+def test_a_full_search_is_spared_what_is_known_and_finds_what_is_not():
+    camera = SyntheticCamera(faces=2, width_px=800, seed=4)
+    left, right = (truth.box for truth in sorted(camera.frame(0).truth, key=lambda truth: truth.box.x))
+    alone = camera.frame(0).image.copy()
+    x0, x1 = int(right.x - 0.2 * right.width), int(right.x + 1.2 * right.width)
+    alone[:, x0:x1] = alone[:, x0:x1].mean()
+    tracker = FaceTracker(HaarDetector())
+    searched = []
+    tracker.detector.search = lambda gray: searched.append(gray) or HaarDetector.search(tracker.detector, gray)
+    for step in range(4):
+        assert len(tracker.update(alone, step / 30)) == 1
+    frame = camera.frame(0).image
+    before = frame.copy()
+    tracker.update(frame, 1.0)
+    assert np.array_equal(frame, before)
+    middle = round(left.y + left.height / 2), round(left.x + left.width / 2)
+    assert np.ptp(searched[-1][middle[0] - 5 : middle[0] + 5, middle[1] - 5 : middle[1] + 5]) == 0
+    tracks = tracker.update(frame, 1.03)
+    assert [max(track.box.iou(box) for track in tracks) > 0.6 for box in (left, right)] == [True, True]
+
+
 def test_looks_of_a_later_time_are_not_trusted():
     frame = SyntheticCamera(seed=2).frame(0)
     detector = Counting()
