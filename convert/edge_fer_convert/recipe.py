@@ -77,6 +77,8 @@ class Training(_Frozen):
     """How many of the backbone's last layers are trained beside the head; all when not given. Smelyakov et al., COLINS
     2022, section 4, train 4."""
     teaching: Teaching | None = None
+    pretrained: str | None = None
+    """A file of ``convert/weights`` to begin with; ``--pretrained`` names another."""
     stages: tuple[Stage, ...]
 
 

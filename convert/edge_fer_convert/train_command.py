@@ -124,9 +124,15 @@ def _run(recipe: Recipe, dataset: Dataset, split: Split, options: dict[str, Any]
         dataset.faces.take(split.validation),
         _say,
         teacher,
-        options["pretrained"],
+        options["pretrained"] or _pretrained(recipe.trained),
         options["precision"],
     )
+
+
+def _pretrained(training: Training) -> Path | None:
+    from edge_fer_convert.recipe import WEIGHTS
+
+    return WEIGHTS / training.pretrained if training.pretrained else None
 
 
 def _teachers(recipe: str, teaching: Teaching, named: tuple[Path, ...]) -> list[Path]:

@@ -169,6 +169,13 @@ def test_a_backbone_begins_with_weights_of_ones_own(data, once, tmp_path):
     assert "13 layers have the weights of best.keras" in said  # of the head, too: it is for as many classes
 
 
+def test_a_recipe_may_name_the_weights_it_begins_with(data, once, tmp_path):
+    begun = tmp_path / "begun.toml"
+    begun.write_text(once.read_text().replace("[training]", '[training]\npretrained = "cnn-1.keras"'))
+    said = run("--recipe", begun, "--data", data, "--out", tmp_path / "run", "--limit", 8)
+    assert "layers have the weights of cnn-1.keras" in said
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
