@@ -9,7 +9,7 @@ and in between it is where what it looked like is.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from edge_fer.errors import BadInput
@@ -64,7 +64,7 @@ class Track:
     followed: bool = False
     """Whether a search around it has ever seen it again. What only full searches see is mostly no face: beside another
     one it is not reported, and when it is gone nobody searches for it."""
-    patch: Patch | None = None
+    patch: Patch | None = field(default=None, compare=False, repr=False)
     """How it looked when a search around it saw it last, at `confirmed_s`."""
     confirmed_s: float = -math.inf
 
