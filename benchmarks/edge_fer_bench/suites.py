@@ -41,6 +41,6 @@ class Suite:
 
 LEAST_ROUNDS: Final = 5
 QUICK: Final = Suite("quick", 31, 8, 0.3, 2.0, 1, 1, 1.0, 0.0, limit_s=40.0)
-FULL: Final = Suite("full", 151, 16, 1.5, 10.0, 5, 4, 5.0, 126.0)
+FULL: Final = Suite("full", 151, 12, 1.5, 10.0, 5, 2, 5.0, 126.0)
 SUSTAINED: Final = Suite("sustained", 151, 120, 5.0, 10.0, 1, 0, 0.0, 0.0).lasting(10)
 SUITES: Final = {suite.name: suite for suite in (QUICK, FULL, SUSTAINED)}

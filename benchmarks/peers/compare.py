@@ -95,20 +95,22 @@ def main() -> None:
     """Compare, print, and keep the raw values where asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="zip of FER2013 PublicTest, Training's beside it")
-    parser.add_argument("--model", default="cnn-1")
+    parser.add_argument("--model", action="append", help="cnn-1 by default; may be given again, the first is OpenCV's")
     parser.add_argument("--threads", type=int, action="append", help="1 by default; may be given again")
     parser.add_argument("--only", action="append", help="a peer's name")
     parser.add_argument("--environments", type=Path, default=Path(".venv-peers"))
     parser.add_argument("--suite", choices=SUITES, default="full")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    opened, skipped = bundles.load(options.model), []
-    chosen = contenders.of_bundle(options.model, opened, options.threads or [1])
+    models = {name: bundles.load(name) for name in options.model or ["cnn-1"]}
+    first, opened = next(iter(models.items()))
+    skipped, threads = [], options.threads or [1]
+    chosen = [one for name, model in models.items() for one in contenders.of_bundle(name, model, threads)]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         faces = load_faces(options.data, opened.manifest.labels)
         data = as_npz(faces, folder / f"{options.data.stem}.npz")
-        onnx = float_onnx(options.model, options.data.parent, folder)
+        onnx = float_onnx(first, options.data.parent, folder)
         for peer in peers(onnx, opened.manifest.preprocess.size_px):
             if options.only and peer.name not in options.only:
                 continue
@@ -116,7 +118,7 @@ def main() -> None:
                 skipped.append(Skipped(name=peer.name, why=f"its weights are not in {peer.weights.parent.name}/"))
                 continue
             python = environment_of(peer, options.environments)
-            chosen += [contender(peer, python.absolute(), threads) for threads in options.threads or [1]]
+            chosen += [contender(peer, python.absolute(), count) for count in threads]
         harness = Harness(SUITES[options.suite], folder, _say, data=(data, faces))
         run = harness.run(chosen, " ".join(["python", "benchmarks/peers/compare.py", *sys.argv[1:]]))
     run = run.model_copy(update={"skipped": (*run.skipped, *skipped)})
