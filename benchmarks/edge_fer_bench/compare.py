@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,10 @@ SIGNIFICANT: Final = 0.01
 """Largest p, adjusted for the number of comparisons, of what is reported as different."""
 MATTERS: Final = 0.05
 """Smallest change that is reported; less is not worth a second look on a machine with other programs."""
+NOTICED: Final = 0.01
+"""Smallest share of a frame that a stage's change is reported for. Stages of some microseconds differ from process to
+process by several per cent, by where their memory happens to lie."""
+WHOLE: Final = ("frame", "paced frame")
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ class Comparison:
 
         A stage may be slower and the p90 of a frame not tell: where the slowest tenth of the frames does other work.
         """
-        stages = [c for c in self.found() if c.cell == cell and c.what not in ("frame", "paced frame")]
+        stages = [c for c in self.found() if c.cell == cell and c.what not in WHOLE]
         return stages[0] if stages else None
 
 
@@ -66,29 +70,44 @@ def compare_runs(before: Run, after: Run, seed: int = 0) -> Comparison:
     """Compare each cell of *before* with that of the same name in *after*."""
     pairs = [(cell, after.cell(cell.name)) for cell in before.cells if cell.free]
     compared = [row for cell, other in pairs if other is not None and other.free for row in _rows(cell, other, seed)]
-    adjusted = holm([ratio.p for _, _, ratio, _ in compared])
+    adjusted = holm([row.ratio.p for row in compared])
     changes = tuple(
-        Change(cell, what, ratio, p, spent, found=p < SIGNIFICANT and _matters(ratio))
-        for (cell, what, ratio, spent), p in zip(compared, adjusted, strict=True)
+        Change(row.cell, row.what, row.ratio, p, row.milliseconds, found=p < SIGNIFICANT and row.matters())
+        for row, p in zip(compared, adjusted, strict=True)
     )
     lost = tuple(cell.name for cell, other in pairs if other is None or not other.free)
     return Comparison(_pace(after) / _pace(before), changes, lost, tuple(_warnings(before, after)))
 
 
-def _rows(before: Cell, after: Cell, seed: int) -> Iterator[tuple[str, str, Ratio, float]]:
+class _Row(NamedTuple):
+    """A figure of one cell, before it is known how many are compared."""
+
+    cell: str
+    what: str
+    ratio: Ratio
+    milliseconds: float
+    frame_ms: float
+    """A whole frame's mean, before."""
+
+    def matters(self) -> bool:
+        """Return whether it is large enough to be reported, were it certain."""
+        unnoticed = self.what not in WHOLE and abs(self.milliseconds) < NOTICED * self.frame_ms
+        if unnoticed or abs(self.ratio.value - 1) <= MATTERS:
+            return False
+        return self.ratio.low > 1 + MATTERS / 2 or self.ratio.high < 1 - MATTERS / 2
+
+
+def _rows(before: Cell, after: Cell, seed: int) -> Iterator[_Row]:
     first, second = ([block.frame_ms for block in cell.free] for cell in (before, after))
-    yield before.name, "frame", compare(first, second, p90, seed), _apart(first, second)
+    frame_ms = _mean(np.concatenate(first))
+    yield _Row(before.name, "frame", compare(first, second, p90, seed), _apart(first, second), frame_ms)
     for stage in before.free[0].stages_ms.keys() & after.free[0].stages_ms.keys():
         if stage != "capture":
             mine, theirs = before.stage(stage), after.stage(stage)
-            yield before.name, stage, compare(mine, theirs, _mean, seed), _apart(mine, theirs)
+            yield _Row(before.name, stage, compare(mine, theirs, _mean, seed), _apart(mine, theirs), frame_ms)
     if before.paced and after.paced:
         first, second = ([block.frame_ms for block in cell.paced] for cell in (before, after))
-        yield before.name, "paced frame", compare(first, second, p90, seed), _apart(first, second)
-
-
-def _matters(ratio: Ratio) -> bool:
-    return ratio.low > 1 + MATTERS / 2 or ratio.high < 1 - MATTERS / 2 if abs(ratio.value - 1) > MATTERS else False
+        yield _Row(before.name, "paced frame", compare(first, second, p90, seed), _apart(first, second), frame_ms)
 
 
 def _apart(before: list[tuple[float, ...]], after: list[tuple[float, ...]]) -> float:

@@ -57,11 +57,12 @@ def latencies(cells: Sequence[Cell]) -> Figure | None:
         return None
     figure = new_figure(8.0, 4.2)
     axes = figure.add_subplot()
+    shares = np.linspace(0, 1, 1001)  # of many thousand frames: a page is not made of all of them
     for colour, cell in zip(colours(len(cells)), cells, strict=True):
-        spent = np.sort(cell.frames_ms())
-        shares = np.arange(1, len(spent) + 1) / len(spent)
+        spent = cell.frames_ms()
         label = f"{cell.name}: {p90(spent):.2f} ms"
-        axes.plot(spent, shares, color=colour, label=label, linestyle="-" if cell.kind == "edge-fer" else "--")
+        style = "-" if cell.kind == "edge-fer" else "--"
+        axes.plot(np.quantile(spent, shares), shares, color=colour, label=label, linestyle=style)
         axes.plot([p90(spent)], [0.9], marker="o", markersize=5, color=colour)
     axes.axhline(0.9, color="#98a2b3", linewidth=0.8)
     axes.set(xscale="log", xlabel="milliseconds of a frame", ylabel="share of frames", ylim=(0, 1.01))
@@ -120,11 +121,11 @@ def pareto_front(points: Sequence[tuple[float, float]]) -> list[tuple[float, flo
 
 def states(cells: Sequence[Cell]) -> Figure | None:
     """Draw what was shown and what each target said, over time."""
-    watched = list({cell.target: cell for cell in cells if cell.behaviour}.values())
+    watched = list({(cell.bundle, cell.target): cell for cell in cells if cell.behaviour}.values())
     if not watched or watched[0].behaviour is None:
         return None
     shown = watched[0].behaviour
-    lines = [("shown", shown.truth), *((c.target, c.behaviour.states) for c in watched if c.behaviour)]
+    lines = [("shown", shown.truth), *((f"{c.bundle} {c.target}", c.behaviour.states) for c in watched if c.behaviour)]
     labels = list(dict.fromkeys(word for _, changes in lines for _, word in changes if word))
     figure = new_figure(8.0, 1.0 + 0.45 * len(lines))
     axes = figure.add_subplot()

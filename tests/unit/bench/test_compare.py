@@ -26,6 +26,13 @@ def test_a_slower_stage_is_found_and_blamed(make, stage):
     assert f"{stage} explains" in table.comparison(found)
 
 
+def test_what_nobody_would_notice_is_not_reported(make):
+    changed = make.cell(seed=2, smooth=1.3)  # 0.03 of 5.4 ms
+    found = compare_runs(make.run(make.cell(seed=1)), make.run(changed))
+    assert next(change for change in found.changes if change.what == "smooth").p < 0.01
+    assert not found.found()
+
+
 def test_a_stage_is_blamed_that_the_headline_does_not_show(make):
     found = compare_runs(make.run(make.cell(seed=1)), make.run(make.cell(seed=2, smooth=3.0)))
     assert {change.what for change in found.found()} == {"smooth"}

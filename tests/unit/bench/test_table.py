@@ -28,6 +28,16 @@ def test_everything_that_a_user_must_know_is_shown(make):
         assert words in text, words
 
 
+def test_models_with_a_target_of_one_name_are_told_apart(make):
+    behaviour = Behaviour(seconds=60.0, states=((0.0, "happy"),), truth=((0.0, "happy"),))
+    run = make.run(
+        make.cell(behaviour=behaviour), make.cell(behaviour=behaviour, bundle="other", name="other litert-int8 x1")
+    )
+    text = table.render(run)
+    assert "mine litert-int8 on drawn faces" in text
+    assert "other litert-int8 on drawn faces" in text
+
+
 def test_markdown_has_a_row_a_cell_the_fastest_first(make):
     lines = table.markdown(make.run(make.cell(classify=2.0), make.cell("onnx-int8", seed=1))).splitlines()
     assert [line.split("|")[1].strip() for line in lines] == ["", "---", "mine onnx-int8 x1", "mine litert-int8 x1"]
