@@ -16,6 +16,7 @@ from edge_fer_bench.statistics import p90
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from edge_fer_bench.results import Cell, Run
@@ -65,9 +66,8 @@ def latencies(cells: Sequence[Cell]) -> Figure | None:
         axes.plot(np.quantile(spent, shares), shares, color=colour, label=label, linestyle=style)
         axes.plot([p90(spent)], [0.9], marker="o", markersize=5, color=colour)
     axes.axhline(0.9, color="#98a2b3", linewidth=0.8)
-    axes.set(xscale="log", xlabel="milliseconds of a frame", ylabel="share of frames", ylim=(0, 1.01))
-    for axis in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
-        axis("{x:g}")
+    axes.set(xlabel="milliseconds of a frame", ylabel="share of frames", ylim=(0, 1.01))
+    _logarithmic(axes)
     axes.grid(color="#e4e7ec", which="both")
     axes.legend(fontsize=8, loc="lower right")
     return figure
@@ -165,6 +165,16 @@ def machine(run: Run) -> Figure | None:
     return figure
 
 
+def _logarithmic(axes: Axes) -> None:
+    """Scale the x axis so, with plain numbers at 1, 2 and 5 of each decade."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
 @dataclass(frozen=True)
 class Plot:
     """One figure of a run's page."""
@@ -211,7 +221,8 @@ def boards(measured: Mapping[str, Sequence[Cell]]) -> Figure | None:
         ]
         if found:
             axes.scatter(*zip(*found, strict=True), color=colour, label=target)
-    axes.set(xscale="log", xlabel="milliseconds of a frame, 90th percentile", yticks=range(len(measured)))
+    _logarithmic(axes)
+    axes.set(xlabel="milliseconds of a frame, 90th percentile", yticks=range(len(measured)))
     axes.set_yticklabels(list(measured))
     axes.invert_yaxis()
     axes.grid(color="#e4e7ec", which="both")
