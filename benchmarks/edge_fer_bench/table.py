@@ -42,6 +42,9 @@ def figures(run: Run) -> dict[str, Any]:
     """Return what is derived from *run*, for programs."""
     best = recommend(run)
     return {
+        "command": run.command,
+        "suite": run.suite,
+        "seconds": run.seconds,
         "invalid": stability.invalid(run),
         "unstable": stability.unstable(run),
         "cells": [
@@ -51,6 +54,16 @@ def figures(run: Run) -> dict[str, Any]:
                 "max_ms": float(cell.frames_ms().max()),
                 "frames_a_second": 1000 / float(cell.frames_ms().mean()),
                 "unsteady": stability.unsteady(cell),
+                "growth": dict(zip(("memory_mb", "open_files"), stability.growth(cell), strict=True)),
+                "blocks": [
+                    {
+                        "at_s": block.at_s,
+                        "p90_ms": percentiles(np.asarray(block.frame_ms))[1],
+                        "memory_mb": block.memory_mb,
+                        "open_files": block.open_files,
+                    }
+                    for block in cell.free
+                ],
                 "accuracy": cell.accuracy.accuracy if cell.accuracy else None,
                 "behaviour": asdict(conduct(cell.behaviour)) if cell.behaviour else None,
             }

@@ -46,6 +46,8 @@ def test_markdown_has_a_row_a_cell_the_fastest_first(make):
 def test_figures_are_json(make):
     figures = json.loads(json.dumps(table.figures(make.run())))
     assert figures["cells"][0]["p50_ms"] < figures["cells"][0]["p90_ms"] < figures["cells"][0]["max_ms"]
+    assert len(figures["cells"][0]["blocks"]) == len(make.run().cells[0].free)
+    assert figures["cells"][0]["growth"] == {"memory_mb": None, "open_files": None}
     assert figures["recommended"] == "mine litert-int8 x1"
 
 
