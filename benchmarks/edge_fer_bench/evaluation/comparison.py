@@ -81,8 +81,8 @@ class Comparison:
     def save(self, folder: Path) -> None:
         """Write ``eval.json`` and ``answers.npz``. Raises `SinkError`.
 
-        The latter holds the labels and, as ``system/condition``, each system's scores of the original faces as float16
-        and its winning labels under the other conditions as int8.
+        The latter holds the labels and, as ``system/condition``, each system's scores of the original faces as float16,
+        rounded so that the winners stay, and its winning labels under the other conditions as int8.
         """
         arrays: dict[str, Any] = {f"{e.system}/{e.condition.name}": _kept(e) for e in self.judged}
         try:
@@ -94,7 +94,13 @@ class Comparison:
 
 
 def _kept(entry: Judged) -> NDArray[Any]:
-    return entry.scores.astype(np.float16) if entry.condition == ORIGINAL else entry.scores.argmax(1).astype(np.int8)
+    winners = entry.scores.argmax(axis=1)
+    if entry.condition != ORIGINAL:
+        return np.asarray(winners, np.int8)
+    kept = np.asarray(entry.scores, np.float16)
+    tied = np.flatnonzero(kept.argmax(axis=1) != winners)  # by rounding alone
+    kept[tied, winners[tied]] = np.nextafter(kept[tied, winners[tied]], np.float16(np.inf))
+    return kept
 
 
 def changed(faces: LabelledFaces, condition: Condition) -> LabelledFaces:

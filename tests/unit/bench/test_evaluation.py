@@ -166,6 +166,16 @@ def test_another_programs_answers_are_judged_beside_ours(faces, drawn_zip, tmp_p
     assert "http" not in html.replace("http://www.w3.org", "")
 
 
+@given(st.lists(st.floats(0, 1, width=32), min_size=3, max_size=3))
+def test_what_is_kept_has_the_winner_that_was_judged(row):
+    scores = np.array([row, [0.33339, 0.33341, 0.3332]], np.float32)  # the second is a tie in float16
+    entry = comparison.Judged("mine", ORIGINAL, None, scores, None)
+    kept = comparison._kept(entry)
+    assert kept.dtype == np.float16
+    assert kept.argmax(axis=1).tolist() == scores.argmax(axis=1).tolist()
+    assert np.allclose(kept, scores, atol=1e-3)
+
+
 def test_faces_are_exported_to_be_asked_about_elsewhere(faces, drawn_zip, tmp_path):
     out = tmp_path / "ask"
     arguments = ["eval", "--data", str(drawn_zip), "--export", str(out), "--sweeps", "resolution"]
