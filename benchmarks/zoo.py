@@ -16,6 +16,7 @@ import os
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ from edge_fer_convert import zoo
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-FACES = 8  # with 32, VGG-Face at 224 px runs out of 24 GB
+FACES = 8
 RUNTIMES = ("litert", "openvino", "onnx")
 
 
@@ -97,17 +98,23 @@ def main() -> None:
     options = parser.parse_args()
     found: dict[str, Any] = {"command": " ".join(["python", "benchmarks/zoo.py", *sys.argv[1:]]), "architectures": {}}
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=spawn, max_tasks_per_child=1) as pool:
-        for name in options.only or zoo.ARCHITECTURES:
-            told = pool.submit(try_out, name).result()
-            found["architectures"][name] = told
-            sizes = ", ".join(
-                f"{target} {made['bytes'] / 1e6:.1f} MB ({made['computes']})"
-                for target, made in told["targets"].items()
-            )
-            if options.json:  # after each: a large one may run out of memory
-                options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-            print(f"{name}: {told['parameters']:,} parameters at {told['size_px']} px; {sizes}", flush=True)  # noqa: T201
+    for name in options.only or zoo.ARCHITECTURES:
+        with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+            try:
+                told = pool.submit(try_out, name).result()
+            except BrokenProcessPool:  # out of memory: VGG-Face at 224 px wants more than 24 GB
+                told = {"failed": "its process was ended"}
+        found["architectures"][name] = told
+        if options.json:
+            options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        print(f"{name}: {_line(told)}", flush=True)  # noqa: T201
+
+
+def _line(told: dict[str, Any]) -> str:
+    if "failed" in told:
+        return str(told["failed"])
+    sizes = (f"{target} {made['bytes'] / 1e6:.1f} MB ({made['computes']})" for target, made in told["targets"].items())
+    return f"{told['parameters']:,} parameters at {told['size_px']} px; {', '.join(sizes)}"
 
 
 if __name__ == "__main__":
