@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 
@@ -30,3 +31,12 @@ class Box(NamedTuple):
         """Return the box widened on each side by *fraction* of its size."""
         wide, high = self.width * fraction, self.height * fraction
         return Box(self.x - wide, self.y - high, self.width + 2 * wide, self.height + 2 * high)
+
+    def pixels(self, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+        """Return left, top, right and bottom of the pixels that it touches in a frame of *shape* (height, width).
+
+        Right and bottom are not among them; they lie left of or above the others where it touches none.
+        """
+        left, top = max(0, math.floor(self.x)), max(0, math.floor(self.y))
+        right, bottom = math.ceil(self.x + self.width), math.ceil(self.y + self.height)
+        return left, top, min(shape[1], right), min(shape[0], bottom)

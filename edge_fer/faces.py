@@ -99,10 +99,7 @@ class HaarDetector:
 
     def follow(self, gray: NDArray[np.uint8], last: Box) -> Face | None:
         """Find the face that was at *last*, searching only around it at about its size. None when it is not there."""
-        around = last.grown(0.25)
-        x0, y0 = max(0, int(around.x)), max(0, int(around.y))
-        x1 = min(gray.shape[1], math.ceil(around.x + around.width))
-        y1 = min(gray.shape[0], math.ceil(around.y + around.height))
+        x0, y0, x1, y1 = last.grown(0.25).pixels(gray.shape)
         scale = min(1.0, self.detection.follow_side_px / last.width)
         if min(x1 - x0, y1 - y0) * scale < CASCADE_SIDE_PX:
             return None

@@ -6,7 +6,6 @@ the face only moved, one normalised correlation of a few hundred pixels finds it
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from edge_fer.boxes import Box
 
 SIDE_PX: Final = 24
-"""Of a patch. 16 and 32 find faces about as well (``benchmarks/tracking.py``)."""
+"""Of a patch, about."""
 CONTRAST: Final = 4.0
 """Least standard deviation of a patch: nothing is known by its looks that has none."""
 ALIKE: Final = 0.9
@@ -71,9 +70,7 @@ class Patch:
 
 def _region(gray: NDArray[np.uint8], box: Box, width: float) -> _Region | None:
     """Cut *box* out of *gray*, at the scale at which a face of *width* has `SIDE_PX`."""
-    x0, y0 = max(0, math.floor(box.x)), max(0, math.floor(box.y))
-    x1 = min(gray.shape[1], math.ceil(box.x + box.width))
-    y1 = min(gray.shape[0], math.ceil(box.y + box.height))
+    x0, y0, x1, y1 = box.pixels(gray.shape)
     if x1 <= x0 or y1 <= y0:
         return None
     scale = SIDE_PX / width

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from edge_fer_bench.results import Accuracy, Cell, Run
 
@@ -18,7 +18,7 @@ class Answers:
     """One target's, or one peer's. Drops are in percentage points; negative is a gain."""
 
     name: str
-    """Bundle and target; the number of threads changes no answer."""
+    """Bundle and target."""
     accuracy: float
     macro_f1: float
     against: str = ""
@@ -29,6 +29,14 @@ class Answers:
     """Share of the images that get the same label."""
     recall_drops: tuple[float, ...] = ()
     """A value a class."""
+
+
+def one_a_target(cells: Iterable[Cell]) -> list[Cell]:
+    """Return the first of the *cells* of each bundle's target: the number of threads changes no answer."""
+    found: dict[tuple[str, str], Cell] = {}
+    for cell in cells:
+        found.setdefault((cell.bundle, cell.target), cell)
+    return list(found.values())
 
 
 def answers(run: Run) -> list[Answers]:
@@ -46,13 +54,9 @@ def worst_class(answered: Answers, names: tuple[str, ...]) -> str:
 
 
 def _answers(run: Run) -> Iterator[Answers]:
-    told = set()
-    for cell in run.cells:
-        name = f"{cell.bundle} {cell.target}".strip()
-        if cell.accuracy is None or name in told:
-            continue
-        told.add(name)
-        reference = _float32(run, cell)
+    for cell in one_a_target(cell for cell in run.cells if cell.accuracy):
+        name, reference = f"{cell.bundle} {cell.target}".strip(), _float32(run, cell)
+        assert cell.accuracy is not None  # noqa: S101  (chosen so)
         if reference is None or reference.accuracy is None or reference.target == cell.target:
             yield Answers(name, cell.accuracy.accuracy, cell.accuracy.macro_f1)
         else:

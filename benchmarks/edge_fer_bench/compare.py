@@ -22,7 +22,7 @@ MATTERS: Final = 0.05
 """Smallest change that is reported; less is not worth a second look on a machine with other programs."""
 NOTICED: Final = 0.01
 """Smallest share of a frame that a stage's change is reported for. Stages of some microseconds differ from process to
-process by several per cent, by where their memory happens to lie."""
+process by several per cent, with nothing changed."""
 WHOLE: Final = ("frame", "paced frame")
 
 

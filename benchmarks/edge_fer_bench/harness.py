@@ -103,7 +103,6 @@ class Harness:
         self._rng = np.random.default_rng(self.seed)
         self._skipped: list[Skipped] = []
         self._contests: list[_Contest] = []
-        self._began = time.perf_counter()
 
     def run(self, contenders: Sequence[Contender], command: str) -> Run:
         """Measure *contenders*; what was measured before an interruption is returned, marked as partial."""

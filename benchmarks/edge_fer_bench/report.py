@@ -9,6 +9,7 @@ import numpy as np
 
 from edge_fer.errors import BadInput
 from edge_fer_bench import pages, stability, table
+from edge_fer_bench.answers import one_a_target
 from edge_fer_bench.pages import colours, new_figure
 from edge_fer_bench.recommend import recommend
 from edge_fer_bench.statistics import p90
@@ -121,7 +122,7 @@ def pareto_front(points: Sequence[tuple[float, float]]) -> list[tuple[float, flo
 
 def states(cells: Sequence[Cell]) -> Figure | None:
     """Draw what was shown and what each target said, over time."""
-    watched = list({(cell.bundle, cell.target): cell for cell in cells if cell.behaviour}.values())
+    watched = one_a_target(cell for cell in cells if cell.behaviour)
     if not watched or watched[0].behaviour is None:
         return None
     shown = watched[0].behaviour

@@ -44,10 +44,9 @@ class FaceSequence(SourceBase):
             time_s = index / self.fps
             chosen = self._chosen[int(time_s / HOLD_S)]
             face, label = self._faces.images[chosen], self._faces.names[self._faces.labels[chosen]]
-            swings = (
+            right, down, wider = (
                 size * math.sin(phase + rate * time_s) for (size, rate), phase in zip(MOVES, self._phase, strict=True)
             )
-            right, down, wider = swings
             side = SIDE_PX + wider
             left, top = (SIZE_PX[0] - side) / 2 + right, (SIZE_PX[1] - side) / 2 + down
             scale = side / face.shape[0]

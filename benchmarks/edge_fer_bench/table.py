@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge_fer_bench import stability
-from edge_fer_bench.answers import answers, worst_class
+from edge_fer_bench.answers import answers, one_a_target, worst_class
 from edge_fer_bench.behaviour import conduct
 from edge_fer_bench.recommend import recommend
 from edge_fer_bench.statistics import percentiles
@@ -186,7 +186,7 @@ def _over_time(run: Run) -> Iterator[str]:
             seen = sum(len(block.frame_ms) for block in cell.paced)
             dropped, late = (sum(getattr(block, name) for block in cell.paced) for name in ("dropped", "late"))
             yield f"{cell.name} at {run.paced_fps:g} frames a second: {seen} seen, {dropped} dropped, {late} late"
-    for cell in {(cell.bundle, cell.target): cell for cell in measured(run)}.values():  # threads change no answer
+    for cell in one_a_target(measured(run)):
         if cell.behaviour:
             found = conduct(cell.behaviour)
             delay = f"{np.median(found.detected_s):.2f} s" if found.detected_s else "never"

@@ -69,7 +69,7 @@ Examples:
 @click.option("--limit", type=click.IntRange(1), help="Train on so many images only.")
 @click.option(
     "--precision", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True,
-    help="What steps compute in; bfloat16 is faster with AVX512-BF16 or AMX, and slower without.",
+    help="What steps compute in; bfloat16 is for CPUs that multiply it (AVX512-BF16, AMX).",
 )  # fmt: skip
 @click.option("--seed", default=42, show_default=True, help="Of splits and folds that are not official.")
 def train(**options: Any) -> None:

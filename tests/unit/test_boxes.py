@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,6 +21,17 @@ def test_iou_is_symmetric_and_bounded(a, b):
 def test_a_box_moves_from_itself_to_the_other(a, b):
     assert a.toward(b, 0) == a
     assert a.toward(b, 1) == pytest.approx(b)
+
+
+@given(BOXES)
+def test_the_pixels_of_a_box_are_those_it_touches(box):
+    left, top, right, bottom = box.pixels((480, 640))
+    touched = np.zeros((480, 640), bool)
+    touched[max(0, top) : max(0, bottom), max(0, left) : max(0, right)] = True
+    rows, columns = np.arange(480), np.arange(640)
+    by_row = (rows + 1 > box.y) & (rows < box.y + box.height)
+    by_column = (columns + 1 > box.x) & (columns < box.x + box.width)
+    assert np.array_equal(touched, by_row[:, None] & by_column)
 
 
 def test_a_box_grows_around_its_middle():

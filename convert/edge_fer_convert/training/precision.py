@@ -18,7 +18,7 @@ POLICIES: Final = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 def computing(precision: str) -> Iterator[None]:
     """Let Keras layers made within compute in *precision*, a key of `POLICIES`.
 
-    bfloat16 is faster where a processor multiplies it (AVX512-BF16, AMX) and far slower where it does not.
+    bfloat16 is for processors that multiply it (AVX512-BF16, AMX); others emulate it.
     """
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(POLICIES[precision])

@@ -115,7 +115,7 @@ class Run:
     pretrained: Path | None = None
     """Weights to begin with; see `pretrained.load_into`."""
     computing: str = "float32"
-    """What training steps compute in: a key of `precision.POLICIES`. A run that is gone on with keeps what it had."""
+    """What training steps compute in: a key of `precision.POLICIES`. A stage that is gone on with keeps what it had."""
     history: list[dict[str, Any]] = field(default_factory=list)
 
     def execute(self) -> Worth | None:

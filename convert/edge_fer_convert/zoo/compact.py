@@ -1,4 +1,4 @@
-"""A small residual network of our own: what a fast classifier of under two megabytes can be."""
+"""A small residual network of our own, of less than two megabytes in int8."""
 
 from __future__ import annotations
 
@@ -27,8 +27,7 @@ def build(
     """Plain 3x3 residual blocks (He et al., CVPR 2016, section 3.3), a global average, one dense layer; softmax.
 
     Input is ``(batch, size, size, channels)`` float32; output is ``(batch, classes)`` probabilities. At 48x48x1 it has
-    1,560,615 parameters and 130 million multiply-adds. Depthwise convolutions would save more of both, yet CPUs run
-    dense 3x3 convolutions several times closer to their peak, and int8 leaves them whole.
+    1,560,615 parameters and 130 million multiply-adds, all but a few of them in dense 3x3 convolutions.
     """
     import keras
     from keras import layers

@@ -101,6 +101,7 @@ def test_boards_are_measured_at_once_and_compared_on_one_page(boards, wheel, tmp
     said = {
         "edge_fer_wheel": str(wheel),
         "edge_fer_python": sys.executable,
+        "edge_fer_bundle": str(CLONE / "edge_fer" / "models" / "cnn-1"),
         "edge_fer_arguments": ["--target", "litert-int8", "--threads", "1"],
         "edge_fer_results": str(tmp_path / "results"),
         "edge_fer_command": str(Path(sys.executable).parent / "edge-fer"),
@@ -117,6 +118,9 @@ def test_boards_are_measured_at_once_and_compared_on_one_page(boards, wheel, tmp
         assert not run.partial
         assert [cell.name for cell in run.cells] == ["cnn-1 litert-int8 x1"]
         assert run.cells[0].golden.passed
+    assert {run.command.split("--model ")[1].split()[0] for run in runs.values()} == {
+        str(tmp_path / name / "cnn-1") for name in runs
+    }
     page = (tmp_path / "results" / "fleet.html").read_text()
     assert "desk" in page
     assert "door" in page
