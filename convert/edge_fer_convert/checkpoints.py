@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 LARGE_BYTES: Final = 20_000_000
 CONFIG: Final = "config"
+SUFFIXES: Final = (".keras", ".npz", ".h5", ".hdf5")
+"""Of the files that `load` takes."""
 
 
 def load(path: Path) -> keras.Model:

@@ -190,13 +190,14 @@ def _how_trained(recipe: Recipe) -> str:
         return f"Joins {' and '.join(told.join)}, each trained by itself."
     sizes = ", ".join(f"{stage.epochs} epochs at {stage.size_px} px" for stage in training.stages)
     labels = f"labels weigh {training.own_label:g}, the votes of FER+ (Barsoum et al., 2016) the rest"
+    begun = f" Begins with {' and '.join(training.pretrained)}." if training.pretrained else ""
     teaching = training.teaching
     taught = (
         f" Taught by {' and '.join(teaching.teachers) or 'a teacher'}, weight {teaching.weight:g}." if teaching else ""
     )
     return (
         f"Trained on {told.data} {told.splits[0]} by the recipe `{recipe.name}`: {recipe.architecture}, {sizes}, loss "
-        f"{training.loss}; {labels}.{taught} The epoch was chosen on {told.splits[1]}."
+        f"{training.loss}; {labels}.{begun}{taught} The epoch was chosen on {told.splits[1]}."
     )
 
 

@@ -43,7 +43,7 @@ class Teaching(_Frozen):
     """How much a model listens to its teachers; see `edge_fer_convert.training.losses.Distillation`."""
 
     teachers: tuple[str, ...] = ()
-    """Files of ``convert/weights``; ``--teacher`` names others."""
+    """Files of ``convert/weights``, or shipped bundles by name; ``--teacher`` names others."""
     weight: Annotated[float, Field(gt=0, le=1)] = 0.5
     temperature: Annotated[float, Field(ge=1)] = 2.0
 
@@ -77,8 +77,8 @@ class Training(_Frozen):
     """How many of the backbone's last layers are trained beside the head; all when not given. Smelyakov et al., COLINS
     2022, section 4, train 4."""
     teaching: Teaching | None = None
-    pretrained: str | None = None
-    """A file of ``convert/weights`` to begin with; ``--pretrained`` names another."""
+    pretrained: tuple[str, ...] = ()
+    """Files of ``convert/weights`` to begin with; ``--pretrained`` names others."""
     stages: tuple[Stage, ...]
 
 

@@ -58,11 +58,14 @@ Examples:
     help="Folder of the run; one that was stopped is gone on with.",
 )  # fmt: skip
 @click.option("--votes", type=click.Path(path_type=Path), help=f"FER+ votes; by default {VOTES_CSV} in DATA, if there.")
-@click.option("--teacher", "teachers", multiple=True, type=click.Path(path_type=Path), help="A .keras to learn from.")
+@click.option(
+    "--teacher", "teachers", multiple=True, type=click.Path(path_type=Path), help="A .keras or a bundle to learn from."
+)
 @click.option(
     "--pretrained",
+    multiple=True,
     type=click.Path(path_type=Path),
-    help="A .keras or .h5 to begin with: backbone, and head where it fits.",
+    help="A .keras or .h5 to begin with: backbone, or a branch of it, and head where it fits.",
 )
 @click.option("--classes", help="Only these, in this order, with commas between them.")
 @click.option("--epochs", type=click.IntRange(0), help="So many epochs in each stage, instead of the recipe's.")
@@ -105,6 +108,7 @@ def train(**options: Any) -> None:
 
 
 def _run(recipe: Recipe, dataset: Dataset, split: Split, options: dict[str, Any], folder: str = "") -> Run:
+    from edge_fer_convert.recipe import WEIGHTS
     from edge_fer_convert.training.run import Run
     from edge_fer_convert.training.teacher import Teacher
 
@@ -124,21 +128,15 @@ def _run(recipe: Recipe, dataset: Dataset, split: Split, options: dict[str, Any]
         dataset.faces.take(split.validation),
         _say,
         teacher,
-        options["pretrained"] or _pretrained(recipe.trained),
+        options["pretrained"] or [WEIGHTS / name for name in recipe.trained.pretrained],
         options["precision"],
     )
-
-
-def _pretrained(training: Training) -> Path | None:
-    from edge_fer_convert.recipe import WEIGHTS
-
-    return WEIGHTS / training.pretrained if training.pretrained else None
 
 
 def _teachers(recipe: str, teaching: Teaching, named: tuple[Path, ...]) -> list[Path]:
     from edge_fer_convert.recipe import WEIGHTS
 
-    paths = list(named) or [WEIGHTS / name for name in teaching.teachers]
+    paths = list(named) or [WEIGHTS / name if Path(name).suffix else Path(name) for name in teaching.teachers]
     if not paths:
         raise BadInput(f"recipe {recipe} learns from a teacher and names none; pass --teacher")
     return paths

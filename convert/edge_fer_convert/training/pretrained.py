@@ -32,14 +32,12 @@ def load_into(model: keras.Model, path: Path) -> int:
 
     *path* is a ``.keras`` model or an ``.h5`` file of weights or of a whole model, as keras.applications and DeepFace
     hand them out. Layers are matched by name; where no name is common (VGG-Face's are numbered), by their order. A
-    convolution of the whole map becomes the dense layer that it is. Every layer of the backbone must find its weights;
-    those of the head do where the file has a layer of the same name and shape, as a model of this zoo for as many
-    classes has. Raises `BadInput` when the file is none, or a layer of the backbone finds nothing that fits.
+    convolution of the whole map becomes the dense layer that it is. Every layer of the backbone must find its weights,
+    or, where the backbone joins the features of several branches, every layer of at least one: a file is of one
+    network. Those of the head do where the file has a layer of the same name and shape, as a model of this zoo for as
+    many classes has. Raises `BadInput` when the file is none, or a layer of the backbone finds nothing that fits.
     """
-    found = _read(path)
-    wanted = [layer for layer in backbone(model) if layer.weights]
-    if not {layer.name for layer in wanted} & set(found):
-        found = {layer.name: weights for layer, weights in zip(wanted, found.values(), strict=False)}
+    wanted, found = _matched(model, _read(path), path)
     given = 0
     for layer in (layer for layer in model.layers if layer.weights):
         weights = found.get(layer.name)
@@ -49,13 +47,30 @@ def load_into(model: keras.Model, path: Path) -> int:
         if weights is not None and [w.shape for w in weights] == shapes:
             layer.set_weights(weights)
             given += 1
-        elif layer in wanted:
+        elif layer.name in wanted:
             told = "nothing" if weights is None else [w.shape for w in weights]
             raise BadInput(
                 f"{path} has {told} for layer {layer.name}, which wants {shapes}; weights made for colour need a "
                 "recipe with channels = 'gray3', and the file must be of this architecture"
             )
     return given
+
+
+def _matched(model: keras.Model, found: Weights, path: Path) -> tuple[set[str], Weights]:
+    """Return the names of the layers that must find their weights, and *found* under the names of this zoo."""
+    branches = [[layer.name for layer in layers if layer.weights] for layers in _branches(model)]
+    known = [branch for branch in branches if set(branch) & set(found)]
+    if not known and len(branches) == 1:
+        known, found = branches, dict(zip(branches[0], found.values(), strict=False))
+    if not known:
+        raise BadInput(f"{path} has no layer of {model.name}; pass the weights of one of the networks that it joins")
+    return {name for branch in known for name in branch}, found
+
+
+def _branches(model: keras.Model) -> list[list[Any]]:
+    """Return the layers of the backbone: of all that leads to each thing that the layer ``features`` joins."""
+    joined = backbone(model)[-1].input
+    return [keras.Model(model.input, end).layers for end in (joined if isinstance(joined, list) else [joined])]
 
 
 def _read(path: Path) -> Weights:

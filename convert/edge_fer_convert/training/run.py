@@ -28,7 +28,7 @@ from edge_fer_convert.training.losses import LOSSES, Distillation, accuracy
 from edge_fer_convert.training.sizes import transfer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -112,7 +112,7 @@ class Run:
     validation: LabelledFaces
     say: Callable[[str], None]
     teacher: Teacher | None = None
-    pretrained: Path | None = None
+    pretrained: Sequence[Path] = ()
     """Weights to begin with; see `pretrained.load_into`."""
     computing: str = "float32"
     """What training steps compute in: a key of `precision.POLICIES`. A stage that is gone on with keeps what it had."""
@@ -161,9 +161,9 @@ class Run:
         if before is not None:
             transfer(before, model)
             self._keep_best_of(before.input_shape[1], stage.size_px)
-        elif self.pretrained is not None:
-            layers = pretrained.load_into(model, self.pretrained)
-            self.say(f"{layers} layers have the weights of {self.pretrained.name}\n")
+        else:
+            for path in self.pretrained:
+                self.say(f"{pretrained.load_into(model, path)} layers have the weights of {path.name}\n")
         if training.trainable is not None:
             pretrained.freeze(model, training.trainable)
         loss = LOSSES[training.loss]()

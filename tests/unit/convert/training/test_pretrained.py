@@ -59,6 +59,27 @@ def test_numbered_layers_are_matched_by_order_and_convolutions_become_dense(tmp_
     assert np.array_equal(model.get_layer("fc6").get_weights()[0], dense[0][0, 0])
 
 
+def test_each_branch_of_a_joined_network_begins_with_a_file_of_its_own(tmp_path):
+    """The hybrid's ResNet-50 and MobileNetV2 are handed out apart; its third branch nobody has."""
+    sources = {name: zoo.build(name, 32) for name in ("resnet50", "mobilenet-v2")}
+    model = zoo.build("hybrid", 32)
+    own = model.get_layer("cbam_conv_1a").get_weights()[0].copy()
+    for name, source in sources.items():
+        source.save(tmp_path / f"{name}.keras")
+        expected = weights_of(source)
+        assert pretrained.load_into(model, tmp_path / f"{name}.keras") == len(expected) - 1  # not its head
+        loaded = weights_of(model)
+        assert all(
+            np.array_equal(a, b)
+            for layer in expected.keys() & loaded.keys() - {"scores"}
+            for a, b in zip(loaded[layer], expected[layer], strict=True)
+        )
+    assert np.array_equal(own, model.get_layer("cbam_conv_1a").get_weights()[0])
+    zoo.build("cnn-2", 32).save(tmp_path / "other.keras")
+    with pytest.raises(BadInput, match="one of the networks that it joins"):
+        pretrained.load_into(model, tmp_path / "other.keras")
+
+
 def test_weights_for_colour_do_not_go_into_a_grey_network(tmp_path):
     path = tmp_path / "colour.keras"
     zoo.build("mobilenet", 32, 3).save(path)

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 keras = pytest.importorskip("keras", reason="Keras is not installed: pip install -e '.[convert]'")
 
-from edge_fer.errors import BadInput  # noqa: E402
+from edge_fer import bundle  # noqa: E402
+from edge_fer.errors import BadBundle, BadInput  # noqa: E402
 from edge_fer.preprocess import Preprocess  # noqa: E402
-from edge_fer_convert import zoo  # noqa: E402
+from edge_fer_convert import recipe, zoo  # noqa: E402
 from edge_fer_convert.training.teacher import Teacher  # noqa: E402
 
 CROPS = np.random.default_rng(0).integers(0, 256, (3, 48, 48), np.uint8)
@@ -34,8 +37,19 @@ def test_each_model_sees_the_faces_at_its_own_size_and_scores_are_multiplied(pat
     assert np.allclose(told, expected, atol=1e-5)
 
 
+def test_a_bundle_teaches_as_its_float_model_does():
+    """It answers in int8: scores change a little."""
+    crops = bundle.load("compact").golden().inputs
+    bundled, checkpoint = Path("compact"), recipe.WEIGHTS / "compact.keras"
+    told, expected = (Teacher([path], Preprocess(size_px=48), 7).scores(crops) for path in (bundled, checkpoint))
+    assert np.allclose(told.sum(axis=1), 1, atol=1e-6)
+    assert np.abs(told - expected).mean() < 0.02
+
+
 def test_a_teacher_of_other_classes_or_none_is_refused(paths, tmp_path):
     with pytest.raises(BadInput, match="knows 7 classes; the faces have 3"):
         Teacher(paths, Preprocess(), 3)
     with pytest.raises(BadInput, match="is not there"):
         Teacher([tmp_path / "absent.keras"], Preprocess(), 7)
+    with pytest.raises(BadBundle, match="no bundle at absent"):
+        Teacher([Path("absent")], Preprocess(), 7)
