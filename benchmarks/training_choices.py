@@ -25,9 +25,10 @@ from edge_fer_convert import datasets
 from edge_fer_convert import recipe as recipes
 from edge_fer_convert.datasets import splits
 from edge_fer_convert.gate import judge
-from edge_fer_convert.recipe import Recipe, Stage
+from edge_fer_convert.recipe import Recipe, Stage, Training
 from edge_fer_convert.training import soft_labels
 from edge_fer_convert.training.run import Run
+from edge_fer_convert.training.teacher import Teacher
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,6 +48,7 @@ CHOICES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
     "FER+'s estimate only": ({"own_label": 0.0}, {}, {}),
     "mixup": ({"mixup": 0.2}, {}, {}),
     "cutmix": ({"cutmix": 1.0, "mixed": 0.5}, {}, {}),
+    "taught by the compact network": ({"teaching": {"teachers": ["compact"], "weight": 0.7}}, {}, {}),
     "classes balanced by half": ({"balance": 0.5}, {}, {}),
     "binary cross-entropy": ({"loss": "binary-crossentropy"}, {}, {}),
     "mean squared error": ({"loss": "mean-squared-error"}, {}, {}),
@@ -61,7 +63,8 @@ def recipe_of(choice: str, epochs: int) -> Recipe:
     base = recipes.load("cnn-1")
     one = Stage(size_px=48, epochs=epochs, learning_rate=2e-3, final_learning_rate=1e-5, augment=0.5)
     changed = {"dropout": 0.2, "ema_momentum": 0.995, **training, "stages": (one.model_copy(update=stage),)}
-    return base.model_copy(update={"training": base.trained.model_copy(update=changed), **whole})
+    trained = Training.model_validate(base.trained.model_dump() | changed)
+    return base.model_copy(update={"training": trained, **whole})
 
 
 def scores_of(recipe: Recipe, dataset: Dataset, votes: Path, folder: Path) -> NDArray[np.float32]:
@@ -70,7 +73,9 @@ def scores_of(recipe: Recipe, dataset: Dataset, votes: Path, folder: Path) -> ND
     split = splits.split(dataset, "official", 0)
     faces, judged = dataset.faces.take(split.train), dataset.faces.take(split.validation)
     targets = soft_labels.from_votes(faces, soft_labels.load_votes(votes), recipe.trained.own_label)
-    Run(recipe, folder, faces, targets, judged, _say).execute()
+    teaching = recipe.trained.teaching
+    teacher = Teacher([Path(name) for name in teaching.teachers], recipe.preprocess, 7) if teaching else None
+    Run(recipe, folder, faces, targets, judged, _say, teacher).execute()
     with np.load(folder / "scores.npz") as kept:
         return np.asarray(kept["scores"], np.float32)
 

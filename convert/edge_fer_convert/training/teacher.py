@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import keras
@@ -56,7 +57,8 @@ def _open(path: Path, contract: Preprocess, classes: int) -> tuple[int, Answer]:
 
 
 def _bundle(path: Path) -> tuple[int, int, Answer]:
-    classifier = Classifier.load(path, threads=min(os.cpu_count() or 1, 64))
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    classifier = Classifier.load(path, threads=min(cores, 64))
     return len(classifier.labels), classifier.preprocess.size_px, classifier.scores
 
 

@@ -30,7 +30,7 @@ def data(tmp_path, drawn_zip):
 @pytest.fixture
 def short(tmp_path):
     """A recipe from random weights with two of its stages, of small sizes."""
-    head, *stages = (recipe.RECIPES / "cnn-1-alone.toml").read_text().split("[[training.stages]]")
+    head, *stages = (recipe.RECIPES / "cnn-1.toml").read_text().split("[[training.stages]]")
     small = [stages[0].replace("size_px = 48", "size_px = 32"), stages[1].replace("size_px = 64", "size_px = 48")]
     path = tmp_path / "short.toml"
     path.write_text("[[training.stages]]".join([head.replace("batch_size = 64", "batch_size = 8"), *small]))
@@ -171,9 +171,9 @@ def test_a_backbone_begins_with_weights_of_ones_own(data, once, tmp_path):
 
 def test_a_recipe_may_name_the_weights_it_begins_with(data, once, tmp_path):
     begun = tmp_path / "begun.toml"
-    begun.write_text(once.read_text().replace("[training]", '[training]\npretrained = ["cnn-1-alone.keras"]'))
+    begun.write_text(once.read_text().replace("[training]", '[training]\npretrained = ["cnn-1.keras"]'))
     said = run("--recipe", begun, "--data", data, "--out", tmp_path / "run", "--limit", 8)
-    assert "layers have the weights of cnn-1-alone.keras" in said
+    assert "layers have the weights of cnn-1.keras" in said
 
 
 @pytest.mark.parametrize(
@@ -198,17 +198,9 @@ def test_a_shipped_bundle_may_teach_by_its_name(data, once, tmp_path):
     assert len(json.loads((tmp_path / "run" / "history.json").read_text())) == 1
 
 
-def test_the_shipped_recipe_goes_on_from_its_weights_and_hears_its_teacher(fer2013, tmp_path):
-    said = run("--recipe", "cnn-1", "--data", fer2013, "--out", tmp_path / "run", "--epochs", 1, "--limit", 2000)
-    assert "13 layers have the weights of cnn-1-alone.keras" in said
-    report = json.loads((tmp_path / "run" / "report.json").read_text())
-    assert report["validation"]["images"] == 3589
-    assert report["validation"]["accuracy"] > 0.6
-
-
-def test_a_recipe_learns_from_fer2013(fer2013, tmp_path):
+def test_the_shipped_recipe_learns_from_fer2013(fer2013, tmp_path):
     """2,000 faces, one epoch a stage: not a model, but more than always saying the commonest class."""
-    said = run("--recipe", "cnn-1-alone", "--data", fer2013, "--out", tmp_path / "run", "--epochs", 1, "--limit", 2000)
+    said = run("--recipe", "cnn-1", "--data", fer2013, "--out", tmp_path / "run", "--epochs", 1, "--limit", 2000)
     report = json.loads((tmp_path / "run" / "report.json").read_text())
     assert report["validation"]["images"] == 3589
     assert report["validation_fresh"]["images"] > 3400
