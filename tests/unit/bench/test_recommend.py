@@ -21,6 +21,14 @@ def test_int8_may_not_be_worth_it(make):
     assert "int8 is not worth it here: 0." in recommend(run).sentences()[1]
 
 
+def test_int8_is_held_against_float32_of_its_own_bundle(make):
+    best = make.cell(bundle="better", accuracy=0.67)
+    others = [make.cell(accuracy=0.65, seed=1), make.cell("litert-float32", seed=2, classify=3.0, accuracy=0.65)]
+    found = recommend(make.run(best, *others))
+    assert (found.cell.bundle, found.int8.bundle, found.float32.bundle) == ("better", "mine", "mine")
+    assert found.sentences()[1].endswith("the frames a second of float32 (mine)")
+
+
 def test_alike_is_said_too(make):
     run = make.run(make.cell(wander=0.1), make.cell("litert-float32", seed=1, wander=0.1))
     assert "no faster and no slower" in recommend(run).sentences()[1]
