@@ -4,7 +4,7 @@
 
 The weights are random but for that step, so that nothing is said about accuracy here: what is checked is that each can
 be trained and converted, how large it becomes, what its heaviest layers compute in, and how far int8's scores are from
-float32's on drawn faces. Each runs in a process of its own. Needs the `convert` extra.
+float32's on drawn faces. Each step runs in a process of its own. Needs the `convert` extra.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import json
 import multiprocessing
 import os
 import sys
+import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -28,9 +29,12 @@ from edge_fer.sources.synthetic import EXPRESSIONS, draw_face
 from edge_fer_convert import zoo
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 FACES = 8
+QUIET = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
 RUNTIMES = ("litert", "openvino", "onnx")
 
 
@@ -45,49 +49,72 @@ def drawn(contract: Preprocess, count: int) -> NDArray[np.uint8]:
     return np.stack(faces)
 
 
-def try_out(name: str) -> dict[str, Any]:
-    """Build, train and convert the architecture *name*."""
-    os.environ.update(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="")
+def train_a_step(name: str, kept: Path) -> dict[str, Any]:
+    """Build the architecture *name*, train it one step, and write it to *kept*."""
+    os.environ.update(QUIET)
     import keras
-
-    from edge_fer import backends
-    from edge_fer_convert import targets
-    from edge_fer_convert.opening import open_model
 
     started = time.perf_counter()
     keras.utils.set_random_seed(1)
     model = zoo.build(name)
     contract = Preprocess(size_px=model.input_shape[1])
-    crops = drawn(contract, FACES)
-    values = contract.to_values(crops)
+    values = contract.to_values(drawn(contract, FACES))
     model.compile(keras.optimizers.SGD(1e-3), "categorical_crossentropy")
-    loss = float(model.train_on_batch(values[:8], np.eye(7, dtype=np.float32)[np.arange(8) % 7]))
-    told: dict[str, Any] = {
+    loss = float(model.train_on_batch(values, np.eye(7, dtype=np.float32)[np.arange(FACES) % 7]))
+    model.save(kept)
+    return {
         "parameters": model.count_params(),
         "size_px": contract.size_px,
         "loss_of_the_step": loss,
-        "trained_after_s": time.perf_counter() - started,
-        "targets": {},
+        "seconds": time.perf_counter() - started,
     }
-    opened = open_model(model)
-    for runtime in RUNTIMES:
-        began = time.perf_counter()
-        converter = targets.converter(runtime)(opened, values)
-        files = {"float32": converter.float32(), "int8": converter.static(converter.methods[0], frozenset())}
-        answers = {}
-        for precision, file in files.items():
-            backend = backends.load(runtime, backends.ModelFile(file.content, contract, FER2013, weights=file.weights))
-            answers[precision] = backend.run(crops)
-            computes = backend.info.computes
-            backend.close()
-        told["targets"][f"{runtime}-int8"] = {
-            "bytes": len(files["int8"]),
-            "float32_bytes": len(files["float32"]),
-            "computes": computes,
-            "worst_score_difference": float(np.abs(answers["int8"] - answers["float32"]).max()),
-            "seconds": time.perf_counter() - began,
-        }
-    return told
+
+
+def quantize(kept: Path, runtime: str) -> dict[str, Any]:
+    """Convert the model in *kept* for *runtime* to float32 and to int8, and let both answer."""
+    os.environ.update(QUIET)
+    from edge_fer import backends
+    from edge_fer_convert import targets
+    from edge_fer_convert.opening import open_model
+
+    opened = open_model(kept)
+    contract = Preprocess(size_px=opened.size_px)
+    crops = drawn(contract, FACES)
+    began = time.perf_counter()
+    converter = targets.converter(runtime)(opened, contract.to_values(crops))
+    files = {"float32": converter.float32(), "int8": converter.static(converter.methods[0], frozenset())}
+    answers = {}
+    for precision, file in files.items():
+        backend = backends.load(runtime, backends.ModelFile(file.content, contract, FER2013, weights=file.weights))
+        answers[precision] = backend.run(crops)
+        computes = backend.info.computes
+        backend.close()
+    return {
+        "bytes": len(files["int8"]),
+        "float32_bytes": len(files["float32"]),
+        "computes": computes,
+        "worst_score_difference": float(np.abs(answers["int8"] - answers["float32"]).max()),
+        "seconds": time.perf_counter() - began,
+    }
+
+
+def alone(function: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
+    """Call *function* in a process of its own, whose memory is free afterwards; tell when it had not enough."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        try:
+            return pool.submit(function, *arguments).result()
+        except BrokenProcessPool:
+            return {"failed": "its process was ended"}
+
+
+def try_out(name: str) -> dict[str, Any]:
+    """Build, train and convert the architecture *name*."""
+    with tempfile.TemporaryDirectory() as folder:
+        kept = Path(folder) / f"{name}.keras"
+        told = alone(train_a_step, name, kept)
+        if "failed" in told:
+            return told
+        return told | {"targets": {f"{runtime}-int8": alone(quantize, kept, runtime) for runtime in RUNTIMES}}
 
 
 def main() -> None:
@@ -97,23 +124,22 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     found: dict[str, Any] = {"command": " ".join(["python", "benchmarks/zoo.py", *sys.argv[1:]]), "architectures": {}}
-    spawn = multiprocessing.get_context("spawn")
     for name in options.only or zoo.ARCHITECTURES:
-        with ProcessPoolExecutor(1, mp_context=spawn) as pool:
-            try:
-                told = pool.submit(try_out, name).result()
-            except BrokenProcessPool:  # out of memory: VGG-Face at 224 px wants more than 24 GB
-                told = {"failed": "its process was ended"}
+        told = try_out(name)
         found["architectures"][name] = told
         if options.json:
             options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         print(f"{name}: {_line(told)}", flush=True)  # noqa: T201
 
 
+def _made(made: dict[str, Any]) -> str:
+    return str(made["failed"]) if "failed" in made else f"{made['bytes'] / 1e6:.1f} MB ({made['computes']})"
+
+
 def _line(told: dict[str, Any]) -> str:
     if "failed" in told:
         return str(told["failed"])
-    sizes = (f"{target} {made['bytes'] / 1e6:.1f} MB ({made['computes']})" for target, made in told["targets"].items())
+    sizes = (f"{target} {_made(made)}" for target, made in told["targets"].items())
     return f"{told['parameters']:,} parameters at {told['size_px']} px; {', '.join(sizes)}"
 
 
