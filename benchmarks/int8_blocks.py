@@ -42,7 +42,7 @@ def models(calibration: np.ndarray[Any, np.dtype[np.float32]]) -> dict[str, Any]
     for cut in CUTS:
         part = keras.Model(whole.inputs[0], whole.get_layer(cut).output)
         content = tf.lite.TFLiteConverter.from_keras_model(part).convert()
-        converter = LiteRT(FloatModel((1, 96, 96, 1), 0, content, None), calibration)
+        converter = LiteRT(FloatModel((1, 96, 96, 1), 0, content), calibration)
         int8 = converter.static(converter.methods[0], frozenset())
         for precision, files in (("float32", converter.float32()), ("int8", int8)):
             loaded[f"{cut} {precision}"] = interpreter(files.content)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 import zipfile
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -35,9 +36,14 @@ class FloatModel:
     """Of the input: ``(1, N, N, planes)`` or ``(1, planes, N, N)``."""
     classes: int
     tflite: bytes | None
-    onnx: bytes | None
+    given_onnx: bytes | None = None
+    """Where ONNX is what was opened; otherwise it is made of the ``.tflite`` when first asked for."""
     why_no_litert: str = ""
-    why_no_onnx: str = ""
+
+    @property
+    def onnx(self) -> bytes | None:
+        """The model as ONNX; None when it cannot be made."""
+        return self._as_onnx[0]
 
     @property
     def size_px(self) -> int:
@@ -53,7 +59,18 @@ class FloatModel:
         """Return why this model cannot become *target*, with the way round, or None when it can."""
         if target.startswith("litert"):
             return self.why_no_litert if self.tflite is None else None
-        return self.why_no_onnx if self.onnx is None else None
+        return None if self.onnx is not None else self._as_onnx[1]
+
+    @cached_property
+    def _as_onnx(self) -> tuple[bytes | None, str]:
+        """What is known of it as ONNX: its bytes, or why there are none."""
+        if self.given_onnx is not None or self.tflite is None:
+            return self.given_onnx, ""
+        try:
+            return formats.tflite_to_onnx(self.tflite, OPSET), ""
+        except Exception as exc:  # noqa: BLE001  (whatever tf2onnx trips over; LiteRT's targets are to be had all the same)
+            reason = " ".join(str(exc).split())[:300]
+            return None, f"tf2onnx cannot make ONNX of the model ({reason}); pass an .onnx of your own"
 
     def scores(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return ``(n, classes)`` answers to ``(n, N, N, planes)`` *values*."""
@@ -64,8 +81,8 @@ class FloatModel:
     def with_softmax(self) -> FloatModel:
         """Return the same model ending in a softmax."""
         tflite = formats.append_softmax_to_tflite(self.tflite) if self.tflite is not None else None
-        onnx = formats.append_softmax_to_onnx(self.onnx) if self.onnx is not None else None
-        return replace(self, tflite=tflite, onnx=onnx)
+        onnx = formats.append_softmax_to_onnx(self.given_onnx) if self.given_onnx is not None else None
+        return replace(self, tflite=tflite, given_onnx=onnx)
 
 
 def open_model(source: str | Path | keras.Model, size_px: int | None = None, custom: str | None = None) -> FloatModel:
@@ -197,14 +214,7 @@ def _open_tflite(path: Path, size_px: int | None) -> FloatModel:
 
 def _from_tflite(content: bytes) -> FloatModel:
     shape, output = formats.tflite_shapes(content)
-    model = FloatModel(_fixed(shape, None), _classes(output), content, None)
-    try:
-        return replace(model, onnx=formats.tflite_to_onnx(content, OPSET))
-    except Exception as exc:  # noqa: BLE001  (whatever tf2onnx trips over; LiteRT's targets are to be had all the same)
-        reason = " ".join(str(exc).split())[:300]
-        return replace(
-            model, why_no_onnx=f"tf2onnx cannot make ONNX of the model ({reason}); pass an .onnx of your own"
-        )
+    return FloatModel(_fixed(shape, None), _classes(output), content)
 
 
 def _open_onnx(path: Path, size_px: int | None) -> FloatModel:

@@ -236,7 +236,7 @@ def test_another_order_of_labels_is_noticed(job, judged):
 def test_forms_that_are_not_the_same_model_are_noticed(job, network):
     other = keras.models.clone_model(network)
     other.set_weights([weight * 0.5 for weight in network.get_weights()])
-    mixed = replace(job.model, onnx=open_model(other).onnx)
+    mixed = replace(job.model, given_onnx=open_model(other).onnx)
     heard = Heard()
     convert(replace(job, model=mixed, targets=("litert-float32", "onnx-float32")), heard)
     assert heard.warnings[0].startswith("onnx-float32 answers otherwise than litert-float32: scores differ by up to 0.")
