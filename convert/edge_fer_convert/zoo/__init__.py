@@ -60,7 +60,8 @@ def join(name: str, paths: Sequence[Path]) -> keras.Model:
     if rule is None:
         raise BadInput(f"architecture {name!r} joins no scores; fused-sum and fused-product do")
     parts = [checkpoints.load(path) for path in paths]
-    shapes = {(part.input_shape[1:], part.output_shape[1:]) for part in parts}
-    if len(shapes) > 1:
-        raise BadInput(f"{', '.join(path.name for path in paths)} take and give {shapes}; only alike models are joined")
+    ends = {(part.input_shape[-1], part.output_shape[-1]) for part in parts}
+    if len(ends) > 1:
+        told = " and ".join(f"{planes} planes, {classes} classes" for planes, classes in sorted(ends))
+        raise BadInput(f"{', '.join(path.name for path in paths)} have {told}; only alike models are joined")
     return fused.join(parts, rule)

@@ -139,8 +139,20 @@ def test_files_are_joined_as_the_architecture_says(tmp_path):
     with pytest.raises(BadInput, match="joins no scores"):
         zoo.join("cnn-1", paths)
     zoo.build("cnn-1", 48).save(paths[1])
-    with pytest.raises(BadInput, match="only alike models"):
+    with pytest.raises(BadInput, match="is for 32 px, which does not divide 48"):
         zoo.join("fused-sum", paths)
+    zoo.build("cnn-1", 32, classes=8).save(paths[1])
+    with pytest.raises(BadInput, match="1 planes, 7 classes and 1 planes, 8 classes; only alike models"):
+        zoo.join("fused-sum", paths)
+
+
+def test_a_part_of_half_the_size_sees_means_of_four_pixels():
+    parts = [zoo.build("cnn-1", 64), zoo.build("cnn-2", 32)]
+    faces = np.random.default_rng(1).random((3, 64, 64, 1)).astype(np.float32)
+    halved = faces.reshape(3, 32, 2, 32, 2, 1).mean(axis=(2, 4))
+    expected = parts[0].predict(faces, verbose=0) * parts[1].predict(halved, verbose=0)
+    expected /= expected.sum(axis=1, keepdims=True)
+    assert np.allclose(fused.join(parts, "product").predict(faces, verbose=0), expected, atol=1e-5)
 
 
 def test_an_unknown_architecture_names_those_there_are():
