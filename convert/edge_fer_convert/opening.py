@@ -59,7 +59,7 @@ class FloatModel:
         """Return why this model cannot become *target*, with the way round, or None when it can."""
         if target.startswith("litert"):
             return self.why_no_litert if self.tflite is None else None
-        return None if self.onnx is not None else self._as_onnx[1]
+        return self._as_onnx[1] or None
 
     @cached_property
     def _as_onnx(self) -> tuple[bytes | None, str]:
@@ -81,7 +81,8 @@ class FloatModel:
     def with_softmax(self) -> FloatModel:
         """Return the same model ending in a softmax."""
         tflite = formats.append_softmax_to_tflite(self.tflite) if self.tflite is not None else None
-        onnx = formats.append_softmax_to_onnx(self.given_onnx) if self.given_onnx is not None else None
+        known, _ = vars(self).get("_as_onnx", (self.given_onnx, ""))  # what was made is not made again
+        onnx = formats.append_softmax_to_onnx(known) if known is not None else None
         return replace(self, tflite=tflite, given_onnx=onnx)
 
 
@@ -107,10 +108,7 @@ def _opener(path: Path) -> Callable[[Path, int | None], FloatModel]:
             return _open_saved_model
         raise BadInput(f"{path} is a folder without saved_model.pb; pass {KINDS}")
     openers = {
-        ".keras": _open_keras,
-        ".npz": _open_keras,
-        ".h5": _open_keras,
-        ".hdf5": _open_keras,
+        **dict.fromkeys(checkpoints.SUFFIXES, _open_keras),
         ".onnx": _open_onnx,
         ".tflite": _open_tflite,
     }

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edge_fer.errors import BadInput
 from edge_fer.preprocess import Preprocess
+from edge_fer_convert import checkpoints
 
 # In the sources the recipes lie beside the package, in the wheel inside it.
 RECIPES = next(p for p in (Path(__file__).parent / "recipes", Path(__file__).parent.parent / "recipes") if p.is_dir())
@@ -46,6 +47,11 @@ class Teaching(_Frozen):
     """Files of ``convert/weights``, or shipped bundles by name; ``--teacher`` names others."""
     weight: Annotated[float, Field(gt=0, le=1)] = 0.5
     temperature: Annotated[float, Field(ge=1)] = 2.0
+
+    @property
+    def paths(self) -> list[Path]:
+        """Return where the teachers are: the float models' files, and the bundles' names as they stand."""
+        return [WEIGHTS / name if Path(name).suffix in checkpoints.SUFFIXES else Path(name) for name in self.teachers]
 
 
 class Training(_Frozen):

@@ -134,9 +134,7 @@ def _run(recipe: Recipe, dataset: Dataset, split: Split, options: dict[str, Any]
 
 
 def _teachers(recipe: str, teaching: Teaching, named: tuple[Path, ...]) -> list[Path]:
-    from edge_fer_convert.recipe import WEIGHTS
-
-    paths = list(named) or [WEIGHTS / name if Path(name).suffix else Path(name) for name in teaching.teachers]
+    paths = list(named) or teaching.paths
     if not paths:
         raise BadInput(f"recipe {recipe} learns from a teacher and names none; pass --teacher")
     return paths

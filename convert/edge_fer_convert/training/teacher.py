@@ -28,7 +28,7 @@ class Teacher:
     """Models whose scores are joined by the product rule; each sees the faces at its own size.
 
     A path is a float model, ``.keras`` or ``.npz``, or else a bundle: a folder, a zip, or a shipped one's name. A
-    bundle answers with the target that it recommends, in about a tenth of the time that its float model takes.
+    bundle answers with the target that it recommends.
     """
 
     def __init__(self, paths: Sequence[Path], contract: Preprocess, classes: int) -> None:
