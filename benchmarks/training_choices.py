@@ -74,7 +74,7 @@ def scores_of(recipe: Recipe, dataset: Dataset, votes: Path, folder: Path) -> ND
     faces, judged = dataset.faces.take(split.train), dataset.faces.take(split.validation)
     targets = soft_labels.from_votes(faces, soft_labels.load_votes(votes), recipe.trained.own_label)
     teaching = recipe.trained.teaching
-    teacher = Teacher(teaching.paths, recipe.preprocess, 7) if teaching else None
+    teacher = Teacher(teaching.paths, recipe.preprocess, faces.names) if teaching else None
     Run(recipe, folder, faces, targets, judged, _say, teacher).execute()
     with np.load(folder / "scores.npz") as kept:
         return np.asarray(kept["scores"], np.float32)

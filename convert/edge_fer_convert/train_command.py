@@ -119,7 +119,7 @@ def _run(recipe: Recipe, dataset: Dataset, split: Split, options: dict[str, Any]
     if options["teachers"] and teaching is None:
         raise BadInput(f"recipe {recipe.name} has no [training.teaching], which says how much a teacher counts")
     if teaching is not None:
-        teacher = Teacher(_teachers(recipe.name, teaching, options["teachers"]), recipe.preprocess, len(faces.names))
+        teacher = Teacher(_teachers(recipe.name, teaching, options["teachers"]), recipe.preprocess, faces.names)
     return Run(
         recipe,
         options["out"] / folder,

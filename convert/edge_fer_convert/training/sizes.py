@@ -17,33 +17,46 @@ if TYPE_CHECKING:
 def transfer(source: keras.Model, target: keras.Model) -> None:
     """Give *target* the weights of *source*, which is the same network at another input size.
 
-    Only the shape of the dense layer behind a flattening depends on the size. Its weights are interpolated between the
-    source's positions, so that each stays with its place in the face; on evenly spread features both answer alike.
-    Raises `BadInput` where features of several branches are joined behind the flattening.
+    Only the shape of the dense layer behind a flattening, or behind several joined, depends on the size. Its weights
+    are interpolated between the source's positions, so that each stays with its place in the face; on evenly spread
+    features both answer alike. Raises `BadInput` where something else depends on it.
     """
-    channels_of = {
-        layer.output.shape[-1]: layer.input.shape[-1]
-        for layer in source.layers
-        if isinstance(layer, keras.layers.Flatten)
-    }
+    parts, sizes = _flattened(source), _flattened(target)
     weights = []
     for old, new in zip(source.weights, target.weights, strict=True):
         value = np.asarray(keras.ops.convert_to_numpy(old))
         if value.shape != new.shape:
-            if value.shape[0] not in channels_of:
+            if value.shape[0] not in parts or new.shape[0] not in sizes:
                 raise BadInput(f"{source.name} cannot change its size: {old.path} mixes positions; give all stages one")
-            value = _stretched(value, channels_of[value.shape[0]], new.shape[0])
+            value = _stretched(value, parts[value.shape[0]], sizes[new.shape[0]])
         weights.append(value)
     target.set_weights(weights)
 
 
-def _stretched(kernel: NDArray[np.float32], channels: int, inputs: int) -> NDArray[np.float32]:
-    """Return the ``(inputs, units)`` form of a ``(side * side * channels, units)`` *kernel*."""
-    before, after = (math.isqrt(n // channels) for n in (kernel.shape[0], inputs))
-    spread = _spread(before, after)
-    grid = kernel.reshape(before, before, channels, -1)
-    stretched = np.einsum("Yy,Xx,yxcu->YXcu", spread, spread, grid)
-    return np.asarray(stretched.reshape(inputs, -1), np.float32)
+def _flattened(model: keras.Model) -> dict[int, list[tuple[int, int, int]]]:
+    """Return, by their length, the vectors that *model* makes of maps: the shapes of the maps, in their order."""
+    shapes = {id(x.output): tuple(x.input.shape[1:]) for x in model.layers if isinstance(x, keras.layers.Flatten)}
+    joined = [
+        x for x in model.layers if isinstance(x, keras.layers.Concatenate) and all(id(y) in shapes for y in x.input)
+    ]
+    vectors = [[shape] for shape in shapes.values()] + [[shapes[id(x)] for x in layer.input] for layer in joined]
+    return {sum(map(math.prod, maps)): maps for maps in vectors}
+
+
+def _stretched(
+    kernel: NDArray[np.float32], before: list[tuple[int, int, int]], after: list[tuple[int, int, int]]
+) -> NDArray[np.float32]:
+    """Return *kernel*, whose rows belong to maps of the shapes *before*, for maps of the shapes *after*."""
+    parts = np.split(kernel, np.cumsum([math.prod(shape) for shape in before])[:-1])
+    return np.concatenate([_resized(part, *shapes) for part, *shapes in zip(parts, before, after, strict=True)])
+
+
+def _resized(
+    kernel: NDArray[np.float32], before: tuple[int, int, int], after: tuple[int, int, int]
+) -> NDArray[np.float32]:
+    rows, columns = (_spread(old, new) for old, new in zip(before[:2], after[:2], strict=True))
+    grid = np.einsum("Yy,Xx,yxcu->YXcu", rows, columns, kernel.reshape(*before, -1))
+    return np.asarray(grid.reshape(math.prod(after), -1), np.float32)
 
 
 def _spread(before: int, after: int) -> NDArray[np.floating[Any]]:

@@ -21,21 +21,22 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Answer = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-    """``(n, N, N)`` uint8 crops in, ``(n, classes)`` scores out."""
+    """``(n, N, N)`` uint8 crops in, ``(n, names)`` scores out."""
 
 
 class Teacher:
     """Models whose scores are joined by the product rule; each sees the faces at its own size.
 
     A path is a float model, ``.keras`` or ``.npz``, or else a bundle: a folder, a zip, or a shipped one's name. A
-    bundle answers with the target that it recommends.
+    bundle answers with the target that it recommends. *contract* says how the crops came about, *names* what a score
+    belongs to. Raises `BadInput` for a teacher of other classes, or one that wants other crops.
     """
 
-    def __init__(self, paths: Sequence[Path], contract: Preprocess, classes: int) -> None:
-        self._teachers = [_open(path, contract, classes) for path in paths]
+    def __init__(self, paths: Sequence[Path], contract: Preprocess, names: Sequence[str]) -> None:
+        self._teachers = [_open(path, contract, names) for path in paths]
 
     def scores(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return ``(n, classes)`` scores of ``(n, N, N)`` uint8 *crops* of any size."""
+        """Return ``(n, names)`` scores of ``(n, N, N)`` uint8 *crops* of any size."""
         logarithm = np.zeros((len(crops), 1))
         for size_px, answer in self._teachers:
             seen = crops
@@ -47,29 +48,36 @@ class Teacher:
         return np.asarray(product / product.sum(axis=1, keepdims=True), np.float32)
 
 
-def _open(path: Path, contract: Preprocess, classes: int) -> tuple[int, Answer]:
+def _open(path: Path, contract: Preprocess, names: Sequence[str]) -> tuple[int, Answer]:
     """Return the size in pixels that the teacher at *path* wants, and what it answers."""
     bundled = path.suffix.lower() not in checkpoints.SUFFIXES
-    known, size_px, answer = _bundle(path) if bundled else _checkpoint(path, contract)
-    if known != classes:
-        raise BadInput(f"the teacher {path} knows {known} classes; the faces have {classes}")
-    return size_px, answer
+    return _bundle(path, contract, names) if bundled else _checkpoint(path, contract, names)
 
 
-def _bundle(path: Path) -> tuple[int, int, Answer]:
+def _bundle(path: Path, contract: Preprocess, names: Sequence[str]) -> tuple[int, Answer]:
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     classifier = Classifier.load(path, threads=min(cores, 64))
-    return len(classifier.labels), classifier.preprocess.size_px, classifier.scores
+    labels, own = classifier.labels, classifier.preprocess
+    if set(labels) != set(names):
+        raise BadInput(f"the teacher {path} knows {', '.join(labels)}; the faces have {', '.join(names)}")
+    for option in ("equalize", "canny", "regions"):  # the crops that it is asked about went through these already
+        told, wanted = getattr(contract, option), getattr(own, option)
+        if told != wanted:
+            raise BadInput(f"the teacher {path} wants {option} = {wanted}; the recipe's [preprocess] has {told}")
+    order = [labels.index(name) for name in names]
+    return own.size_px, lambda crops: classifier.scores(crops)[:, order]
 
 
-def _checkpoint(path: Path, contract: Preprocess) -> tuple[int, int, Answer]:
+def _checkpoint(path: Path, contract: Preprocess, names: Sequence[str]) -> tuple[int, Answer]:
     if not path.is_file():
         raise BadInput(f"the teacher {path} is not there; train it first, or pass another with --teacher")
     model = checkpoints.load(path)
+    if model.output_shape[-1] != len(names):
+        raise BadInput(f"the teacher {path} knows {model.output_shape[-1]} classes; the faces have {len(names)}")
     model.trainable = False  # or else PyTorch keeps what a gradient would need
     own = contract.at(model.input_shape[1])
 
     def answer(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         return np.asarray(keras.ops.convert_to_numpy(model(own.to_values(crops), training=False)), np.float32)
 
-    return int(model.output_shape[-1]), own.size_px, answer
+    return own.size_px, answer

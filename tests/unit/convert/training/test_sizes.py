@@ -51,6 +51,28 @@ def test_the_rest_is_as_it_was():
             assert np.array_equal(keras.ops.convert_to_numpy(old), keras.ops.convert_to_numpy(new))
 
 
-def test_what_mixes_branches_cannot_change_its_size():
+@pytest.mark.parametrize("data_format", ["channels_first", "channels_last"])
+def test_branches_that_are_joined_are_stretched_each_for_itself(data_format):
+    source, target = (zoo.build("hybrid", size, data_format=data_format) for size in (32, 48))
+    transfer(source, target)
+    dense = [keras.ops.convert_to_numpy(model.get_layer("dense_1").kernel) for model in (source, target)]
+    widths = [
+        {"resnet50": 2048, "mobilenet_v2": 1280, "cbam": 16 * 128},
+        {"resnet50": 4 * 2048, "mobilenet_v2": 4 * 1280, "cbam": 36 * 128},
+    ]
+    parts = [
+        dict(zip(width, np.split(kernel, np.cumsum(list(width.values()))[:-1]), strict=True))
+        for kernel, width in zip(dense, widths, strict=True)
+    ]
+    for name, channels in (("resnet50", 2048), ("mobilenet_v2", 1280), ("cbam", 128)):
+        before, after = (part[name].reshape(-1, channels, 256).sum(axis=0) for part in parts)
+        assert np.allclose(before, after, atol=1e-4), name
+
+
+def test_what_depends_on_the_size_otherwise_cannot_change_it():
+    def positions(size):
+        face = keras.Input((size, size, 1))
+        return keras.Model(face, keras.layers.Dense(3)(keras.layers.Reshape((size * size,))(face)), name="positions")
+
     with pytest.raises(BadInput, match="mixes positions; give all stages one"):
-        transfer(zoo.build("hybrid", 32), zoo.build("hybrid", 64))
+        transfer(positions(4), positions(8))
