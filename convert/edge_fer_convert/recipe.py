@@ -35,6 +35,8 @@ class Stage(_Frozen):
     """Strength of the augmentation, from none to full."""
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
     """Instead of the training's."""
+    degrade: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Instead of the training's."""
 
 
 LossName = Literal["categorical-crossentropy", "binary-crossentropy", "mean-squared-error", "hinge"]
@@ -72,7 +74,8 @@ class Training(_Frozen):
     augmentation: Literal["online", "umer"] = "online"
     """A random warp, light, a patch taken out; or one of the eighteen of Umer et al., CMES 2022, Algorithm 1."""
     degrade: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Share of the faces that the online augmentation takes detail from: fewer pixels, blur, or noise."""
+    """Share of the faces that the online augmentation takes detail from: fewer pixels, blur, or noise. As the rest of
+    it, times the strength of a stage."""
     mixup: Annotated[float, Field(ge=0)] = 0.0
     """Parameter of its Beta distribution; 0 is off."""
     cutmix: Annotated[float, Field(ge=0)] = 0.0

@@ -44,7 +44,8 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         super().__init__(workers=1, use_multiprocessing=False, max_queue_size=4)
         training = recipe.trained
         self._faces, self._targets, self._recipe, self._stage, self._teacher = faces, targets, recipe, stage, teacher
-        self._seed, self._augment = (recipe.seed, epoch), Augment(degrade=training.degrade).weakened(stage.augment)
+        degrade = training.degrade if stage.degrade is None else stage.degrade
+        self._seed, self._augment = (recipe.seed, epoch), Augment(degrade=degrade).weakened(stage.augment)
         self._order = np.random.default_rng(self._seed).permutation(len(faces))
         self._weights = None
         if training.balance:

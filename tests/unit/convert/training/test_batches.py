@@ -44,6 +44,19 @@ def test_preprocessing_beyond_a_resize_reaches_training(faces):
     assert set(np.unique(values)) <= {0.0, 1.0}
 
 
+def test_a_stage_may_degrade_faces_otherwise_than_the_training_does(faces):
+    def values(of_training, of_stage):
+        shipped = recipe.load("cnn-1")
+        stage = shipped.trained.stages[0].model_copy(update={"augment": 1.0, "degrade": of_stage})
+        training = shipped.trained.model_copy(update={"degrade": of_training})
+        chosen = shipped.model_copy(update={"training": training})
+        return Batches(faces, soft_labels.hard(faces), chosen, stage, 0)[0][0]
+
+    assert np.array_equal(values(0.0, 1.0), values(1.0, None))
+    assert np.array_equal(values(1.0, 0.0), values(0.0, None))
+    assert not np.array_equal(values(0.0, 1.0), values(0.0, None))
+
+
 def test_a_teacher_stands_behind_the_targets(faces):
     class Sure:
         def scores(self, crops):
