@@ -156,7 +156,8 @@ class Ladder:
 
     def _islands(self) -> Iterator[Rung]:
         """Yield rungs that keep ever more of the layers around the worst tensors in float."""
-        graph, best = self.converter.graph(), self._best()
+        make, best = self.converter, self._best()
+        graph = make.graph()
         if best is None:
             return
         worst = [tensor.layer for tensor in self._ranked(best) if tensor.layer not in self.joined]
@@ -169,7 +170,7 @@ class Ladder:
             if keep != before:
                 around = short(worst[0]) if count == 1 else f"the {count} worst tensors"
                 words = f", {len(keep)} layers around {around} in float{self._beside}"
-                yield self._static(best.rung.method, keep | self.joined, words)
+                yield self._static(best.rung.method, keep | self.joined, words, slim=make.has_slim)
             count, before = count * 2, keep
 
     def _method(self) -> str:

@@ -88,6 +88,7 @@ class OpenVINO:
                 preset=nncf.QuantizationPreset.MIXED,
                 target_device=nncf.TargetDevice.CPU,
                 subset_size=len(self._calibration),
+                fast_bias_correction=False,  # the fast one does not see the errors of the layers before
                 ignored_scope=nncf.IgnoredScope(names=sorted(keep)) if keep else None,
                 advanced_parameters=AdvancedQuantizationParameters(
                     activations_range_estimator_params=ranges,
@@ -151,11 +152,7 @@ class OpenVINO:
 
         model = openvino.Core().read_model(model=files.content, weights=files.weights)
         card.into_openvino(model, card_)
-        for number, node in enumerate(model.get_ordered_ops()):
-            # OpenVINO numbers what it names itself for as long as its process lives.
-            if node.get_type_name() in {"Constant", "Convert"} and NUMBERED.fullmatch(node.get_friendly_name()):
-                node.set_friendly_name(f"{node.get_type_name()}_{number}")
-        return _saved(model)
+        return _saved(_renumbered(model, frozenset({"Constant", "Convert"})))
 
     def _read(self) -> Any:
         import openvino
@@ -163,7 +160,19 @@ class OpenVINO:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "float.onnx"
             path.write_bytes(self._float)
-            return openvino.convert_model(path)  # simplifies, which reading alone does not
+            return _renumbered(openvino.convert_model(path))  # simplifies, which reading alone does not
+
+
+def _renumbered(model: Any, types: frozenset[str] | None = None) -> Any:
+    """Return *model* with nodes that OpenVINO named itself, all or those of *types*, numbered by their order.
+
+    OpenVINO counts them for as long as its process lives: the same model would have other names when it is read again.
+    """
+    for number, node in enumerate(model.get_ordered_ops()):
+        kind = node.get_type_name()
+        if (types is None or kind in types) and NUMBERED.fullmatch(node.get_friendly_name()):
+            node.set_friendly_name(f"{kind}_{number}")
+    return model
 
 
 def _saved(model: Any) -> Files:

@@ -103,6 +103,21 @@ def test_every_rung_is_tried_in_order_when_none_passes(float_model, pool, judged
     assert precisions[-3:] == ["int16", "dynamic", "float32"]
 
 
+def test_dense_layers_that_compute_in_float_keep_weights_of_8_bits(float_model, pool, judged, monkeypatch):
+    work = ladder("litert", float_model, pool, judged, Gate(max_drop=-1000))
+    static, islands = work.converter.static, []
+
+    def recorded(method, keep, bits=8, *, slim=False):
+        islands.extend([slim] * bool(keep))
+        return static(method, keep, bits, slim=slim)
+
+    monkeypatch.setattr(work.converter, "static", recorded)
+    with pytest.raises(GateFailed):
+        work.climb("litert-int8", strict=False)
+    assert islands
+    assert all(islands)
+
+
 def test_a_quantizer_that_trips_costs_its_rungs_and_no_more(float_model, pool, judged, monkeypatch):
     work = ladder("litert", float_model, pool, judged)
 

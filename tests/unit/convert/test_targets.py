@@ -134,6 +134,21 @@ class TestLiteRT(ConverterSuite):
 class TestOpenVINO(ConverterSuite):
     name = "openvino"
 
+    def test_layers_keep_their_names_when_the_model_is_read_again(self):
+        """What OpenVINO makes itself, such as a mean over both sides, it numbers; such a layer may be kept in float."""
+        values = np.random.default_rng(0).random((3, 32, 32, 1), np.float32)
+        network = keras.Sequential(
+            [
+                keras.Input((32, 32, 1)),
+                keras.layers.Conv2D(4, 3),
+                keras.layers.GlobalAveragePooling2D(),
+                keras.layers.Dense(7, activation="softmax"),
+            ]
+        )
+        first, again = (targets.converter("openvino")(open_model(network), values) for _ in range(2))
+        assert first.graph() == again.graph()
+        first.static(first.methods[0], frozenset(layer.name for layer in first.graph().layers if "Mean" in layer.name))
+
 
 class TestOnnx(ConverterSuite):
     name = "onnx"
