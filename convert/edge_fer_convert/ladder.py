@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from edge_fer.errors import GateFailed
 from edge_fer_convert import gate as gates
 from edge_fer_convert.errors_by_tensor import TensorError, rank
-from edge_fer_convert.graph import WEIGHTED, fusion
+from edge_fer_convert.graph import DENSE, WEIGHTED, fusion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -170,7 +170,11 @@ class Ladder:
             if keep != before:
                 around = short(worst[0]) if count == 1 else f"the {count} worst tensors"
                 words = f", {len(keep)} layers around {around} in float{self._beside}"
-                yield self._static(best.rung.method, keep | self.joined, words, slim=make.has_slim)
+                kept = keep | self.joined
+                if make.has_slim and any(graph.by_name[name].kind == DENSE for name in kept):
+                    yield self._static(best.rung.method, kept, words, slim=True)
+                    words += ", with weights of 32 bits"
+                yield self._static(best.rung.method, kept, words)
             count, before = count * 2, keep
 
     def _method(self) -> str:

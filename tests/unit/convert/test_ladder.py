@@ -15,7 +15,7 @@ from edge_fer.preprocess import Preprocess  # noqa: E402
 from edge_fer_convert import calibration, gate, targets  # noqa: E402
 from edge_fer_convert.errors_by_tensor import channel_error, rank  # noqa: E402
 from edge_fer_convert.gate import Gate  # noqa: E402
-from edge_fer_convert.graph import CONVOLUTION, Graph, Layer, fusion  # noqa: E402
+from edge_fer_convert.graph import CONVOLUTION, DENSE, Graph, Layer, fusion  # noqa: E402
 from edge_fer_convert.ladder import Ladder, short  # noqa: E402
 from edge_fer_convert.opening import open_model  # noqa: E402
 
@@ -103,19 +103,21 @@ def test_every_rung_is_tried_in_order_when_none_passes(float_model, pool, judged
     assert precisions[-3:] == ["int16", "dynamic", "float32"]
 
 
-def test_dense_layers_that_compute_in_float_keep_weights_of_8_bits(float_model, pool, judged, monkeypatch):
+def test_dense_layers_that_compute_in_float_have_weights_of_8_bits_first(float_model, pool, judged, monkeypatch):
     work = ladder("litert", float_model, pool, judged, Gate(max_drop=-1000))
     static, islands = work.converter.static, []
 
     def recorded(method, keep, bits=8, *, slim=False):
-        islands.extend([slim] * bool(keep))
+        if any(work.converter.graph().by_name[name].kind == DENSE for name in keep):
+            islands.append((keep, slim))
         return static(method, keep, bits, slim=slim)
 
     monkeypatch.setattr(work.converter, "static", recorded)
     with pytest.raises(GateFailed):
         work.climb("litert-int8", strict=False)
     assert islands
-    assert all(islands)
+    assert [slim for _, slim in islands] == [True, False] * (len(islands) // 2)
+    assert [keep for keep, _ in islands[::2]] == [keep for keep, _ in islands[1::2]]
 
 
 def test_a_quantizer_that_trips_costs_its_rungs_and_no_more(float_model, pool, judged, monkeypatch):
