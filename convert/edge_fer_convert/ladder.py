@@ -85,6 +85,8 @@ class Ladder:
             except Exception as exc:  # noqa: BLE001  (quantizers raise what they like; the next rung may be to be had)
                 self.failures.append(f"{rung.words}: {' '.join(f'{type(exc).__name__}: {exc}'.split())[:300]}")
                 continue
+            if any(attempt.files == files and not attempt.rung.comparison for attempt in self.attempts):
+                continue  # another way to what was refused already
             scores = self.reference if rung.precision == "float32" else self.score(files)
             judgement = gates.judge(scores, self.reference, self.labels)
             attempt = Attempt(rung, files, scores, judgement, self.gate.refuses(judgement))

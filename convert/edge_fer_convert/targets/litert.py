@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -37,6 +38,11 @@ KINDS: Final = {
     "LOGISTIC": SOFTMAX,
     "CONCATENATION": CONCAT,
 }
+
+
+LARGE: Final = 2**16
+"""Weights of a dense layer from which on 8 bits save much. Scores of few classes can be ruined by them: a normalisation
+folded into their dense layer gives its columns very different sizes."""
 
 
 class LiteRT:
@@ -91,15 +97,28 @@ class LiteRT:
         return self._graph
 
     @cached_property
-    def _graph(self) -> Graph:
+    def _large(self) -> frozenset[str]:
+        """Dense layers with many weights."""
+        return frozenset(
+            part.tensors[operator.outputs[0]].name.decode()
+            for kind, operator, part in self._operators()
+            if kind == DENSE and max(math.prod(part.tensors[index].shape) for index in operator.inputs[:2]) >= LARGE
+        )
+
+    def _operators(self) -> Iterator[tuple[str, Any, Any]]:
+        """Yield the kind of each operator, the operator, and the subgraph that its tensors are of."""
         from ai_edge_litert.tools import flatbuffer_utils
 
         model = flatbuffer_utils.read_model_from_bytearray(bytearray(self._float))
         part = model.subgraphs[0]
+        for operator in part.operators:
+            yield KINDS.get(flatbuffer_utils.opcode_to_name(model, operator.opcodeIndex) or "", OTHER), operator, part
+
+    @cached_property
+    def _graph(self) -> Graph:
         made: dict[int, str] = {}
         layers = []
-        for operator in part.operators:
-            kind = KINDS.get(flatbuffer_utils.opcode_to_name(model, operator.opcodeIndex) or "", OTHER)
+        for kind, operator, part in self._operators():
             name = part.tensors[operator.outputs[0]].name.decode()
             inputs = tuple(made[index] for index in operator.inputs if index in made)
             layers.append(Layer(name, kind, inputs, name))
@@ -171,7 +190,7 @@ class LiteRT:
         return frozenset({self._interface[2]} | before)
 
     def _exceptions(self, keep: frozenset[str], *, slim: bool) -> list[dict[str, Any]]:
-        """Return the rules that keep layers in float; with *slim*, dense ones, the large, have weights of 8 bits."""
+        """Return the rules that keep layers in float; with *slim*, large dense ones have weights of 8 bits."""
         from ai_edge_quantizer import recipe
 
         rules = []
@@ -179,7 +198,7 @@ class LiteRT:
             if layer.name in keep:
                 exact = f"^{re.escape(layer.output)};$"
                 rules.append(_rule(exact, "*", None))
-                if slim and layer.kind == DENSE:
+                if slim and layer.name in self._large:
                     rules.append(_rule(exact, "FULLY_CONNECTED", recipe.weight_only_wi8_afp32()[0]["op_config"]))
         return rules
 

@@ -118,6 +118,8 @@ def test_dense_layers_that_compute_in_float_have_weights_of_8_bits_first(float_m
     assert islands
     assert [slim for _, slim in islands] == [True, False] * (len(islands) // 2)
     assert [keep for keep, _ in islands[::2]] == [keep for keep, _ in islands[1::2]]
+    made = [attempt.files for attempt in work.attempts]
+    assert all(files not in made[:number] for number, files in enumerate(made)), "the same file was judged twice"
 
 
 def test_a_quantizer_that_trips_costs_its_rungs_and_no_more(float_model, pool, judged, monkeypatch):

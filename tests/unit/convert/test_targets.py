@@ -130,6 +130,15 @@ class TestLiteRT(ConverterSuite):
             found = converter.tensors(converter.static(method, frozenset()), values)[dense]
             assert np.ptp(found) > 0.97 * np.ptp(exact), method
 
+    def test_only_large_dense_layers_in_float_have_weights_of_8_bits(self, float_model, pool, monkeypatch):
+        values = CONTRACT.to_values(pool.images[:3])
+        for large, smaller in ((1, True), (2**16, False)):
+            monkeypatch.setattr("edge_fer_convert.targets.litert.LARGE", large)
+            converter = targets.converter("litert")(float_model, values)
+            keep = frozenset(layer.name for layer in converter.graph().layers if layer.kind == DENSE)
+            whole, slim = (converter.static(converter.methods[0], keep, slim=slim) for slim in (False, True))
+            assert (len(slim.content) < len(whole.content)) == smaller
+
 
 class TestOpenVINO(ConverterSuite):
     name = "openvino"
