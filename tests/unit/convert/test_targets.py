@@ -156,7 +156,9 @@ class TestOpenVINO(ConverterSuite):
         )
         first, again = (targets.converter("openvino")(open_model(network), values) for _ in range(2))
         assert first.graph() == again.graph()
-        first.static(first.methods[0], frozenset(layer.name for layer in first.graph().layers if "Mean" in layer.name))
+        means = frozenset(layer.name for layer in first.graph().layers if "Mean" in layer.name)
+        assert means
+        first.static(first.methods[0], means)
 
 
 class TestOnnx(ConverterSuite):
