@@ -27,6 +27,7 @@ from edge_fer_convert.datasets import splits
 from edge_fer_convert.gate import judge
 from edge_fer_convert.recipe import Recipe, Stage, Training
 from edge_fer_convert.training import soft_labels
+from edge_fer_convert.training.precision import POLICIES
 from edge_fer_convert.training.run import Run
 from edge_fer_convert.training.teacher import Teacher
 
@@ -67,7 +68,7 @@ def recipe_of(choice: str, epochs: int) -> Recipe:
     return base.model_copy(update={"training": trained, **whole})
 
 
-def scores_of(recipe: Recipe, dataset: Dataset, votes: Path, folder: Path) -> NDArray[np.float32]:
+def scores_of(recipe: Recipe, dataset: Dataset, votes: Path, folder: Path, precision: str) -> NDArray[np.float32]:
     """Train, and return the scores of the best epoch's averaged weights on the validation faces."""
     keras.utils.clear_session()
     split = splits.split(dataset, "official", 0)
@@ -75,7 +76,7 @@ def scores_of(recipe: Recipe, dataset: Dataset, votes: Path, folder: Path) -> ND
     targets = soft_labels.from_votes(faces, soft_labels.load_votes(votes), recipe.trained.own_label)
     teaching = recipe.trained.teaching
     teacher = Teacher(teaching.paths, recipe.preprocess, faces.names) if teaching else None
-    Run(recipe, folder, faces, targets, judged, _say, teacher).execute()
+    Run(recipe, folder, faces, targets, judged, _say, teacher, computing=precision).execute()
     with np.load(folder / "scores.npz") as kept:
         return np.asarray(kept["scores"], np.float32)
 
@@ -90,6 +91,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of FER2013 with ferplus.csv")
     parser.add_argument("--runs", type=Path, required=True, help="folder of the runs")
     parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--precision", choices=POLICIES, default="float32", help="what training steps compute in")
     parser.add_argument("--only", choices=CHOICES, action="append")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -98,13 +100,16 @@ def main() -> None:
     found: dict[str, Any] = {
         "command": " ".join(["python", "benchmarks/training_choices.py", *sys.argv[1:]]),
         "epochs": options.epochs,
+        "precision": options.precision,
         "labels": labels.tolist(),
         "choices": {},
     }
     reference = None
     for choice in [BASE, *(name for name in options.only or CHOICES if name != BASE)]:
         folder = options.runs / choice.replace(" ", "-").replace("'", "")
-        scores = scores_of(recipe_of(choice, options.epochs), dataset, options.data / "ferplus.csv", folder)
+        scores = scores_of(
+            recipe_of(choice, options.epochs), dataset, options.data / "ferplus.csv", folder, options.precision
+        )
         reference = scores if reference is None else reference
         judgement = judge(scores, reference, labels)
         assert judgement.drop is not None  # noqa: S101 (there are labels)

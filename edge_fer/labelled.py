@@ -39,6 +39,7 @@ class LabelledFaces:
     images: NDArray[Any]
     labels: NDArray[np.int64]
     paths: tuple[str, ...]
+    """Where each comes from, the part or the class first: ``happiness/9.png``, ``Training/line 9``."""
     names: tuple[str, ...] = FER2013
 
     def __len__(self) -> int:
@@ -163,7 +164,7 @@ def _from_csv(path: Path, part: str, names: tuple[str, ...] | None) -> LabelledF
                     continue
                 images.append(_pixels(row["pixels"]))
                 labels.append(_index(row["emotion"], names))
-                paths.append(f"line {number}")
+                paths.append(f"{row['Usage']}/line {number}" if row.get("Usage") else f"line {number}")
         except (ValueError, TypeError, OverflowError, csv.Error, UnicodeDecodeError) as exc:
             raise BadInput(f"{path}, line {rows.line_num}: {exc}; remove the line, or download the file again") from exc
     return LabelledFaces(stack(images), np.array(labels, np.int64), tuple(paths), names)

@@ -10,13 +10,16 @@ import cv2
 import numpy as np
 import pytest
 from hypothesis import settings
+from hypothesis import strategies as st
 
+from edge_fer.boxes import Box
 from edge_fer.bundle import Bundle, load
 from edge_fer.emotions import FER2013
 from edge_fer.sources.synthetic import EXPRESSIONS, draw_face
 
 settings.register_profile("default", deadline=None, max_examples=60)
 settings.load_profile("default")
+st.register_type_strategy(Box, st.builds(Box, *[st.floats(-200, 800)] * 2, *[st.floats(1, 400)] * 2))  # about a frame
 
 TINY = Path(__file__).parent / "golden" / "tiny"
 DATA = Path(os.environ.get("EDGE_FER_DATA", Path(__file__).parents[2] / "shared" / "data")) / "fer2013"

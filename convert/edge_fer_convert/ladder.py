@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from edge_fer.errors import GateFailed
 from edge_fer_convert import gate as gates
 from edge_fer_convert.errors_by_tensor import TensorError, rank
-from edge_fer_convert.graph import DENSE, WEIGHTED, fusion
+from edge_fer_convert.graph import WEIGHTED, fusion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -120,9 +120,10 @@ class Ladder:
                     lambda: make.static(make.methods[0], frozenset()),
                     comparison=True,
                 )
+            slim = make.slim(joined)
             for method in make.methods:
-                yield self._static(method, joined, beside, slim=make.has_slim)
-            if joined and make.has_slim:
+                yield self._static(method, joined, beside, slim)
+            if slim:
                 yield self._static(self._method(), joined, f"{beside}, with weights of 32 bits")
 
     def _fallbacks(self, precision: str) -> Iterator[Rung]:
@@ -145,7 +146,7 @@ class Ladder:
     def _beside(self) -> str:
         return f"; {len(self.joined)} layers that join branches in float" if self.joined else ""
 
-    def _static(self, method: str, keep: frozenset[str], words: str, *, slim: bool = False) -> Rung:
+    def _static(self, method: str, keep: frozenset[str], words: str, slim: frozenset[str] = frozenset()) -> Rung:
         make = self.converter.static
         return Rung(f"static int8, {method}{words}", "int8", lambda: make(method, keep, slim=slim), method)
 
@@ -173,8 +174,8 @@ class Ladder:
                 around = short(worst[0]) if count == 1 else f"the {count} worst tensors"
                 words = f", {len(keep)} layers around {around} in float{self._beside}"
                 kept = keep | self.joined
-                if make.has_slim and any(graph.by_name[name].kind == DENSE for name in kept):
-                    yield self._static(best.rung.method, kept, words, slim=True)
+                if slim := make.slim(kept):
+                    yield self._static(best.rung.method, kept, words, slim)
                     words += ", with weights of 32 bits"
                 yield self._static(best.rung.method, kept, words)
             count, before = count * 2, keep

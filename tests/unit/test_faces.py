@@ -14,7 +14,7 @@ from edge_fer.errors import BadInput, MissingDependency
 from edge_fer.faces import Detection, HaarDetector
 from edge_fer.sources.synthetic import SyntheticCamera
 
-BOXES = st.builds(Box, *[st.floats(-200, 800)] * 2, *[st.floats(1, 400)] * 2)
+BOXES = st.from_type(Box)
 EMPTY = np.full((480, 640), 120, np.uint8)
 
 

@@ -52,10 +52,6 @@ def load(path: Path) -> Dataset:
         read = [load_faces(file, FER2013) for file in zips.values()]
         faces = _joined(read)
         parts = [part for part, some in zip(zips, read, strict=True) for _ in range(len(some))]
-    elif path.suffix.lower() == ".csv":
-        faces = load_faces(path, FER2013)
-        with path.open(newline="", encoding="utf-8") as file:
-            parts = [_part(row["Usage"]) for row in csv.DictReader(file)]
     else:
         faces = load_faces(path, FER2013)
         parts = [_part(name.split("/")[0]) for name in faces.paths]

@@ -37,8 +37,6 @@ class Converter(Protocol):
     """Ways of choosing the ranges of activations, in words, best first."""
     has_int16: ClassVar[bool]
     """Whether activations of 16 bits are to be had."""
-    has_slim: ClassVar[bool]
-    """Whether layers that compute in float may have weights of 8 bits."""
     tools: ClassVar[tuple[str, ...]]
     """Distributions whose versions decide what comes out."""
 
@@ -50,11 +48,15 @@ class Converter(Protocol):
         """Return the model as it is."""
         ...
 
-    def static(self, method: str, keep: frozenset[str], bits: int = 8, *, slim: bool = False) -> Files:
+    def static(self, method: str, keep: frozenset[str], bits: int = 8, *, slim: frozenset[str] = frozenset()) -> Files:
         """Return it with weights of 8 and activations of *bits* bits, and the layers *keep* in float.
 
-        With *slim*, where there is such a thing, dense layers of *keep* have weights of 8 bits all the same.
+        Those of *slim*, which `slim` has named, have weights of 8 bits all the same.
         """
+        ...
+
+    def slim(self, keep: frozenset[str]) -> frozenset[str]:
+        """Return the layers of *keep* that may have weights of 8 bits while they compute in float, and save much so."""
         ...
 
     def dynamic(self, keep: frozenset[str]) -> Files:

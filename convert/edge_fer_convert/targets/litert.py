@@ -56,7 +56,6 @@ class LiteRT:
     }
     methods: ClassVar = tuple(percentiles)
     has_int16: ClassVar = True
-    has_slim: ClassVar = True
     tools: ClassVar = ("ai-edge-quantizer", "tensorflow-cpu")
 
     def __init__(self, model: FloatModel, calibration: NDArray[np.float32]) -> None:
@@ -68,15 +67,18 @@ class LiteRT:
         """Return the model as it is."""
         return Files(self._float)
 
-    def static(self, method: str, keep: frozenset[str], bits: int = 8, *, slim: bool = False) -> Files:
-        """Return it with weights of 8 and activations of *bits* bits, and the layers *keep* in float."""
+    def static(self, method: str, keep: frozenset[str], bits: int = 8, *, slim: frozenset[str] = frozenset()) -> Files:
+        """Return it with weights of 8 and activations of *bits* bits, and the layers *keep* in float.
+
+        Those of *slim* have weights of 8 bits all the same.
+        """
         from ai_edge_quantizer import quantizer, recipe
 
         rules = list(recipe.static_wi8_ai8() if bits == 8 else recipe.static_wi8_ai16())
         if bits == 16:  # the face still comes as pixels, not as 16 bits
             rules += [_rule(".*", end, None) for end in ("INPUT", "OUTPUT")]
         with _quiet():
-            work = quantizer.Quantizer(bytearray(self._float), rules + self._exceptions(keep, slim=slim))
+            work = quantizer.Quantizer(bytearray(self._float), rules + self._exceptions(keep, slim))
             signature, face, _ = self._interface
             first = work.calibrate({signature: [{face: self._laid_out[:1]}]}, num_threads=2)
             result = work.quantize(self._with_ranges(first, method), enable_progress_report=False)
@@ -87,10 +89,13 @@ class LiteRT:
         from ai_edge_quantizer import quantizer, recipe
 
         with _quiet():
-            work = quantizer.Quantizer(
-                bytearray(self._float), list(recipe.dynamic_wi8_afp32()) + self._exceptions(keep, slim=True)
-            )
+            rules = list(recipe.dynamic_wi8_afp32()) + self._exceptions(keep, self.slim(keep))
+            work = quantizer.Quantizer(bytearray(self._float), rules)
             return Files(bytes(work.quantize(enable_progress_report=False).quantized_model))
+
+    def slim(self, keep: frozenset[str]) -> frozenset[str]:
+        """Return the large dense layers of *keep*."""
+        return keep & self._large
 
     def graph(self) -> Graph:
         """Return the layers of the float model, named after the tensor that each makes."""
@@ -189,8 +194,8 @@ class LiteRT:
         before = {layers[name].output for layer in layers.values() if layer.kind == SOFTMAX for name in layer.inputs}
         return frozenset({self._interface[2]} | before)
 
-    def _exceptions(self, keep: frozenset[str], *, slim: bool) -> list[dict[str, Any]]:
-        """Return the rules that keep layers in float; with *slim*, large dense ones have weights of 8 bits."""
+    def _exceptions(self, keep: frozenset[str], slim: frozenset[str]) -> list[dict[str, Any]]:
+        """Return the rules that keep layers in float; those of *slim* have weights of 8 bits."""
         from ai_edge_quantizer import recipe
 
         rules = []
@@ -198,7 +203,7 @@ class LiteRT:
             if layer.name in keep:
                 exact = f"^{re.escape(layer.output)};$"
                 rules.append(_rule(exact, "*", None))
-                if slim and layer.name in self._large:
+                if layer.name in slim:
                     rules.append(_rule(exact, "FULLY_CONNECTED", recipe.weight_only_wi8_afp32()[0]["op_config"]))
         return rules
 

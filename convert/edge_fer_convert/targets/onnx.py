@@ -48,7 +48,6 @@ class Onnx:
     suffixes: ClassVar = (".onnx",)
     methods: ClassVar = ("minimum and maximum", "99.99th percentile", "entropy")
     has_int16: ClassVar = True
-    has_slim: ClassVar = False
     tools: ClassVar = ("onnxruntime", "onnx", "tf2onnx")
 
     def __init__(self, model: FloatModel, calibration: NDArray[np.float32]) -> None:
@@ -61,7 +60,7 @@ class Onnx:
         """Return the model as it is."""
         return Files(self._float)
 
-    def static(self, method: str, keep: frozenset[str], bits: int = 8, *, slim: bool = False) -> Files:
+    def static(self, method: str, keep: frozenset[str], bits: int = 8, *, slim: frozenset[str] = frozenset()) -> Files:
         """Return it with weights of 8 and activations of *bits* bits, and the layers *keep* in float."""
         del slim
         from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
@@ -95,6 +94,11 @@ class Onnx:
         with _workplace(self._prepared) as (source, made):
             quantize_dynamic(source, made, weight_type=QuantType.QUInt8, nodes_to_exclude=sorted(keep))
             return Files(made.read_bytes())
+
+    def slim(self, keep: frozenset[str]) -> frozenset[str]:
+        """Return none: what computes in float has weights of 32 bits."""
+        del keep
+        return frozenset()
 
     def graph(self) -> Graph:
         """Return the layers of the float model, under the names of its nodes."""

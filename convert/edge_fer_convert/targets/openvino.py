@@ -52,7 +52,6 @@ class OpenVINO:
         "mean of each image's minimum and maximum, weights of 7 bits against saturation",
     )
     has_int16: ClassVar = False
-    has_slim: ClassVar = False
     tools: ClassVar = ("nncf", "openvino")
 
     def __init__(self, model: FloatModel, calibration: NDArray[np.float32]) -> None:
@@ -69,7 +68,7 @@ class OpenVINO:
     def _whole(self) -> Files:
         return _saved(self._read())
 
-    def static(self, method: str, keep: frozenset[str], bits: int = 8, *, slim: bool = False) -> Files:
+    def static(self, method: str, keep: frozenset[str], bits: int = 8, *, slim: frozenset[str] = frozenset()) -> Files:
         """Return it with weights and activations of 8 bits, and the layers *keep* in float."""
         del slim
         import nncf
@@ -108,6 +107,11 @@ class OpenVINO:
                 ignored_scope=nncf.IgnoredScope(names=sorted(keep)) if keep else None,
             )
         return _saved(compressed)
+
+    def slim(self, keep: frozenset[str]) -> frozenset[str]:
+        """Return none: what computes in float has weights of 32 bits."""
+        del keep
+        return frozenset()
 
     def graph(self) -> Graph:
         """Return the layers of the float model, under their friendly names."""

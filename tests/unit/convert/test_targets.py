@@ -24,12 +24,13 @@ from edge_fer_convert.opening import open_model  # noqa: E402
 CONTRACT = Preprocess(size_px=32)
 
 
+@pytest.fixture(scope="class")
+def converter(request, float_model, pool):
+    return targets.converter(request.cls.name)(float_model, calibration.prepare(pool, CONTRACT).values)
+
+
 class ConverterSuite:
     name: ClassVar[str]
-
-    @pytest.fixture(scope="class")
-    def converter(self, float_model, pool):
-        return targets.converter(self.name)(float_model, calibration.prepare(pool, CONTRACT).values)
 
     def scores(self, files, faces):
         model = backends.ModelFile(files.content, CONTRACT, FER2013, weights=files.weights)
@@ -132,12 +133,14 @@ class TestLiteRT(ConverterSuite):
 
     def test_only_large_dense_layers_in_float_have_weights_of_8_bits(self, float_model, pool, monkeypatch):
         values = CONTRACT.to_values(pool.images[:3])
-        for large, smaller in ((1, True), (2**16, False)):
-            monkeypatch.setattr("edge_fer_convert.targets.litert.LARGE", large)
-            converter = targets.converter("litert")(float_model, values)
-            keep = frozenset(layer.name for layer in converter.graph().layers if layer.kind == DENSE)
-            whole, slim = (converter.static(converter.methods[0], keep, slim=slim) for slim in (False, True))
-            assert (len(slim.content) < len(whole.content)) == smaller
+        converter = targets.converter("litert")(float_model, values)
+        dense = frozenset(layer.name for layer in converter.graph().layers if layer.kind == DENSE)
+        assert not converter.slim(dense)
+        monkeypatch.setattr("edge_fer_convert.targets.litert.LARGE", 1)
+        converter = targets.converter("litert")(float_model, values)
+        assert converter.slim(frozenset(converter.graph().by_name)) == dense
+        whole, slim = (converter.static(converter.methods[0], dense, slim=slim) for slim in (frozenset(), dense))
+        assert len(slim.content) < len(whole.content)
 
 
 class TestOpenVINO(ConverterSuite):
