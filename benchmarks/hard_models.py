@@ -23,8 +23,9 @@ import numpy as np
 
 from edge_fer.labelled import load_faces
 from edge_fer_convert import recipe, report
-from edge_fer_convert.conversion import Data, Job, convert
+from edge_fer_convert.conversion import convert
 from edge_fer_convert.gate import Gate
+from edge_fer_convert.job import Data, Job
 from edge_fer_convert.opening import open_model
 
 if TYPE_CHECKING:

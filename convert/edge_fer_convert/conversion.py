@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from importlib import metadata
 from typing import TYPE_CHECKING, Final
 
@@ -12,30 +12,24 @@ import numpy as np
 
 from edge_fer.backends import ModelFile
 from edge_fer.backends import load as load_backend
-from edge_fer.bundle import CalibrationSet, Evaluation
 from edge_fer.errors import BadInput
 from edge_fer.labelled import near_copies
-from edge_fer.metrics import accuracy, confusion
-from edge_fer_bench import host
+from edge_fer.metrics import confusion
 from edge_fer_convert import calibration as calibrations
 from edge_fer_convert import gate as gates
-from edge_fer_convert import model_card, targets, writer
+from edge_fer_convert import targets
 from edge_fer_convert.card import Card
-from edge_fer_convert.gate import Gate
 from edge_fer_convert.ladder import Ladder
+from edge_fer_convert.outcome import Conversion, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from edge_fer.labelled import LabelledFaces
-    from edge_fer.preprocess import Preprocess
     from edge_fer_convert.calibration import Calibration
-    from edge_fer_convert.errors_by_tensor import TensorError
-    from edge_fer_convert.ladder import Attempt
-    from edge_fer_convert.opening import FloatModel
+    from edge_fer_convert.job import Job
     from edge_fer_convert.targets import Converter, Files
 
 THREADS: Final = 2
@@ -54,137 +48,6 @@ class Watcher:
 
     def warn(self, words: str) -> None:
         """Hear of something that the user should know."""
-
-
-@dataclass(frozen=True)
-class Data:
-    """Faces, and what to call them."""
-
-    faces: LabelledFaces
-    name: str
-    split: str = "all"
-
-
-@dataclass(frozen=True)
-class Job:
-    """What is to be converted, how, and what it may lose."""
-
-    model: FloatModel
-    name: str
-    labels: tuple[str, ...]
-    preprocess: Preprocess
-    pool: Data
-    """What the calibration images are drawn from."""
-    description: str = ""
-    training: str = ""
-    """How the float model was made, in words, for the model card."""
-    licence: str = "unspecified"
-    evaluated: Data | None = None
-    """What the targets are judged on; without it, agreement on images of the pool is."""
-    targets: tuple[str, ...] = targets.TARGETS
-    gate: Gate = field(default_factory=Gate)
-    images: int = 500
-    """How many images to calibrate with."""
-    seed: int = 0
-    strict: bool = False
-    allow_overlap: bool = False
-    find_fresh: bool = False
-    """Whether to judge apart the evaluation images that have no near-copy in the pool: the pool is the training set."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one target."""
-
-    asked: str
-    target: str
-    """The target that it became: another one where the ladder left its precision."""
-    chosen: Attempt
-    attempts: tuple[Attempt, ...]
-    worst: tuple[TensorError, ...]
-    joined: int
-    """How many layers join branches and were left in float."""
-    computes: str
-    latency_ms: tuple[float, ...] = ()
-    """One face, one thread, on this machine."""
-
-
-@dataclass
-class Conversion:
-    """A finished conversion: everything that the bundle and the report are made of."""
-
-    job: Job
-    calibration: Calibration
-    images: int
-    """How many images the targets were judged on."""
-    labels: NDArray[np.int64] | None
-    """Of those images; None where only agreement was judged."""
-    fresh: NDArray[np.bool_] | None
-    """Which of those images have no near-copy in the pool."""
-    outcomes: list[Outcome] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    tools: dict[str, str] = field(default_factory=dict)
-    float_bytes: dict[str, int] = field(default_factory=dict)
-    """Runtime → size of its float32."""
-    seconds: float = 0.0
-
-    def target(self, name: str) -> Outcome:
-        """Return what became of the target that was asked for as *name*."""
-        return next(outcome for outcome in self.outcomes if outcome.asked == name)
-
-    def evaluation(self, outcome: Outcome) -> Evaluation:
-        """Return what a manifest says that *outcome* is worth."""
-        judged, data = outcome.chosen.judgement, self.job.evaluated or self.job.pool
-        predicted = outcome.chosen.scores.argmax(axis=1)
-        known = self.labels is not None and self.fresh is not None and self.fresh.any()
-        return Evaluation(
-            data=data.name,
-            split=data.split,
-            images=judged.images,
-            accuracy=judged.accuracy,
-            macro_f1=judged.macro_f1,
-            fresh_images=int(self.fresh.sum()) if self.fresh is not None else None,
-            fresh_accuracy=accuracy(predicted[self.fresh], self.labels[self.fresh]) if known else None,  # type: ignore[index]
-            drop_points=judged.drop.points if judged.drop else None,
-            drop_interval_points=(judged.drop.low, judged.drop.high) if judged.drop else None,
-            f1_drop_points=judged.f1_drop.points if judged.f1_drop else None,
-            f1_drop_interval_points=(judged.f1_drop.low, judged.f1_drop.high) if judged.f1_drop else None,
-            agreement=judged.agreement,
-        )
-
-    def write(self, folder: Path) -> None:
-        """Write the bundle *folder*, which must not exist. Raises `BadInput` when it does, or cannot be written."""
-        kept: dict[str, Outcome] = {}
-        for outcome in self.outcomes:
-            kept.setdefault(outcome.target, outcome)
-        job = self.job
-        calibration = CalibrationSet(
-            data=job.pool.name,
-            images=len(self.calibration.faces),
-            seed=job.seed,
-            sha256=self.calibration.sha256,
-            tools=self.tools,
-        )
-        artifacts = [
-            writer.Artifact(
-                target,
-                targets.converter(target.split("-")[0]).suffixes,
-                outcome.chosen.files,
-                outcome.chosen.rung.words,
-                self.evaluation(outcome),
-            )
-            for target, outcome in kept.items()
-        ]
-        card = model_card.render(self, list(kept.values()), _machine())
-        writer.write(
-            folder, job.name, job.description, job.preprocess, artifacts, job.labels, job.licence, calibration, card
-        )
-
-
-def _machine() -> str:
-    facts = host.facts()
-    features = " ".join(facts["cpu_features"])
-    return f"{facts['model'] or facts['cpu'] or 'unknown'}, {facts['machine']}, {features or 'features unknown'}"
 
 
 def convert(job: Job, watcher: Watcher | None = None) -> Conversion:

@@ -15,7 +15,7 @@ from edge_fer.errors import BadInput, MissingDependency
 if TYPE_CHECKING:
     from edge_fer.labelled import LabelledFaces
     from edge_fer.preprocess import Preprocess
-    from edge_fer_convert.conversion import Data, Job
+    from edge_fer_convert.job import Data, Job
     from edge_fer_convert.opening import FloatModel
     from edge_fer_convert.recipe import Recipe
     from edge_fer_convert.screen import Screen
@@ -153,8 +153,8 @@ def _recipe(options: dict[str, Any]) -> Recipe | None:
 
 
 def _job_of_recipe(screen: Screen, recipe: Recipe, options: dict[str, Any]) -> Job:
-    from edge_fer_convert.conversion import Data, Job
     from edge_fer_convert.gate import Gate
+    from edge_fer_convert.job import Data, Job
     from edge_fer_convert.opening import open_model
 
     told = recipe.conversion
@@ -220,8 +220,8 @@ def _weights(recipe: Recipe, model: Path | None) -> Any:
 
 def _job_of_options(screen: Screen, folder: str, options: dict[str, Any]) -> Job:
     from edge_fer.emotions import FER2013
-    from edge_fer_convert.conversion import Job
     from edge_fer_convert.gate import Gate
+    from edge_fer_convert.job import Job
     from edge_fer_convert.opening import open_model
 
     if options["calibrate"] is None:
@@ -306,7 +306,7 @@ def _reachable(screen: Screen, model: FloatModel) -> tuple[str, ...]:
 
 
 def _data(screen: Screen, path: str, names: tuple[str, ...] | None) -> Data:
-    from edge_fer_convert.conversion import Data
+    from edge_fer_convert.job import Data
 
     whole, _, part = path.partition("#")
     return Data(_faces(screen, path, names), Path(whole).name, part or "all")

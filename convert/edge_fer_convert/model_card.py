@@ -10,7 +10,7 @@ import numpy as np
 from edge_fer_bench.evaluation.worth import judge
 
 if TYPE_CHECKING:
-    from edge_fer_convert.conversion import Conversion, Outcome
+    from edge_fer_convert.outcome import Conversion, Outcome
 
 
 def render(conversion: Conversion, outcomes: list[Outcome], machine: str) -> str:

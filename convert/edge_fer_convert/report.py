@@ -14,9 +14,9 @@ from edge_fer_convert.ladder import short
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from edge_fer_convert.conversion import Conversion, Outcome
     from edge_fer_convert.gate import Judgement, Loss
     from edge_fer_convert.ladder import Attempt
+    from edge_fer_convert.outcome import Conversion, Outcome
 
 WORST: Final = 10
 FORMAT_VERSION: Final = 1

@@ -10,8 +10,9 @@ from edge_fer import bundle  # noqa: E402
 from edge_fer.cli import main  # noqa: E402
 from edge_fer.emotions import FER2013  # noqa: E402
 from edge_fer.preprocess import Preprocess  # noqa: E402
-from edge_fer_convert.conversion import Data, Job, convert  # noqa: E402
+from edge_fer_convert.conversion import convert  # noqa: E402
 from edge_fer_convert.gate import Gate  # noqa: E402
+from edge_fer_convert.job import Data, Job  # noqa: E402
 
 
 def converted(float_model, pool, tmp_path, evaluated=None) -> str:
