@@ -123,7 +123,7 @@ def main() -> None:
         }
         if options.json:
             options.json.write_text(json.dumps(found) + "\n", encoding="utf-8")
-        gain, low, high = -judgement.drop.points, -judgement.drop.high, -judgement.drop.low
+        gain, low, high = (0.0 - points for points in (judgement.drop.points, judgement.drop.high, judgement.drop.low))
         print(f"{choice:<32}{judgement.accuracy:.2%}  {gain:+.2f} points ({low:+.2f} to {high:+.2f})", flush=True)  # noqa: T201
 
 
