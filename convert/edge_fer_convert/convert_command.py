@@ -167,7 +167,7 @@ def _job_of_recipe(screen: Screen, recipe: Recipe, options: dict[str, Any]) -> J
         model=model,
         name=recipe.name,
         description=recipe.description,
-        training=_how_trained(recipe),
+        training=recipe.in_words(),
         licence="Apache-2.0",
         labels=evaluated.names,
         preprocess=recipe.preprocess,
@@ -179,25 +179,6 @@ def _job_of_recipe(screen: Screen, recipe: Recipe, options: dict[str, Any]) -> J
         seed=recipe.seed,
         strict=options["strict"],
         find_fresh=True,
-    )
-
-
-def _how_trained(recipe: Recipe) -> str:
-    """Return in words how a recipe's float model is trained."""
-    told, training = recipe.conversion, recipe.training
-    assert told is not None  # noqa: S101 (seen to by _recipe)
-    if training is None:
-        return f"Joins {' and '.join(told.join)}, each trained by itself."
-    sizes = ", ".join(f"{stage.epochs} epochs at {stage.size_px} px" for stage in training.stages)
-    labels = f"labels weigh {training.own_label:g}, the votes of FER+ (Barsoum et al., 2016) the rest"
-    begun = f" Begins with {' and '.join(training.pretrained)}." if training.pretrained else ""
-    teaching = training.teaching
-    taught = (
-        f" Taught by {' and '.join(teaching.teachers) or 'a teacher'}, weight {teaching.weight:g}." if teaching else ""
-    )
-    return (
-        f"Trained on {told.data} {told.splits[0]} by the recipe `{recipe.name}`: {recipe.architecture}, {sizes}, loss "
-        f"{training.loss}; {labels}.{begun}{taught} The epoch was chosen on {told.splits[1]}."
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -137,6 +138,24 @@ class Recipe(_Frozen):
                 f"recipe {self.name} joins models that are trained by themselves; train those, then convert it"
             )
         return self.training
+
+    def in_words(self) -> str:
+        """Return how the float model that it converts is made, for the model card."""
+        told, training = self.conversion, self.training
+        assert told is not None  # noqa: S101 (it converts one)
+        if training is None:
+            return f"Joins {' and '.join(told.join)}, each trained by itself."
+        by_size = groupby(training.stages, key=lambda stage: stage.size_px)
+        sizes = ", ".join(f"{sum(stage.epochs for stage in stages)} epochs at {size} px" for size, stages in by_size)
+        labels = f"labels weigh {training.own_label:g}, the votes of FER+ (Barsoum et al., 2016) the rest"
+        begun = f" Begins with {' and '.join(training.pretrained)}." if training.pretrained else ""
+        taught, teaching = "", training.teaching
+        if teaching is not None:
+            taught = f" Taught by {' and '.join(teaching.teachers) or 'a teacher'}, weight {teaching.weight:g}."
+        return (
+            f"Trained on {told.data} {told.splits[0]} by the recipe `{self.name}`: {self.architecture}, {sizes}, loss "
+            f"{training.loss}; {labels}.{begun}{taught} The epoch was chosen on {told.splits[1]}."
+        )
 
     def with_epochs(self, epochs: int) -> Recipe:
         """Return the recipe with *epochs* in each of its stages."""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from edge_fer import bundle
 from edge_fer.errors import BadInput
 from edge_fer_convert import recipe
 
@@ -15,6 +16,23 @@ def test_every_recipe_is_read_and_named_after_its_file(path):
     assert found.name == path.stem
     assert found.architecture in zoo.ARCHITECTURES
     assert found.training is not None or found.conversion is not None
+
+
+@pytest.mark.parametrize("name", bundle.shipped())
+def test_the_card_of_a_shipped_model_says_what_its_recipe_says(name):
+    assert recipe.load(name).in_words() in bundle.load(name).card().splitlines()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("cnn-1", "24 epochs at 48 px, 12 epochs at 64 px, 22 epochs at 96 px, loss categorical-crossentropy"),
+        ("mobilenet-v2", "Taught by compact, weight 0.7."),
+        ("fused-product", "Joins cnn-1.keras and cnn-2.npz, each trained by itself."),
+    ],
+)
+def test_a_recipe_in_words(name, words):
+    assert words in recipe.load(name).in_words()
 
 
 def test_a_recipe_that_joins_models_is_not_trained():
