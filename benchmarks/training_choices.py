@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -98,7 +99,7 @@ def main() -> None:
     dataset = datasets.load(options.data)
     labels = dataset.faces.take(splits.split(dataset, "official", 0).validation).labels
     found: dict[str, Any] = {
-        "command": " ".join(["python", "benchmarks/training_choices.py", *sys.argv[1:]]),
+        "command": shlex.join(["python", "benchmarks/training_choices.py", *sys.argv[1:]]),
         "epochs": options.epochs,
         "precision": options.precision,
         "labels": labels.tolist(),
