@@ -159,7 +159,7 @@ class TestOpenVINOInt8(RealBackendSuite):
     name, target, runtimes = "openvino", "openvino-int8", ("openvino",)
 
     def test_it_says_when_int8_is_not_what_is_computed(self, model, monkeypatch, caplog):
-        """As on Arm, where it executes int8 models as float16; here the executed graph is made to say so."""
+        """As on Arm, where it executes int8 models in floats; here the executed graph is made to say so."""
         monkeypatch.setattr(openvino, "_computes", lambda compiled: "float16")
         loaded = backends.load(self.name, model)
         assert loaded.info.computes == "float16"
