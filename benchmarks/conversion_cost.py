@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import sys
 import tempfile
 from pathlib import Path
@@ -32,7 +33,7 @@ def main() -> None:
         done = timed([edge_fer, "convert", "--recipe", options.recipe, "--data", options.data, *out])
     report = json.loads(done.first_line)
     result = {
-        "command": " ".join(["python", "benchmarks/conversion_cost.py", *sys.argv[1:]]),
+        "command": shlex.join(["python", "benchmarks/conversion_cost.py", *sys.argv[1:]]),
         "load_1min_before": load,
         "whole_s": done.whole_s,
         "peak_memory_mb": done.peak_memory_mb,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import statistics
 import subprocess
 import sys
@@ -49,7 +50,7 @@ def main() -> None:
         helps = [timed([edge_fer, "--help"]).whole_s for _ in range(options.repeats)]
         runs = [timed([edge_fer, *RUN]) for _ in range(options.repeats)]
         result: dict[str, Any] = {
-            "command": " ".join(["python", "benchmarks/footprint.py", *sys.argv[1:]]),
+            "command": shlex.join(["python", "benchmarks/footprint.py", *sys.argv[1:]]),
             "load_1min": os.getloadavg()[0],
             "venv_mb": size_mb(Path(folder)),
             "help_s": helps,

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -139,7 +140,7 @@ def main() -> None:
                     flush=True,
                 )
     if options.json:
-        command = " ".join(["python", "benchmarks/hard_models.py", *sys.argv[1:]])
+        command = shlex.join(["python", "benchmarks/hard_models.py", *sys.argv[1:]])
         options.json.write_text(json.dumps({"command": command, "reports": reports}) + "\n")
 
 

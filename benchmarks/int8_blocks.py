@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -69,7 +70,7 @@ def main() -> None:
     for name, values in spent.items():
         print(f"until {name:<32} {np.median(values):.3f} ms")  # noqa: T201
     if options.json:
-        command = " ".join(["python", "benchmarks/int8_blocks.py", *sys.argv[1:]])
+        command = shlex.join(["python", "benchmarks/int8_blocks.py", *sys.argv[1:]])
         options.json.write_text(json.dumps({"command": command, "ms": spent}) + "\n")
 
 

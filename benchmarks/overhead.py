@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import sys
 import tempfile
 import time
@@ -82,7 +83,7 @@ def main() -> None:
     without, with_ = ([[value] for value in spent[name]] for name in ("without", "with"))
     ratio = statistics.compare(without, with_, lambda block: float(block[0]))
     told: dict[str, Any] = {
-        "command": " ".join(["python", "benchmarks/overhead.py", *sys.argv[1:]]),
+        "command": shlex.join(["python", "benchmarks/overhead.py", *sys.argv[1:]]),
         "host": host.facts(),
         "milliseconds_a_frame": spent,
     }

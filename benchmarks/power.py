@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 import tempfile
 import time
@@ -101,7 +102,7 @@ def main() -> None:
     options = parser.parse_args()
     (contender,) = contenders.of_bundle("cnn-1", bundles.load("cnn-1"), [1], options.target)
     told: dict[str, Any] = {
-        "command": " ".join(["python", "benchmarks/power.py", *sys.argv[1:]]),
+        "command": shlex.join(["python", "benchmarks/power.py", *sys.argv[1:]]),
         "host": host.facts(),
         "slowdown": options.slowdown,
         "null": [],

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 import tempfile
 from dataclasses import replace
@@ -115,7 +116,7 @@ def main() -> None:
                     flush=True,
                 )
     if options.json:
-        command = " ".join(["python", "benchmarks/quantizers.py", *sys.argv[1:]])
+        command = shlex.join(["python", "benchmarks/quantizers.py", *sys.argv[1:]])
         options.json.write_text(json.dumps({"command": command, "rows": rows}, indent=1) + "\n")
 
 

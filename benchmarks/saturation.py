@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 import tempfile
 from pathlib import Path
@@ -88,7 +89,7 @@ def main() -> None:
             words = f"{verdict.accuracy:.2%}  agreement {verdict.agreement:.2%}"
             print(f"{name:<17} {runtime:<9} {way:<58} {words}", flush=True)  # noqa: T201
     if options.json:
-        command = " ".join(["python", "benchmarks/saturation.py", *sys.argv[1:]])
+        command = shlex.join(["python", "benchmarks/saturation.py", *sys.argv[1:]])
         options.json.write_text(json.dumps({"command": command, "rows": rows}, indent=1) + "\n")
 
 

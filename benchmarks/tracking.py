@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -85,7 +86,7 @@ def main() -> None:
     found = tracking(range(options.scenes))
     if options.json:
         kept = {way: {what: np.round(v, 4).tolist() for what, v in values.items()} for way, values in found.items()}
-        told = {"command": " ".join(["python", "benchmarks/tracking.py", *sys.argv[1:]]), **kept}
+        told = {"command": shlex.join(["python", "benchmarks/tracking.py", *sys.argv[1:]]), **kept}
         options.json.write_text(json.dumps(told) + "\n", encoding="utf-8")
     for name, values in found.items():
         middle, most, mean = (f(values["update_ms"]) for f in (np.median, lambda v: np.percentile(v, 90), np.mean))

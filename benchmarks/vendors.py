@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -45,7 +46,7 @@ def main() -> None:
     for target, lines in found.items():
         print(f"{target}: {'; '.join(lines)}")  # noqa: T201
     if options.json:
-        command = " ".join(["python", "benchmarks/vendors.py", *sys.argv[1:]])
+        command = shlex.join(["python", "benchmarks/vendors.py", *sys.argv[1:]])
         options.json.write_text(json.dumps({"command": command, "said": found}, indent=1) + "\n")
 
 

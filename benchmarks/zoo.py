@@ -13,6 +13,7 @@ import argparse
 import json
 import multiprocessing
 import os
+import shlex
 import sys
 import tempfile
 import time
@@ -123,7 +124,7 @@ def main() -> None:
     parser.add_argument("--only", choices=zoo.ARCHITECTURES, action="append")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    found: dict[str, Any] = {"command": " ".join(["python", "benchmarks/zoo.py", *sys.argv[1:]]), "architectures": {}}
+    found: dict[str, Any] = {"command": shlex.join(["python", "benchmarks/zoo.py", *sys.argv[1:]]), "architectures": {}}
     for name in options.only or zoo.ARCHITECTURES:
         told = try_out(name)
         found["architectures"][name] = told

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 import tempfile
 from pathlib import Path
@@ -97,7 +98,7 @@ def run(
     with tempfile.TemporaryDirectory(prefix="edge-fer-bench-") as folder:
         scene, watch = Scene(frames=suite.film_frames, faces=faces, fps=fps), Watch(power)
         harness = Harness(suite, Path(folder), _progress(), scene, seed, fps, judged, watch)
-        measured = harness.run(chosen, " ".join(["edge-fer", *sys.argv[1:]]))
+        measured = harness.run(chosen, shlex.join(["edge-fer", *sys.argv[1:]]))
     click.echo(table.render(measured))
     if json_path is not None:
         _keep(measured, json_path)

@@ -11,6 +11,7 @@ of frames of all of them take turns, as in ``edge-fer bench``; ``edge-fer bench 
 from __future__ import annotations
 
 import argparse
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -120,7 +121,7 @@ def main() -> None:
             python = environment_of(peer, options.environments)
             chosen += [contender(peer, python.absolute(), count) for count in threads]
         harness = Harness(SUITES[options.suite], folder, _say, data=(data, faces))
-        run = harness.run(chosen, " ".join(["python", "benchmarks/peers/compare.py", *sys.argv[1:]]))
+        run = harness.run(chosen, shlex.join(["python", "benchmarks/peers/compare.py", *sys.argv[1:]]))
     run = run.model_copy(update={"skipped": (*run.skipped, *skipped)})
     if options.json:
         results.save(run, options.json)
