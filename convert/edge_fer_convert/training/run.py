@@ -22,7 +22,7 @@ from edge_fer import metrics
 from edge_fer.errors import BadInput
 from edge_fer.labelled import near_copies
 from edge_fer_convert import zoo
-from edge_fer_convert.training import normalisation, precision, pretrained, report
+from edge_fer_convert.training import depthwise, normalisation, precision, pretrained, report
 from edge_fer_convert.training.batches import Batches
 from edge_fer_convert.training.losses import LOSSES, Distillation, accuracy
 from edge_fer_convert.training.sizes import transfer
@@ -195,7 +195,7 @@ class Run:
         started = time.monotonic()
         batches = Batches(self.train, self.targets, self.recipe, stage, epoch, self.teacher)
         progress = _Progress(f"{stage.size_px} px, epoch {epoch + 1}/{self._epochs()}", len(batches), self.say)
-        with normalisation.native():
+        with normalisation.native(), depthwise.native():
             fitted = model.fit(batches, verbose=0, shuffle=False, callbacks=[progress])
         scores = self._judge(model, batches, crops)
         entry = {

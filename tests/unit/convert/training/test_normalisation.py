@@ -1,14 +1,5 @@
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
-import pytest
-
-pytest.importorskip("keras", reason="Keras is not installed: pip install -e '.[convert]'")
-pytest.importorskip("torch", reason="PyTorch is not installed; it is no part of any extra, and too large for CI")
-
 SCRIPT = """
 import keras, numpy as np
 from edge_fer_convert.training.normalisation import native
@@ -43,7 +34,5 @@ print("alike")
 """
 
 
-def test_pytorchs_kernel_trains_as_keras_does():
-    environment = {**os.environ, "KERAS_BACKEND": "torch", "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, env=environment, check=False)
-    assert done.stdout == "alike\n", done.stderr[-3000:]
+def test_pytorchs_kernel_trains_as_keras_does(on_torch):
+    assert on_torch(SCRIPT) == "alike\n"
