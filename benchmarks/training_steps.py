@@ -62,6 +62,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--steps", type=int, default=15)
     options = parser.parse_args()
+    if keras.backend.backend() != "torch":
+        sys.exit(f"the kernels are PyTorch's, and Keras runs on {keras.backend.backend()}: set KERAS_BACKEND=torch")
     torch.set_num_threads(options.threads)
     keep_freed_memory()
     spent: dict[str, dict[str, list[float]]] = {}

@@ -1,13 +1,14 @@
-"""Depthwise convolution by those of PyTorch's kernels that are fast on a CPU.
+"""Depthwise convolution by those of PyTorch's kernels that are fast on a CPU in bfloat16.
 
 oneDNN falls back to its reference for the gradient of the input where there are strides, and for the gradient of the
-kernel where the map is smaller than it: for both, tens of times the time of the convolution. Its fast kernels are
-twice as fast again with the channels last in memory.
+kernel where the map is smaller than it; each takes many times as long as the convolution. Its fast kernels are faster
+still with the channels last in memory. In float32 there is nothing to gain.
 """
 
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -25,11 +26,14 @@ def native() -> Iterator[None]:
     if keras.backend.backend() != "torch":
         yield
         return
+    import torch
+
     layer = keras.layers.DepthwiseConv2D
     keras_call = layer.call
 
     def call(self: Any, inputs: Any) -> Any:
-        if inputs.device.type != "cpu" or self.data_format != "channels_first" or max(self.dilation_rate) > 1:
+        gains = inputs.device.type == "cpu" and inputs.dtype != torch.float32
+        if not gains or self.data_format != "channels_first" or max(self.dilation_rate) > 1:
             return keras_call(self, inputs)
         outputs = _convolve(inputs, self.kernel.value, self.strides, self.padding)
         if self.use_bias:
@@ -71,7 +75,9 @@ def _around(pixels: int, side: int, stride: int) -> tuple[int, int]:
     return missing // 2, missing - missing // 2
 
 
+@cache
 def _strided() -> Any:
+    """Return the function; a class of PyTorch's can only be made once that is imported."""
     import torch
     from torch.nn import functional
 
