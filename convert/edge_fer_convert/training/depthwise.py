@@ -107,7 +107,8 @@ def _strided() -> Any:
                     pixels + 2 * pad - side + 1
                     for pixels, pad, side in zip(inputs.shape[2:], ctx.pads, weights.shape[2:], strict=True)
                 ]
-                apart = gradient.new_zeros((*gradient.shape[:2], *sides)).contiguous(memory_format=torch.channels_last)
+                shape, dtype = (*gradient.shape[:2], *sides), gradient.dtype
+                apart = torch.empty(shape, dtype=dtype, memory_format=torch.channels_last).zero_()
                 apart[:, :, ::down, ::right] = gradient
                 of_inputs = backwards(apart, (1, 1), [True, False, False])[0]
             if ctx.needs_input_grad[1]:
