@@ -9,6 +9,7 @@ import numpy as np
 
 from edge_fer.errors import BadInput
 from edge_fer_convert import checkpoints
+from edge_fer_convert.zoo import cbam
 from edge_fer_convert.zoo.head import FEATURES
 
 if TYPE_CHECKING:
@@ -34,8 +35,9 @@ def load_into(model: keras.Model, path: Path) -> int:
     hand them out. Layers are matched by name; where no name is common (VGG-Face's are numbered), by their order. A
     convolution of the whole map becomes the dense layer that it is. Every layer of the backbone must find its weights,
     or, where the backbone joins the features of several branches, every layer of at least one: a file is of one
-    network. Those of the head do where the file has a layer of the same name and shape, as a model of this zoo for as
-    many classes has. Raises `BadInput` when the file is none, or a layer of the backbone finds nothing that fits.
+    network. Attention (CBAM) begins at random where that network has none. The layers of the head find theirs where the
+    file is of the whole network and has one of the same name and shape, as a model of this zoo for as many classes has.
+    Raises `BadInput` when the file is none, or a layer of the backbone finds nothing that fits.
     """
     wanted, found = _matched(model, _read(path), path)
     given = 0
@@ -64,7 +66,10 @@ def _matched(model: keras.Model, found: Weights, path: Path) -> tuple[set[str], 
         known, found = branches, dict(zip(branches[0], found.values(), strict=False))
     if not known:
         raise BadInput(f"{path} has no layer of {model.name}; pass the weights of one of the networks that it joins")
-    return {name for branch in known for name in branch}, found
+    wanted = {name for branch in known for name in branch}
+    if len(known) < len(branches):  # the head is behind all branches: one network's says nothing to it
+        found = {name: weights for name, weights in found.items() if name in wanted}
+    return {name for name in wanted if name in found or not name.startswith(cbam.PREFIX)}, found
 
 
 def _branches(model: keras.Model) -> list[list[Any]]:

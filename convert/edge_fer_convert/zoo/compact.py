@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from edge_fer_convert.zoo import axes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import keras
 
     from edge_fer_convert.zoo.axes import DataFormat
@@ -34,16 +36,30 @@ def build(
 
     face = keras.Input((size, size, channels), name="face")
     with axes.inside(data_format) as axis:
-        x = axes.enter(face)
-        x = _conv(x, STEM, axis, "stem")
-        x = layers.ReLU(name="stem_relu")(x)
-        for stage, (filters, blocks) in enumerate(STAGES, start=1):
-            for block in range(blocks):
-                x = _residual(x, filters, 1 if block else 2, axis, f"stage_{stage}{'abcd'[block]}")
+        x = trunk(axes.enter(face), axis)
         x = layers.GlobalAveragePooling2D(name="features")(x)
     x = layers.Dropout(dropout, name="dropout")(x)
     scores = layers.Dense(classes, activation="softmax", name="scores")(x)
     return keras.Model(face, scores, name="compact")
+
+
+def trunk(
+    x: keras.KerasTensor,
+    axis: int,
+    attend: Callable[[keras.KerasTensor, str], keras.KerasTensor] | None = None,
+) -> keras.KerasTensor:
+    """Return feature maps of an eighth of the height and width of *x*; *axis* is that of the channels.
+
+    *attend*, if any, is put behind every stage: it is called with the stage's maps and its name.
+    """
+    from keras import layers
+
+    x = layers.ReLU(name="stem_relu")(_conv(x, STEM, axis, "stem"))
+    for stage, (filters, blocks) in enumerate(STAGES, start=1):
+        for block in range(blocks):
+            x = _residual(x, filters, 1 if block else 2, axis, f"stage_{stage}{'abcd'[block]}")
+        x = attend(x, f"stage_{stage}") if attend else x
+    return x
 
 
 def _residual(x: keras.KerasTensor, filters: int, stride: int, axis: int, name: str) -> keras.KerasTensor:

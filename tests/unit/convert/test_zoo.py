@@ -20,7 +20,7 @@ PARAMETERS = {
     "fused-product": 476_135 + 19_829_287,
     "mobilenet-v2": 2_257_984 + 1280 * 7 + 7,  # keras.applications
     "compact": 1_560_615 + 2 * 9 * 32,
-    "hybrid": 30_728_000,
+    "hybrid": 30_302_326,
     "vgg19": 20_024_384 + 512 * 7 + 7,  # keras.applications
     "sequential": 4_478_727 + 2 * 9 * 64,
     "resnet50": 23_587_712 + 2048 * 7 + 7,  # Smelyakov et al., COLINS 2022, section 6

@@ -60,10 +60,10 @@ def test_numbered_layers_are_matched_by_order_and_convolutions_become_dense(tmp_
 
 
 def test_each_branch_of_a_joined_network_begins_with_a_file_of_its_own(tmp_path):
-    """The hybrid's ResNet-50 and MobileNetV2 are handed out apart; its third branch nobody has."""
-    sources = {name: zoo.build(name, 32) for name in ("resnet50", "mobilenet-v2")}
+    """The hybrid's third is the compact network with attention, for which that network has no weights."""
+    sources = {name: zoo.build(name, 32) for name in ("resnet50", "mobilenet-v2", "compact")}
     model = zoo.build("hybrid", 32)
-    own = model.get_layer("cbam_conv_1a").get_weights()[0].copy()
+    own = model.get_layer("cbam_stage_1_excite").get_weights()[0].copy()
     for name, source in sources.items():
         source.save(tmp_path / f"{name}.keras")
         expected = weights_of(source)
@@ -74,7 +74,7 @@ def test_each_branch_of_a_joined_network_begins_with_a_file_of_its_own(tmp_path)
             for layer in expected.keys() & loaded.keys() - {"scores"}
             for a, b in zip(loaded[layer], expected[layer], strict=True)
         )
-    assert np.array_equal(own, model.get_layer("cbam_conv_1a").get_weights()[0])
+    assert np.array_equal(own, model.get_layer("cbam_stage_1_excite").get_weights()[0])
     zoo.build("cnn-2", 32).save(tmp_path / "other.keras")
     with pytest.raises(BadInput, match="one of the networks that it joins"):
         pretrained.load_into(model, tmp_path / "other.keras")

@@ -8,6 +8,7 @@ keras = pytest.importorskip("keras", reason="Keras is not installed: pip install
 from edge_fer.errors import BadInput  # noqa: E402
 from edge_fer_convert import zoo  # noqa: E402
 from edge_fer_convert.training.sizes import transfer  # noqa: E402
+from edge_fer_convert.zoo.hybrid import UNITS  # noqa: E402
 
 
 def kernels(small, large, places):
@@ -57,15 +58,15 @@ def test_branches_that_are_joined_are_stretched_each_for_itself(data_format):
     transfer(source, target)
     dense = [keras.ops.convert_to_numpy(model.get_layer("dense_1").kernel) for model in (source, target)]
     widths = [
-        {"resnet50": 2048, "mobilenet_v2": 1280, "cbam": 16 * 128},
-        {"resnet50": 4 * 2048, "mobilenet_v2": 4 * 1280, "cbam": 36 * 128},
+        {"resnet50": 2048, "mobilenet_v2": 1280, "cbam": 4 * 192},
+        {"resnet50": 4 * 2048, "mobilenet_v2": 4 * 1280, "cbam": 9 * 192},
     ]
     parts = [
         dict(zip(width, np.split(kernel, np.cumsum(list(width.values()))[:-1]), strict=True))
         for kernel, width in zip(dense, widths, strict=True)
     ]
-    for name, channels in (("resnet50", 2048), ("mobilenet_v2", 1280), ("cbam", 128)):
-        before, after = (part[name].reshape(-1, channels, 256).sum(axis=0) for part in parts)
+    for name, channels in (("resnet50", 2048), ("mobilenet_v2", 1280), ("cbam", 192)):
+        before, after = (part[name].reshape(-1, channels, UNITS).sum(axis=0) for part in parts)
         assert np.allclose(before, after, atol=1e-4), name
 
 
