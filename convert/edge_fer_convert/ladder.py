@@ -1,7 +1,8 @@
 """The ladder: from static int8 down to float32, one rung after the other, until one passes the gate.
 
-Other ways of choosing ranges come first; then the layers around the tensors that lose the most stay in float, one, two,
-four at a time; then activations of 16 bits; then weights of 8 bits alone; then float32, which loses nothing.
+Other ways of choosing ranges come first; then the layer of the scores stays in float, which costs next to nothing; then
+the layers around the tensors that lose the most, one, two, four at a time; then activations of 16 bits; then weights of
+8 bits alone; then float32, which loses nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from edge_fer.errors import GateFailed
+from edge_fer.errors import BackendError, GateFailed
 from edge_fer_convert import gate as gates
 from edge_fer_convert.errors_by_tensor import TensorError, rank
 from edge_fer_convert.graph import WEIGHTED, fusion
@@ -38,6 +39,8 @@ class Rung:
     make: Callable[[], Files]
     method: str = ""
     """How the ranges of its activations are chosen, where they are."""
+    keep: frozenset[str] = frozenset()
+    """Layers that compute in float."""
     comparison: bool = False
     """Made to be shown beside the others, not to be taken."""
 
@@ -70,7 +73,7 @@ class Ladder:
     watch: Callable[[str], None]
     attempts: list[Attempt] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
-    """Rungs that a quantizer could not make, each with what it said."""
+    """Rungs that a quantizer could not make, or whose file the runtime refused, each with what was said."""
 
     def climb(self, target: str, *, strict: bool) -> Attempt:
         """Return the first attempt that passes.
@@ -83,11 +86,15 @@ class Ladder:
             try:
                 files = rung.make()
             except Exception as exc:  # noqa: BLE001  (quantizers raise what they like; the next rung may be to be had)
-                self.failures.append(f"{rung.words}: {' '.join(f'{type(exc).__name__}: {exc}'.split())[:300]}")
+                self._failed(rung, exc)
                 continue
             if any(attempt.files == files and not attempt.rung.comparison for attempt in self.attempts):
                 continue  # another way to what was refused already
-            scores = self.reference if rung.precision == "float32" else self.score(files)
+            try:
+                scores = self.reference if rung.precision == "float32" else self.score(files)
+            except BackendError as exc:  # a scale that its kernels do not take, for one
+                self._failed(rung, exc)
+                continue
             judgement = gates.judge(scores, self.reference, self.labels)
             attempt = Attempt(rung, files, scores, judgement, self.gate.refuses(judgement))
             self.attempts.append(attempt)
@@ -99,6 +106,9 @@ class Ladder:
             f"{runtime}-{precision} does not pass the gate: {tried}; raise --max-drop, leave --strict out to fall back "
             "to other precisions, or calibrate with more images"
         )
+
+    def _failed(self, rung: Rung, exc: Exception) -> None:
+        self.failures.append(f"{rung.words}: {' '.join(f'{type(exc).__name__}: {exc}'.split())[:300]}")
 
     def worst(self) -> list[TensorError]:
         """Return the tensors of the best static attempt, those that add the most error first."""
@@ -130,6 +140,9 @@ class Ladder:
         """Yield the rungs below that."""
         make, joined, beside = self.converter, self.joined, self._beside
         if precision == "int8":
+            if not self._head <= joined:
+                words = f", the layer of the scores in float{beside}"
+                yield from self._keeping(self._method(), self._head | joined, words)
             yield from self._islands()
             if make.has_int16:
                 yield Rung(f"activations of 16 bits{beside}", "int16", lambda: make.static(self._method(), joined, 16))
@@ -142,13 +155,22 @@ class Ladder:
         """Return the layers that join branches; they compute in float on every rung but the comparison's."""
         return fusion(self.converter.graph())
 
+    @cached_property
+    def _head(self) -> frozenset[str]:
+        """Return the last layer with weights and what follows it.
+
+        Where a normalisation before it is folded into it, its columns have very different sizes.
+        """
+        graph = self.converter.graph()
+        return graph.island(graph.layers[-1].name)
+
     @property
     def _beside(self) -> str:
         return f"; {len(self.joined)} layers that join branches in float" if self.joined else ""
 
     def _static(self, method: str, keep: frozenset[str], words: str, slim: frozenset[str] = frozenset()) -> Rung:
         make = self.converter.static
-        return Rung(f"static int8, {method}{words}", "int8", lambda: make(method, keep, slim=slim), method)
+        return Rung(f"static int8, {method}{words}", "int8", lambda: make(method, keep, slim=slim), method, keep)
 
     def _dynamic(self) -> Rung:
         words = f"weights of 8 bits, activations in float{self._beside}"
@@ -163,7 +185,9 @@ class Ladder:
         graph = make.graph()
         if best is None:
             return
-        worst = [tensor.layer for tensor in self._ranked(best) if tensor.layer not in self.joined]
+        base = best.rung.keep
+        beside = f"{' and that of the scores' if self._head <= base else ''} in float{self._beside}"
+        worst = [tensor.layer for tensor in self._ranked(best) if tensor.layer not in base]
         most = max(2, sum(layer.kind in WEIGHTED for layer in graph.layers) // 2)
         count, before = 1, frozenset[str]()
         while count <= len(worst):
@@ -172,13 +196,16 @@ class Ladder:
                 return
             if keep != before:
                 around = short(worst[0]) if count == 1 else f"the {count} worst tensors"
-                words = f", {len(keep)} layers around {around} in float{self._beside}"
-                kept = keep | self.joined
-                if slim := make.slim(kept):
-                    yield self._static(best.rung.method, kept, words, slim)
-                    words += ", with weights of 32 bits"
-                yield self._static(best.rung.method, kept, words)
+                words = f", {len(keep)} layers around {around}{beside}"
+                yield from self._keeping(best.rung.method, keep | base, words)
             count, before = count * 2, keep
+
+    def _keeping(self, method: str, keep: frozenset[str], words: str) -> Iterator[Rung]:
+        """Yield the rung that keeps *keep* in float; before it, where there are large dense layers, those of 8 bits."""
+        if slim := self.converter.slim(keep):
+            yield self._static(method, keep, words, slim)
+            words += ", with weights of 32 bits"
+        yield self._static(method, keep, words)
 
     def _method(self) -> str:
         """Return the best way of choosing ranges so far."""

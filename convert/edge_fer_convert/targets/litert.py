@@ -177,6 +177,9 @@ class LiteRT:
         for name, statistics in first.items():
             if statistics and name in self._ranges:
                 lows, highs = self._ranges[name]
+                speaks = (lows != 0) | (highs != 0)  # an image in which it is silent says nothing of its range
+                if speaks.any():
+                    lows, highs = lows[speaks], highs[speaks]
                 share = 100 if name in whole else upper
                 ends = {"min": np.percentile(lows, 100 - share), "max": np.percentile(highs, share)}
                 shape = np.shape(statistics["min"])

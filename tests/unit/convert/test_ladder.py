@@ -10,12 +10,12 @@ import keras  # noqa: E402
 
 from edge_fer import backends  # noqa: E402
 from edge_fer.emotions import FER2013  # noqa: E402
-from edge_fer.errors import GateFailed  # noqa: E402
+from edge_fer.errors import BackendError, GateFailed  # noqa: E402
 from edge_fer.preprocess import Preprocess  # noqa: E402
 from edge_fer_convert import calibration, gate, targets  # noqa: E402
 from edge_fer_convert.errors_by_tensor import channel_error, rank  # noqa: E402
 from edge_fer_convert.gate import Gate  # noqa: E402
-from edge_fer_convert.graph import CONVOLUTION, DENSE, Graph, Layer, fusion  # noqa: E402
+from edge_fer_convert.graph import CONVOLUTION, DENSE, WEIGHTED, Graph, Layer, fusion  # noqa: E402
 from edge_fer_convert.ladder import Ladder, short  # noqa: E402
 from edge_fer_convert.opening import open_model  # noqa: E402
 
@@ -103,6 +103,22 @@ def test_every_rung_is_tried_in_order_when_none_passes(float_model, pool, judged
     assert precisions[-3:] == ["int16", "dynamic", "float32"]
 
 
+def test_a_file_that_its_runtime_refuses_is_one_way_less(float_model, pool, judged):
+    work = ladder("litert", float_model, pool, judged)
+    first, score = work.converter.static(work.converter.methods[0], frozenset()), work.score
+
+    def picky(files):
+        if files == first:
+            raise BackendError("refuses the model: node 232 failed to prepare")
+        return score(files)
+
+    work.score = picky
+    chosen = work.climb("litert-int8", strict=False)
+    assert chosen.files != first
+    assert len(work.failures) == 1
+    assert "BackendError: refuses the model: node 232" in work.failures[0]
+
+
 def test_dense_layers_that_compute_in_float_have_weights_of_8_bits_first(float_model, pool, judged, monkeypatch):
     monkeypatch.setattr("edge_fer_convert.targets.litert.LARGE", 1)
     work = ladder("litert", float_model, pool, judged, Gate(max_drop=-1000))
@@ -123,6 +139,20 @@ def test_dense_layers_that_compute_in_float_have_weights_of_8_bits_first(float_m
     assert all(files not in made[:number] for number, files in enumerate(made)), "the same file was judged twice"
 
 
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_the_layer_of_the_scores_is_kept_before_any_other(runtime, float_model, pool, judged):
+    work = ladder(runtime, float_model, pool, judged, Gate(max_drop=-1000))
+    with pytest.raises(GateFailed):
+        work.climb(f"{runtime}-int8", strict=False)
+    static = [attempt.rung for attempt in work.attempts if attempt.rung.precision == "int8"]
+    kept = next(rung.keep for rung in static if rung.keep)
+    layers = work.converter.graph().layers
+    assert [layer.name for layer in layers if layer.name in kept and layer.kind in WEIGHTED] == [
+        [layer.name for layer in layers if layer.kind in WEIGHTED][-1]
+    ]
+    assert layers[-1].name in kept
+
+
 def test_a_quantizer_that_trips_costs_its_rungs_and_no_more(float_model, pool, judged, monkeypatch):
     work = ladder("litert", float_model, pool, judged)
 
@@ -132,7 +162,7 @@ def test_a_quantizer_that_trips_costs_its_rungs_and_no_more(float_model, pool, j
     monkeypatch.setattr(work.converter, "static", trips)
     chosen = work.climb("litert-int8", strict=False)
     assert chosen.rung.precision == "dynamic"
-    assert len(work.failures) == len(work.converter.methods) + 1
+    assert len(work.failures) == len(work.converter.methods) + 2  # the scores in float, activations of 16 bits
     assert work.failures[0].endswith("KeyError: 'no such tensor'")
     strict = ladder("litert", float_model, pool, judged)
     monkeypatch.setattr(strict.converter, "static", trips)
