@@ -40,6 +40,8 @@ KINDS: Final = {
 }
 
 
+SMALLEST: Final = 1e-4
+"""Range that a tensor is given at least. One that never speaks has none, and LiteRT's kernels refuse such a scale."""
 LARGE: Final = 2**16
 """Weights of a dense layer from which on 8 bits save much. Scores of few classes can be ruined by them: a normalisation
 folded into their dense layer gives its columns very different sizes."""
@@ -181,9 +183,12 @@ class LiteRT:
                 if speaks.any():
                     lows, highs = lows[speaks], highs[speaks]
                 share = 100 if name in whole else upper
-                ends = {"min": np.percentile(lows, 100 - share), "max": np.percentile(highs, share)}
+                low, high = float(np.percentile(lows, 100 - share)), float(np.percentile(highs, share))
+                if max(high, 0) - min(low, 0) < SMALLEST:
+                    high = SMALLEST
                 shape = np.shape(statistics["min"])
-                merged[name] = {**statistics, **{k: np.full(shape, v, np.float32) for k, v in ends.items()}}
+                ends = {key: np.full(shape, end, np.float32) for key, end in (("min", low), ("max", high))}
+                merged[name] = {**statistics, **ends}
         return merged
 
     @cached_property
