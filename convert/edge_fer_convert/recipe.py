@@ -18,7 +18,7 @@ RECIPES = next(p for p in (Path(__file__).parent / "recipes", Path(__file__).par
 
 
 WEIGHTS = RECIPES.parent / "weights"
-"""Where the float models lie, in a clone; they are not in the wheel."""
+"""Where the float models lie, in a clone; neither the wheel nor the source distribution has them."""
 
 
 class _Frozen(BaseModel):
@@ -139,10 +139,16 @@ class Recipe(_Frozen):
             )
         return self.training
 
+    @property
+    def converted(self) -> Conversion:
+        """Return how it is converted. Raises `BadInput` when it is not."""
+        if self.conversion is None:
+            raise BadInput(f"recipe {self.name} has no [conversion]; pass MODEL and --calibrate")
+        return self.conversion
+
     def in_words(self) -> str:
         """Return how the float model that it converts is made, for the model card."""
-        told, training = self.conversion, self.training
-        assert told is not None  # noqa: S101 (it converts one)
+        told, training = self.converted, self.training
         if training is None:
             return f"Joins {' and '.join(told.join)}, each trained by itself."
         by_size = groupby(training.stages, key=lambda stage: stage.size_px)
