@@ -14,6 +14,7 @@ import json
 import shlex
 import sys
 import tempfile
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,9 +81,8 @@ def main() -> None:
             scores = []
             for files in both:
                 model = ModelFile(files.content, contract, judged.names, 2, files.weights)
-                backend = load_backend(runtime, model)
-                scores.append(backend.run(crops))
-                backend.close()
+                with closing(load_backend(runtime, model)) as backend:
+                    scores.append(backend.run(crops))
             verdict = judge(scores[0], scores[1], judged.labels)
             told = {"model": name, "runtime": runtime, "way": way}
             rows.append(told | {"accuracy": verdict.accuracy, "agreement": verdict.agreement})

@@ -19,6 +19,7 @@ import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,10 +87,10 @@ def quantize(kept: Path, runtime: str) -> dict[str, Any]:
     files = {"float32": converter.float32(), "int8": converter.static(converter.methods[0], frozenset())}
     answers = {}
     for precision, file in files.items():
-        backend = backends.load(runtime, backends.ModelFile(file.content, contract, FER2013, weights=file.weights))
-        answers[precision] = backend.run(crops)
-        computes = backend.info.computes
-        backend.close()
+        model = backends.ModelFile(file.content, contract, FER2013, weights=file.weights)
+        with closing(backends.load(runtime, model)) as backend:
+            answers[precision] = backend.run(crops)
+            computes = backend.info.computes
     return {
         "bytes": len(files["int8"]),
         "float32_bytes": len(files["float32"]),

@@ -208,7 +208,10 @@ def _from_npz(path: Path, names: tuple[str, ...] | None) -> LabelledFaces:
 
 def decode(path: Path, member: PurePosixPath, content: bytes) -> NDArray[np.uint8]:
     """Return the image file *member* of *path* as grey ``(h, w)`` uint8. Raises `BadInput` when it is none."""
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE) if content else None
+    try:
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE) if content else None
+    except cv2.error:  # more than 2^30 pixels, for one
+        image = None
     if image is None:
         raise BadInput(f"{path}: {member} is not a readable image; remove it, or download the data again")
     return np.asarray(image, np.uint8)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from importlib import metadata
 from typing import TYPE_CHECKING, Final
@@ -188,9 +188,8 @@ class _Work:
         for failure in ladder.failures:
             self.warn(f"{target} could not be made in one way: {failure}")
         files = converter.stamp(chosen.files, self._card())
-        backend = load_backend(runtime, self._file(files))
-        computes = backend.info.computes
-        backend.close()
+        with closing(load_backend(runtime, self._file(files))) as backend:
+            computes = backend.info.computes
         return Outcome(
             asked=target,
             target=f"{runtime}-{chosen.rung.precision}",
@@ -210,12 +209,11 @@ class _Work:
 
     def _score(self, runtime: str, files: Files, words: str) -> NDArray[np.float32]:
         """Return the scores that the device's own backend gives for the images of the gate."""
-        backend = load_backend(runtime, self._file(files, THREADS))
-        parts = []
-        for start in range(0, len(self.crops), 128):
-            self.watcher.step(words, start / len(self.crops))
-            parts.append(backend.run(self.crops[start : start + 128]))
-        backend.close()
+        with closing(load_backend(runtime, self._file(files, THREADS))) as backend:
+            parts = []
+            for start in range(0, len(self.crops), 128):
+                self.watcher.step(words, start / len(self.crops))
+                parts.append(backend.run(self.crops[start : start + 128]))
         return np.concatenate(parts)
 
     def _timed(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
@@ -225,9 +223,8 @@ class _Work:
         with ExitStack() as stack:
             backends = []
             for outcome in outcomes:
-                backend = load_backend(outcome.target.split("-")[0], self._file(outcome.chosen.files))
-                stack.callback(backend.close)
-                backends.append(backend)
+                runtime = targets.runtime_of(outcome.target)
+                backends.append(stack.enter_context(closing(load_backend(runtime, self._file(outcome.chosen.files)))))
             for run in range(LATENCY_RUNS + WARM_UP):
                 crop = self.crops[run % len(self.crops)][np.newaxis]
                 for backend, taken in zip(backends, times, strict=True):

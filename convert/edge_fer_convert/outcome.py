@@ -98,7 +98,7 @@ class Conversion:
         artifacts = [
             writer.Artifact(
                 target,
-                targets.converter(target.split("-")[0]).suffixes,
+                targets.converter(targets.runtime_of(target)).suffixes,
                 outcome.chosen.files,
                 outcome.chosen.rung.words,
                 self.evaluation(outcome),

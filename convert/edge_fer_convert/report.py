@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from edge_fer import __version__
+from edge_fer_convert import targets
 from edge_fer_convert.ladder import short
 
 if TYPE_CHECKING:
@@ -97,8 +98,7 @@ def _judged(judged: Judgement) -> dict[str, Any]:
 
 def _float_bytes(conversion: Conversion, outcome: Outcome) -> int:
     """Return the size of the same runtime's float32, which every ladder has at its end."""
-    runtime = outcome.target.split("-")[0]
-    return conversion.float_bytes[runtime]
+    return conversion.float_bytes[targets.runtime_of(outcome.target)]
 
 
 def table(conversion: Conversion) -> Table:

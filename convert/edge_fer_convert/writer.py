@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import shutil
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from edge_fer.bundle import CARD, FORMAT_VERSION, MANIFEST, CalibrationSet, Eval
 from edge_fer.emotions import FER2013
 from edge_fer.errors import BadInput
 from edge_fer.sources.synthetic import EXPRESSIONS, draw_face
+from edge_fer_convert.targets import runtime_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,9 +77,8 @@ def write(
     for artifact in artifacts:
         files = artifact.files
         model = ModelFile(files.content, preprocess, labels, weights=files.weights)
-        backend = load_backend(artifact.target.split("-")[0], model)
-        answers[artifact.target] = backend.run(inputs)
-        backend.close()
+        with closing(load_backend(runtime_of(artifact.target), model)) as backend:
+            answers[artifact.target] = backend.run(inputs)
         parts = dict(
             zip((f"{artifact.target}{s}" for s in artifact.suffixes), (files.content, files.weights), strict=False)
         )

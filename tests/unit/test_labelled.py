@@ -45,6 +45,7 @@ def test_a_sample_is_the_same_for_the_same_seed(drawn_zip):
         ({"train/happy/readme.txt": b"x"}, "holds no faces"),
         ({"train/happy/1.png": b""}, "not a readable image"),
         ({"train/happy/1.png": b"nonsense"}, "not a readable image"),
+        ({"train/happy/1.png": b"P5 60000 60000 255 "}, "not a readable image"),  # too large for OpenCV
     ],
 )
 def test_a_zip_that_cannot_be_used_says_why(tmp_path, members, message):

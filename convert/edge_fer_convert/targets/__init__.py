@@ -95,6 +95,11 @@ def split(target: str) -> tuple[str, str]:
     return runtime, precision
 
 
+def runtime_of(target: str) -> str:
+    """Return the runtime of *target*, which may be of any precision that a ladder ends in."""
+    return target.partition("-")[0]
+
+
 def converter(runtime: str) -> type[Converter]:
     """Return the class that writes the files of *runtime*."""
     module, name = CONVERTERS[runtime]
