@@ -20,7 +20,7 @@ import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from edge_fer.emotions import UNKNOWN
-from edge_fer.errors import BadBundle
+from edge_fer.errors import BadBundle, first_fault
 from edge_fer.preprocess import Preprocess
 
 if TYPE_CHECKING:
@@ -271,9 +271,7 @@ def _parse(content: bytes, path: Path) -> Manifest:
     try:
         return Manifest.model_validate_json(content)
     except ValidationError as exc:
-        first = exc.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "manifest"
-        raise BadBundle(f"{path}: {MANIFEST} cannot be used: {where}: {first['msg']}; write the bundle again") from exc
+        raise BadBundle(f"{path}: {MANIFEST} cannot be used: {first_fault(exc)}; write the bundle again") from exc
 
 
 class _Folder:

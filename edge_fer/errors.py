@@ -6,6 +6,14 @@ would expect, so ``except ValueError`` and ``except FileNotFoundError`` work as 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+SHOWN: Final = 60
+"""Length up to which a value that was refused is shown in a message."""
+
 
 class EdgeFerError(Exception):
     """Base of all errors of edge-fer. The command line prints it as one line and leaves with ``exit_code``."""
@@ -63,3 +71,14 @@ class Regression(EdgeFerError):
     """What was measured is worse than its baseline allows."""
 
     exit_code = 10
+
+
+def first_fault(exc: ValidationError) -> str:
+    """Return in one line what pydantic found first: where, the value, what is wrong with it; and how much more."""
+    faults = exc.errors(include_url=False)
+    first = faults[0]
+    where = ".".join(str(part) for part in first["loc"])
+    value = repr(first["input"])
+    told = " ".join(filter(None, (where, value if len(value) <= SHOWN and first["type"] != "missing" else "")))
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    return f"{told}: {first['msg']}{more}" if told else f"{first['msg']}{more}"

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from edge_fer.errors import BadInput, SinkError
+from edge_fer.errors import BadInput, SinkError, first_fault
 
 
 def default_path() -> Path:
@@ -56,8 +56,9 @@ class Profile(BaseModel):
         try:
             return cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as exc:
+            fault = first_fault(exc) if isinstance(exc, ValidationError) else exc
             raise BadInput(
-                f"profile {path} cannot be used: {exc}; write it again (edge-fer bench --write-profile), or remove it"
+                f"profile {path} cannot be used: {fault}; write it again (edge-fer bench --write-profile), or remove it"
             ) from exc
 
     def save(self, path: Path) -> None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
+import zlib
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import numpy as np
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from edge_fer.errors import BadInput, SinkError
+from edge_fer.errors import BadInput, SinkError, first_fault
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -197,8 +198,8 @@ def load(path: Path) -> Run:
     try:
         content = path.read_bytes()
         content = gzip.decompress(content) if path.suffix == ".gz" else content
-    except (OSError, EOFError) as exc:
-        raise BadInput(f"{path} cannot be read: {exc.strerror if isinstance(exc, OSError) else exc}") from exc
+    except (OSError, EOFError, zlib.error) as exc:
+        raise BadInput(f"{path} cannot be read: {getattr(exc, 'strerror', None) or exc}") from exc
     try:
         return Run.model_validate_json(content)
     except ValidationError as exc:
@@ -207,10 +208,8 @@ def load(path: Path) -> Run:
             raise BadInput(
                 f"{path} is of format version {version}, this edge-fer reads {FORMAT_VERSION}; update edge-fer"
             ) from exc
-        first = exc.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
         raise BadInput(
-            f"{path} is no run of format version {FORMAT_VERSION}: {where}: {first['msg']}; measure again"
+            f"{path} is no run of format version {FORMAT_VERSION}: {first_fault(exc)}; measure again"
         ) from exc
 
 

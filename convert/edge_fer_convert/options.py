@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from edge_fer.emotions import FER2013
-from edge_fer.errors import BadInput
+from edge_fer.errors import BadInput, first_fault
 from edge_fer.labelled import load_faces
 from edge_fer.preprocess import Preprocess
 from edge_fer_convert import recipe as recipes
@@ -114,9 +114,7 @@ def _preprocess(model: FloatModel, options: dict[str, Any]) -> Preprocess:
             high=high,
         )
     except ValidationError as exc:
-        first = exc.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise BadInput(f"preprocessing cannot be {where} {first['input']!r}: {first['msg']}") from exc
+        raise BadInput(f"preprocessing cannot be {first_fault(exc)}") from exc
 
 
 def _ends(options: dict[str, Any], planes: int) -> tuple[Any, Any]:

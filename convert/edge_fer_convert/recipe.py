@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from edge_fer.errors import BadInput
+from edge_fer.errors import BadInput, first_fault
 from edge_fer.preprocess import Preprocess
 from edge_fer_convert import checkpoints
 
@@ -180,4 +180,5 @@ def load(name_or_path: str) -> Recipe:
     try:
         return Recipe.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as exc:
-        raise BadInput(f"recipe {path} cannot be used: {exc}") from exc
+        fault = first_fault(exc) if isinstance(exc, ValidationError) else exc
+        raise BadInput(f"recipe {path} cannot be used: {fault}") from exc

@@ -52,7 +52,7 @@ def test_what_is_no_run_is_refused(tmp_path, content, message):
         results.load(path)
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"\x1f\x8b\x08\x00"])
+@pytest.mark.parametrize("content", [b"", b"{}", b"\x1f\x8b\x08\x00", b"\x1f\x8b\x08\x00" + b"\xff" * 20])
 def test_what_is_not_compressed_is_refused(tmp_path, content):
     (tmp_path / "run.json.gz").write_bytes(content)
     with pytest.raises(BadInput, match=r"cannot be read|is no run"):

@@ -44,7 +44,7 @@ def test_a_recipe_that_joins_models_is_not_trained():
 def test_a_recipe_that_is_none_is_refused(tmp_path, text):
     path = tmp_path / "bad.toml"
     path.write_text(text)
-    with pytest.raises(BadInput, match="cannot be used"):
+    with pytest.raises(BadInput, match=r"^recipe .* cannot be used: .+$"):
         recipe.load(str(path))
 
 
