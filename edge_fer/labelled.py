@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import zipfile
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import numpy as np
 from edge_fer.emotions import FER2013
 from edge_fer.errors import BadInput
 from edge_fer.preprocess import Preprocess, to_gray
+from edge_fer.tables import read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -154,24 +154,20 @@ def _from_csv(path: Path, part: str, names: tuple[str, ...] | None) -> LabelledF
     labels: list[int] = []
     paths: list[str] = []
     names = names or FER2013
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = csv.DictReader(file)
-        if not {"emotion", "pixels"} <= set(rows.fieldnames or ()):
-            raise BadInput(f"{path} has columns {rows.fieldnames}; FER2013's csv has emotion, pixels and Usage")
+    for line, row in read_rows(path, ("emotion", "pixels"), "csv in FER2013's form"):
+        if part and row.get("Usage") != part:
+            continue
         try:
-            for number, row in enumerate(rows, start=2):
-                if part and row.get("Usage") != part:
-                    continue
-                images.append(_pixels(row["pixels"]))
-                labels.append(_index(row["emotion"], names))
-                paths.append(f"{row['Usage']}/line {number}" if row.get("Usage") else f"line {number}")
-        except (ValueError, TypeError, OverflowError, csv.Error, UnicodeDecodeError) as exc:
-            raise BadInput(f"{path}, line {rows.line_num}: {exc}; remove the line, or download the file again") from exc
+            images.append(_pixels(row["pixels"]))
+            labels.append(_index(row["emotion"], names))
+        except (ValueError, OverflowError) as exc:
+            raise BadInput(f"{path}, line {line}: {exc}; remove the line, or download the file again") from exc
+        paths.append(f"{row['Usage']}/line {line}" if row.get("Usage") else f"line {line}")
     return LabelledFaces(stack(images), np.array(labels, np.int64), tuple(paths), names)
 
 
-def _pixels(text: str | None) -> NDArray[np.uint8]:
-    values = np.array((text or "").split(), np.int64)
+def _pixels(text: str) -> NDArray[np.uint8]:
+    values = np.array(text.split(), np.int64)
     side = int(len(values) ** 0.5)
     if side**2 != len(values) or side == 0 or values.min() < 0 or values.max() > 255:
         raise ValueError(f"pixels are {len(values)} numbers, not a square of 0 to 255")
@@ -194,11 +190,14 @@ def _from_npz(path: Path, names: tuple[str, ...] | None) -> LabelledFaces:
             f"{path} is no npz of plain arrays: {exc}; write it with numpy.savez(images=…, labels=…)"
         ) from exc
     images = loaded.get("images", np.empty(0))
-    if images.dtype != np.uint8 or images.ndim not in (3, 4):
+    if images.dtype != np.uint8 or images.ndim not in (3, 4) or 0 in images.shape:
         raise BadInput(f"{path}: images is {images.shape} {images.dtype}; it should be (n, height, width) uint8")
     images = np.stack([to_gray(image) for image in images]) if images.ndim == 4 else images
-    labels = loaded.get("labels", np.full(len(images), UNLABELLED)).astype(np.int64)
-    names = names or tuple(str(name) for name in loaded.get("names", FER2013))
+    labels = loaded.get("labels", np.full(len(images), UNLABELLED))
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise BadInput(f"{path}: labels is {labels.dtype}; it should be whole numbers, positions in names")
+    labels = labels.astype(np.int64)
+    names = names or tuple(str(name) for name in np.atleast_1d(loaded.get("names", FER2013)))
     if labels.shape != (len(images),) or (len(labels) and not UNLABELLED <= labels.min() <= labels.max() < len(names)):
         raise BadInput(
             f"{path}: labels is {labels.shape}; it should be {len(images)} numbers from 0 to {len(names) - 1}"

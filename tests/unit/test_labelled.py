@@ -152,10 +152,18 @@ def test_a_csv_that_cannot_be_used_names_the_line(tmp_path, row, message):
         load_faces(_csv(tmp_path / "fer.csv", row))
 
 
+def test_a_csv_of_kaggles_challenge_has_spaces_in_its_head(tmp_path):
+    path = tmp_path / "icml_face_data.csv"
+    path.write_text("emotion, Usage, pixels\n3, Training, 0 1 2 3\n4, PublicTest, 4 5 6 7\n")
+    faces = load_faces(f"{path}#PublicTest")
+    assert faces.labels.tolist() == [4]
+    assert faces.images.ravel().tolist() == [4, 5, 6, 7]
+
+
 def test_a_csv_of_other_columns_is_refused(tmp_path):
     path = tmp_path / "other.csv"
     path.write_text("a,b\n1,2\n")
-    with pytest.raises(BadInput, match="has columns"):
+    with pytest.raises(BadInput, match="is no csv in FER2013's form: no column emotion, pixels; its columns are: a, b"):
         load_faces(path)
 
 
@@ -178,6 +186,11 @@ def test_an_npz_with_and_without_labels(tmp_path):
         {"images": np.zeros((2, 8), np.uint8)},
         {"images": np.zeros((2, 8, 8), np.uint8), "labels": np.array([0, 7])},
         {"images": np.zeros((2, 8, 8), np.uint8), "labels": np.array([0])},
+        {"images": np.zeros((2, 8, 8), np.uint8), "labels": np.array(["happy", "sad"])},
+        {"images": np.zeros((2, 8, 8), np.uint8), "labels": np.array([np.nan, 1])},
+        {"images": np.zeros((2, 8, 8), np.uint8), "labels": np.array([0, 1]), "names": np.array("happy")},
+        {"images": np.zeros((2, 0, 0), np.uint8), "labels": np.array([0, 1])},
+        {"images": np.zeros((0, 8, 8, 3), np.uint8)},
     ],
 )
 def test_an_npz_that_cannot_be_used_is_refused(tmp_path, arrays):

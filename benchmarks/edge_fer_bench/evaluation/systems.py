@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import importlib
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from edge_fer.errors import BadInput
+from edge_fer.tables import read_rows
 from edge_fer_bench.evaluation.conditions import ORIGINAL
 
 if TYPE_CHECKING:
@@ -78,12 +78,8 @@ class CsvSystem:
     def __init__(self, path: Path) -> None:
         self.name = path.stem
         self._path = path
-        try:
-            with path.open(newline="", encoding="utf-8") as file:
-                rows = list(csv.DictReader(file))
-            self._rows = {(row.get("condition") or ORIGINAL.name, row["path"]): row for row in rows}
-        except (OSError, KeyError, UnicodeDecodeError, csv.Error) as exc:
-            raise BadInput(f"{path} cannot be read as answers ({exc!r}); it needs columns path and label") from exc
+        rows = read_rows(path, ("path",), "table of answers (path, and label or a column a label)")
+        self._rows = {(row.get("condition") or ORIGINAL.name, row["path"]): row for _, row in rows}
 
     def scores(self, faces: LabelledFaces, condition: str) -> NDArray[np.floating[Any]]:
         """Return the answers for *faces*. Raises `BadInput` where one is missing or is no known label."""

@@ -7,13 +7,13 @@
 
 from __future__ import annotations
 
-import csv
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from edge_fer.emotions import FER2013
 from edge_fer.labelled import LabelledFaces, load_faces, stack
+from edge_fer.tables import columns
 from edge_fer_convert.datasets import Dataset
 from edge_fer_convert.datasets.listing import images_under
 
@@ -32,8 +32,7 @@ PARTS: Final[dict[str, Part]] = {
 def recognises(path: Path) -> bool:
     """Tell whether *path* is the csv, has a train and a test folder of FER2013's classes, or a zip a part."""
     if path.suffix.lower() == ".csv":
-        with path.open(newline="", encoding="utf-8", errors="replace") as file:
-            return {"emotion", "pixels", "Usage"} <= set(next(csv.reader(file), ()))
+        return {"emotion", "pixels", "Usage"} <= set(columns(path))
     if _zips(path):
         return True
     found = images_under(path)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from edge_fer.errors import BadInput
+from edge_fer.tables import columns, read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,18 +29,15 @@ def load_votes(path: Path) -> dict[str, NDArray[np.float32]]:
     An image is named by the column ``path``; in Microsoft's own ``fer2013new.csv``, whose rows are those of
     ``fer2013.csv``, by its ``Image name`` and by its line in that file.
     """
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            found: dict[str, NDArray[np.float32]] = {}
-            for line, row in enumerate(csv.DictReader(file), start=2):
-                votes = np.array([row[vote] for vote in VOTES], np.float32)
-                names = (row["path"],) if "path" in row else (row["Image name"], f"line {line}")
-                found |= dict.fromkeys(names, votes)
-            return found
-    except (OSError, KeyError, ValueError) as exc:
-        raise BadInput(
-            f"{path} is no table of FER+ votes ({exc!r}); it needs the columns path (or Image name), {', '.join(VOTES)}"
-        ) from exc
+    found: dict[str, NDArray[np.float32]] = {}
+    name = "path" if "path" in columns(path) else "Image name"
+    for line, row in read_rows(path, (name, *VOTES), "table of FER+ votes"):
+        try:
+            votes = np.array([row[vote] for vote in VOTES], np.float32)
+        except ValueError as exc:
+            raise BadInput(f"{path}, line {line}: {exc}; FER+'s votes are numbers, so download the file again") from exc
+        found |= dict.fromkeys((row[name],) if name == "path" else (row[name], f"line {line}"), votes)
+    return found
 
 
 def hard(faces: LabelledFaces, smoothing: float = 0.1) -> NDArray[np.float32]:

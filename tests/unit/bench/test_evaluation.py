@@ -217,7 +217,7 @@ def test_two_systems_of_one_name_are_told_apart():
     [
         ("", "has no row for"),
         ("path,label\n{path},bored\n", "says 'bored' of"),
-        ("file,label\nx,happy\n", "needs columns path and label"),
+        ("file,label\nx,happy\n", "is no table of answers .*: no column path"),
         ("path," + ",".join(FER2013) + "\n{path},a,b,c,d,e,f,g\n", "are no numbers"),
     ],
 )

@@ -27,10 +27,17 @@ def test_without_votes_labels_are_smoothed(drawn_zip):
     assert soft_labels.hard(faces).max() == pytest.approx(0.9 + 0.1 / 7)
 
 
-def test_a_csv_that_is_none_is_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("path,happy\na,1\n", r"no table of FER\+ votes: no column neutral, happiness"),
+        ("path," + ",".join(soft_labels.VOTES) + "\na,1,2\n", "line 2: could not convert string to float: ''"),
+    ],
+)
+def test_a_csv_that_is_none_is_refused(tmp_path, text, message):
     path = tmp_path / "votes.csv"
-    path.write_text("path,happy\na,1\n")
-    with pytest.raises(BadInput, match="no table of FER"):
+    path.write_text(text)
+    with pytest.raises(BadInput, match=message):
         soft_labels.load_votes(path)
 
 
