@@ -11,7 +11,6 @@ import io
 import json
 import re
 import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal, Protocol
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, Protocol
 import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from edge_fer.archives import UNPACK_ERRORS, load_arrays
 from edge_fer.emotions import UNKNOWN
 from edge_fer.errors import BadBundle, first_fault
 from edge_fer.preprocess import Preprocess
@@ -214,9 +214,8 @@ class Bundle:
         """Return the golden inputs and answers. Raises `BadBundle` where they do not fit the manifest."""
         content = self.read(self.manifest.golden)
         try:
-            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-                loaded = {name: arrays[name] for name in arrays.files}
-        except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as exc:
+            loaded = load_arrays(io.BytesIO(content))
+        except ValueError as exc:
             raise BadBundle(f"{self.path}: {self.manifest.golden.file} is no npz of plain arrays: {exc}") from exc
         inputs = loaded.pop("inputs", np.empty(0))
         side, labels = self.manifest.preprocess.size_px, len(self.manifest.labels)
@@ -289,10 +288,6 @@ class _Folder:
             raise BadBundle(f"{self._folder}: {name} cannot be read ({exc.strerror}); copy the bundle again") from exc
 
 
-# What zipfile lets through for damaged, encrypted or exotic members.
-_UNPACK_ERRORS = (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError)
-
-
 class _Zip:
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -314,5 +309,5 @@ class _Zip:
                 return file.read(most_bytes + 1)
         except KeyError as exc:
             raise BadBundle(f"{self._path} holds no {name}; write the bundle again") from exc
-        except _UNPACK_ERRORS as exc:
+        except UNPACK_ERRORS as exc:
             raise BadBundle(f"{self._path}: {name} cannot be unpacked: {exc}; copy the bundle again") from exc

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import cv2
 import numpy as np
 
+from edge_fer.archives import UNPACK_ERRORS, load_arrays
 from edge_fer.emotions import FER2013
 from edge_fer.errors import BadInput
 from edge_fer.preprocess import Preprocess, to_gray
@@ -119,7 +120,7 @@ def _zip_members(path: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
             for member in sorted(archive.namelist()):
                 if PurePosixPath(member).suffix.lower() in SUFFIXES:
                     yield PurePosixPath(member), archive.read(member)
-    except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as exc:
+    except UNPACK_ERRORS as exc:
         raise BadInput(f"{path} cannot be read as a zip: {exc}; download it again") from exc
 
 
@@ -183,9 +184,8 @@ def _index(text: str, names: tuple[str, ...]) -> int:
 
 def _from_npz(path: Path, names: tuple[str, ...] | None) -> LabelledFaces:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            loaded = {name: arrays[name] for name in arrays.files}
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as exc:
+        loaded = load_arrays(path)
+    except ValueError as exc:
         raise BadInput(
             f"{path} is no npz of plain arrays: {exc}; write it with numpy.savez(images=…, labels=…)"
         ) from exc

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from edge_fer.archives import load_arrays
 from edge_fer.errors import BadInput
 
 if TYPE_CHECKING:
@@ -25,16 +26,22 @@ SUFFIXES: Final = (".keras", ".npz", ".h5", ".hdf5")
 
 
 def load(path: Path) -> keras.Model:
-    """Load a ``.npz`` of `keep`, or whatever Keras loads. Raises `BadInput` for an ``.npz`` that is none."""
+    """Load a ``.npz`` of `keep`, or whatever Keras loads.
+
+    Raises `BadInput` for an ``.npz`` that is none, or a ``.keras`` that is cut off.
+    """
     import keras
 
     if path.suffix.lower() != ".npz":
+        if path.suffix.lower() == ".keras" and path.is_file() and not zipfile.is_zipfile(path):
+            size = path.stat().st_size  # Keras would say that the file is not there
+            raise BadInput(f"{path} ({size} bytes) is cut off, or no .keras file; copy it again")
         return keras.saving.load_model(path, compile=False)
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            model = keras.models.model_from_json(str(arrays[CONFIG]))
-            model.set_weights([arrays[_key(at)].astype(np.float32) for at in range(len(model.weights))])
-    except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as exc:
+        arrays = load_arrays(path)
+        model = keras.models.model_from_json(str(arrays[CONFIG]))
+        model.set_weights([arrays[_key(at)].astype(np.float32) for at in range(len(model.weights))])
+    except (KeyError, ValueError, TypeError) as exc:
         raise BadInput(f"{path} is no checkpoint of this program: {exc}; faces go with --calibrate") from exc
     return model
 
@@ -49,7 +56,8 @@ def keep(model: keras.Model, folder: Path, name: str) -> Path:
         path = folder / f"{name}.keras"
         model.save(path)
         return path
-    halves: dict[str, Any] = {_key(at): weight.astype(np.float16) for at, weight in enumerate(weights)}
+    with np.errstate(over="ignore"):  # said below
+        halves: dict[str, Any] = {_key(at): weight.astype(np.float16) for at, weight in enumerate(weights)}
     if not all(np.isfinite(half).all() for half in halves.values()):
         raise BadInput(f"{model.name} has weights beyond what float16 holds (65504); it cannot be kept in half")
     path = folder / f"{name}.npz"

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import io
 import zipfile
 from typing import TYPE_CHECKING
 
@@ -54,6 +56,30 @@ def test_a_zip_that_cannot_be_used_says_why(tmp_path, members, message):
         for name, content in members.items():
             archive.writestr(name, content)
     with pytest.raises(BadInput, match=message):
+        load_faces(path)
+
+
+def _archive(suffix: str) -> bytes:
+    written = io.BytesIO()
+    if suffix == ".npz":
+        np.savez_compressed(written, images=np.stack([GREY, 255 - GREY]), labels=np.array([0, 3]))
+    else:
+        with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("train/happy/1.png", PNG)
+            archive.writestr("train/sad/2.png", PNG)
+    return written.getvalue()
+
+
+@pytest.mark.parametrize("suffix", [".zip", ".npz"])
+@given(data=st.data())
+def test_a_damaged_archive_is_read_or_refused(tmp_path_factory, suffix, data):
+    """Whatever happened to its bytes, there is no other error."""
+    path = tmp_path_factory.mktemp("damaged") / f"faces{suffix}"
+    content = bytearray(_archive(suffix))
+    for place in data.draw(st.lists(st.integers(0, len(content) - 1), max_size=8)):
+        content[place] = data.draw(st.integers(0, 255))
+    path.write_bytes(content[: len(content) - data.draw(st.integers(0, 9)) ** 2])
+    with contextlib.suppress(BadInput):
         load_faces(path)
 
 

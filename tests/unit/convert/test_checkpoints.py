@@ -35,6 +35,17 @@ def test_what_float16_cannot_hold_is_not_kept(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("suffix", [".keras", ".npz"])
+@pytest.mark.parametrize("kept", [0.0, 0.5, 0.99])
+def test_a_file_that_is_cut_off_is_refused(tmp_path, monkeypatch, suffix, kept):
+    monkeypatch.setattr(checkpoints, "LARGE_BYTES", 1000 if suffix == ".npz" else 10**9)
+    path = checkpoints.keep(zoo.build("cnn-1", 32), tmp_path, "mine")
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * kept)])
+    with pytest.raises(BadInput, match=r"mine\.(keras|npz) .*(is cut off|is no checkpoint)"):
+        checkpoints.load(path)
+
+
 def test_an_npz_of_faces_is_no_checkpoint(tmp_path):
     np.savez(tmp_path / "faces.npz", images=np.zeros((1, 8, 8), np.uint8))
     with pytest.raises(BadInput, match="is no checkpoint"):
