@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from edge_fer.labelled import LabelledFaces
     from edge_fer_convert.datasets import Dataset
     from edge_fer_convert.datasets.splits import Split
-    from edge_fer_convert.recipe import Recipe, Teaching, Training
+    from edge_fer_convert.recipe import Recipe, Training
     from edge_fer_convert.training.run import Run
+    from edge_fer_convert.training.teacher import Teacher
 
 VOTES_CSV = "ferplus.csv"
 NEEDED = {"keras": "keras", "sklearn": "scikit-learn", "matplotlib": "matplotlib"}
@@ -59,8 +60,10 @@ Examples:
 )  # fmt: skip
 @click.option("--votes", type=click.Path(path_type=Path), help=f"FER+ votes; by default {VOTES_CSV} in DATA, if there.")
 @click.option(
-    "--teacher", "teachers", multiple=True, type=click.Path(path_type=Path), help="A .keras or a bundle to learn from."
-)
+    "--teacher", "teachers", multiple=True, type=click.Path(path_type=Path),
+    help="A .keras or a bundle to learn from, instead of the recipe's.",
+)  # fmt: skip
+@click.option("--no-teacher", "untaught", is_flag=True, help="Learn from the labels alone.")
 @click.option(
     "--pretrained",
     multiple=True,
@@ -110,16 +113,10 @@ def train(**options: Any) -> None:
 def _run(recipe: Recipe, dataset: Dataset, split: Split, options: dict[str, Any], folder: str = "") -> Run:
     from edge_fer_convert.recipe import WEIGHTS
     from edge_fer_convert.training.run import Run
-    from edge_fer_convert.training.teacher import Teacher
 
     faces = dataset.faces.take(split.train)
     if options["limit"]:
         faces = faces.sample(options["limit"], recipe.seed)
-    teaching, teacher = recipe.trained.teaching, None
-    if options["teachers"] and teaching is None:
-        raise BadInput(f"recipe {recipe.name} has no [training.teaching], which says how much a teacher counts")
-    if teaching is not None:
-        teacher = Teacher(_teachers(recipe.name, teaching, options["teachers"]), recipe.preprocess, faces.names)
     return Run(
         recipe,
         options["out"] / folder,
@@ -127,17 +124,33 @@ def _run(recipe: Recipe, dataset: Dataset, split: Split, options: dict[str, Any]
         _targets(recipe.trained, faces, options),
         dataset.faces.take(split.validation),
         _say,
-        teacher,
+        _teacher(recipe, faces.names, options),
         options["pretrained"] or [WEIGHTS / name for name in recipe.trained.pretrained],
         options["precision"],
     )
 
 
-def _teachers(recipe: str, teaching: Teaching, named: tuple[Path, ...]) -> list[Path]:
-    paths = list(named) or teaching.paths
+def _teacher(recipe: Recipe, names: tuple[str, ...], options: dict[str, Any]) -> Teacher | None:
+    """Return whom *recipe* learns from; None where nobody whom it names itself knows the classes *names*."""
+    from edge_fer_convert.training.teacher import OtherClasses, Teacher
+
+    teaching, named = recipe.trained.teaching, list(options["teachers"])
+    if options["untaught"]:
+        return None
+    if teaching is None:
+        if named:
+            raise BadInput(f"recipe {recipe.name} has no [training.teaching], which says how much a teacher counts")
+        return None
+    paths = named or teaching.paths
     if not paths:
-        raise BadInput(f"recipe {recipe} learns from a teacher and names none; pass --teacher")
-    return paths
+        raise BadInput(f"recipe {recipe.name} learns from a teacher and names none; pass --teacher, or --no-teacher")
+    try:
+        return Teacher(paths, recipe.preprocess, names)
+    except OtherClasses as exc:
+        if named:
+            raise
+        _say(f"learning from the labels alone: {exc}\n")
+        return None
 
 
 def _targets(training: Training, faces: LabelledFaces, options: dict[str, Any]) -> NDArray[np.float32]:

@@ -24,12 +24,16 @@ if TYPE_CHECKING:
     """``(n, N, N)`` uint8 crops in, ``(n, names)`` scores out."""
 
 
+class OtherClasses(BadInput):
+    """A teacher tells other classes apart than the faces have."""
+
+
 class Teacher:
     """Models whose scores are joined by the product rule; each sees the faces at its own size.
 
     A path is a float model, ``.keras`` or ``.npz``, or else a bundle: a folder, a zip, or a shipped one's name. A
     bundle answers with the target that it recommends. *contract* says how the crops came about, *names* what a score
-    belongs to. Raises `BadInput` for a teacher of other classes, or one that wants other crops.
+    belongs to. Raises `OtherClasses`, or `BadInput` for a teacher that is not there or wants other crops.
     """
 
     def __init__(self, paths: Sequence[Path], contract: Preprocess, names: Sequence[str]) -> None:
@@ -59,7 +63,7 @@ def _bundle(path: Path, contract: Preprocess, names: Sequence[str]) -> tuple[int
     classifier = Classifier.load(path, threads=min(cores, 64))
     labels, own = classifier.labels, classifier.preprocess
     if set(labels) != set(names):
-        raise BadInput(f"the teacher {path} knows {', '.join(labels)}; the faces have {', '.join(names)}")
+        raise OtherClasses(f"the teacher {path} knows {', '.join(labels)}; the faces have {', '.join(names)}")
     for option in ("equalize", "canny", "regions"):  # the crops that it is asked about went through these already
         told, wanted = getattr(contract, option), getattr(own, option)
         if told != wanted:
@@ -73,7 +77,7 @@ def _checkpoint(path: Path, contract: Preprocess, names: Sequence[str]) -> tuple
         raise BadInput(f"the teacher {path} is not there; train it first, or pass another with --teacher")
     model = checkpoints.load(path)
     if model.output_shape[-1] != len(names):
-        raise BadInput(f"the teacher {path} knows {model.output_shape[-1]} classes; the faces have {len(names)}")
+        raise OtherClasses(f"the teacher {path} knows {model.output_shape[-1]} classes; the faces have {len(names)}")
     model.trainable = False  # or else PyTorch keeps what a gradient would need
     own = contract.at(model.input_shape[1])
 

@@ -198,6 +198,19 @@ def test_a_shipped_bundle_may_teach_by_its_name(data, once, tmp_path):
     assert len(json.loads((tmp_path / "run" / "history.json").read_text())) == 1
 
 
+def test_faces_of_other_classes_are_learnt_from_their_labels_alone(data, once, tmp_path):
+    """A recipe's own teacher knows FER2013's; a data set that has others is trained on all the same."""
+    taught = tmp_path / "taught.toml"
+    teaching = '[training.teaching]\nteachers = ["compact"]\n\n[[training'
+    taught.write_text(once.read_text().replace("[[training", teaching, 1))
+    where = ("--recipe", taught, "--data", data, "--out", tmp_path / "run", "--limit", 8)
+    words = "the teacher compact knows angry, disgust"
+    said = run(*where, "--classes", "happy,sad")
+    assert f"learning from the labels alone: {words}" in said
+    assert words in refused(*where, "--classes", "happy,sad", "--teacher", "compact")
+    assert words not in run(*where, "--classes", "happy,sad", "--no-teacher")
+
+
 def test_the_shipped_recipe_learns_from_fer2013(fer2013, tmp_path):
     """2,000 faces, one epoch a stage: not a model, but more than always saying the commonest class."""
     said = run("--recipe", "cnn-1", "--data", fer2013, "--out", tmp_path / "run", "--epochs", 1, "--limit", 2000)
