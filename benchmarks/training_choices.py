@@ -64,7 +64,13 @@ def recipe_of(choice: str, epochs: int) -> Recipe:
     training, stage, whole = CHOICES[choice]
     base = recipes.load("cnn-1")
     one = Stage(size_px=48, epochs=epochs, learning_rate=2e-3, final_learning_rate=1e-5, augment=0.5)
-    changed = {"dropout": 0.2, "ema_momentum": 0.995, **training, "stages": (one.model_copy(update=stage),)}
+    changed = {
+        "dropout": 0.2,
+        "ema_momentum": 0.995,
+        "teaching": None,
+        **training,
+        "stages": (one.model_copy(update=stage),),
+    }
     trained = Training.model_validate(base.trained.model_dump() | changed)
     return base.model_copy(update={"training": trained, **whole})
 
