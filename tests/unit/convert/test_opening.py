@@ -130,7 +130,8 @@ def test_an_oblong_input_is_refused():
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.keras", b"nonsense", "no readable .keras file"),
+        ("a.keras", b"nonsense", r"\(8 bytes\) is cut off, or no .keras file"),
+        ("a.keras", b"PK\5\6" + bytes(18), "no readable .keras file"),  # a zip of nothing
         ("a.h5", b"nonsense", "Keras 3 does not read it"),
         ("a.onnx", b"nonsense", "no valid ONNX model"),
         ("a.onnx", b"", "no valid ONNX model"),
