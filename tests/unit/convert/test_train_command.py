@@ -47,6 +47,15 @@ def once(short, tmp_path):
     return path
 
 
+@pytest.fixture
+def taught(once, tmp_path):
+    """The same, taught by a shipped bundle."""
+    path = tmp_path / "taught.toml"
+    teaching = '[training.teaching]\nteachers = ["compact"]\n\n[[training'
+    path.write_text(once.read_text().replace("[[training", teaching, 1))
+    return path
+
+
 def run(*arguments) -> str:
     done = CliRunner().invoke(main, ["train", *map(str, arguments)])
     assert done.exit_code == 0, done.output + repr(done.exception)
@@ -191,19 +200,13 @@ def test_what_cannot_be_trained_is_told(data, once, tmp_path, arguments, words):
     assert words in refused("--recipe", once, "--data", data, "--out", tmp_path / "run", *arguments)
 
 
-def test_a_shipped_bundle_may_teach_by_its_name(data, once, tmp_path):
-    taught = tmp_path / "taught.toml"
-    teaching = '[training.teaching]\nteachers = ["compact"]\n\n[[training'
-    taught.write_text(once.read_text().replace("[[training", teaching, 1))
+def test_a_shipped_bundle_may_teach_by_its_name(data, taught, tmp_path):
     run("--recipe", taught, "--data", data, "--out", tmp_path / "run", "--limit", 8)
     assert len(json.loads((tmp_path / "run" / "history.json").read_text())) == 1
 
 
-def test_faces_of_other_classes_are_learnt_from_their_labels_alone(data, once, tmp_path):
+def test_faces_of_other_classes_are_learnt_from_their_labels_alone(data, taught, tmp_path):
     """A recipe's own teacher knows FER2013's; a data set that has others is trained on all the same."""
-    taught = tmp_path / "taught.toml"
-    teaching = '[training.teaching]\nteachers = ["compact"]\n\n[[training'
-    taught.write_text(once.read_text().replace("[[training", teaching, 1))
     where = ("--recipe", taught, "--data", data, "--out", tmp_path / "run", "--limit", 8)
     words = "the teacher compact knows angry, disgust"
     said = run(*where, "--classes", "happy,sad")
