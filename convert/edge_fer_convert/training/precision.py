@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import keras
 
+from edge_fer_convert.zoo import fused
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -29,5 +31,12 @@ def computing(precision: str) -> Iterator[None]:
 
 
 def keep_scores(model: keras.Model) -> None:
-    """Let *model*'s last layer compute in float32: three digits of a probability are too few for its logarithm."""
-    model.layers[-1].dtype_policy = keras.dtype_policies.DTypePolicy("float32")
+    """Let *model*'s last layer compute in float32: three digits of a probability are too few for its logarithm.
+
+    Of a model that joins the scores of others, all that joins them.
+    """
+    last = model.layers[-1:]
+    if fused.networks(model):
+        last = [layer for layer in model.layers if not isinstance(layer, keras.Model)]
+    for layer in last:
+        layer.dtype_policy = keras.dtype_policies.DTypePolicy("float32")

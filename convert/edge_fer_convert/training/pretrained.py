@@ -9,7 +9,7 @@ import numpy as np
 
 from edge_fer.errors import BadInput
 from edge_fer_convert import checkpoints
-from edge_fer_convert.zoo import cbam
+from edge_fer_convert.zoo import cbam, fused
 from edge_fer_convert.zoo.head import FEATURES
 
 if TYPE_CHECKING:
@@ -37,25 +37,43 @@ def load_into(model: keras.Model, path: Path) -> int:
     or, where the backbone joins the features of several branches, every layer of at least one: a file is of one
     network. Attention (CBAM) begins at random where that network has none. The layers of the head find theirs where the
     file is of the whole network and has one of the same name and shape, as a model of this zoo for as many classes has.
+    Where *model* joins the scores of several networks, *path* is of one of them, or of *model*, and has all its layers.
     Raises `BadInput` when the file is none, or a layer of the backbone finds nothing that fits.
     """
-    wanted, found = _matched(model, _read(path), path)
+    found = _read(path)
+    layers, joined = {layer.name: layer for layer in model.layers if layer.weights}, fused.networks(model)
+    if joined:
+        layers = _whole([layers, *joined], found, path)
+        wanted = set(layers)
+    else:
+        wanted, found = _matched(model, found, path)
     given = 0
-    for layer in (layer for layer in model.layers if layer.weights):
-        weights = found.get(layer.name)
+    for name, layer in layers.items():
+        weights = found.get(name)
         shapes = [tuple(weight.shape) for weight in layer.weights]
         if weights is not None and isinstance(layer, keras.layers.Dense):
             weights = [weight.reshape(-1, weight.shape[-1]) if weight.ndim == 4 else weight for weight in weights]
         if weights is not None and [w.shape for w in weights] == shapes:
             layer.set_weights(weights)
             given += 1
-        elif layer.name in wanted:
+        elif name in wanted:
             told = "nothing" if weights is None else [w.shape for w in weights]
             raise BadInput(
-                f"{path} has {told} for layer {layer.name}, which wants {shapes}; weights made for colour need a "
+                f"{path} has {told} for layer {name}, which wants {shapes}; weights made for colour need a "
                 "recipe with channels = 'gray3', and the file must be of this architecture"
             )
     return given
+
+
+def _whole(networks: list[dict[str, Any]], found: Weights, path: Path) -> dict[str, Any]:
+    """Return the layers of the network, of these, that *found* is of."""
+    for layers in networks:
+        if layers.keys() == found.keys():
+            return layers
+    raise BadInput(
+        f"{path} is neither of this network nor of one of the {len(networks) - 1} whose scores it joins; each begins "
+        "with a file that has all of its layers"
+    )
 
 
 def _matched(model: keras.Model, found: Weights, path: Path) -> tuple[set[str], Weights]:

@@ -26,6 +26,7 @@ from edge_fer_convert.training import depthwise, normalisation, precision, pretr
 from edge_fer_convert.training.batches import Batches
 from edge_fer_convert.training.losses import LOSSES, Distillation, accuracy
 from edge_fer_convert.training.sizes import transfer
+from edge_fer_convert.zoo import fused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -91,7 +92,7 @@ def recalibrate(model: keras.Model, batches: Iterable[NDArray[np.float32]]) -> N
     They belong to the weights of the last steps; averaged weights need their own (Izmailov et al., UAI 2018, section
     3.2), or they are judged too low while the learning rate is high.
     """
-    norms = [x for x in model.layers if isinstance(x, keras.layers.BatchNormalization) and x.trainable]
+    norms = [x for x in fused.leaves(model) if isinstance(x, keras.layers.BatchNormalization) and x.trainable]
     momenta = [norm.momentum for norm in norms]
     for seen, batch in enumerate(batches):
         for norm in norms:

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from edge_fer.errors import BadInput
+from edge_fer_convert.zoo import fused
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,10 +36,9 @@ def transfer(source: keras.Model, target: keras.Model) -> None:
 
 def _flattened(model: keras.Model) -> dict[int, list[tuple[int, int, int]]]:
     """Return, by their length, the vectors that *model* makes of maps: the shapes of the maps, in their order."""
-    shapes = {id(x.output): tuple(x.input.shape[1:]) for x in model.layers if isinstance(x, keras.layers.Flatten)}
-    joined = [
-        x for x in model.layers if isinstance(x, keras.layers.Concatenate) and all(id(y) in shapes for y in x.input)
-    ]
+    layers = list(fused.leaves(model))
+    shapes = {id(x.output): tuple(x.input.shape[1:]) for x in layers if isinstance(x, keras.layers.Flatten)}
+    joined = [x for x in layers if isinstance(x, keras.layers.Concatenate) and all(id(y) in shapes for y in x.input)]
     vectors = [[shape] for shape in shapes.values()] + [[shapes[id(x)] for x in layer.input] for layer in joined]
     return {sum(map(math.prod, maps)): maps for maps in vectors}
 

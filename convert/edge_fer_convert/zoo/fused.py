@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from edge_fer.errors import BadInput
 from edge_fer_convert.zoo import cnn_1, cnn_2
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import keras
 
@@ -24,11 +24,13 @@ def build(
     *,
     dropout: float = 0.4,
     rule: Rule = "product",
+    shrink: int = 1,
     data_format: DataFormat = "channels_last",
 ) -> keras.Model:
-    """CNN_1 and CNN_2 with their scores joined by *rule*; see `join`."""
-    parts = [zoo.build(size, channels, classes, dropout=dropout, data_format=data_format) for zoo in (cnn_1, cnn_2)]
-    return join(parts, rule)
+    """CNN_1 and CNN_2 with their scores joined by *rule*; CNN_2 sees the face *shrink* times smaller. See `join`."""
+    options: dict[str, Any] = {"dropout": dropout, "data_format": data_format}
+    first = cnn_1.build(size, channels, classes, **options)
+    return join([first, cnn_2.build(size // shrink, channels, classes, **options)], rule)
 
 
 def join(parts: Sequence[keras.Model], rule: Rule) -> keras.Model:
@@ -62,3 +64,31 @@ def join(parts: Sequence[keras.Model], rule: Rule) -> keras.Model:
             [layers.Softmax(name=f"scores_{n}")(x) for n, x in enumerate(logits, start=1)]
         )
     return keras.Model(face, joined, name=f"fused_{rule}")
+
+
+def networks(model: keras.Model) -> list[dict[str, keras.layers.Layer]]:
+    """Return the networks that `join` made *model* of: each as its layers with weights, by the names they had.
+
+    There are none in a model that joins no scores.
+    """
+    return [
+        {layer.name: layer for layer in leaves(part) if layer.weights}
+        | {"scores": model.get_layer(part.name.replace("part", "logits"))}
+        for part in model.layers
+        if _is_network(part)
+    ]
+
+
+def leaves(model: keras.Model) -> Iterator[keras.layers.Layer]:
+    """Yield the layers of *model*, in place of a network that it joins the layers of that."""
+    for layer in model.layers:
+        if _is_network(layer):
+            yield from leaves(layer)
+        else:
+            yield layer
+
+
+def _is_network(layer: keras.layers.Layer) -> bool:
+    import keras
+
+    return isinstance(layer, keras.Model)

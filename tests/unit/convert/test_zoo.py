@@ -122,6 +122,33 @@ def test_scores_are_joined_by_their_rule(rule):
     assert np.allclose(fused.join(parts, rule).predict(faces, verbose=0), expected, atol=1e-5)
 
 
+def test_the_second_part_may_see_the_face_smaller():
+    """As the recipes have it: CNN_1 at 96 px, CNN_2 at 48."""
+    parts = [zoo.build("cnn-1", 64), zoo.build("cnn-2", 32)]
+    model = zoo.build("fused-product", 64, shrink=2)
+    assert model.count_params() == sum(part.count_params() for part in parts)
+    model.set_weights([weight for part in parts for weight in part.get_weights()[:-2]] + [
+        weight for part in parts for weight in part.get_weights()[-2:]
+    ])  # fmt: skip
+    faces = np.random.default_rng(1).random((3, 64, 64, 1)).astype(np.float32)
+    assert np.allclose(
+        model.predict(faces, verbose=0), fused.join(parts, "product").predict(faces, verbose=0), atol=1e-6
+    )
+
+
+def test_the_layers_of_joined_networks_are_those_they_had():
+    parts = [zoo.build("cnn-1", 32), zoo.build("cnn-2", 32)]
+    model = fused.join(parts, "sum")
+    for found, part in zip(fused.networks(model), parts, strict=True):
+        assert list(found) == [layer.name for layer in part.layers if layer.weights]
+        assert all(found[name].count_params() == part.get_layer(name).count_params() for name in found)
+    inside = [layer for layer in fused.leaves(model) if layer.weights]
+    assert sum(layer.count_params() for layer in inside) == model.count_params()
+    assert not any(isinstance(layer, keras.Model) for layer in inside)
+    assert fused.networks(parts[0]) == []
+    assert list(fused.leaves(parts[0])) == parts[0].layers
+
+
 def test_the_product_of_scores_that_share_nothing_is_still_a_number():
     parts = [zoo.build("cnn-1", 32) for _ in range(2)]
     for part, label in zip(parts, (0, 1), strict=True):

@@ -80,6 +80,30 @@ def test_each_branch_of_a_joined_network_begins_with_a_file_of_its_own(tmp_path)
         pretrained.load_into(model, tmp_path / "other.keras")
 
 
+def test_each_network_whose_scores_are_joined_begins_with_a_file_of_its_own(tmp_path):
+    paths = [tmp_path / "cnn-1.keras", tmp_path / "cnn-2.keras"]
+    for path, size in zip(paths, (64, 32), strict=True):
+        zoo.build(path.stem, size).save(path)
+    model = zoo.build("fused-product", 64, shrink=2)
+    assert [pretrained.load_into(model, path) for path in paths] == [13, 19]
+    faces = np.random.default_rng(0).random((3, 64, 64, 1)).astype(np.float32)
+    expected = zoo.join("fused-product", paths).predict(faces, verbose=0)
+    assert np.allclose(model.predict(faces, verbose=0), expected, atol=1e-6)
+    model.save(tmp_path / "joined.keras")
+    again = zoo.build("fused-product", 64, shrink=2)
+    assert pretrained.load_into(again, tmp_path / "joined.keras") == 4
+    assert np.array_equal(again.predict(faces, verbose=0), model.predict(faces, verbose=0))
+    zoo.build("compact", 32).save(tmp_path / "other.keras")
+    with pytest.raises(BadInput, match="nor of one of the 2 whose scores it joins"):
+        pretrained.load_into(model, tmp_path / "other.keras")
+
+
+def test_a_joined_network_of_another_size_is_refused(tmp_path):
+    zoo.build("cnn-2", 48).save(tmp_path / "cnn-2.keras")
+    with pytest.raises(BadInput, match=r"has \[\(4608, 1024\), \(1024,\)\] for layer dense_1, which wants"):
+        pretrained.load_into(zoo.build("fused-product", 64, shrink=2), tmp_path / "cnn-2.keras")
+
+
 def test_weights_for_colour_do_not_go_into_a_grey_network(tmp_path):
     path = tmp_path / "colour.keras"
     zoo.build("mobilenet", 32, 3).save(path)

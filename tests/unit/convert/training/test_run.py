@@ -7,10 +7,11 @@ keras = pytest.importorskip("keras", reason="Keras is not installed: pip install
 pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install -e '.[convert]'")
 
 from edge_fer.labelled import load_faces  # noqa: E402
-from edge_fer_convert import recipe  # noqa: E402
+from edge_fer_convert import recipe, zoo  # noqa: E402
 from edge_fer_convert.training import run as train  # noqa: E402
 from edge_fer_convert.training import soft_labels  # noqa: E402
 from edge_fer_convert.training.batches import Batches  # noqa: E402
+from edge_fer_convert.zoo import fused  # noqa: E402
 
 
 def test_recalibration_takes_the_plain_mean_over_its_batches():
@@ -23,6 +24,16 @@ def test_recalibration_takes_the_plain_mean_over_its_batches():
     moving = np.asarray(keras.ops.convert_to_numpy(model.get_layer("norm_1").moving_mean))
     assert np.allclose(moving, np.mean(means, axis=0), atol=1e-5)
     assert model.get_layer("norm_1").momentum == before
+
+
+def test_recalibration_reaches_the_networks_that_are_joined():
+    model = zoo.build("fused-product", 32)
+    norm = fused.networks(model)[1]["norm_3b"]
+    before = norm.get_weights()
+    train.recalibrate(model, [np.random.default_rng(0).random((4, 32, 32, 1)).astype(np.float32)])
+    assert [np.array_equal(old, new) for old, new in zip(before, norm.get_weights(), strict=True)] == [
+        True, True, False, False,
+    ]  # fmt: skip
 
 
 def test_judging_leaves_the_weights_as_they_were(drawn_zip, tmp_path):

@@ -8,6 +8,7 @@ keras = pytest.importorskip("keras", reason="Keras is not installed: pip install
 from edge_fer.errors import BadInput  # noqa: E402
 from edge_fer_convert import zoo  # noqa: E402
 from edge_fer_convert.training.sizes import transfer  # noqa: E402
+from edge_fer_convert.zoo import fused  # noqa: E402
 from edge_fer_convert.zoo.hybrid import UNITS  # noqa: E402
 
 
@@ -68,6 +69,20 @@ def test_branches_that_are_joined_are_stretched_each_for_itself(data_format):
     for name, channels in (("resnet50", 2048), ("mobilenet_v2", 1280), ("cbam", 192)):
         before, after = (part[name].reshape(-1, channels, UNITS).sum(axis=0) for part in parts)
         assert np.allclose(before, after, atol=1e-4), name
+
+
+def test_networks_whose_scores_are_joined_are_stretched_each_for_itself():
+    source, target = (zoo.build("fused-product", size, shrink=2) for size in (64, 96))
+    transfer(source, target)
+    for name, small, large in (("cnn-1", 64, 96), ("cnn-2", 32, 48)):
+        alone = [zoo.build(name, size) for size in (small, large)]
+        part = [fused.networks(model)[int(name[-1]) - 1] for model in (source, target)]
+        for layer in alone[0].layers:
+            if layer.weights:
+                layer.set_weights(part[0][layer.name].get_weights())
+        transfer(*alone)
+        expected, found = alone[1].get_layer("dense_1").get_weights(), part[1]["dense_1"].get_weights()
+        assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
 
 
 def test_what_depends_on_the_size_otherwise_cannot_change_it():
