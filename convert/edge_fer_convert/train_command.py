@@ -84,6 +84,8 @@ def train(**options: Any) -> None:
     Runs on any Keras 3 backend (KERAS_BACKEND=tensorflow, torch or jax; on a CPU, torch is the fastest). OUT/best.keras
     is what edge-fer convert takes; beside it lie the report as JSON, the curves and the confusion matrix.
     """
+    if options["untaught"] and options["teachers"]:
+        raise click.UsageError("pass --teacher or --no-teacher, not both")
     missing = [package for module, package in NEEDED.items() if util.find_spec(module) is None]
     if missing:
         raise MissingDependency(f"training needs {', '.join(missing)}: pip install 'edge-fer[convert]'")

@@ -13,7 +13,7 @@ pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip instal
 
 from edge_fer.cli import main  # noqa: E402
 from edge_fer.labelled import load_faces  # noqa: E402
-from edge_fer_convert import recipe  # noqa: E402
+from edge_fer_convert import recipe, zoo  # noqa: E402
 
 
 @pytest.fixture
@@ -186,6 +186,24 @@ def test_a_recipe_may_name_the_weights_it_begins_with(data, once, tmp_path):
     assert "layers have the weights of cnn-1.keras" in said
 
 
+def test_networks_whose_scores_are_joined_train_as_one(data, once, tmp_path):
+    for name in ("cnn-1", "cnn-2"):
+        zoo.build(name, 32).save(tmp_path / f"{name}.keras")
+    joined = tmp_path / "joined.toml"
+    joined.write_text(once.read_text().replace('architecture = "cnn-1"', 'architecture = "fused-product"'))
+    files = [argument for name in ("cnn-1", "cnn-2") for argument in ("--pretrained", tmp_path / f"{name}.keras")]
+    said = run("--recipe", joined, "--data", data, "--out", tmp_path / "run", *files)
+    assert "13 layers have the weights of cnn-1.keras" in said
+    assert "19 layers have the weights of cnn-2.keras" in said
+    best = keras.saving.load_model(tmp_path / "run" / "best.keras", compile=False)
+    begun = zoo.join("fused-product", [tmp_path / "cnn-1.keras", tmp_path / "cnn-2.keras"])
+    changed = [
+        any(not np.array_equal(old, new) for old, new in zip(a.get_weights(), b.get_weights(), strict=True))
+        for a, b in ((begun.get_layer(name), best.get_layer(name)) for name in ("part_1", "part_2", "logits_1"))
+    ]
+    assert changed == [True, True, True]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -213,6 +231,14 @@ def test_faces_of_other_classes_are_learnt_from_their_labels_alone(data, taught,
     assert f"learning from the labels alone: {words}" in said
     assert words in refused(*where, "--classes", "happy,sad", "--teacher", "compact")
     assert words not in run(*where, "--classes", "happy,sad", "--no-teacher")
+
+
+def test_a_teacher_and_none_is_wrong_usage(data, taught, tmp_path):
+    arguments = ["--recipe", taught, "--data", data, "--out", tmp_path / "run", "--teacher", "compact", "--no-teacher"]
+    done = CliRunner().invoke(main, ["train", *map(str, arguments)])
+    assert done.exit_code == 2
+    assert "--teacher or --no-teacher, not both" in done.stderr
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_shipped_recipe_learns_from_fer2013(fer2013, tmp_path):
