@@ -198,7 +198,7 @@ class Run:
         progress = _Progress(f"{stage.size_px} px, epoch {epoch + 1}/{self._epochs()}", len(batches), self.say)
         with normalisation.native(), depthwise.native():
             fitted = model.fit(batches, verbose=0, shuffle=False, callbacks=[progress])
-            scores = self._judge(model, batches, crops)
+        scores = self._judge(model, batches, crops)
         entry = {
             "epoch": epoch + 1,
             "size_px": stage.size_px,
