@@ -86,6 +86,9 @@ class Training(_Frozen):
     trainable: Annotated[int, Field(ge=0)] | None = None
     """How many of the backbone's last layers are trained beside the head; all when not given. Smelyakov et al., COLINS
     2022, section 4, train 4."""
+    frozen: tuple[int, ...] = ()
+    """Of a model that joins scores, the networks that stay as they began, counted from 1: the others learn what these
+    get wrong."""
     teaching: Teaching | None = None
     pretrained: tuple[str, ...] = ()
     """Files of ``convert/weights`` to begin with; ``--pretrained`` names others."""
@@ -155,6 +158,9 @@ class Recipe(_Frozen):
         sizes = ", ".join(f"{sum(stage.epochs for stage in stages)} epochs at {size} px" for size, stages in by_size)
         labels = f"labels weigh {training.own_label:g}, the votes of FER+ (Barsoum et al., 2016) the rest"
         begun = f" Begins with {' and '.join(training.pretrained)}." if training.pretrained else ""
+        if training.frozen:
+            kept = " and ".join(map(str, training.frozen))
+            begun += f" The others learn beside network {kept}, which stays as it is."
         taught, teaching = "", training.teaching
         if teaching is not None:
             taught = f" Taught by {' and '.join(teaching.teachers) or 'a teacher'}, weight {teaching.weight:g}."

@@ -167,6 +167,8 @@ class Run:
                 self.say(f"{pretrained.load_into(model, path)} layers have the weights of {path.name}\n")
         if training.trainable is not None:
             pretrained.freeze(model, training.trainable)
+        for number in training.frozen:
+            fused.freeze(model, number)
         loss = LOSSES[training.loss]()
         if self.teacher is not None and training.teaching is not None:
             loss = Distillation(training.loss, training.teaching.weight, training.teaching.temperature)

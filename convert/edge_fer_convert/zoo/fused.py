@@ -79,6 +79,24 @@ def networks(model: keras.Model) -> list[dict[str, keras.layers.Layer]]:
     ]
 
 
+def freeze(model: keras.Model, number: int) -> None:
+    """Leave network *number*, from 1, of those whose scores *model* joins as it is: training changes the others.
+
+    It answers in training as it does afterwards, without dropout, so that the others learn what it gets wrong. Raises
+    `BadInput` where there is no such network.
+    """
+    from keras import layers
+
+    count = len(networks(model))
+    if not 1 <= number <= count:
+        raise BadInput(f"{model.name} joins the scores of {count} networks; there is no network {number} to be frozen")
+    part = model.get_layer(f"part_{number}")
+    part.trainable = model.get_layer(f"logits_{number}").trainable = False
+    for layer in leaves(part):
+        if isinstance(layer, layers.Dropout):
+            layer.rate = 0.0
+
+
 def leaves(model: keras.Model) -> Iterator[keras.layers.Layer]:
     """Yield the layers of *model*, in place of a network that it joins the layers of that."""
     for layer in model.layers:

@@ -186,22 +186,23 @@ def test_a_recipe_may_name_the_weights_it_begins_with(data, once, tmp_path):
     assert "layers have the weights of cnn-1.keras" in said
 
 
-def test_networks_whose_scores_are_joined_train_as_one(data, once, tmp_path):
+@pytest.mark.parametrize(("frozen", "learnt"), [((), (1, 2)), ((1,), (2,))])
+def test_networks_whose_scores_are_joined_train_as_one(data, once, tmp_path, frozen, learnt):
     for name in ("cnn-1", "cnn-2"):
         zoo.build(name, 32).save(tmp_path / f"{name}.keras")
     joined = tmp_path / "joined.toml"
-    joined.write_text(once.read_text().replace('architecture = "cnn-1"', 'architecture = "fused-product"'))
+    text = once.read_text().replace('architecture = "cnn-1"', 'architecture = "fused-product"')
+    joined.write_text(text.replace("[training]", f"[training]\nfrozen = {list(frozen)}"))
     files = [argument for name in ("cnn-1", "cnn-2") for argument in ("--pretrained", tmp_path / f"{name}.keras")]
     said = run("--recipe", joined, "--data", data, "--out", tmp_path / "run", *files)
     assert "13 layers have the weights of cnn-1.keras" in said
     assert "19 layers have the weights of cnn-2.keras" in said
     best = keras.saving.load_model(tmp_path / "run" / "best.keras", compile=False)
     begun = zoo.join("fused-product", [tmp_path / "cnn-1.keras", tmp_path / "cnn-2.keras"])
-    changed = [
-        any(not np.array_equal(old, new) for old, new in zip(a.get_weights(), b.get_weights(), strict=True))
-        for a, b in ((begun.get_layer(name), best.get_layer(name)) for name in ("part_1", "part_2", "logits_1"))
-    ]
-    assert changed == [True, True, True]
+    for number in (1, 2):
+        for name in (f"part_{number}", f"logits_{number}"):
+            old, new = (model.get_layer(name).get_weights() for model in (begun, best))
+            assert all(map(np.array_equal, old, new)) == (number not in learnt)
 
 
 @pytest.mark.parametrize(

@@ -149,6 +149,24 @@ def test_the_layers_of_joined_networks_are_those_they_had():
     assert list(fused.leaves(parts[0])) == parts[0].layers
 
 
+def test_a_frozen_network_answers_in_training_as_it_does_afterwards():
+    model = zoo.build("fused-product", 64, shrink=2, dropout=0.5)
+    faces = np.random.default_rng(1).random((3, 64, 64, 1)).astype(np.float32)
+    fused.freeze(model, 1)
+    frozen, other = (model.get_layer(name) for name in ("part_1", "part_2"))
+    assert np.allclose(frozen(faces, training=True), frozen(faces, training=False), atol=1e-6)
+    smaller = np.ascontiguousarray(faces[:, :32, :32])
+    assert not np.allclose(other(smaller, training=True), other(smaller, training=False), atol=1e-6)
+    assert not frozen.trainable_variables
+    assert len(model.trainable_variables) == len(other.trainable_variables) + 2  # its layer before the scores
+
+
+@pytest.mark.parametrize(("name", "number"), [("fused-sum", 0), ("fused-sum", 3), ("cnn-1", 1)])
+def test_a_network_that_is_not_there_cannot_be_frozen(name, number):
+    with pytest.raises(BadInput, match=f"there is no network {number} to be frozen"):
+        fused.freeze(zoo.build(name, 32), number)
+
+
 def test_the_product_of_scores_that_share_nothing_is_still_a_number():
     parts = [zoo.build("cnn-1", 32) for _ in range(2)]
     for part, label in zip(parts, (0, 1), strict=True):
