@@ -28,7 +28,11 @@ def test_the_card_of_a_shipped_model_says_what_its_recipe_says(name):
     [
         ("cnn-1", "24 epochs at 48 px, 12 epochs at 64 px, 82 epochs at 96 px, loss categorical-crossentropy"),
         ("mobilenet-v2", "Taught by compact, weight 0.8."),
-        ("fused-product", "Joins cnn-1.keras and cnn-2.npz, each trained by itself."),
+        ("fused-sum", "Joins cnn-1.keras and cnn-2.npz, each trained by itself."),
+        (
+            "fused-product",
+            "Begins with cnn-1.keras and cnn-2.npz. The others learn beside network 1, which stays as it is.",
+        ),
     ],
 )
 def test_a_recipe_in_words(name, words):
