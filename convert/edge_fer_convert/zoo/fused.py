@@ -72,10 +72,8 @@ def networks(model: keras.Model) -> list[dict[str, keras.layers.Layer]]:
     There are none in a model that joins no scores.
     """
     return [
-        {layer.name: layer for layer in leaves(part) if layer.weights}
-        | {"scores": model.get_layer(part.name.replace("part", "logits"))}
-        for part in model.layers
-        if _is_network(part)
+        {layer.name: layer for layer in leaves(part) if layer.weights} | {"scores": _logits(model, part)}
+        for part in _parts(model)
     ]
 
 
@@ -87,11 +85,13 @@ def freeze(model: keras.Model, number: int) -> None:
     """
     from keras import layers
 
-    count = len(networks(model))
-    if not 1 <= number <= count:
-        raise BadInput(f"{model.name} joins the scores of {count} networks; there is no network {number} to be frozen")
-    part = model.get_layer(f"part_{number}")
-    part.trainable = model.get_layer(f"logits_{number}").trainable = False
+    parts = _parts(model)
+    if not 1 <= number <= len(parts):
+        raise BadInput(
+            f"{model.name} joins the scores of {len(parts)} networks; there is no network {number} to be frozen"
+        )
+    part = parts[number - 1]
+    part.trainable = _logits(model, part).trainable = False
     for layer in leaves(part):
         if isinstance(layer, layers.Dropout):
             layer.rate = 0.0
@@ -104,6 +104,14 @@ def leaves(model: keras.Model) -> Iterator[keras.layers.Layer]:
             yield from leaves(layer)
         else:
             yield layer
+
+
+def _parts(model: keras.Model) -> list[keras.Model]:
+    return [layer for layer in model.layers if _is_network(layer)]
+
+
+def _logits(model: keras.Model, part: keras.Model) -> keras.layers.Layer:
+    return model.get_layer(part.name.replace("part", "logits"))
 
 
 def _is_network(layer: keras.layers.Layer) -> bool:

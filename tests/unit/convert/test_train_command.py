@@ -202,7 +202,8 @@ def test_networks_whose_scores_are_joined_train_as_one(data, once, tmp_path, fro
     for number in (1, 2):
         for name in (f"part_{number}", f"logits_{number}"):
             old, new = (model.get_layer(name).get_weights() for model in (begun, best))
-            assert all(map(np.array_equal, old, new)) == (number not in learnt)
+            alike = [np.array_equal(*pair) for pair in zip(old, new, strict=True)]
+            assert all(alike) == (number not in learnt)
 
 
 @pytest.mark.parametrize(
