@@ -34,10 +34,10 @@ class Stage(_Frozen):
     final_learning_rate: Annotated[float, Field(ge=0)]
     augment: Annotated[float, Field(ge=0, le=1)] = 1.0
     """Strength of the augmentation, from none to full."""
+    # Instead of the training's:
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
-    """Instead of the training's."""
     degrade: Annotated[float, Field(ge=0, le=1)] | None = None
-    """Instead of the training's."""
+    mixed: Annotated[float, Field(ge=0, le=1)] | None = None
 
 
 LossName = Literal["categorical-crossentropy", "binary-crossentropy", "mean-squared-error", "hinge"]
@@ -81,7 +81,7 @@ class Training(_Frozen):
     """Parameter of its Beta distribution; 0 is off."""
     cutmix: Annotated[float, Field(ge=0)] = 0.0
     """Likewise. With both on, each batch takes one of them."""
-    mixed: Annotated[float, Field(gt=0, le=1)] = 1.0
+    mixed: Annotated[float, Field(ge=0, le=1)] = 1.0
     """Share of the batches that are mixed."""
     trainable: Annotated[int, Field(ge=0)] | None = None
     """How many of the backbone's last layers are trained beside the head; all when not given. Smelyakov et al., COLINS
@@ -93,6 +93,11 @@ class Training(_Frozen):
     pretrained: tuple[str, ...] = ()
     """Files of ``convert/weights`` to begin with; ``--pretrained`` names others."""
     stages: tuple[Stage, ...]
+
+    def during(self, stage: Stage) -> Training:
+        """Return the same with what *stage* has instead."""
+        own = {name: getattr(stage, name) for name in ("dropout", "degrade", "mixed")}
+        return self.model_copy(update={name: value for name, value in own.items() if value is not None})
 
 
 class Conversion(_Frozen):

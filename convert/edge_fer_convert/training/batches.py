@@ -42,24 +42,24 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         teacher: Teacher | None = None,
     ) -> None:
         super().__init__(workers=1, use_multiprocessing=False, max_queue_size=4)
-        training = recipe.trained
-        self._faces, self._targets, self._recipe, self._stage, self._teacher = faces, targets, recipe, stage, teacher
-        degrade = training.degrade if stage.degrade is None else stage.degrade
-        self._seed, self._augment = (recipe.seed, epoch), Augment(degrade=degrade).weakened(stage.augment)
+        self._faces, self._targets, self._teacher = faces, targets, teacher
+        self._preprocess, self._training = recipe.preprocess.at(stage.size_px), recipe.trained.during(stage)
+        self._seed = (recipe.seed, epoch)
+        self._augment = Augment(degrade=self._training.degrade).weakened(stage.augment)
         self._order = np.random.default_rng(self._seed).permutation(len(faces))
         self._weights = None
-        if training.balance:
-            self._weights = class_weights(faces.labels, len(faces.names), training.balance)
+        if self._training.balance:
+            self._weights = class_weights(faces.labels, len(faces.names), self._training.balance)
 
     def __len__(self) -> int:
-        return math.ceil(len(self._order) / self._recipe.trained.batch_size)
+        return math.ceil(len(self._order) / self._training.batch_size)
 
     def __getitem__(self, index: int) -> tuple[Any, ...]:
-        size = self._recipe.trained.batch_size
+        size = self._training.batch_size
         chosen = self._order[index * size : (index + 1) * size]
         rng = np.random.default_rng((*self._seed, index))
         crops, targets = self._mixed(self._changed(chosen, rng), self._targets[chosen], rng)
-        values = self._recipe.preprocess.to_values(crops)
+        values = self._preprocess.to_values(crops)
         told = targets
         if self._teacher is not None:
             told = np.concatenate([targets, self._teacher.scores(crops)], axis=1)
@@ -67,16 +67,14 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
     def _changed(self, chosen: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.uint8]:
         images = self._faces.images[chosen]
-        if self._recipe.trained.augmentation == "umer":
-            contract = self._recipe.preprocess.at(self._stage.size_px)
-            return np.stack([contract.crop(eighteen.one(image, rng)) for image in images])
-        crops = self._augment(images, self._stage.size_px, rng)
-        return self._recipe.preprocess.finish(crops)
+        if self._training.augmentation == "umer":
+            return np.stack([self._preprocess.crop(eighteen.one(image, rng)) for image in images])
+        return self._preprocess.finish(self._augment(images, self._preprocess.size_px, rng))
 
     def _mixed(
         self, crops: NDArray[np.uint8], targets: NDArray[np.float32], rng: np.random.Generator
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        training = self._recipe.trained
+        training = self._training
         ways = [
             (way, alpha) for way, alpha in ((mixing.mixup, training.mixup), (mixing.cutmix, training.cutmix)) if alpha
         ]

@@ -44,11 +44,12 @@ def test_preprocessing_beyond_a_resize_reaches_training(faces):
     assert set(np.unique(values)) <= {0.0, 1.0}
 
 
-def test_a_stage_may_degrade_faces_otherwise_than_the_training_does(faces):
+@pytest.mark.parametrize("name", ["degrade", "mixed"])
+def test_a_stage_may_change_faces_otherwise_than_the_training_does(faces, name):
     def values(of_training, of_stage):
         shipped = recipe.load("cnn-1")
-        stage = shipped.trained.stages[0].model_copy(update={"augment": 1.0, "degrade": of_stage})
-        training = shipped.trained.model_copy(update={"degrade": of_training})
+        stage = shipped.trained.stages[0].model_copy(update={"augment": 1.0, name: of_stage})
+        training = shipped.trained.model_copy(update={"mixup": 0.4, "mixed": 0.0, name: of_training})
         chosen = shipped.model_copy(update={"training": training})
         return Batches(faces, soft_labels.hard(faces), chosen, stage, 0)[0][0]
 
