@@ -155,9 +155,9 @@ class Run:
 
     def _begin(self, stage: Stage, before: keras.Model | None) -> keras.Model:
         """Return the model with which *stage* begins."""
-        training = self.recipe.trained
+        training = self.recipe.trained.during(stage)
         with precision.computing(self.computing):
-            model = build(self.recipe, stage.size_px, len(self.train.names), fastest_data_format(), stage.dropout)
+            model = build(self.recipe, stage.size_px, len(self.train.names), fastest_data_format(), training.dropout)
         precision.keep_scores(model)
         if before is not None:
             transfer(before, model)
@@ -165,6 +165,8 @@ class Run:
         else:
             for path in self.pretrained:
                 self.say(f"{pretrained.load_into(model, path)} layers have the weights of {path.name}\n")
+            if len(self.pretrained) > 1:
+                fused.share(model)
         if training.trainable is not None:
             pretrained.freeze(model, training.trainable)
         for number in training.frozen:

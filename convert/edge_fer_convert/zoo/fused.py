@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from edge_fer.errors import BadInput
 from edge_fer_convert.zoo import cnn_1, cnn_2
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from edge_fer_convert.zoo.axes import DataFormat
 
 Rule = Literal["sum", "product"]
+PRODUCT: Final = "product"
+"""Name of the layer that multiplies scores, by adding what stands before their softmax."""
 
 
 def build(
@@ -58,7 +60,7 @@ def join(parts: Sequence[keras.Model], rule: Rule) -> keras.Model:
         logits.append(linear(features))
         linear.set_weights(scores.get_weights())
     if rule == "product":
-        joined = layers.Softmax(name="scores")(layers.Add(name="product")(logits))
+        joined = layers.Softmax(name="scores")(layers.Add(name=PRODUCT)(logits))
     else:
         joined = layers.Average(name="scores")(
             [layers.Softmax(name=f"scores_{n}")(x) for n, x in enumerate(logits, start=1)]
@@ -75,6 +77,22 @@ def networks(model: keras.Model) -> list[dict[str, keras.layers.Layer]]:
         {layer.name: layer for layer in leaves(part) if layer.weights} | {"scores": _logits(model, part)}
         for part in _parts(model)
     ]
+
+
+def share(model: keras.Model) -> None:
+    """Let each network whose scores *model* multiplies be so much less sure that the product is as sure as one was.
+
+    Networks that were trained apart are each as sure as they should be alone; *n* of them multiplied are *n* times too
+    sure, and a model that goes on from there learns to silence one before it learns anything else. What a network has
+    before its softmax is divided by *n*, so the product is its geometric mean: the order of the classes stays. Leaves a
+    model as it is that multiplies no scores.
+    """
+    if not any(layer.name == PRODUCT for layer in model.layers):
+        return
+    parts = _parts(model)
+    for part in parts:
+        logits = _logits(model, part)
+        logits.set_weights([weight / len(parts) for weight in logits.get_weights()])
 
 
 def freeze(model: keras.Model, number: int) -> None:
