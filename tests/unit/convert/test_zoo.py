@@ -163,6 +163,23 @@ def test_a_frozen_network_answers_in_training_as_it_does_afterwards():
     assert len(model.trainable_variables) == len(other.trainable_variables) + 2  # its layer before the scores
 
 
+def test_networks_that_share_a_product_are_together_as_sure_as_one_was():
+    parts = [zoo.build("cnn-1", 32), zoo.build("cnn-2", 32)]
+    for part in parts:  # sure of something, as trained networks are
+        kernel, bias = part.get_layer("scores").get_weights()
+        part.get_layer("scores").set_weights([kernel * 20, bias])
+    model, summed = (fused.join(parts, rule) for rule in ("product", "sum"))
+    faces = np.random.default_rng(1).random((3, 32, 32, 1)).astype(np.float32)
+    before = summed.predict(faces, verbose=0)
+    fused.share(model)
+    fused.share(summed)
+    first, second = (part.predict(faces, verbose=0) for part in parts)
+    expected = np.sqrt(first * second)
+    expected /= expected.sum(axis=1, keepdims=True)
+    assert np.allclose(model.predict(faces, verbose=0), expected, atol=1e-5)
+    assert np.array_equal(summed.predict(faces, verbose=0), before)
+
+
 @pytest.mark.parametrize(("name", "number"), [("fused-sum", 0), ("fused-sum", 3), ("cnn-1", 1)])
 def test_a_network_that_is_not_there_cannot_be_frozen(name, number):
     with pytest.raises(BadInput, match=f"there is no network {number} to be frozen"):
