@@ -96,8 +96,8 @@ class Training(_Frozen):
 
     def during(self, stage: Stage) -> Training:
         """Return the same with what *stage* has instead."""
-        own = {name: getattr(stage, name) for name in ("dropout", "degrade", "mixed")}
-        return self.model_copy(update={name: value for name, value in own.items() if value is not None})
+        own = stage.model_dump(include=set(Training.model_fields), exclude_none=True)
+        return self.model_copy(update=own)
 
 
 class Conversion(_Frozen):
