@@ -139,7 +139,7 @@ class Preprocess(BaseModel):
 
     def to_values(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Map uint8 *crops* of shape ``(...)`` to the model's float32 values ``(..., planes)``, as `table` says."""
-        return self.table()[crops]
+        return np.take(self.table(), crops, axis=0)  # faster than an index
 
     def table(self) -> NDArray[np.float32]:
         """Return the ``(256, planes)`` float32 table from pixel to model value: 0 to `low`, 255 to `high`, linear."""

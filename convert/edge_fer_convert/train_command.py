@@ -68,7 +68,7 @@ Examples:
     "--pretrained",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="A .keras or .h5 to begin with: backbone, or a branch of it, and head where it fits.",
+    help="A .keras, .npz or .h5 to begin with: backbone, or a branch of it, and head where it fits.",
 )
 @click.option("--classes", help="Only these, in this order, with commas between them.")
 @click.option("--epochs", type=click.IntRange(0), help="So many epochs in each stage, instead of the recipe's.")
@@ -76,6 +76,10 @@ Examples:
 @click.option(
     "--precision", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True,
     help="What steps compute in; bfloat16 is for CPUs that multiply it (AVX512-BF16, AMX).",
+)  # fmt: skip
+@click.option(
+    "--workers", default=0, show_default=True, type=click.IntRange(0),
+    help="Processes that change faces while a step is computed; on a GPU, one for each core.",
 )  # fmt: skip
 @click.option("--seed", default=42, show_default=True, help="Of splits and folds that are not official.")
 def train(**options: Any) -> None:
@@ -129,6 +133,7 @@ def _run(recipe: Recipe, dataset: Dataset, split: Split, options: dict[str, Any]
         _teacher(recipe, faces.names, options),
         options["pretrained"] or [WEIGHTS / name for name in recipe.trained.pretrained],
         options["precision"],
+        options["workers"],
     )
 
 

@@ -31,13 +31,14 @@ def backbone(model: keras.Model) -> list[Any]:
 def load_into(model: keras.Model, path: Path) -> int:
     """Give *model* the weights in *path*; return how many layers got theirs.
 
-    *path* is a ``.keras`` model or an ``.h5`` file of weights or of a whole model, as keras.applications and DeepFace
-    hand them out. Layers are matched by name; where no name is common (VGG-Face's are numbered), by their order. A
-    convolution of the whole map becomes the dense layer that it is. Every layer of the backbone must find its weights,
-    or, where the backbone joins the features of several branches, every layer of at least one: a file is of one
-    network. Attention (CBAM) begins at random where that network has none. The layers of the head find theirs where the
-    file is of the whole network and has one of the same name and shape, as a model of this zoo for as many classes has.
-    Where *model* joins the scores of several networks, *path* is of one of them, or of *model*, and has all its layers.
+    *path* is a ``.keras`` model, an ``.npz`` of `checkpoints.keep`, or an ``.h5`` file of weights or of a whole model,
+    as keras.applications and DeepFace hand them out. Layers are matched by name; where no name is common (VGG-Face's
+    are numbered), by their order. A convolution of the whole map becomes the dense layer that it is. Every layer of the
+    backbone must find its weights, or, where the backbone joins the features of several branches, every layer of at
+    least one: a file is of one network. Attention (CBAM) begins at random where that network has none. The layers of
+    the head find theirs where the file is of the whole network and has one of the same name and shape, as a model of
+    this zoo for as many classes has. Where *model* joins the scores of several networks, *path* is of one of them, or
+    of *model*, and has all its layers.
     Raises `BadInput` when the file is none, or a layer of the backbone finds nothing that fits.
     """
     found = _read(path)
@@ -98,14 +99,14 @@ def _branches(model: keras.Model) -> list[list[Any]]:
 
 def _read(path: Path) -> Weights:
     if not path.is_file():
-        raise BadInput(f"the pretrained weights {path} are not there; pass a .keras or .h5 file")
+        raise BadInput(f"the pretrained weights {path} are not there; pass a .keras, .npz or .h5 file")
     try:
         if path.suffix in (".keras", ".npz"):
             model = checkpoints.load(path)
             return {layer.name: layer.get_weights() for layer in model.layers if layer.weights}
         return _read_h5(path)
     except (OSError, ValueError, KeyError, TypeError) as exc:
-        raise BadInput(f"{path} cannot be read as weights: {exc}; pass a .keras or .h5 file") from exc
+        raise BadInput(f"{path} cannot be read as weights: {exc}; pass a .keras, .npz or .h5 file") from exc
 
 
 def _read_h5(path: Path) -> Weights:

@@ -24,12 +24,15 @@ from edge_fer.labelled import near_copies
 from edge_fer_convert import zoo
 from edge_fer_convert.training import depthwise, normalisation, precision, pretrained, report
 from edge_fer_convert.training.batches import Batches
+from edge_fer_convert.training.changed import Changed
 from edge_fer_convert.training.losses import LOSSES, Distillation, accuracy
+from edge_fer_convert.training.recalibration import recalibrate
 from edge_fer_convert.training.sizes import transfer
+from edge_fer_convert.training.workers import Workers
 from edge_fer_convert.zoo import fused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -86,22 +89,6 @@ def build(
     )
 
 
-def recalibrate(model: keras.Model, batches: Iterable[NDArray[np.float32]]) -> None:
-    """Set the moving statistics of all batch normalisation to the plain mean over *batches*.
-
-    They belong to the weights of the last steps; averaged weights need their own (Izmailov et al., UAI 2018, section
-    3.2), or they are judged too low while the learning rate is high.
-    """
-    norms = [x for x in fused.leaves(model) if isinstance(x, keras.layers.BatchNormalization) and x.trainable]
-    momenta = [norm.momentum for norm in norms]
-    for seen, batch in enumerate(batches):
-        for norm in norms:
-            norm.momentum = seen / (seen + 1)
-        model(batch, training=True)
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum
-
-
 @dataclass
 class Run:
     """A resumable training run in a folder."""
@@ -117,7 +104,11 @@ class Run:
     """Weights to begin with; see `pretrained.load_into`."""
     computing: str = "float32"
     """What training steps compute in: a key of `precision.POLICIES`. A stage that is gone on with keeps what it had."""
+    processes: int = 0
+    """How many others change faces while this one computes steps."""
     history: list[dict[str, Any]] = field(default_factory=list)
+    _portable: dict[int, keras.Model] = field(default_factory=dict)
+    """By its size, the model that what is kept is kept as."""
 
     def execute(self) -> Worth | None:
         """Train through all stages and write the report; go on where an earlier run of the same folder was stopped.
@@ -130,14 +121,17 @@ class Run:
         self.history = json.loads(log.read_text()) if log.exists() else []
         keras.utils.set_random_seed(self.recipe.seed + len(self.history))
         model, done, first_epoch = None, len(self.history), 0
-        for stage in self.recipe.trained.stages:
-            last_epoch = first_epoch + stage.epochs
-            if done < last_epoch:
-                model = self._stage(stage, first_epoch, max(done, first_epoch), model)
-            first_epoch = last_epoch
+        with Workers(self.train, self.targets, self.recipe, self.processes) as workers:
+            for stage in self.recipe.trained.stages:
+                last_epoch = first_epoch + stage.epochs
+                if done < last_epoch:
+                    model = self._stage(stage, first_epoch, max(done, first_epoch), model, workers)
+                first_epoch = last_epoch
         return self._report()
 
-    def _stage(self, stage: Stage, first_epoch: int, epoch: int, before: keras.Model | None) -> keras.Model:
+    def _stage(
+        self, stage: Stage, first_epoch: int, epoch: int, before: keras.Model | None, workers: Workers
+    ) -> keras.Model:
         last = self.folder / "last.keras"
         if before is None and self.history:
             if not last.exists():
@@ -150,7 +144,8 @@ class Run:
         contract = self.recipe.preprocess.at(stage.size_px)
         crops = self.validation.crops(contract)
         for number in range(epoch, first_epoch + stage.epochs):
-            self._epoch(model, stage, number, crops)
+            changed = Changed(self.train, self.targets, self.recipe, stage, number)
+            self._epoch(model, Batches(changed, self.teacher, workers.ahead(changed)), stage, number, crops)
         return model
 
     def _begin(self, stage: Stage, before: keras.Model | None) -> keras.Model:
@@ -196,9 +191,8 @@ class Run:
             schedule, weight_decay=training.weight_decay, use_ema=True, ema_momentum=training.ema_momentum
         )
 
-    def _epoch(self, model: keras.Model, stage: Stage, epoch: int, crops: NDArray[np.uint8]) -> None:
+    def _epoch(self, model: keras.Model, batches: Batches, stage: Stage, epoch: int, crops: NDArray[np.uint8]) -> None:
         started = time.monotonic()
-        batches = Batches(self.train, self.targets, self.recipe, stage, epoch, self.teacher)
         progress = _Progress(f"{stage.size_px} px, epoch {epoch + 1}/{self._epochs()}", len(batches), self.say)
         with normalisation.native(), depthwise.native():
             fitted = model.fit(batches, verbose=0, shuffle=False, callbacks=[progress])
@@ -229,15 +223,17 @@ class Run:
         """Return the averaged weights' scores on *crops*; keep them when no earlier epoch of this size did better."""
         current = [np.array(weight) for weight in model.get_weights()]  # copies: on PyTorch they are views
         model.optimizer.finalize_variable_values(model.trainable_variables)
+        model.set_weights([np.array(weight) for weight in model.get_weights()])  # JAX would give away the averages
         recalibrate(model, (batches[index][0] for index in range(min(RECALIBRATION_BATCHES, len(batches)))))
         values = self.recipe.preprocess.to_values(crops)
         scores = np.asarray(model.predict(values, batch_size=128, verbose=0), np.float32)
         size = crops.shape[1]
         best = max((h["validation_accuracy"] for h in self.history if h["size_px"] == size), default=-1.0)
         if self._accuracy(scores) > best:
-            portable = build(self.recipe, size, len(self.train.names))
-            portable.set_weights(model.get_weights())
-            _save(portable, self.folder / "best.keras")
+            if size not in self._portable:
+                self._portable[size] = build(self.recipe, size, len(self.train.names))
+            self._portable[size].set_weights(model.get_weights())
+            _save(self._portable[size], self.folder / "best.keras")
         model.set_weights(current)
         return scores
 

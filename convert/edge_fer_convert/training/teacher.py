@@ -6,7 +6,6 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 
 from edge_fer.classifier import Classifier
@@ -42,12 +41,12 @@ class Teacher:
     def scores(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return ``(n, names)`` scores of ``(n, N, N)`` uint8 *crops* of any size."""
         logarithm = np.zeros((len(crops), 1))
+        seen = {crops.shape[1]: crops}
         for size_px, answer in self._teachers:
-            seen = crops
-            if crops.shape[1] != size_px:
+            if size_px not in seen:
                 resized = Preprocess(size_px=size_px)  # what else the contract wants is done already
-                seen = np.stack([resized.crop(crop) for crop in crops])
-            logarithm = logarithm + np.log(np.maximum(answer(seen).astype(np.float64), 1e-12))
+                seen[size_px] = np.stack([resized.crop(crop) for crop in crops])
+            logarithm = logarithm + np.log(np.maximum(answer(seen[size_px]).astype(np.float64), 1e-12))
         product = np.exp(logarithm - logarithm.max(axis=1, keepdims=True))
         return np.asarray(product / product.sum(axis=1, keepdims=True), np.float32)
 
@@ -78,10 +77,9 @@ def _checkpoint(path: Path, contract: Preprocess, names: Sequence[str]) -> tuple
     model = checkpoints.load(path)
     if model.output_shape[-1] != len(names):
         raise OtherClasses(f"the teacher {path} knows {model.output_shape[-1]} classes; the faces have {len(names)}")
-    model.trainable = False  # or else PyTorch keeps what a gradient would need
     own = contract.at(model.input_shape[1])
 
     def answer(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return np.asarray(keras.ops.convert_to_numpy(model(own.to_values(crops), training=False)), np.float32)
+        return np.asarray(model.predict_on_batch(own.to_values(crops)), np.float32)
 
     return own.size_px, answer

@@ -9,6 +9,7 @@ from edge_fer.labelled import load_faces  # noqa: E402
 from edge_fer_convert import recipe  # noqa: E402
 from edge_fer_convert.training import soft_labels  # noqa: E402
 from edge_fer_convert.training.batches import Batches, class_weights  # noqa: E402
+from edge_fer_convert.training.changed import Changed  # noqa: E402
 
 
 @pytest.fixture
@@ -19,43 +20,30 @@ def faces(drawn_zip):
 def batches(faces, teacher=None, **training) -> Batches:
     shipped = recipe.load("cnn-1")
     chosen = shipped.model_copy(update={"training": shipped.trained.model_copy(update={"batch_size": 8, **training})})
-    return Batches(faces, soft_labels.hard(faces), chosen, chosen.trained.stages[0], 0, teacher)
+    return Batches(Changed(faces, soft_labels.hard(faces), chosen, chosen.trained.stages[0], 0), teacher)
 
 
-@pytest.mark.parametrize("training", [{}, {"augmentation": "umer"}, {"mixup": 0.4}, {"cutmix": 1.0}, {"balance": 0.5}])
-def test_batches_are_seeded_and_cover_every_face(faces, training):
-    one, again = batches(faces, **training), batches(faces, **training)
-    assert len(one) == 4
-    sizes = []
-    for at in range(len(one)):
-        first, second = one[at], again[at]
-        assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
-        assert first[0].shape[1:] == (48, 48, 1)
-        assert 0 <= first[0].min() <= first[0].max() <= 1
-        sizes.append(len(first[0]))
-    assert sum(sizes) == len(faces)
+def test_a_step_gets_values_and_targets(faces):
+    given = batches(faces)
+    values, told = given[0]
+    crops, targets = given._changed.batch(0)
+    assert len(given) == 4
+    assert values.shape == (8, 48, 48, 1)
+    assert np.array_equal(values, recipe.load("cnn-1").preprocess.to_values(crops))
+    assert np.array_equal(told, targets)
 
 
-def test_preprocessing_beyond_a_resize_reaches_training(faces):
-    """A contract that equalises is trained on equalised faces."""
-    shipped = recipe.load("cnn-1")
-    edges = shipped.model_copy(update={"preprocess": shipped.preprocess.model_copy(update={"canny": (60.0, 120.0)})})
-    values = Batches(faces, soft_labels.hard(faces), edges, edges.trained.stages[0], 0)[0][0]
-    assert set(np.unique(values)) <= {0.0, 1.0}
+def test_balance_weighs_faces(faces):
+    assert batches(faces, balance=0.5)[0][2].shape == (8,)
 
 
-@pytest.mark.parametrize("name", ["degrade", "mixed"])
-def test_a_stage_may_change_faces_otherwise_than_the_training_does(faces, name):
-    def values(of_training, of_stage):
-        shipped = recipe.load("cnn-1")
-        stage = shipped.trained.stages[0].model_copy(update={"augment": 1.0, name: of_stage})
-        training = shipped.trained.model_copy(update={"mixup": 0.4, "mixed": 0.0, name: of_training})
-        chosen = shipped.model_copy(update={"training": training})
-        return Batches(faces, soft_labels.hard(faces), chosen, stage, 0)[0][0]
-
-    assert np.array_equal(values(0.0, 1.0), values(1.0, None))
-    assert np.array_equal(values(1.0, 0.0), values(0.0, None))
-    assert not np.array_equal(values(0.0, 1.0), values(0.0, None))
+def test_batches_may_be_made_elsewhere(faces):
+    made = np.zeros((2, 48, 48), np.uint8), np.full((2, 7), 1 / 7, np.float32)
+    asked = []
+    values, told = Batches(batches(faces)._changed, batch=lambda at: asked.append(at) or made)[3]
+    assert asked == [3]
+    assert values.shape == (2, 48, 48, 1)
+    assert told is made[1]
 
 
 def test_a_teacher_stands_behind_the_targets(faces):
