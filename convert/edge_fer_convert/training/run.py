@@ -194,9 +194,11 @@ class Run:
     def _epoch(self, model: keras.Model, batches: Batches, stage: Stage, epoch: int, crops: NDArray[np.uint8]) -> None:
         started = time.monotonic()
         progress = _Progress(f"{stage.size_px} px, epoch {epoch + 1}/{self._epochs()}", len(batches), self.say)
+        last_step = _LastStep()
         with normalisation.native(), depthwise.native():
-            fitted = model.fit(batches, verbose=0, shuffle=False, callbacks=[progress])
+            fitted = model.fit(batches, verbose=0, shuffle=False, callbacks=[progress, last_step])
         scores = self._judge(model, batches, crops)
+        model.set_weights(last_step.weights)
         entry = {
             "epoch": epoch + 1,
             "size_px": stage.size_px,
@@ -220,10 +222,11 @@ class Run:
         return metrics.accuracy(scores.argmax(axis=1), self.validation.labels)
 
     def _judge(self, model: keras.Model, batches: Batches, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return the averaged weights' scores on *crops*; keep them when no earlier epoch of this size did better."""
-        current = [np.array(weight) for weight in model.get_weights()]  # copies: on PyTorch they are views
-        model.optimizer.finalize_variable_values(model.trainable_variables)
-        model.set_weights([np.array(weight) for weight in model.get_weights()])  # JAX would give away the averages
+        """Return the scores on *crops* of the averaged weights, which *model* has after an epoch.
+
+        Keeps them when no earlier epoch of this size did better.
+        """
+        model.set_weights(_copies(model))  # JAX would give away the averages that the optimizer goes on with
         recalibrate(model, (batches[index][0] for index in range(min(RECALIBRATION_BATCHES, len(batches)))))
         values = self.recipe.preprocess.to_values(crops)
         scores = np.asarray(model.predict(values, batch_size=128, verbose=0), np.float32)
@@ -234,7 +237,6 @@ class Run:
                 self._portable[size] = build(self.recipe, size, len(self.train.names))
             self._portable[size].set_weights(model.get_weights())
             _save(self._portable[size], self.folder / "best.keras")
-        model.set_weights(current)
         return scores
 
     def _report(self) -> Worth | None:
@@ -285,6 +287,20 @@ class _Progress(keras.callbacks.Callback):  # type: ignore[misc]
         left = (now - self._started) / (batch + 1) * (self._batches - batch - 1)
         loss = (logs or {}).get("loss", math.nan)
         self._say(f"\r{self._title}: {batch + 1}/{self._batches}, loss {loss:.4f}, {left:.0f} s left \r")
+
+
+class _LastStep(keras.callbacks.Callback):  # type: ignore[misc]
+    """The weights that the last step of an epoch left: ``fit`` ends by putting their averages in their place."""
+
+    weights: list[NDArray[np.float32]]
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002 (Keras' names)
+        self.weights = _copies(self.model)
+
+
+def _copies(model: keras.Model) -> list[NDArray[np.float32]]:
+    """Return the weights of *model*; on PyTorch those that Keras returns are views."""
+    return [np.array(weight) for weight in model.get_weights()]
 
 
 def _save(model: keras.Model, path: Path) -> None:

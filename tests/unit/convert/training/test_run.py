@@ -10,24 +10,53 @@ from edge_fer.labelled import load_faces  # noqa: E402
 from edge_fer_convert import recipe  # noqa: E402
 from edge_fer_convert.training import run as train  # noqa: E402
 from edge_fer_convert.training import soft_labels  # noqa: E402
-from edge_fer_convert.training.batches import Batches  # noqa: E402
-from edge_fer_convert.training.changed import Changed  # noqa: E402
 
 
-def test_judging_leaves_the_weights_as_they_were(drawn_zip, tmp_path):
-    faces = load_faces(drawn_zip)
-    chosen = recipe.load("cnn-1").with_epochs(1)
-    stage = chosen.training.stages[0]
-    run = train.Run(chosen, tmp_path, faces, soft_labels.hard(faces), faces, lambda _: None)
-    model = train.build(chosen, stage.size_px, 7, train.fastest_data_format())
-    model.compile(run._optimizer(stage), "categorical_crossentropy")
-    batches = Batches(Changed(faces, run.targets, chosen, stage, 0))
-    model.fit(batches, verbose=0)
-    before = [np.array(weight) for weight in model.get_weights()]
-    run._judge(model, batches, faces.crops(chosen.preprocess.at(stage.size_px)))
-    assert all(np.array_equal(old, new) for old, new in zip(before, model.get_weights(), strict=True))
+def trained(drawn_zip, folder, epochs: int, monkeypatch) -> tuple[train.Run, list, list]:
+    """A run of so many epochs of a few steps; the weights before each epoch, and after its last step."""
+    faces, shipped = load_faces(drawn_zip), recipe.load("cnn-1")
+    stages = (shipped.trained.stages[0].model_copy(update={"epochs": epochs}),)
+    training = shipped.trained.model_copy(update={"batch_size": 8, "stages": stages})
+    run = train.Run(
+        shipped.model_copy(update={"training": training}), folder, faces, soft_labels.hard(faces), faces, lambda _: None
+    )
+    began, ended = [], []
+
+    class Watch(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            began.append(train._copies(self.model))
+
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 3:
+                ended.append(train._copies(self.model))
+
+    fit = keras.Model.fit
+
+    def watched(*given, callbacks, **named):
+        return fit(*given, callbacks=[*callbacks, Watch()], **named)
+
+    monkeypatch.setattr(keras.Model, "fit", watched)
+    run.execute()
+    return run, began, ended
+
+
+def test_an_epoch_begins_where_the_last_step_of_the_one_before_ended(drawn_zip, tmp_path, monkeypatch):
+    """And not with the averaged weights, which are judged between the two, nor with their statistics."""
+    run, began, ended = trained(drawn_zip, tmp_path, 3, monkeypatch)
+    assert len(began) == len(ended) == len(run.history) == 3
+    for before, after in zip(ended, began[1:], strict=False):
+        assert all(np.array_equal(old, new) for old, new in zip(before, after, strict=True))
+    last = keras.saving.load_model(tmp_path / "last.keras")
+    assert all(np.array_equal(old, new) for old, new in zip(ended[-1], last.get_weights(), strict=True))
+
+
+def test_the_averaged_weights_are_what_is_kept(drawn_zip, tmp_path, monkeypatch):
+    """They have gone less far than the trained ones, from where both began."""
+    _, (began, *_), (ended, *_) = trained(drawn_zip, tmp_path, 1, monkeypatch)
     kept = keras.saving.load_model(tmp_path / "best.keras", compile=False)
-    assert any(not np.array_equal(old, new) for old, new in zip(before, kept.get_weights(), strict=True))
+    far = [np.abs(now - then).mean() for now, then in zip(ended, began, strict=True)]
+    near = [np.abs(now - then).mean() for now, then in zip(kept.get_weights(), began, strict=True)]
+    assert 0 < near[0] < far[0] / 10
 
 
 def test_a_compiling_backend_trains_from_a_teacher_and_is_gone_on_with(on_jax, drawn_zip, tmp_path):
