@@ -6,8 +6,6 @@ import sys
 import numpy as np
 import pytest
 
-pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install -e '.[convert]'")
-
 from edge_fer.labelled import load_faces
 from edge_fer_convert import recipe
 from edge_fer_convert.training import soft_labels
