@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from edge_fer.errors import BadInput, first_fault
 from edge_fer.preprocess import Preprocess
@@ -38,6 +38,9 @@ class Stage(_Frozen):
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
     degrade: Annotated[float, Field(ge=0, le=1)] | None = None
     mixed: Annotated[float, Field(ge=0, le=1)] | None = None
+    ema_overwrite: bool | None = None
+    teaching_weight: Annotated[float, Field(ge=0, le=1)] | None = None
+    """0: no teacher."""
 
 
 LossName = Literal["categorical-crossentropy", "binary-crossentropy", "mean-squared-error", "hinge"]
@@ -65,6 +68,9 @@ class Training(_Frozen):
     weight_decay: Annotated[float, Field(ge=0)]
     ema_momentum: Annotated[float, Field(ge=0, lt=1)]
     """Momentum of the averaged weights, which are the ones that are judged and kept; a step."""
+    ema_overwrite: bool = False
+    """An epoch begins with the averaged weights of the one before, instead of with its last step's (what Keras calls an
+    ``ema_overwrite_frequency``, of an epoch): slower, and steadier."""
     own_label: Annotated[float, Field(ge=0, le=1)]
     """Weight of a face's own label against what its FER+ votes say of it."""
     loss: LossName = "categorical-crossentropy"
@@ -94,9 +100,18 @@ class Training(_Frozen):
     """Files of ``convert/weights`` to begin with; ``--pretrained`` names others."""
     stages: tuple[Stage, ...]
 
+    @model_validator(mode="after")
+    def _has_the_teachers_that_stages_weigh(self) -> Training:
+        if self.teaching is None and any(stage.teaching_weight is not None for stage in self.stages):
+            raise ValueError("a stage has a teaching_weight, and there is no [training.teaching]")
+        return self
+
     def during(self, stage: Stage) -> Training:
         """Return the same with what *stage* has instead."""
         own = stage.model_dump(include=set(Training.model_fields), exclude_none=True)
+        if self.teaching is not None and stage.teaching_weight is not None:
+            weighed = self.teaching.model_copy(update={"weight": stage.teaching_weight})
+            own["teaching"] = weighed if stage.teaching_weight else None
         return self.model_copy(update=own)
 
 
@@ -168,7 +183,10 @@ class Recipe(_Frozen):
             begun += f" The others learn beside network {kept}, which stays as it is."
         taught, teaching = "", training.teaching
         if teaching is not None:
-            taught = f" Taught by {' and '.join(teaching.teachers) or 'a teacher'}, weight {teaching.weight:g}."
+            by = " and ".join(teaching.teachers) or "a teacher"
+            by_stage = (training.during(stage).teaching for stage in training.stages)
+            weights = [weight for weight, _ in groupby(own.weight if own else 0.0 for own in by_stage)]
+            taught = f" Taught by {by}, weight {', then '.join(f'{weight:g}' for weight in weights)}."
         return (
             f"Trained on {told.data} {told.splits[0]} by the recipe `{self.name}`: {self.architecture}, {sizes}, loss "
             f"{training.loss}; {labels}.{begun}{taught} The epoch was chosen on {told.splits[1]}."

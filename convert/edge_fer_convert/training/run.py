@@ -104,8 +104,8 @@ class Run:
     """Weights to begin with; see `pretrained.load_into`."""
     computing: str = "float32"
     """What training steps compute in: a key of `precision.POLICIES`. A stage that is gone on with keeps what it had."""
-    processes: int = 0
-    """How many others change faces while this one computes steps."""
+    workers: int = 0
+    """How many other processes change faces while this one computes steps."""
     history: list[dict[str, Any]] = field(default_factory=list)
     _portable: dict[int, keras.Model] = field(default_factory=dict)
     """By its size, the model that what is kept is kept as."""
@@ -121,7 +121,7 @@ class Run:
         self.history = json.loads(log.read_text()) if log.exists() else []
         keras.utils.set_random_seed(self.recipe.seed + len(self.history))
         model, done, first_epoch = None, len(self.history), 0
-        with Workers(self.train, self.targets, self.recipe, self.processes) as workers:
+        with Workers(self.train, self.targets, self.recipe, self.workers) as workers:
             for stage in self.recipe.trained.stages:
                 last_epoch = first_epoch + stage.epochs
                 if done < last_epoch:
@@ -145,7 +145,8 @@ class Run:
         crops = self.validation.crops(contract)
         for number in range(epoch, first_epoch + stage.epochs):
             changed = Changed(self.train, self.targets, self.recipe, stage, number)
-            self._epoch(model, Batches(changed, self.teacher, workers.ahead(changed)), stage, number, crops)
+            teacher = self.teacher if changed.training.teaching is not None else None
+            self._epoch(model, Batches(changed, teacher, workers.ahead(changed)), stage, number, crops)
         return model
 
     def _begin(self, stage: Stage, before: keras.Model | None) -> keras.Model:
@@ -198,7 +199,8 @@ class Run:
         with normalisation.native(), depthwise.native():
             fitted = model.fit(batches, verbose=0, shuffle=False, callbacks=[progress, last_step])
         scores = self._judge(model, batches, crops)
-        model.set_weights(last_step.weights)
+        if not self.recipe.trained.during(stage).ema_overwrite:
+            model.set_weights(last_step.weights)
         entry = {
             "epoch": epoch + 1,
             "size_px": stage.size_px,

@@ -27,7 +27,8 @@ def test_the_card_of_a_shipped_model_says_what_its_recipe_says(name):
     ("name", "words"),
     [
         ("cnn-1", "24 epochs at 48 px, 12 epochs at 64 px, 82 epochs at 96 px, loss categorical-crossentropy"),
-        ("mobilenet-v2", "Taught by compact, weight 0.8."),
+        ("fused-product", "Taught by compact, weight 0.8."),
+        ("cnn-1", "Taught by compact, weight 0, then 0.6, then 0.8."),
         ("fused-sum", "Joins cnn-1.keras and cnn-2.npz, each trained by itself."),
         (
             "fused-product",
@@ -42,6 +43,23 @@ def test_a_recipe_in_words(name, words):
 def test_a_recipe_that_joins_models_is_not_trained():
     with pytest.raises(BadInput, match="trained by themselves"):
         _ = recipe.load("cnn-1").model_copy(update={"training": None}).trained
+
+
+def test_what_a_stage_has_instead_holds_in_it():
+    trained = recipe.load("cnn-1").trained
+    assert [own.teaching and own.teaching.weight for own in map(trained.during, trained.stages[3:7])] == [
+        None, 0.6, 0.6, 0.8,
+    ]  # fmt: skip
+    assert trained.during(trained.stages[4]).dropout == trained.stages[4].dropout == 0.15
+    assert trained.during(trained.stages[0]).dropout == trained.dropout
+
+
+def test_a_stage_that_weighs_no_teacher_is_refused(tmp_path):
+    head, rest = (recipe.RECIPES / "cnn-1.toml").read_text().split("[training.teaching]")
+    path = tmp_path / "untaught.toml"
+    path.write_text(head + rest[rest.index("[[training.stages]]") :])
+    with pytest.raises(BadInput, match="a stage has a teaching_weight, and there is no"):
+        recipe.load(str(path))
 
 
 @pytest.mark.parametrize("text", ["", "name = 1", "nonsense", 'name = "x"\nextra = 1'])

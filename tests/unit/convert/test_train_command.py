@@ -31,7 +31,8 @@ def data(tmp_path, drawn_zip):
 @pytest.fixture
 def short(tmp_path):
     """A recipe from random weights with two of its stages, of small sizes."""
-    head, *stages = (recipe.RECIPES / "cnn-1.toml").read_text().split("[[training.stages]]")
+    text = (recipe.RECIPES / "cnn-1.toml").read_text().replace("teaching_weight = 0.0\n", "")
+    head, *stages = text.split("[[training.stages]]")
     head, _ = head.split("[training.teaching]")
     small = [stages[0].replace("size_px = 48", "size_px = 32"), stages[1].replace("size_px = 64", "size_px = 48")]
     path = tmp_path / "short.toml"
@@ -173,6 +174,25 @@ def test_a_student_hears_its_teacher(data, once, tmp_path):
     )
 
 
+def test_a_stage_may_hear_the_teacher_less_or_not_at_all(data, taught, tmp_path):
+    def loss(recipe_path, *options) -> float:
+        out = tmp_path / "-".join(["run", recipe_path.stem, *options])
+        run("--recipe", recipe_path, "--data", data, "--out", out, "--limit", 8, *options)
+        return json.loads((out / "history.json").read_text())[0]["loss"]
+
+    def weighed(weight: float):
+        path = tmp_path / f"weight-{weight}.toml"
+        stage = "[[training.stages]]\n"
+        path.write_text(taught.read_text().replace(stage, f"{stage}teaching_weight = {weight}\n"))
+        return path
+
+    alone = loss(taught, "--no-teacher")
+    assert loss(weighed(0.0)) == pytest.approx(alone, rel=1e-5)
+    assert loss(weighed(0.5)) == pytest.approx(loss(taught), rel=1e-5)  # 0.5 is what a recipe has that does not say
+    assert loss(weighed(0.9)) != pytest.approx(loss(taught), rel=1e-5)
+    assert loss(taught) != pytest.approx(alone, rel=1e-5)
+
+
 def test_a_backbone_begins_with_weights_of_ones_own(data, once, tmp_path):
     run("--recipe", once, "--data", data, "--out", tmp_path / "first")
     said = run("--recipe", once, "--data", data, "--out", tmp_path / "second", "--pretrained",
@@ -252,5 +272,5 @@ def test_the_shipped_recipe_learns_from_fer2013(fer2013, tmp_path):
     assert report["validation"]["images"] == 3589
     assert report["validation_fresh"]["images"] > 3400
     assert len(report["history"]) == len(recipe.load("cnn-1").trained.stages)
-    assert report["history"][-1]["loss"] < report["history"][0]["loss"]
+    assert report["history"][3]["loss"] < report["history"][0]["loss"]  # the later ones have a teacher, and another loss
     assert "that have no near-copy" in said

@@ -12,11 +12,12 @@ from edge_fer_convert.training import run as train  # noqa: E402
 from edge_fer_convert.training import soft_labels  # noqa: E402
 
 
-def trained(drawn_zip, folder, epochs: int, monkeypatch) -> tuple[train.Run, list, list]:
+def trained(drawn_zip, folder, epochs: int, monkeypatch, overwrite: bool = False) -> tuple[train.Run, list, list]:
     """A run of so many epochs of a few steps; the weights before each epoch, and after its last step."""
     faces, shipped = load_faces(drawn_zip), recipe.load("cnn-1")
     stages = (shipped.trained.stages[0].model_copy(update={"epochs": epochs}),)
-    training = shipped.trained.model_copy(update={"batch_size": 8, "stages": stages})
+    changes = {"batch_size": 8, "stages": stages, "ema_overwrite": overwrite}
+    training = shipped.trained.model_copy(update=changes)
     run = train.Run(
         shipped.model_copy(update={"training": training}), folder, faces, soft_labels.hard(faces), faces, lambda _: None
     )
@@ -50,6 +51,15 @@ def test_an_epoch_begins_where_the_last_step_of_the_one_before_ended(drawn_zip, 
     assert all(np.array_equal(old, new) for old, new in zip(ended[-1], last.get_weights(), strict=True))
 
 
+def test_an_epoch_may_begin_with_the_averages_of_the_one_before(drawn_zip, tmp_path, monkeypatch):
+    """They are close to what the epoch before began with, since they follow its few steps slowly."""
+    _, (first, second), (ended, _) = trained(drawn_zip, tmp_path, 2, monkeypatch, overwrite=True)
+    last = keras.saving.load_model(tmp_path / "last.keras")
+    assert not np.array_equal(last.get_weights()[0], second[0])  # it was trained on
+    far, near = (np.abs(now[0] - first[0]).mean() for now in (ended, second))
+    assert 0 < near < far / 10
+
+
 def test_the_averaged_weights_are_what_is_kept(drawn_zip, tmp_path, monkeypatch):
     """They have gone less far than the trained ones, from where both began."""
     _, (began, *_), (ended, *_) = trained(drawn_zip, tmp_path, 1, monkeypatch)
@@ -73,11 +83,11 @@ folder = Path({str(tmp_path)!r})
 zoo.build("sequential", 48).save(folder / "teacher.keras")
 faces, shipped = load_faces({str(drawn_zip)!r}), recipe.load("cnn-1")
 for epochs in (2, 3):
-    stages = (shipped.trained.stages[0].model_copy(update={{"epochs": epochs}}),)
-    training = shipped.trained.model_copy(update={{"batch_size": 16, "stages": stages}})
+    stages = (shipped.trained.stages[0].model_copy(update={{"epochs": epochs, "teaching_weight": None}}),)
+    training = shipped.trained.model_copy(update={{"batch_size": 16, "stages": stages, "ema_overwrite": False}})
     chosen = shipped.model_copy(update={{"training": training}})
     teacher = Teacher([folder / "teacher.keras"], chosen.preprocess, faces.names)
-    made = run.Run(chosen, folder, faces, soft_labels.hard(faces), faces, lambda _: None, teacher, processes=1)
+    made = run.Run(chosen, folder, faces, soft_labels.hard(faces), faces, lambda _: None, teacher, workers=1)
     made.execute()
 print(keras.backend.backend(), len(made.history))
 """)
