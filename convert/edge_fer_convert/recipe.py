@@ -70,7 +70,7 @@ class Training(_Frozen):
     """Momentum of the averaged weights, which are the ones that are judged and kept; a step."""
     ema_overwrite: bool = False
     """An epoch begins with the averaged weights of the one before, instead of with its last step's (what Keras calls an
-    ``ema_overwrite_frequency``, of an epoch): slower, and steadier."""
+    ``ema_overwrite_frequency``, of an epoch): slower."""
     own_label: Annotated[float, Field(ge=0, le=1)]
     """Weight of a face's own label against what its FER+ votes say of it."""
     loss: LossName = "categorical-crossentropy"

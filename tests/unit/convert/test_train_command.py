@@ -272,5 +272,5 @@ def test_the_shipped_recipe_learns_from_fer2013(fer2013, tmp_path):
     assert report["validation"]["images"] == 3589
     assert report["validation_fresh"]["images"] > 3400
     assert len(report["history"]) == len(recipe.load("cnn-1").trained.stages)
-    assert report["history"][3]["loss"] < report["history"][0]["loss"]  # the later ones have a teacher, and another loss
+    assert report["history"][3]["loss"] < report["history"][0]["loss"]  # later ones have a teacher, and another loss
     assert "that have no near-copy" in said
