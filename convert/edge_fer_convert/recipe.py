@@ -5,13 +5,16 @@ from __future__ import annotations
 import tomllib
 from itertools import groupby
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from edge_fer.errors import BadInput, first_fault
 from edge_fer.preprocess import Preprocess
 from edge_fer_convert import checkpoints
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # In the sources the recipes lie beside the package, in the wheel inside it.
 RECIPES = next(p for p in (Path(__file__).parent / "recipes", Path(__file__).parent.parent / "recipes") if p.is_dir())
@@ -74,6 +77,10 @@ class Training(_Frozen):
     own_label: Annotated[float, Field(ge=0, le=1)]
     """Weight of a face's own label against what its FER+ votes say of it."""
     loss: LossName = "categorical-crossentropy"
+    auxiliary_loss: Annotated[float, Field(ge=0)] = 0.0
+    """Of a model that joins scores: weight of the same loss on what each network says alone; that on what they say
+    together counts 1. Without it training comes to rest on one of them. (Auxiliary classifiers: Szegedy et al., CVPR
+    2015, section 5.)"""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Of faces that nobody voted on."""
     balance: Annotated[float, Field(ge=0, le=1)] = 0.0
@@ -173,17 +180,19 @@ class Recipe(_Frozen):
         """Return how the float model that it converts is made, for the model card."""
         told, training = self.converted, self.training
         if training is None:
-            return f"Joins {' and '.join(told.join)}, each trained by itself."
+            return f"Joins {_listed(told.join)}, each trained by itself."
         by_size = groupby(training.stages, key=lambda stage: stage.size_px)
         sizes = ", ".join(f"{sum(stage.epochs for stage in stages)} epochs at {size} px" for size, stages in by_size)
         labels = f"labels weigh {training.own_label:g}, the votes of FER+ (Barsoum et al., 2016) the rest"
-        begun = f" Begins with {' and '.join(training.pretrained)}." if training.pretrained else ""
+        begun = f" Begins with {_listed(training.pretrained)}." if training.pretrained else ""
         if training.frozen:
-            kept = " and ".join(map(str, training.frozen))
+            kept = _listed([str(number) for number in training.frozen])
             begun += f" The others learn beside network {kept}, which stays as it is."
+        if training.auxiliary_loss:
+            begun += f" What each network says alone has a loss of its own, weight {training.auxiliary_loss:g}."
         taught, teaching = "", training.teaching
         if teaching is not None:
-            by = " and ".join(teaching.teachers) or "a teacher"
+            by = _listed(teaching.teachers) or "a teacher"
             by_stage = (training.during(stage).teaching for stage in training.stages)
             weights = [weight for weight, _ in groupby(own.weight if own else 0.0 for own in by_stage)]
             taught = f" Taught by {by}, weight {', then '.join(f'{weight:g}' for weight in weights)}."
@@ -196,6 +205,11 @@ class Recipe(_Frozen):
         """Return the recipe with *epochs* in each of its stages."""
         stages = tuple(stage.model_copy(update={"epochs": epochs}) for stage in self.trained.stages)
         return self.model_copy(update={"training": self.trained.model_copy(update={"stages": stages})})
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return ``a``, ``a and b``, or ``a, b and c``."""
+    return " and ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)
 
 
 def load(name_or_path: str) -> Recipe:

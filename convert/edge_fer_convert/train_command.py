@@ -75,7 +75,7 @@ Examples:
 @click.option("--limit", type=click.IntRange(1), help="Train on so many images only.")
 @click.option(
     "--precision", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True,
-    help="What steps compute in; bfloat16 is for CPUs that multiply it (AVX512-BF16, AMX).",
+    help="What steps compute in; bfloat16 is for what multiplies it: GPUs, and CPUs with AVX512-BF16 or AMX.",
 )  # fmt: skip
 @click.option(
     "--workers", default=0, show_default=True, type=click.IntRange(0),

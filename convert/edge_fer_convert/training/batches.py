@@ -29,14 +29,19 @@ def class_weights(labels: NDArray[np.int64], classes: int, balance: float) -> ND
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     """The batches of *changed* as Keras takes them: values, targets with a *teacher*'s scores behind them, weights.
 
-    *batch* gives one by its number where other processes make them; see `Workers.ahead`.
+    *batch* gives one by its number where other processes make them; see `Workers.ahead`. Targets come once for each of
+    the *outputs* of the model.
     """
 
     def __init__(
-        self, changed: Changed, teacher: Teacher | None = None, batch: Callable[[int], Batch] | None = None
+        self,
+        changed: Changed,
+        teacher: Teacher | None = None,
+        batch: Callable[[int], Batch] | None = None,
+        outputs: int = 1,
     ) -> None:
         super().__init__(workers=1, use_multiprocessing=False, max_queue_size=4)
-        self._changed, self._teacher = changed, teacher
+        self._changed, self._teacher, self._outputs = changed, teacher, outputs
         self._batch = batch or changed.batch
         self._weights = None
         if changed.training.balance:
@@ -49,7 +54,9 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     def __getitem__(self, index: int) -> tuple[Any, ...]:
         crops, targets = self._batch(index)
         values = self._changed.contract.to_values(crops)
-        told = targets
+        told: Any = targets
         if self._teacher is not None:
             told = np.concatenate([targets, self._teacher.scores(crops)], axis=1)
+        if self._outputs > 1:
+            told = (told,) * self._outputs
         return (values, told) if self._weights is None else (values, told, targets @ self._weights)

@@ -146,7 +146,8 @@ class Run:
         for number in range(epoch, first_epoch + stage.epochs):
             changed = Changed(self.train, self.targets, self.recipe, stage, number)
             teacher = self.teacher if changed.training.teaching is not None else None
-            self._epoch(model, Batches(changed, teacher, workers.ahead(changed)), stage, number, crops)
+            batches = Batches(changed, teacher, workers.ahead(changed), len(model.outputs))
+            self._epoch(model, batches, stage, number, crops)
         return model
 
     def _begin(self, stage: Stage, before: keras.Model | None) -> keras.Model:
@@ -167,10 +168,25 @@ class Run:
             pretrained.freeze(model, training.trainable)
         for number in training.frozen:
             fused.freeze(model, number)
+        return self._compiled(model, stage)
+
+    def _compiled(self, model: keras.Model, stage: Stage) -> keras.Model:
+        """Return *model* with what *stage* minimises; where each network has a loss, with the scores of each."""
+        training = self.recipe.trained.during(stage)
         loss = LOSSES[training.loss]()
         if self.teacher is not None and training.teaching is not None:
             loss = Distillation(training.loss, training.teaching.weight, training.teaching.temperature)
-        model.compile(self._optimizer(stage), loss, metrics=[accuracy])
+        if not training.auxiliary_loss:
+            model.compile(self._optimizer(stage), loss, metrics=[accuracy])
+            return model
+        model = fused.apart(model)
+        more = len(model.outputs) - 1
+        model.compile(
+            self._optimizer(stage),
+            [loss] * (1 + more),
+            loss_weights=[1.0] + [training.auxiliary_loss] * more,
+            metrics=[[accuracy]] + [[]] * more,
+        )
         return model
 
     def _keep_best_of(self, size_px: int, next_px: int) -> None:
@@ -198,16 +214,17 @@ class Run:
         last_step = _LastStep()
         with normalisation.native(), depthwise.native():
             fitted = model.fit(batches, verbose=0, shuffle=False, callbacks=[progress, last_step])
-        scores = self._judge(model, batches, crops)
+        scores, *alone = self._judge(model, batches, crops)
         if not self.recipe.trained.during(stage).ema_overwrite:
             model.set_weights(last_step.weights)
         entry = {
             "epoch": epoch + 1,
             "size_px": stage.size_px,
             "loss": float(fitted.history["loss"][0]),
-            "accuracy": float(fitted.history["accuracy"][0]),
+            "accuracy": float(fitted.history[f"{model.output_names[0]}_accuracy" if alone else "accuracy"][0]),
             "validation_loss": report.cross_entropy(scores, self.validation.labels),
             "validation_accuracy": self._accuracy(scores),
+            **({"validation_accuracy_alone": [self._accuracy(own) for own in alone]} if alone else {}),
             "seconds": time.monotonic() - started,
             "backend": keras.backend.backend(),
         }
@@ -223,18 +240,19 @@ class Run:
     def _accuracy(self, scores: NDArray[np.float32]) -> float:
         return metrics.accuracy(scores.argmax(axis=1), self.validation.labels)
 
-    def _judge(self, model: keras.Model, batches: Batches, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return the scores on *crops* of the averaged weights, which *model* has after an epoch.
+    def _judge(self, model: keras.Model, batches: Batches, crops: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        """Return the scores on *crops* of the averaged weights, which *model* has after an epoch, for each output.
 
         Keeps them when no earlier epoch of this size did better.
         """
         model.set_weights(_copies(model))  # JAX would give away the averages that the optimizer goes on with
         recalibrate(model, (batches[index][0] for index in range(min(RECALIBRATION_BATCHES, len(batches)))))
         values = self.recipe.preprocess.to_values(crops)
-        scores = np.asarray(model.predict(values, batch_size=128, verbose=0), np.float32)
+        answers = model.predict(values, batch_size=128, verbose=0)
+        scores = [np.asarray(answer, np.float32) for answer in (answers if len(model.outputs) > 1 else [answers])]
         size = crops.shape[1]
         best = max((h["validation_accuracy"] for h in self.history if h["size_px"] == size), default=-1.0)
-        if self._accuracy(scores) > best:
+        if self._accuracy(scores[0]) > best:
             if size not in self._portable:
                 self._portable[size] = build(self.recipe, size, len(self.train.names))
             self._portable[size].set_weights(model.get_weights())

@@ -28,7 +28,9 @@ class OtherClasses(BadInput):
 
 
 class Teacher:
-    """Models whose scores are joined by the product rule; each sees the faces at its own size.
+    """Models whose scores are joined by their geometric mean; each sees the faces at its own size.
+
+    That is the product rule with each less sure: a plain product of *n* would be *n* times too sure to teach.
 
     A path is a float model, ``.keras`` or ``.npz``, or else a bundle: a folder, a zip, or a shipped one's name. A
     bundle answers with the target that it recommends. *contract* says how the crops came about, *names* what a score
@@ -47,8 +49,9 @@ class Teacher:
                 resized = Preprocess(size_px=size_px)  # what else the contract wants is done already
                 seen[size_px] = np.stack([resized.crop(crop) for crop in crops])
             logarithm = logarithm + np.log(np.maximum(answer(seen[size_px]).astype(np.float64), 1e-12))
-        product = np.exp(logarithm - logarithm.max(axis=1, keepdims=True))
-        return np.asarray(product / product.sum(axis=1, keepdims=True), np.float32)
+        logarithm /= len(self._teachers)
+        mean = np.exp(logarithm - logarithm.max(axis=1, keepdims=True))
+        return np.asarray(mean / mean.sum(axis=1, keepdims=True), np.float32)
 
 
 def _open(path: Path, contract: Preprocess, names: Sequence[str]) -> tuple[int, Answer]:

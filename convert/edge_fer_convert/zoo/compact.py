@@ -24,19 +24,21 @@ def build(
     classes: int = 7,
     *,
     dropout: float = 0.3,
+    width: float = 1.0,
     data_format: DataFormat = "channels_last",
 ) -> keras.Model:
     """Plain 3x3 residual blocks (He et al., CVPR 2016, section 3.3), a global average, one dense layer; softmax.
 
     Input is ``(batch, size, size, channels)`` float32; output is ``(batch, classes)`` probabilities. At 48x48x1 it has
-    1,560,615 parameters and 130 million multiply-adds, all but a few of them in dense 3x3 convolutions.
+    1,560,615 parameters and 130 million multiply-adds, all but a few of them in dense 3x3 convolutions. Every layer has
+    *width* times as many filters.
     """
     import keras
     from keras import layers
 
     face = keras.Input((size, size, channels), name="face")
     with axes.inside(data_format) as axis:
-        x = trunk(axes.enter(face), axis)
+        x = trunk(axes.enter(face), axis, width=width)
         x = layers.GlobalAveragePooling2D(name="features")(x)
     x = layers.Dropout(dropout, name="dropout")(x)
     scores = layers.Dense(classes, activation="softmax", name="scores")(x)
@@ -47,6 +49,7 @@ def trunk(
     x: keras.KerasTensor,
     axis: int,
     attend: Callable[[keras.KerasTensor, str], keras.KerasTensor] | None = None,
+    width: float = 1.0,
 ) -> keras.KerasTensor:
     """Return feature maps of an eighth of the height and width of *x*; *axis* is that of the channels.
 
@@ -54,10 +57,10 @@ def trunk(
     """
     from keras import layers
 
-    x = layers.ReLU(name="stem_relu")(_conv(x, STEM, axis, "stem"))
+    x = layers.ReLU(name="stem_relu")(_conv(x, round(STEM * width), axis, "stem"))
     for stage, (filters, blocks) in enumerate(STAGES, start=1):
         for block in range(blocks):
-            x = _residual(x, filters, 1 if block else 2, axis, f"stage_{stage}{'abcd'[block]}")
+            x = _residual(x, round(filters * width), 1 if block else 2, axis, f"stage_{stage}{'abcd'[block]}")
         x = attend(x, f"stage_{stage}") if attend else x
     return x
 

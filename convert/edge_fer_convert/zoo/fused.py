@@ -95,6 +95,28 @@ def share(model: keras.Model) -> None:
         logits.set_weights([weight / len(parts) for weight in logits.get_weights()])
 
 
+def apart(model: keras.Model) -> keras.Model:
+    """Return *model*, layers and all, with the scores of each network that it joins behind its own.
+
+    As sure as that network would be alone: where scores are multiplied, what it has before its softmax counts as often
+    as there are networks, the inverse of `share`. Raises `BadInput` for a model that joins no scores.
+    """
+    import keras
+    from keras import layers
+
+    parts = _parts(model)
+    if not parts:
+        raise BadInput(
+            f"{model.name} joins no scores, so that there is no loss of each network; leave auxiliary_loss out"
+        )
+    times = len(parts) if any(layer.name == PRODUCT for layer in model.layers) else 1
+    own = []
+    for number, part in enumerate(parts, start=1):
+        surer = layers.Rescaling(times, name=f"surer_{number}")(_logits(model, part).output)
+        own.append(layers.Softmax(name=f"own_scores_{number}")(surer))
+    return keras.Model(model.input, [model.output, *own], name=model.name)
+
+
 def freeze(model: keras.Model, number: int) -> None:
     """Leave network *number*, from 1, of those whose scores *model* joins as it is: training changes the others.
 

@@ -27,7 +27,9 @@ def test_the_card_of_a_shipped_model_says_what_its_recipe_says(name):
     ("name", "words"),
     [
         ("cnn-1", "24 epochs at 48 px, 12 epochs at 64 px, 82 epochs at 96 px, loss categorical-crossentropy"),
-        ("fused-product", "Taught by compact, weight 0.8."),
+        ("hybrid", "Taught by compact, weight 0.5."),
+        ("fused-product", "compact-wide-1.npz, compact-wide-2.npz and compact-wide-3.npz, weight 0.8."),
+        ("fused-product", "What each network says alone has a loss of its own, weight 0.5."),
         ("mobilenet-v2", "Taught by compact, weight 0.7, then 0.8."),
         ("cnn-1", "Taught by compact, weight 0, then 0.6, then 0.8."),
         ("fused-sum", "Joins cnn-1.keras and cnn-2.npz, each trained by itself."),

@@ -112,6 +112,14 @@ def test_half_the_width_of_mobilenet_v2():
     assert zoo.build("mobilenet-v2", 96, width=0.5).count_params() == 714_903
 
 
+def test_twice_the_width_of_the_compact_network():
+    """Every convolution but the first, which sees one plane, has four times as many weights."""
+    model, wide = (zoo.build("compact", 48, width=width) for width in (1.0, 2.0))
+    one, two = ([layer.kernel.shape for layer in m.layers if "_conv" in layer.name] for m in (model, wide))
+    assert all(np.prod(b) == np.prod(a) * (2 if a[2] == 1 else 4) for a, b in zip(one, two, strict=True))
+    assert wide.count_params() == 6_225_479
+
+
 @pytest.mark.parametrize("rule", ["sum", "product"])
 def test_scores_are_joined_by_their_rule(rule):
     parts = [zoo.build(name, 32) for name in ("cnn-1", "cnn-2")]
@@ -178,6 +186,22 @@ def test_networks_that_share_a_product_are_together_as_sure_as_one_was():
     expected /= expected.sum(axis=1, keepdims=True)
     assert np.allclose(model.predict(faces, verbose=0), expected, atol=1e-5)
     assert np.array_equal(summed.predict(faces, verbose=0), before)
+
+
+@pytest.mark.parametrize("rule", ["sum", "product"])
+def test_what_networks_say_alone_stands_behind_what_they_say_together(rule):
+    parts = [zoo.build("cnn-1", 32), zoo.build("cnn-2", 32)]
+    model = fused.join(parts, rule)
+    fused.share(model)
+    apart = fused.apart(model)
+    assert [weight.path for weight in apart.weights] == [weight.path for weight in model.weights]
+    faces = np.random.default_rng(1).random((3, 32, 32, 1)).astype(np.float32)
+    together, *alone = apart.predict(faces, verbose=0)
+    assert np.allclose(together, model.predict(faces, verbose=0), atol=1e-6)
+    for found, part in zip(alone, parts, strict=True):
+        assert np.allclose(found, part.predict(faces, verbose=0), atol=1e-5)
+    with pytest.raises(BadInput, match="cnn_1 joins no scores"):
+        fused.apart(parts[0])
 
 
 @pytest.mark.parametrize(("name", "number"), [("fused-sum", 0), ("fused-sum", 3), ("cnn-1", 1)])

@@ -46,6 +46,15 @@ def test_batches_may_be_made_elsewhere(faces):
     assert told is made[1]
 
 
+def test_each_output_of_a_model_gets_the_targets(faces):
+    changed = batches(faces, balance=0.5)._changed
+    values, told, weights = Batches(changed, outputs=3)[0]
+    assert values.shape == (8, 48, 48, 1)
+    assert weights.shape == (8,)
+    assert len(told) == 3
+    assert all(np.array_equal(targets, changed.batch(0)[1]) for targets in told)
+
+
 def test_a_teacher_stands_behind_the_targets(faces):
     class Sure:
         def scores(self, crops):

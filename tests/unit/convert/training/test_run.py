@@ -6,6 +6,7 @@ import pytest
 keras = pytest.importorskip("keras", reason="Keras is not installed: pip install -e '.[convert]'")
 pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install -e '.[convert]'")
 
+from edge_fer.errors import BadInput  # noqa: E402
 from edge_fer.labelled import load_faces  # noqa: E402
 from edge_fer_convert import recipe  # noqa: E402
 from edge_fer_convert.training import run as train  # noqa: E402
@@ -67,6 +68,47 @@ def test_the_averaged_weights_are_what_is_kept(drawn_zip, tmp_path, monkeypatch)
     far = [np.abs(now - then).mean() for now, then in zip(ended, began, strict=True)]
     near = [np.abs(now - then).mean() for now, then in zip(kept.get_weights(), began, strict=True)]
     assert 0 < near[0] < far[0] / 10
+
+
+@pytest.fixture
+def joined(drawn_zip, tmp_path) -> train.Run:
+    """A run of a product in which each network has a loss of its own."""
+    faces, shipped = load_faces(drawn_zip), recipe.load("fused-product")
+    stages = (shipped.trained.stages[0].model_copy(update={"epochs": 1, "size_px": 32}),)
+    changes = {"batch_size": 8, "stages": stages, "auxiliary_loss": 0.3, "teaching": None, "dropout": 0.0}
+    training = shipped.trained.model_copy(update=changes)
+    chosen = shipped.model_copy(update={"training": training})
+    return train.Run(chosen, tmp_path / "run", faces, soft_labels.hard(faces), faces, lambda _: None)
+
+
+def test_the_loss_of_each_network_counts_beside_that_of_what_they_say_together(joined):
+    model = joined._begin(joined.recipe.trained.stages[0], None)
+    values, targets = np.random.default_rng(0).random((4, 32, 32, 1)).astype(np.float32), joined.targets[:4]
+    together, *alone = (-np.log((scores * targets).sum(axis=1)).mean() for scores in model.predict(values, verbose=0))
+    told = model.evaluate(values, [targets] * 3, verbose=0, return_dict=True)
+    assert told["loss"] == pytest.approx(together + 0.3 * sum(alone), rel=1e-4)
+
+
+def test_a_run_in_which_each_network_has_a_loss_says_how_each_does_and_keeps_the_product(joined):
+    joined.execute()
+    longer = [stage.model_copy(update={"epochs": 2}) for stage in joined.recipe.trained.stages]
+    training = joined.recipe.trained.model_copy(update={"stages": tuple(longer)})
+    joined.recipe = joined.recipe.model_copy(update={"training": training})
+    joined.execute()  # goes on
+    assert [entry["epoch"] for entry in joined.history] == [1, 2]
+    for entry in joined.history:
+        assert 0 <= entry["accuracy"] <= 1
+        assert [0 <= accuracy <= 1 for accuracy in entry["validation_accuracy_alone"]] == [True, True]
+    kept = keras.saving.load_model(joined.folder / "best.keras", compile=False)
+    assert kept.output_shape == (None, 7)
+    assert len(keras.saving.load_model(joined.folder / "last.keras").outputs) == 3
+
+
+def test_a_network_that_joins_none_has_no_loss_of_each(drawn_zip, tmp_path):
+    faces, shipped = load_faces(drawn_zip), recipe.load("cnn-1")
+    chosen = shipped.model_copy(update={"training": shipped.trained.model_copy(update={"auxiliary_loss": 0.3})})
+    with pytest.raises(BadInput, match="cnn_1 joins no scores, so that there is no loss of each network"):
+        train.Run(chosen, tmp_path, faces, soft_labels.hard(faces), faces, lambda _: None).execute()
 
 
 def test_a_compiling_backend_trains_from_a_teacher_and_is_gone_on_with(on_jax, drawn_zip, tmp_path):
