@@ -139,8 +139,8 @@ class Run:
                     f"{self.folder} has a history but no last.keras; choose another folder, or empty this one"
                 )
             before = keras.saving.load_model(last)
-        resumed = epoch > first_epoch and before is not None  # in the middle of a stage, with its optimizer
-        model = before if resumed else self._begin(stage, before)
+        # In the middle of a stage it is gone on with, optimizer and all.
+        model = before if before is not None and epoch > first_epoch else self._begin(stage, before)
         contract = self.recipe.preprocess.at(stage.size_px)
         crops = self.validation.crops(contract)
         for number in range(epoch, first_epoch + stage.epochs):
