@@ -53,10 +53,23 @@ def write(
     (folder / "report.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     epochs = [entry["epoch"] for entry in history]
     for figure in ("accuracy", "loss"):
-        lines = {part: [entry.get(key) for entry in history] for part, key in _keys(figure).items()}
-        plots.curves(f"{name}: {figure}", epochs, lines, figure).savefig(folder / f"{figure}.png", dpi=DPI)
+        plots.curves(f"{name}: {figure}", epochs, lines(figure, history), figure).savefig(
+            folder / f"{figure}.png", dpi=DPI
+        )
     plots.confusion(worth, name).savefig(folder / "confusion.png", dpi=DPI)
     return worth
+
+
+def lines(figure: str, history: Sequence[dict[str, Any]]) -> dict[str, list[float | None]]:
+    """Return what is drawn of *figure*, by its name: a value an epoch, None where the epoch has none.
+
+    Beside training and validation, of networks whose scores are joined what each says alone.
+    """
+    drawn = {part: [entry.get(key) for entry in history] for part, key in _keys(figure).items()}
+    alone = [entry.get(f"validation_{figure}_alone", ()) for entry in history]
+    for at in range(max(map(len, alone), default=0)):
+        drawn[f"validation, network {at + 1} alone"] = [told[at] if told else None for told in alone]
+    return drawn
 
 
 def windows(history: Sequence[dict[str, Any]], epochs: int = 5) -> list[dict[str, Any]]:

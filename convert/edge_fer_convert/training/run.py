@@ -233,7 +233,7 @@ class Run:
         _write(self.folder / "history.json", json.dumps(self.history, indent=1))
         self.say(
             f"epoch {epoch + 1}/{self._epochs()} · {stage.size_px} px · loss {entry['loss']:.4f} · "
-            f"validation {entry['validation_accuracy']:.2%} · {entry['seconds']:.0f} s · "
+            f"validation {entry['validation_accuracy']:.2%}{_alone(entry)} · {entry['seconds']:.0f} s · "
             f"about {self._minutes_left():.0f} min left\n"
         )
 
@@ -316,6 +316,12 @@ class _LastStep(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002 (Keras' names)
         self.weights = _copies(self.model)
+
+
+def _alone(entry: dict[str, Any]) -> str:
+    """Return what to say of how right the networks whose scores are joined are by themselves."""
+    told = ", ".join(f"{accuracy:.2%}" for accuracy in entry.get("validation_accuracy_alone", ()))
+    return f" (alone {told})" if told else ""
 
 
 def _copies(model: keras.Model) -> list[NDArray[np.float32]]:

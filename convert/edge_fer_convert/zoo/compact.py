@@ -51,9 +51,10 @@ def trunk(
     attend: Callable[[keras.KerasTensor, str], keras.KerasTensor] | None = None,
     width: float = 1.0,
 ) -> keras.KerasTensor:
-    """Return feature maps of an eighth of the height and width of *x*; *axis* is that of the channels.
+    """Return feature maps of an eighth of the height and width of *x*, *width* times as many as `STAGES` says.
 
-    *attend*, if any, is put behind every stage: it is called with the stage's maps and its name.
+    *axis* is that of the channels; *attend*, if any, is put behind every stage: it is called with the stage's maps and
+    its name.
     """
     from keras import layers
 

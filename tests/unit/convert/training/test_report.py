@@ -5,7 +5,7 @@ import pytest
 for module in ("sklearn", "matplotlib"):
     pytest.importorskip(module, reason=f"{module} is not installed: pip install -e '.[convert]'")
 
-from edge_fer_convert.training.report import rates, windows  # noqa: E402
+from edge_fer_convert.training.report import lines, rates, windows  # noqa: E402
 
 
 def epochs(accuracies: list[float]) -> list[dict[str, float]]:
@@ -28,3 +28,12 @@ def test_epochs_without_a_figure_are_left_out():
     history = [{"epoch": 1, "validation_accuracy": 0.3}, *epochs([0.4, 0.6])]
     assert rates(history)["mcr"]["accuracy"] == pytest.approx(0.2)
     assert rates([])["mcr"] == {"accuracy": None, "loss": None}
+
+
+def test_what_each_network_says_alone_is_drawn_beside_what_they_say_together():
+    first, second = epochs([0.5, 0.6])
+    drawn = lines("accuracy", [first, {**second, "validation_accuracy_alone": [0.4, 0.55]}])
+    assert drawn["validation"] == [0.5, 0.6]
+    assert drawn["validation, network 1 alone"] == [None, 0.4]
+    assert drawn["validation, network 2 alone"] == [None, 0.55]
+    assert list(lines("loss", [first, second])) == ["training", "validation"]

@@ -90,7 +90,11 @@ def test_the_loss_of_each_network_counts_beside_that_of_what_they_say_together(j
 
 
 def test_a_run_in_which_each_network_has_a_loss_says_how_each_does_and_keeps_the_product(joined):
+    said = []
+    joined.say = said.append
     joined.execute()
+    first, second = joined.history[0]["validation_accuracy_alone"]
+    assert any(f" (alone {first:.2%}, {second:.2%}) · " in line for line in said)
     longer = [stage.model_copy(update={"epochs": 2}) for stage in joined.recipe.trained.stages]
     training = joined.recipe.trained.model_copy(update={"stages": tuple(longer)})
     joined.recipe = joined.recipe.model_copy(update={"training": training})
