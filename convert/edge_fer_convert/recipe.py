@@ -79,7 +79,7 @@ class Training(_Frozen):
     loss: LossName = "categorical-crossentropy"
     auxiliary_loss: Annotated[float, Field(ge=0)] = 0.0
     """Of a model that joins scores: weight of the same loss on what each network says alone; that on what they say
-    together counts 1. Without it training comes to rest on one of them. (Auxiliary classifiers: Szegedy et al., CVPR
+    together counts 1. Without it training may come to rest on one of them. (Auxiliary classifiers: Szegedy et al., CVPR
     2015, section 5.)"""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Of faces that nobody voted on."""

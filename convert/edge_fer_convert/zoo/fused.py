@@ -87,7 +87,7 @@ def share(model: keras.Model) -> None:
     before its softmax is divided by *n*, so the product is its geometric mean: the order of the classes stays. Leaves a
     model as it is that multiplies no scores.
     """
-    if not any(layer.name == PRODUCT for layer in model.layers):
+    if not _multiplies(model):
         return
     parts = _parts(model)
     for part in parts:
@@ -109,7 +109,7 @@ def apart(model: keras.Model) -> keras.Model:
         raise BadInput(
             f"{model.name} joins no scores, so that there is no loss of each network; leave auxiliary_loss out"
         )
-    times = len(parts) if any(layer.name == PRODUCT for layer in model.layers) else 1
+    times = len(parts) if _multiplies(model) else 1
     own = []
     for number, part in enumerate(parts, start=1):
         surer = layers.Rescaling(times, name=f"surer_{number}")(_logits(model, part).output)
@@ -148,6 +148,10 @@ def leaves(model: keras.Model) -> Iterator[keras.layers.Layer]:
 
 def _parts(model: keras.Model) -> list[keras.Model]:
     return [layer for layer in model.layers if _is_network(layer)]
+
+
+def _multiplies(model: keras.Model) -> bool:
+    return any(layer.name == PRODUCT for layer in model.layers)
 
 
 def _logits(model: keras.Model, part: keras.Model) -> keras.layers.Layer:

@@ -11,6 +11,7 @@ from edge_fer.labelled import load_faces  # noqa: E402
 from edge_fer_convert import recipe  # noqa: E402
 from edge_fer_convert.training import run as train  # noqa: E402
 from edge_fer_convert.training import soft_labels  # noqa: E402
+from edge_fer_convert.zoo import fused  # noqa: E402
 
 
 def trained(drawn_zip, folder, epochs: int, monkeypatch, overwrite: bool = False) -> tuple[train.Run, list, list]:
@@ -105,6 +106,11 @@ def test_a_run_in_which_each_network_has_a_loss_says_how_each_does_and_keeps_the
         assert [0 <= accuracy <= 1 for accuracy in entry["validation_accuracy_alone"]] == [True, True]
     kept = keras.saving.load_model(joined.folder / "best.keras", compile=False)
     assert kept.output_shape == (None, 7)
+    best = max(joined.history, key=lambda entry: entry["validation_accuracy"])
+    contract = joined.recipe.preprocess.at(32)
+    answers = fused.apart(kept).predict(contract.to_values(joined.validation.crops(contract)), verbose=0)
+    right = [(scores.argmax(axis=1) == joined.validation.labels).mean() for scores in answers]
+    assert right == pytest.approx([best["validation_accuracy"], *best["validation_accuracy_alone"]])
     assert len(keras.saving.load_model(joined.folder / "last.keras").outputs) == 3
 
 
