@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from edge_fer.labelled import load_faces
+from edge_fer.evaluation.labelled import load_faces
 from edge_fer_convert import recipe, report
 from edge_fer_convert.conversion import convert
 from edge_fer_convert.gate import Gate
@@ -32,7 +32,7 @@ from edge_fer_convert.opening import open_model
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from edge_fer.labelled import LabelledFaces
+    from edge_fer.evaluation.labelled import LabelledFaces
     from edge_fer.preprocess import Preprocess
 
 SIDE = 96

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_fer.backends import ModelFile
 from edge_fer.backends import load as load_backend
-from edge_fer.labelled import load_faces
+from edge_fer.evaluation.labelled import load_faces
 from edge_fer_convert import calibration, recipe
 from edge_fer_convert.gate import judge
 from edge_fer_convert.opening import FloatModel, open_model

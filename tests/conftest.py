@@ -51,6 +51,18 @@ def drawn_zip(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture
+def shades(tmp_path):
+    """Labelled faces of the tiny bundle's classes: a shade of grey each."""
+    folder = tmp_path / "shades"
+    for label, tone in {"dark": 30, "medium": 128, "bright": 225}.items():
+        (folder / label).mkdir(parents=True)
+        for number in range(3):
+            image = np.full((48, 48), tone + number, np.uint8)
+            cv2.imwrite(str(folder / label / f"{number}.png"), image)
+    return folder
+
+
 @pytest.fixture(autouse=True)
 def no_profile_of_this_machine(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """What somebody found to be best on this machine changes no test."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge_fer.bundle import Bundle
-    from edge_fer.labelled import LabelledFaces
+    from edge_fer.evaluation.labelled import LabelledFaces
     from edge_fer_bench.recommend import Recommendation
     from edge_fer_bench.results import Run
     from edge_fer_bench.suites import Suite
@@ -110,7 +110,7 @@ def run(
 
 
 def _labelled(data: Path, opened: Bundle) -> tuple[Path, LabelledFaces]:
-    from edge_fer.labelled import load_faces
+    from edge_fer.evaluation.labelled import load_faces
 
     faces = load_faces(data, opened.manifest.labels)
     if not faces.labelled:
@@ -278,7 +278,7 @@ def report(paths: tuple[Path, ...], out: Path | None) -> None:
     from edge_fer_bench import results
 
     runs = {path.name.removesuffix(".gz").removesuffix(".json"): results.load(path) for path in paths}
-    page = reports.html(results.load(paths[0])) if len(paths) == 1 else reports.fleet(runs)
+    page = reports.run_page(results.load(paths[0])) if len(paths) == 1 else reports.fleet_page(runs)
     _write(out or paths[0].with_name(f"{next(iter(runs)) if len(paths) == 1 else 'fleet'}.html"), page.encode())
 
 
@@ -295,10 +295,11 @@ Examples:
 def plot(path: Path, name: str, cells: tuple[str, ...], out: Path) -> None:
     """Write one plot of a run's page as an SVG, for a README."""
     _need_matplotlib()
-    from edge_fer_bench import pages, results
+    from edge_fer.evaluation import html
     from edge_fer_bench import report as reports
+    from edge_fer_bench import results
 
-    _write(out, pages.svg(reports.picture(results.load(path), name, cells)))
+    _write(out, html.svg(reports.picture(results.load(path), name, cells)))
 
 
 def _need_matplotlib() -> None:

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 import cv2
 import numpy as np
 
-from edge_fer import __version__, metrics
+from edge_fer import __version__
 from edge_fer.errors import BackendError, MissingDependency
+from edge_fer.evaluation import metrics
 from edge_fer_bench import host, results
 from edge_fer_bench.contenders import Worker
 from edge_fer_bench.results import Accuracy, Behaviour, Block, Cell, Golden, Run, Skipped
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from edge_fer.labelled import LabelledFaces
+    from edge_fer.evaluation.labelled import LabelledFaces
     from edge_fer_bench.contenders import Contender
     from edge_fer_bench.suites import Suite
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from edge_fer.errors import BadInput
-from edge_fer_bench import pages, stability, table
+from edge_fer.evaluation import html
+from edge_fer.evaluation.html import colours, new_figure
+from edge_fer_bench import stability, table
 from edge_fer_bench.answers import one_a_target
-from edge_fer_bench.pages import colours, new_figure
 from edge_fer_bench.recommend import recommend
 from edge_fer_bench.statistics import p90
 
@@ -25,20 +26,21 @@ if TYPE_CHECKING:
 FIRST = "capture"
 
 
-def html(run: Run) -> str:
+def run_page(run: Run) -> str:
     """Return *run* as a page that needs nothing else."""
     cells = table.measured(run)
     best = recommend(run)
     drawn = [(plot.title, plot.draw(run, cells)) for plot in PLOTS.values()]
-    return pages.render(
+    return html.render(
         "run.html.j2",
+        "edge_fer_bench",
         run=run,
         rows=[table.COLUMNS, *map(table.row, cells)],
         judged=table.judged_rows(run),
         best=best.sentences() if best else [],
         invalid=stability.invalid(run),
         unstable=[*stability.unstable(run), *(f"{c.name}: {words}" for c in cells for words in stability.unsteady(c))],
-        plots=[(title, pages.embedded(figure)) for title, figure in drawn if figure is not None],
+        plots=[(title, html.embedded(figure)) for title, figure in drawn if figure is not None],
     )
 
 
@@ -202,11 +204,11 @@ def _patch(colour: str, label: str) -> object:
     return Patch(color=colour, label=label)
 
 
-def fleet(runs: Mapping[str, Run]) -> str:
+def fleet_page(runs: Mapping[str, Run]) -> str:
     """Return *runs* of several boards, by name, as one page."""
     rows = [_board(name, run) for name, run in runs.items()]
     figure = boards({name: table.measured(run) for name, run in runs.items() if table.measured(run)})
-    return pages.render("fleet.html.j2", rows=rows, plot=pages.embedded(figure) if figure else None)
+    return html.render("fleet.html.j2", "edge_fer_bench", rows=rows, plot=html.embedded(figure) if figure else None)
 
 
 def boards(measured: Mapping[str, Sequence[Cell]]) -> Figure | None:

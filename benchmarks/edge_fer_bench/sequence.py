@@ -14,7 +14,7 @@ from edge_fer.sources import Frame, SourceBase, Truth
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from edge_fer.labelled import LabelledFaces
+    from edge_fer.evaluation.labelled import LabelledFaces
 
 HOLD_S: Final = 3.0
 """How long a face is shown."""

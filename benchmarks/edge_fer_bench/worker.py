@@ -108,7 +108,7 @@ class Worker:
 
     def judge(self, data: str) -> dict[str, Any]:
         """Classify every face of *data*: with the very file that is timed."""
-        from edge_fer.labelled import load_faces
+        from edge_fer.evaluation.labelled import load_faces
 
         faces = load_faces(Path(data), self._classifier.labels)
         scores = self._classifier.scores(faces.crops(self._classifier.preprocess))
@@ -130,7 +130,7 @@ class Worker:
     def _sequence(self, fps: float, frames: int, seed: int, data: str | None) -> Source:
         if data is None:
             return SyntheticCamera(fps=fps, frames=frames, seed=seed)
-        from edge_fer.labelled import load_faces
+        from edge_fer.evaluation.labelled import load_faces
 
         return FaceSequence(load_faces(Path(data), self._classifier.labels), fps=fps, frames=frames, seed=seed)
 

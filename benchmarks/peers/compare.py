@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_fer import bundle as bundles
-from edge_fer.labelled import LabelledFaces, load_faces
+from edge_fer.evaluation.labelled import LabelledFaces, load_faces
 from edge_fer_bench import contenders, results, table
 from edge_fer_bench.contenders import Contender
 from edge_fer_bench.harness import Harness

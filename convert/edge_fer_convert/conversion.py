@@ -13,8 +13,8 @@ import numpy as np
 from edge_fer.backends import ModelFile
 from edge_fer.backends import load as load_backend
 from edge_fer.errors import BadInput
-from edge_fer.labelled import near_copies
-from edge_fer.metrics import confusion
+from edge_fer.evaluation.labelled import near_copies
+from edge_fer.evaluation.metrics import confusion
 from edge_fer_convert import calibration as calibrations
 from edge_fer_convert import gate as gates
 from edge_fer_convert import targets
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from edge_fer.labelled import LabelledFaces
+    from edge_fer.evaluation.labelled import LabelledFaces
     from edge_fer_convert.calibration import Calibration
     from edge_fer_convert.job import Job
     from edge_fer_convert.targets import Converter, Files

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from edge_fer.metrics import accuracy, confusion, macro_f1
+from edge_fer.evaluation.metrics import accuracy, confusion, macro_f1
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,7 +9,7 @@ from edge_fer_convert import targets
 from edge_fer_convert.gate import Gate
 
 if TYPE_CHECKING:
-    from edge_fer.labelled import LabelledFaces
+    from edge_fer.evaluation.labelled import LabelledFaces
     from edge_fer.preprocess import Preprocess
     from edge_fer_convert.opening import FloatModel
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge_fer_bench.evaluation.worth import judge
+from edge_fer.evaluation.classification import judge
 
 if TYPE_CHECKING:
     from edge_fer_convert.outcome import Conversion, Outcome

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from edge_fer.emotions import FER2013
 from edge_fer.errors import BadInput, first_fault
-from edge_fer.labelled import load_faces
+from edge_fer.evaluation.labelled import load_faces
 from edge_fer.preprocess import Preprocess
 from edge_fer_convert import recipe as recipes
 from edge_fer_convert import zoo
@@ -19,7 +19,7 @@ from edge_fer_convert.opening import open_model
 from edge_fer_convert.targets import TARGETS
 
 if TYPE_CHECKING:
-    from edge_fer.labelled import LabelledFaces
+    from edge_fer.evaluation.labelled import LabelledFaces
     from edge_fer_convert.opening import FloatModel
     from edge_fer_convert.recipe import Recipe
     from edge_fer_convert.screen import Screen

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from edge_fer.labelled import LabelledFaces
+    from edge_fer.evaluation.labelled import LabelledFaces
     from edge_fer_convert.datasets import Dataset
     from edge_fer_convert.datasets.splits import Split
     from edge_fer_convert.recipe import Recipe, Training

@@ -14,7 +14,7 @@ import pytest
 from edge_fer import backends
 from edge_fer.backends import ModelFile, litert, openvino
 from edge_fer.errors import BackendError, BadInput, MissingDependency
-from edge_fer.labelled import load_faces
+from edge_fer.evaluation.labelled import load_faces
 
 
 def _file(tiny, target: str | None = None) -> ModelFile:

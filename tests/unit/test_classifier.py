@@ -6,8 +6,8 @@ import pytest
 from edge_fer import bundle
 from edge_fer.classifier import Classifier
 from edge_fer.errors import BackendError, BadInput, EdgeFerError, GoldenMismatch
-from edge_fer.labelled import load_faces, near_copies
-from edge_fer.metrics import accuracy
+from edge_fer.evaluation.labelled import load_faces, near_copies
+from edge_fer.evaluation.metrics import accuracy
 
 
 def test_golden_answers_are_reproduced(tiny):

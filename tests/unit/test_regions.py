@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge_fer.labelled import load_faces
+from edge_fer.evaluation.labelled import load_faces
 from edge_fer.preprocess import Preprocess
 from edge_fer.regions import PLACES, find_regions, keep_regions
 from edge_fer.sources.synthetic import EXPRESSIONS, draw_face

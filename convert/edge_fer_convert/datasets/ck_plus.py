@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from edge_fer.labelled import decode, image_files
+from edge_fer.evaluation.labelled import decode, image_files
 from edge_fer_convert.datasets import Dataset
 from edge_fer_convert.datasets.listing import emotion, images_under, labelled
 

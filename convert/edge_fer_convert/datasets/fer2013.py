@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from edge_fer.emotions import FER2013
-from edge_fer.labelled import LabelledFaces, load_faces, stack
-from edge_fer.tables import columns
+from edge_fer.evaluation.labelled import LabelledFaces, load_faces, stack
+from edge_fer.evaluation.tables import columns
 from edge_fer_convert.datasets import Dataset
 from edge_fer_convert.datasets.listing import images_under
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edge_fer.errors import BadInput
-from edge_fer.labelled import load_faces
+from edge_fer.evaluation.labelled import load_faces
 from edge_fer_convert.datasets import Dataset
 from edge_fer_convert.datasets.listing import images_under
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from edge_fer.labelled import decode, image_files
+from edge_fer.evaluation.labelled import decode, image_files
 from edge_fer_convert.datasets import Dataset
 from edge_fer_convert.datasets.faces import cut_face
 from edge_fer_convert.datasets.listing import images_under, labelled

@@ -10,7 +10,7 @@ import numpy as np
 
 from edge_fer.emotions import FER2013
 from edge_fer.errors import BadInput
-from edge_fer.labelled import SUFFIXES, LabelledFaces, stack
+from edge_fer.evaluation.labelled import SUFFIXES, LabelledFaces, stack
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from edge_fer.emotions import FER2013
-from edge_fer.labelled import decode, image_files
+from edge_fer.evaluation.labelled import decode, image_files
 from edge_fer_convert.datasets import Dataset
 from edge_fer_convert.datasets.faces import cut_face
 from edge_fer_convert.datasets.listing import emotion, images_under, labelled

@@ -15,7 +15,7 @@ from edge_fer_convert.training.augment import Augment
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from edge_fer.labelled import LabelledFaces
+    from edge_fer.evaluation.labelled import LabelledFaces
     from edge_fer.preprocess import Preprocess
     from edge_fer_convert.recipe import Recipe, Stage, Training
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge_fer.errors import BadInput
-from edge_fer_bench.evaluation import plots
-from edge_fer_bench.evaluation.worth import judge
+from edge_fer.evaluation import plots
+from edge_fer.evaluation.classification import judge
 from edge_fer_convert.training import report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from edge_fer_bench.evaluation.worth import Worth
+    from edge_fer.evaluation.classification import Worth
     from edge_fer_convert.datasets import Dataset
     from edge_fer_convert.datasets.splits import Split
     from edge_fer_convert.training.run import Run

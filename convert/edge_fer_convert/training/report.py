@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from edge_fer_bench.evaluation import plots
-from edge_fer_bench.evaluation.worth import judge
+from edge_fer.evaluation import plots
+from edge_fer.evaluation.classification import judge
 from edge_fer_convert.training.rates import mean_convergence_rate, mean_overfitting_rate
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from edge_fer.labelled import LabelledFaces
-    from edge_fer_bench.evaluation.worth import Worth
+    from edge_fer.evaluation.classification import Worth
+    from edge_fer.evaluation.labelled import LabelledFaces
 
 FORMAT_VERSION: Final = 1
 DPI: Final = 120

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from edge_fer import metrics
 from edge_fer.errors import BadInput
-from edge_fer.labelled import near_copies
+from edge_fer.evaluation import metrics
+from edge_fer.evaluation.labelled import near_copies
 from edge_fer_convert import zoo
 from edge_fer_convert.training import depthwise, normalisation, precision, pretrained, report
 from edge_fer_convert.training.batches import Batches
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from edge_fer.labelled import LabelledFaces
-    from edge_fer_bench.evaluation.worth import Worth
+    from edge_fer.evaluation.classification import Worth
+    from edge_fer.evaluation.labelled import LabelledFaces
     from edge_fer_convert.recipe import Recipe, Stage
     from edge_fer_convert.training.teacher import Teacher
     from edge_fer_convert.zoo.axes import DataFormat

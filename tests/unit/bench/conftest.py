@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import pytest
 
@@ -56,18 +55,6 @@ class Maker:
             "cells": cells or (self.cell(),), **values,
         }  # fmt: skip
         return Run(**given)
-
-
-@pytest.fixture
-def shades(tmp_path):
-    """Labelled faces of the tiny bundle's classes: a shade of grey each."""
-    folder = tmp_path / "shades"
-    for label, tone in {"dark": 30, "medium": 128, "bright": 225}.items():
-        (folder / label).mkdir(parents=True)
-        for number in range(3):
-            image = np.full((48, 48), tone + number, np.uint8)
-            cv2.imwrite(str(folder / label / f"{number}.png"), image)
-    return folder
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 
 from edge_fer.bundle import load
 from edge_fer.errors import BackendError
-from edge_fer.labelled import load_faces
+from edge_fer.evaluation.labelled import load_faces
 from edge_fer_bench import contenders
 from edge_fer_bench.contenders import Contender, Worker
 from edge_fer_bench.harness import Harness, yardstick_ms

@@ -24,7 +24,7 @@ def test_the_page_needs_nothing_else_and_shows_what_there_is(make):
         readings=tuple(Reading(at_s=float(n), temperature_c=50.0 + n, throttled=1, others_cores=0.9) for n in range(5)),
         partial=True,
     )
-    page = report.html(run)
+    page = report.run_page(run)
     assert page.count("<img") == 5
     assert not re.search(r'(src|href)="(?!data:)', page)
     for words in (
@@ -36,9 +36,9 @@ def test_the_page_needs_nothing_else_and_shows_what_there_is(make):
 
 def test_a_run_with_little_in_it_is_a_page_too(make):
     peer = make.cell(kind="peer", free=tuple(block.model_copy(update={"stages_ms": {}}) for block in make.blocks()))
-    page = report.html(make.run(peer, readings=()))
+    page = report.run_page(make.run(peer, readings=()))
     assert page.count("<img") == 1
-    assert report.html(make.run(make.cell(free=(), failed="it crashed"), readings=())).count("<img") == 0
+    assert report.run_page(make.run(make.cell(free=(), failed="it crashed"), readings=())).count("<img") == 0
 
 
 @given(st.lists(st.tuples(st.floats(0.1, 100), st.floats(0, 100)), min_size=1))
@@ -53,11 +53,13 @@ def test_nothing_beats_what_is_on_the_front(points):
 
 def test_boards_stand_beside_each_other(make):
     hot = make.run(make.cell(classify=9.0), readings=(Reading(at_s=0.0, temperature_c=81.0, throttled=4),))
-    page = report.fleet({"pi-1": make.run(make.cell(accuracy=0.65), make.cell("litert-float32", seed=1)), "pi-2": hot})
+    page = report.fleet_page(
+        {"pi-1": make.run(make.cell(accuracy=0.65), make.cell("litert-float32", seed=1)), "pi-2": hot}
+    )
     assert page.count("<img") == 1
     for words in ("2 boards", "<td>pi-1</td>", "litert-int8 x1", "65.00%", "<td>81</td>", "invalid: throttled"):
         assert words in page, words
 
 
 def test_a_board_where_nothing_could_be_measured_is_shown_too(make):
-    assert "<td>nothing</td>" in report.fleet({"pi-1": make.run(make.cell(free=(), failed="it crashed"))})
+    assert "<td>nothing</td>" in report.fleet_page({"pi-1": make.run(make.cell(free=(), failed="it crashed"))})

@@ -4,8 +4,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from edge_fer.evaluation.labelled import LabelledFaces
 from edge_fer.faces import HaarDetector
-from edge_fer.labelled import LabelledFaces
 from edge_fer.sources.synthetic import EXPRESSIONS, draw_face
 from edge_fer.tracking import FaceTracker
 from edge_fer_bench.sequence import HOLD_S, FaceSequence

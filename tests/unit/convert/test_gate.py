@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("scipy", reason="SciPy is not installed: pip install -e '.[convert]'")
 
-from edge_fer.metrics import accuracy, confusion, macro_f1
+from edge_fer.evaluation.metrics import accuracy, confusion, macro_f1
 from edge_fer_convert.gate import Gate, Judgement, Loss, better_order, judge
 
 ANSWERS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=60)

@@ -12,7 +12,7 @@ keras = pytest.importorskip("keras", reason="Keras is not installed: pip install
 pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install -e '.[convert]'")
 
 from edge_fer.cli import main  # noqa: E402
-from edge_fer.labelled import load_faces  # noqa: E402
+from edge_fer.evaluation.labelled import load_faces  # noqa: E402
 from edge_fer_convert import recipe, zoo  # noqa: E402
 from edge_fer_convert.zoo import fused  # noqa: E402
 

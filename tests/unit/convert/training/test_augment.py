@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from edge_fer.labelled import load_faces
+from edge_fer.evaluation.labelled import load_faces
 from edge_fer.preprocess import Preprocess
 from edge_fer_convert.training.augment import Augment
 

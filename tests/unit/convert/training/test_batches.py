@@ -5,7 +5,7 @@ import pytest
 
 keras = pytest.importorskip("keras", reason="Keras is not installed: pip install -e '.[convert]'")
 
-from edge_fer.labelled import load_faces  # noqa: E402
+from edge_fer.evaluation.labelled import load_faces  # noqa: E402
 from edge_fer_convert import recipe  # noqa: E402
 from edge_fer_convert.training import soft_labels  # noqa: E402
 from edge_fer_convert.training.batches import Batches, class_weights  # noqa: E402

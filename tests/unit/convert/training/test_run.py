@@ -7,7 +7,7 @@ keras = pytest.importorskip("keras", reason="Keras is not installed: pip install
 pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install -e '.[convert]'")
 
 from edge_fer.errors import BadInput  # noqa: E402
-from edge_fer.labelled import load_faces  # noqa: E402
+from edge_fer.evaluation.labelled import load_faces  # noqa: E402
 from edge_fer_convert import recipe  # noqa: E402
 from edge_fer_convert.training import run as train  # noqa: E402
 from edge_fer_convert.training import soft_labels  # noqa: E402
@@ -126,7 +126,7 @@ def test_a_compiling_backend_trains_from_a_teacher_and_is_gone_on_with(on_jax, d
     printed = on_jax(f"""
 from pathlib import Path
 import keras
-from edge_fer.labelled import load_faces
+from edge_fer.evaluation.labelled import load_faces
 from edge_fer_convert import recipe, zoo
 from edge_fer_convert.training import run, soft_labels
 from edge_fer_convert.training.teacher import Teacher

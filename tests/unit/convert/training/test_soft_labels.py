@@ -6,7 +6,7 @@ import pytest
 pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install -e '.[convert]'")
 
 from edge_fer.errors import BadInput
-from edge_fer.labelled import load_faces
+from edge_fer.evaluation.labelled import load_faces
 from edge_fer_convert.training import soft_labels
 
 

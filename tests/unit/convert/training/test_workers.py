@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge_fer.labelled import load_faces
+from edge_fer.evaluation.labelled import load_faces
 from edge_fer_convert import recipe
 from edge_fer_convert.training import soft_labels
 from edge_fer_convert.training.changed import Changed

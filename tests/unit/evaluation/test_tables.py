@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_fer.errors import BadInput
-from edge_fer.tables import columns, read_rows
+from edge_fer.evaluation.tables import columns, read_rows
 
 CELLS = st.text(st.characters(blacklist_categories=("Cs", "Cc"))).map(str.lstrip)
 

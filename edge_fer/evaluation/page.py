@@ -6,17 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edge_fer_bench import pages
-from edge_fer_bench.evaluation import plots
-from edge_fer_bench.evaluation.conditions import ORIGINAL, SWEEPS
-from edge_fer_bench.evaluation.published import RAZA_2025
+from edge_fer.evaluation import html, plots
+from edge_fer.evaluation.conditions import ORIGINAL, SWEEPS
+from edge_fer.evaluation.published import RAZA_2025
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.table import Table
 
-    from edge_fer_bench.evaluation.comparison import Comparison
-    from edge_fer_bench.evaluation.worth import Worth
+    from edge_fer.evaluation.classification import Worth
+    from edge_fer.evaluation.comparison import Comparison
 
 
 def table(comparison: Comparison) -> Table:
@@ -33,11 +32,11 @@ def table(comparison: Comparison) -> Table:
             error = worth.calibration_error
             made.add_row(
                 entry.system,
-                pages.percent(worth.accuracy),
-                pages.percent(entry.fresh.accuracy if entry.fresh else None),
-                pages.percent(worth.mean("f1")),
-                pages.percent(worth.mean("f1", weighted=True)),
-                pages.percent(worth.mean("average_precision")),
+                html.percent(worth.accuracy),
+                html.percent(entry.fresh.accuracy if entry.fresh else None),
+                html.percent(worth.mean("f1")),
+                html.percent(worth.mean("f1", weighted=True)),
+                html.percent(worth.mean("average_precision")),
                 "–" if error is None else f"{error:.3f}",
             )
     return made
@@ -64,18 +63,18 @@ def raza_table(comparison: Comparison) -> str:
     return "\n".join(rows)
 
 
-def html(comparison: Comparison) -> str:
+def comparison_page(comparison: Comparison) -> str:
     """Return the whole comparison as one page that needs nothing else."""
     worths = comparison.worths()
-    return pages.render(
+    return html.render(
         "eval.html.j2",
         comparison=comparison,
         originals=[entry for entry in comparison.judged if entry.condition.kind == "original"],
         worths=worths,
         published=RAZA_2025,
-        confusions={name: pages.embedded(plots.confusion(worth, name)) for name, worth in worths.items()},
-        reliability=pages.embedded(plots.reliability(worths)) if any(w.reliability for w in worths.values()) else None,
-        sweeps=[pages.embedded(figure) for figure in _sweeps(comparison)],
+        confusions={name: html.embedded(plots.confusion(worth, name)) for name, worth in worths.items()},
+        reliability=html.embedded(plots.reliability(worths)) if any(w.reliability for w in worths.values()) else None,
+        sweeps=[html.embedded(figure) for figure in _sweeps(comparison)],
     )
 
 

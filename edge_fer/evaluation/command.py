@@ -57,9 +57,9 @@ def evaluate(
 
     from rich.console import Console
 
-    from edge_fer.labelled import load_faces, near_copies
-    from edge_fer_bench.evaluation import comparison, conditions, page
-    from edge_fer_bench.evaluation.systems import open_all
+    from edge_fer.evaluation import comparison, conditions, page
+    from edge_fer.evaluation.labelled import load_faces, near_copies
+    from edge_fer.evaluation.systems import open_all
 
     chosen = conditions.chosen([] if sweeps == "none" else [name.strip() for name in sweeps.split(",")])
     faces = load_faces(data)
@@ -76,7 +76,7 @@ def evaluate(
         found = comparison.compare(opened, faces, Path(data).name, chosen, fresh, progress)
     if out is not None:
         found.save(out)
-        (out / "report.html").write_text(page.html(found), encoding="utf-8")
+        (out / "report.html").write_text(page.comparison_page(found), encoding="utf-8")
     if as_json:
         click.echo(json.dumps(found.as_dict()))
     elif markdown:

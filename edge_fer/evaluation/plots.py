@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge_fer_bench.pages import colours, new_figure
+from edge_fer.evaluation.html import colours, new_figure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from matplotlib.figure import Figure
 
-    from edge_fer_bench.evaluation.worth import Worth
+    from edge_fer.evaluation.classification import Worth
 
 UNITS = {
     "resolution": "side that is left, px",

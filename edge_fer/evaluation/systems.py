@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from edge_fer.errors import BadInput
-from edge_fer.tables import read_rows
-from edge_fer_bench.evaluation.conditions import ORIGINAL
+from edge_fer.evaluation.conditions import ORIGINAL
+from edge_fer.evaluation.tables import read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from edge_fer.labelled import LabelledFaces
+    from edge_fer.evaluation.labelled import LabelledFaces
 
 
 class NoAnswer(Exception):

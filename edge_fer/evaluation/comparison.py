@@ -12,10 +12,10 @@ import numpy as np
 
 from edge_fer import __version__
 from edge_fer.errors import SinkError
-from edge_fer.labelled import stack
-from edge_fer_bench.evaluation.conditions import ORIGINAL
-from edge_fer_bench.evaluation.systems import NoAnswer
-from edge_fer_bench.evaluation.worth import Worth, judge
+from edge_fer.evaluation.classification import Worth, judge
+from edge_fer.evaluation.conditions import ORIGINAL
+from edge_fer.evaluation.labelled import stack
+from edge_fer.evaluation.systems import NoAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from edge_fer.labelled import LabelledFaces
-    from edge_fer_bench.evaluation.conditions import Condition
-    from edge_fer_bench.evaluation.systems import System
+    from edge_fer.evaluation.conditions import Condition
+    from edge_fer.evaluation.labelled import LabelledFaces
+    from edge_fer.evaluation.systems import System
 
 FORMAT_VERSION: Final = 1
 

@@ -44,11 +44,14 @@ def percent(share: float | None) -> str:
     return "–" if share is None else f"{share:.2%}"
 
 
-def render(template: str, **values: Any) -> str:
-    """Return a page of ``templates/`` that needs nothing else."""
-    from jinja2 import Environment, PackageLoader
+def render(template: str, package: str = "edge_fer.evaluation", **values: Any) -> str:
+    """Return *template* of the folder ``templates`` in *package*, as one page that needs no other file.
 
-    loader = PackageLoader("edge_fer_bench", "templates")
+    A template may extend ``base.html.j2``, which lies beside this module.
+    """
+    from jinja2 import ChoiceLoader, Environment, PackageLoader
+
+    loader = ChoiceLoader([PackageLoader(package), PackageLoader("edge_fer.evaluation")])
     environment = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters["percent"] = percent
     return environment.get_template(template).render(**values)

@@ -19,12 +19,12 @@ for module in ("sklearn", "matplotlib", "jinja2", "rich"):
 from edge_fer.cli import main  # noqa: E402
 from edge_fer.emotions import FER2013  # noqa: E402
 from edge_fer.errors import BadInput  # noqa: E402
-from edge_fer.labelled import load_faces  # noqa: E402
-from edge_fer.metrics import macro_f1  # noqa: E402
-from edge_fer_bench.evaluation import comparison, conditions, page, published  # noqa: E402
-from edge_fer_bench.evaluation.conditions import ORIGINAL, Condition  # noqa: E402
-from edge_fer_bench.evaluation.systems import open_all  # noqa: E402
-from edge_fer_bench.evaluation.worth import judge  # noqa: E402
+from edge_fer.evaluation import comparison, conditions, page, published  # noqa: E402
+from edge_fer.evaluation.classification import judge  # noqa: E402
+from edge_fer.evaluation.conditions import ORIGINAL, Condition  # noqa: E402
+from edge_fer.evaluation.labelled import load_faces  # noqa: E402
+from edge_fer.evaluation.metrics import macro_f1  # noqa: E402
+from edge_fer.evaluation.systems import open_all  # noqa: E402
 
 NAMES = ("a", "b", "c")
 answers = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=60)

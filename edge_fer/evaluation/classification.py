@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge_fer.errors import BadInput
-from edge_fer.metrics import accuracy, confusion
+from edge_fer.evaluation.metrics import accuracy, confusion
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

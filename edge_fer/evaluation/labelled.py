@@ -14,8 +14,8 @@ import numpy as np
 from edge_fer.archives import UNPACK_ERRORS, load_arrays
 from edge_fer.emotions import FER2013
 from edge_fer.errors import BadInput
+from edge_fer.evaluation.tables import read_rows
 from edge_fer.preprocess import Preprocess, to_gray
-from edge_fer.tables import read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

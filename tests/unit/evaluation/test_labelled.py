@@ -14,8 +14,8 @@ from hypothesis.extra import numpy as hnp
 
 from edge_fer.emotions import FER2013
 from edge_fer.errors import BadInput
-from edge_fer.labelled import load_faces, near_copies
-from edge_fer.metrics import accuracy, confusion, macro_f1
+from edge_fer.evaluation.labelled import load_faces, near_copies
+from edge_fer.evaluation.metrics import accuracy, confusion, macro_f1
 from edge_fer.preprocess import Preprocess
 
 if TYPE_CHECKING:
