@@ -22,7 +22,8 @@ from edge_fer.classifier import Classifier
 from edge_fer.clock import FakeClock
 from edge_fer.pipeline import Pipeline
 from edge_fer.sinks.lines import JsonLines
-from edge_fer_bench import host, statistics, worker
+from edge_fer import host
+from edge_fer_bench import statistics, worker
 from edge_fer_bench.scene import Film, Scene
 
 if TYPE_CHECKING:

@@ -40,7 +40,7 @@ class Reading(_Frozen):
     temperature_c: float | None = None
     frequency_mhz: float | None = None
     throttled: int | None = None
-    """A Raspberry Pi's bits, see `edge_fer_bench.host.THROTTLED`."""
+    """A Raspberry Pi's bits, see `edge_fer.host.THROTTLED`."""
     power_w: float | None = None
     others_cores: float | None = None
     """Cores that other programs have used in the mean since the reading before."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from edge_fer_bench import host
+from edge_fer import host
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

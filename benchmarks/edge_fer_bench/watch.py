@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from edge_fer_bench import host
+from edge_fer import host
 from edge_fer_bench.results import Reading
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge_fer_bench import host, results
+from edge_fer import host
+from edge_fer_bench import results
 from edge_fer_bench.results import Accuracy, Block, Cell, Golden, Reading, Run
 from edge_fer_bench.worker import SINKS
 

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from edge_fer_bench import host
+from edge_fer import host
 from edge_fer_bench.watch import Watch
 
 
