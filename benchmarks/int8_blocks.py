@@ -22,7 +22,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from edge_fer_convert.opening import FloatModel
 from edge_fer_convert.targets.litert import LiteRT
-from edge_fer_convert.zoo import cnn_1
+from edge_fer_train.zoo import cnn_1
 
 CUTS = ("pool_1", "norm_1", "norm_2", "norm_3", "norm_4", "norm_5", "scores")
 

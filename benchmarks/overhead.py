@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from edge_fer import host
 from edge_fer.classifier import Classifier
 from edge_fer.clock import FakeClock
 from edge_fer.pipeline import Pipeline
 from edge_fer.sinks.lines import JsonLines
-from edge_fer import host
 from edge_fer_bench import statistics, worker
 from edge_fer_bench.scene import Film, Scene
 

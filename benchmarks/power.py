@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_fer import bundle as bundles
-from edge_fer_bench import contenders, stability, worker
 from edge_fer import host
+from edge_fer_bench import contenders, stability, worker
 from edge_fer_bench.compare import compare_runs
 from edge_fer_bench.harness import Harness
 from edge_fer_bench.statistics import p90

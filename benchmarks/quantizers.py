@@ -26,10 +26,11 @@ from ai_edge_quantizer import recipe as aeq_recipe
 from edge_fer.backends import ModelFile
 from edge_fer.backends import load as load_backend
 from edge_fer.evaluation.labelled import load_faces
-from edge_fer_convert import calibration, recipe
+from edge_fer_convert import calibration
 from edge_fer_convert.gate import judge
 from edge_fer_convert.opening import FloatModel, open_model
 from edge_fer_convert.targets.litert import LiteRT
+from edge_fer_train import recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -22,20 +22,19 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from edge_fer_convert import datasets
-from edge_fer_convert import recipe as recipes
-from edge_fer_convert.datasets import splits
 from edge_fer_convert.gate import judge
-from edge_fer_convert.recipe import Recipe, Stage, Training
-from edge_fer_convert.training import soft_labels
-from edge_fer_convert.training.precision import POLICIES
-from edge_fer_convert.training.run import Run
-from edge_fer_convert.training.teacher import Teacher
+from edge_fer_train import datasets, soft_labels
+from edge_fer_train import recipe as recipes
+from edge_fer_train.datasets import splits
+from edge_fer_train.precision import POLICIES
+from edge_fer_train.recipe import Recipe, Stage, Training
+from edge_fer_train.run import Run
+from edge_fer_train.teacher import Teacher
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from edge_fer_convert.datasets import Dataset
+    from edge_fer_train.datasets import Dataset
 
 BASE = "base"
 #: Name → what is changed of the training, of its one stage, and of the recipe.

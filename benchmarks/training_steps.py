@@ -20,9 +20,8 @@ import keras
 import numpy as np
 import torch
 
-from edge_fer_convert import zoo
-from edge_fer_convert.training import depthwise, normalisation, precision
-from edge_fer_convert.training.run import keep_freed_memory
+from edge_fer_train import depthwise, normalisation, precision, zoo
+from edge_fer_train.run import keep_freed_memory
 
 NETWORKS = (("mobilenet-v2", 64), ("compact", 48))
 WAYS: dict[str, tuple[Any, ...]] = {

@@ -28,7 +28,7 @@ import numpy as np
 from edge_fer.emotions import FER2013
 from edge_fer.preprocess import Preprocess
 from edge_fer.sources.synthetic import EXPRESSIONS, draw_face
-from edge_fer_convert import zoo
+from edge_fer_train import zoo
 
 if TYPE_CHECKING:
     from collections.abc import Callable

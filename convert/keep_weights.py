@@ -10,8 +10,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from edge_fer_convert import checkpoints
-from edge_fer_convert.recipe import WEIGHTS
+from edge_fer_train import checkpoints
+from edge_fer_train.recipe import WEIGHTS
 
 
 def main() -> None:

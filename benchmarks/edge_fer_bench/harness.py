@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 import cv2
 import numpy as np
 
-from edge_fer import __version__
+from edge_fer import __version__, host
 from edge_fer.errors import BackendError, MissingDependency
 from edge_fer.evaluation import metrics
-from edge_fer import host
 from edge_fer_bench import results
 from edge_fer_bench.contenders import Worker
 from edge_fer_bench.results import Accuracy, Behaviour, Block, Cell, Golden, Run, Skipped

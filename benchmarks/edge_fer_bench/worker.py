@@ -27,12 +27,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from edge_fer import host
 from edge_fer.classifier import Classifier
 from edge_fer.errors import EdgeFerError, MissingDependency
 from edge_fer.pipeline import STAGES, Pipeline
 from edge_fer.sinks.lines import JsonLines
 from edge_fer.sources.synthetic import SyntheticCamera
-from edge_fer import host
 from edge_fer_bench import scene
 from edge_fer_bench.sequence import FaceSequence
 

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from edge_fer.errors import BadInput, MissingDependency
-from edge_fer_convert import checkpoints, formats
+from edge_fer_convert import formats
+from edge_fer_train import checkpoints
 
 if TYPE_CHECKING:
     from collections.abc import Callable

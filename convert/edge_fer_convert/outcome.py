@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from edge_fer import host
 from edge_fer.bundle import CalibrationSet, Evaluation
 from edge_fer.evaluation.metrics import accuracy
-from edge_fer import host
 from edge_fer_convert import model_card, targets, writer
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ for module in ("tensorflow", "ai_edge_quantizer", "onnx", "onnxruntime", "openvi
 from edge_fer.bundle import load  # noqa: E402
 from edge_fer.cli import main  # noqa: E402
 from edge_fer.emotions import FER2013  # noqa: E402
-from edge_fer_convert import recipe  # noqa: E402
+from edge_fer_train import recipe  # noqa: E402
 
 TORCH = Path(__file__).parents[2] / "golden" / "torch.onnx"
 NORMALIZE = ("--mean", "0.485,0.456,0.406", "--std", "0.229,0.224,0.225")

@@ -1,0 +1,38 @@
+"""CK+ (Lucey et al., CVPR Workshops 2010) as 48x48 faces in class folders: 981 images, the last three of a sequence.
+
+Files are named ``S010_004_00000017.png``: person, sequence, frame.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from edge_fer.evaluation.labelled import decode, image_files
+from edge_fer_train.datasets import Dataset
+from edge_fer_train.datasets.listing import emotion, images_under, labelled
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAME: Final = "CK+"
+FILE: Final = re.compile(r"S(\d{3})_\d{3}_\d{8}")
+
+
+def recognises(path: Path) -> bool:
+    """Tell whether the images are named as CK+ names its own."""
+    found = images_under(path)
+    return bool(found) and all(FILE.fullmatch(name.stem) and len(name.parts) > 1 for name in found)
+
+
+def load(path: Path) -> Dataset:
+    """Read it. There is no official split; every face has its person. ``contempt`` is a class of its own."""
+    images, classes, paths, persons = [], [], [], []
+    for name, content in image_files(path):
+        match = FILE.fullmatch(name.stem)
+        if match:
+            images.append(decode(path, name, content))
+            classes.append(emotion(name.parent.name))
+            paths.append(str(name))
+            persons.append(match[1])
+    return Dataset(NAME, labelled(path, images, classes, paths), persons=tuple(persons))

@@ -1,0 +1,45 @@
+"""KDEF (Lundqvist et al., 1998): 70 persons, seven expressions, five angles, two sessions, told by the file's name.
+
+``AF01ANS.JPG``: session A or B, F or M, number, expression (AF afraid, AN angry, DI, HA, NE, SA, SU), angle (S
+straight, HL and HR half, FL and FR full profile). Frontal images only are taken: 980, as in Umer et al., CMES 2022,
+Table 7.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from edge_fer.evaluation.labelled import decode, image_files
+from edge_fer_train.datasets import Dataset
+from edge_fer_train.datasets.faces import cut_face
+from edge_fer_train.datasets.listing import images_under, labelled
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAME: Final = "KDEF"
+FILE: Final = re.compile(r"([AB])([FM]\d{2})(AF|AN|DI|HA|NE|SA|SU)(S|HL|HR|FL|FR)")
+EXPRESSIONS: Final = {
+    "AF": "fear", "AN": "angry", "DI": "disgust", "HA": "happy", "NE": "neutral", "SA": "sad", "SU": "surprise",
+}  # fmt: skip
+FRONTAL: Final = "S"
+
+
+def recognises(path: Path) -> bool:
+    """Tell whether most of the images are named as KDEF names its own (a few of the originals are misnamed)."""
+    found = images_under(path)
+    return bool(found) and sum(FILE.fullmatch(name.stem.upper()) is not None for name in found) > 0.9 * len(found)
+
+
+def load(path: Path) -> Dataset:
+    """Read the frontal images, the face cut out of each. There is no official split; every face has its person."""
+    images, classes, paths, persons = [], [], [], []
+    for name, content in image_files(path):
+        match = FILE.fullmatch(name.stem.upper())
+        if match and match[4] == FRONTAL:
+            images.append(cut_face(decode(path, name, content)))
+            classes.append(EXPRESSIONS[match[3]])
+            paths.append(str(name))
+            persons.append(match[2])
+    return Dataset(NAME, labelled(path, images, classes, paths), persons=tuple(persons))

@@ -1,0 +1,51 @@
+"""SFEW 2.0 (Dhall et al., ICMI 2015): frames of films, ``Train/`` and ``Val/`` with class folders somewhere below.
+
+Where a part has aligned faces (a folder ``…Aligned_Faces…``), those are taken; else the face is cut out of the frame.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from edge_fer.emotions import FER2013
+from edge_fer.evaluation.labelled import decode, image_files
+from edge_fer_train.datasets import Dataset
+from edge_fer_train.datasets.faces import cut_face
+from edge_fer_train.datasets.listing import emotion, images_under, labelled
+
+if TYPE_CHECKING:
+    from pathlib import Path, PurePosixPath
+
+    from edge_fer_train.datasets import Part
+
+NAME: Final = "SFEW"
+PARTS: Final[dict[str, Part]] = {"Train": "train", "Val": "validation", "Test": "test"}
+
+
+def recognises(path: Path) -> bool:
+    """Tell whether there is a Train and a Val folder with the seven classes below."""
+    found = {name.parts[0] for name in images_under(path) if _in_class(name)}
+    return {"Train", "Val"} <= found <= set(PARTS)
+
+
+def load(path: Path) -> Dataset:
+    """Read it, with its official split. Images that lie in no class folder have no label and are left out."""
+    aligned = {name.parts[0] for name in images_under(path) if _is_aligned(name)}
+    images, classes, paths, parts = [], [], [], []
+    for name, content in image_files(path):
+        if name.parts[0] not in PARTS or not _in_class(name) or (name.parts[0] in aligned and not _is_aligned(name)):
+            continue
+        image = decode(path, name, content)
+        images.append(image if _is_aligned(name) else cut_face(image))
+        classes.append(emotion(name.parent.name))
+        paths.append(str(name))
+        parts.append(PARTS[name.parts[0]])
+    return Dataset(NAME, labelled(path, images, classes, paths), tuple(parts))
+
+
+def _in_class(name: PurePosixPath) -> bool:
+    return len(name.parts) > 2 and emotion(name.parent.name) in FER2013
+
+
+def _is_aligned(name: PurePosixPath) -> bool:
+    return any("aligned" in part.lower() for part in name.parts[:-1])

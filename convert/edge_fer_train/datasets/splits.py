@@ -1,0 +1,88 @@
+"""Which faces a model learns from, which choose its epoch, and which it is judged on in the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal, get_args
+
+import numpy as np
+
+from edge_fer.errors import BadInput
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from edge_fer_train.datasets import Dataset
+
+SplitName = Literal["official", "70-10-20", "50-50"]
+SPLITS: Final[tuple[SplitName, ...]] = get_args(SplitName)
+SEED: Final = 42
+"""Of scikit-learn's shuffling in Smelyakov et al., COLINS 2022, section 3.1."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Indices into a data set's faces."""
+
+    train: NDArray[np.intp]
+    validation: NDArray[np.intp]
+    test: NDArray[np.intp]
+
+
+def split(dataset: Dataset, name: SplitName = "official", seed: int = SEED) -> Split:
+    """Split *dataset*.
+
+    - ``official``: as its makers did; the validation part is what is judged on.
+    - ``70-10-20``: stratified, training, validation and test (Smelyakov et al., COLINS 2022, section 3.1).
+    - ``50-50``: half of each class to learn from, half to be judged on (Umer et al., CMES 2022, section 3).
+
+    Raises `BadInput` when there is no official split, or a class has too few faces to be split.
+    """
+    if name == "official":
+        return _official(dataset)
+    everything = np.arange(len(dataset.faces))
+    if name == "50-50":
+        train, judged = _stratified(dataset, everything, 0.5, seed)
+        return Split(train, judged, np.empty(0, np.intp))
+    rest, test = _stratified(dataset, everything, 0.2, seed)
+    train, validation = _stratified(dataset, rest, 1 / 8, seed)
+    return Split(train, validation, test)
+
+
+def _official(dataset: Dataset) -> Split:
+    parts = np.array(dataset.parts)
+    train, validation, test = (np.flatnonzero(parts == part) for part in ("train", "validation", "test"))
+    if not len(train) or not len(validation):
+        raise BadInput(f"{dataset.name} as it is here has no official split; pass --split 70-10-20, 50-50, or --folds")
+    return Split(train, validation, test)
+
+
+def _stratified(
+    dataset: Dataset, indices: NDArray[np.intp], second: float, seed: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    from sklearn.model_selection import train_test_split
+
+    labels = dataset.faces.labels[indices]
+    try:
+        one, other = train_test_split(indices, test_size=second, stratify=labels, random_state=seed)
+    except ValueError as exc:
+        raise BadInput(f"{dataset.name} cannot be split class by class: {exc}") from exc
+    return np.sort(one), np.sort(other)
+
+
+def folds(dataset: Dataset, count: int, seed: int = SEED) -> list[Split]:
+    """Return *count* splits, stratified, in which every face is judged on once (Abdulkadir et al., JOIG 2025).
+
+    Where persons are known, none stands on both sides of a fold. Raises `BadInput` for fewer than 2 folds, or more than
+    the smallest class has faces.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    labels = dataset.faces.labels
+    smallest = int(np.bincount(labels)[np.unique(labels)].min())
+    if not 2 <= count <= smallest:
+        raise BadInput(f"folds is {count}; pass 2 to {smallest}, the faces of the smallest class of {dataset.name}")
+    kind = StratifiedGroupKFold if dataset.persons else StratifiedKFold
+    groups = np.array(dataset.persons) if dataset.persons else None
+    cut = kind(count, shuffle=True, random_state=seed).split(labels, labels, groups)
+    return [Split(train, judged, np.empty(0, np.intp)) for train, judged in cut]

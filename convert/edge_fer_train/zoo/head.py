@@ -1,0 +1,42 @@
+"""How a backbone of ``keras.applications`` becomes a classifier of faces: pooled features, dropout, softmax."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from edge_fer_train.zoo import axes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import keras
+
+    from edge_fer_train.zoo.axes import DataFormat
+
+FEATURES = "features"
+"""Name of the last layer of a backbone; what comes after it is the head."""
+
+
+def classifier(
+    application: Callable[..., keras.Model],
+    name: str,
+    size: int,
+    channels: int,
+    classes: int,
+    dropout: float,
+    data_format: DataFormat,
+    **options: Any,
+) -> keras.Model:
+    """Return *application* without its top, of random weights, averaged over positions, and a softmax of *classes*.
+
+    Its layers keep the names that they have in ``keras.applications``, by which pretrained weights are found.
+    """
+    import keras
+    from keras import layers
+
+    face = keras.Input((size, size, channels), name="face")
+    with axes.inside(data_format):
+        base = application(input_tensor=axes.enter(face), include_top=False, weights=None, **options)
+        x = layers.GlobalAveragePooling2D(name=FEATURES)(base.output)
+    x = layers.Dropout(dropout, name="dropout")(x)
+    return keras.Model(face, layers.Dense(classes, activation="softmax", name="scores")(x), name=name)

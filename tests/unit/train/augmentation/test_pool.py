@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edge_fer.evaluation.labelled import load_faces
+from edge_fer_train import recipe, soft_labels
+from edge_fer_train.augmentation.batches import Changed
+from edge_fer_train.augmentation.pool import Workers
+
+
+@pytest.fixture
+def made_of(drawn_zip):
+    faces = load_faces(drawn_zip)
+    shipped = recipe.load("cnn-1")
+    chosen = shipped.model_copy(update={"training": shipped.trained.model_copy(update={"batch_size": 2})})
+    return faces, soft_labels.hard(faces), chosen
+
+
+def same(one, other) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_other_processes_make_the_batches_that_this_one_would(made_of):
+    """In turn and again, of another epoch and of a stage of another size."""
+    stages = made_of[2].trained.stages
+    with Workers(*made_of, 2) as workers:
+        for stage, epoch in ((stages[0], 0), (stages[0], 1), (stages[1], 2)):
+            changed = Changed(*made_of, stage, epoch)
+            batch = workers.ahead(changed)
+            for index in (*range(len(changed)), 0, 5, 1):
+                assert same(batch(index), changed.batch(index))
+
+
+def test_without_other_processes_this_one_makes_them(made_of):
+    changed = Changed(*made_of, made_of[2].trained.stages[0], 0)
+    with Workers(*made_of, 0) as workers:
+        assert workers.ahead(changed) == changed.batch
+
+
+def test_what_goes_wrong_elsewhere_is_said_here(made_of):
+    faces, targets, chosen = made_of
+    with Workers(faces, targets[:3], chosen, 1) as workers, pytest.raises(IndexError, match="out of bounds"):
+        workers.ahead(Changed(*made_of, chosen.trained.stages[0], 0))(0)

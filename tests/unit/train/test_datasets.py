@@ -1,0 +1,217 @@
+"""Each loader on generated files in the layout that its data set is handed out in."""
+
+from __future__ import annotations
+
+import csv
+import zipfile
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install -e '.[convert]'")
+
+from edge_fer.emotions import FER2013
+from edge_fer.errors import BadInput
+from edge_fer.evaluation.labelled import LabelledFaces
+from edge_fer.sources.synthetic import EXPRESSIONS, draw_face
+from edge_fer_train import datasets
+from edge_fer_train.datasets import Dataset, splits
+from edge_fer_train.datasets.listing import emotion
+
+
+def png(seed: int = 0, height: int = 48, width: int = 48) -> bytes:
+    image = np.random.default_rng(seed).integers(0, 256, (height, width), np.uint8)
+    return cv2.imencode(".png", image)[1].tobytes()
+
+
+def write(root, names) -> None:
+    for number, name in enumerate(names):
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(png(number))
+
+
+def test_fer2013_as_kaggles_folders(tmp_path):
+    write(tmp_path, ["train/angry/a.png", "train/neutral/b.png", "test/angry/c.png"])
+    found = datasets.load(tmp_path)
+    assert found.name == "FER2013"
+    assert found.faces.names == FER2013
+    assert dict(zip(found.faces.paths, found.parts, strict=True)) == {
+        "test/angry/c.png": "validation",  # Kaggle's test folder is all there is to validate on
+        "train/angry/a.png": "train",
+        "train/neutral/b.png": "train",
+    }
+
+
+def test_fer2013_with_validation_keeps_its_test(tmp_path):
+    write(tmp_path, ["train/sad/a.png", "validation/sad/b.png", "test/sad/c.png"])
+    found = datasets.load(tmp_path)
+    assert sorted(found.parts) == ["test", "train", "validation"]
+
+
+def test_fer2013_as_one_zip(tmp_path):
+    path = tmp_path / "archive.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for number, name in enumerate(["train/happy/a.png", "test/happy/b.png"]):
+            archive.writestr(name, png(number))
+    found = datasets.load(path)
+    assert (found.name, found.parts) == ("FER2013", ("validation", "train"))
+
+
+def test_fer2013_as_a_zip_a_part(tmp_path):
+    for part, folder in (("train", "train"), ("public-test", "test"), ("private-test", "test")):
+        with zipfile.ZipFile(tmp_path / f"fer2013-{part}.zip", "w") as archive:
+            archive.writestr(f"{folder}/fear/{part}.png", png(len(part)))
+    found = datasets.load(tmp_path)
+    assert dict(zip(found.faces.paths, found.parts, strict=True)) == {
+        "train/fear/train.png": "train",
+        "test/fear/public-test.png": "validation",
+        "test/fear/private-test.png": "test",
+    }
+
+
+def test_fer2013_as_its_original_csv(tmp_path):
+    path = tmp_path / "fer2013.csv"
+    rng = np.random.default_rng(0)
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["emotion", "pixels", "Usage"])
+        for label, usage in ((0, "Training"), (6, "Training"), (3, "PublicTest"), (4, "PrivateTest")):
+            rows.writerow([label, " ".join(map(str, rng.integers(0, 256, 48 * 48))), usage])
+    found = datasets.load(path)
+    assert found.faces.images.shape == (4, 48, 48)
+    assert found.faces.labels.tolist() == [0, 6, 3, 4]
+    assert found.parts == ("train", "train", "validation", "test")
+
+
+def test_ck_plus_knows_whose_faces_they_are(tmp_path):
+    write(tmp_path, ["anger/S010_004_00000017.png", "anger/S010_004_00000018.png", "contempt/S138_008_00000007.png"])
+    found = datasets.load(tmp_path)
+    assert found.name == "CK+"
+    assert found.faces.names == ("angry", "contempt")
+    assert found.persons == ("010", "010", "138")
+    assert found.parts == ()
+
+
+def test_kdef_reads_its_file_names_and_cuts_the_face_out(tmp_path):
+    folder = tmp_path / "AF01"
+    folder.mkdir()
+    face = cv2.resize(draw_face(EXPRESSIONS["happy"]), (240, 240))
+    picture = np.full((762, 562), 90, np.uint8)
+    picture[200:440, 160:400] = face
+    for name in ("AF01HAS", "BF01AFS", "AF01HAFL", "am05sus"):
+        cv2.imwrite(str(folder / f"{name}.JPG"), picture)
+    found = datasets.load(tmp_path)
+    assert found.name == "KDEF"
+    told = {path: (found.faces.names[label], person) for path, label, person in zip(
+        found.faces.paths, found.faces.labels, found.persons, strict=True)}  # fmt: skip
+    assert told == {
+        "AF01/AF01HAS.JPG": ("happy", "F01"),
+        "AF01/BF01AFS.JPG": ("fear", "F01"),
+        "AF01/am05sus.JPG": ("surprise", "M05"),
+    }
+    cut = found.faces.images[0]
+    assert cut.shape == (192, 192)
+    assert np.corrcoef(cut.ravel(), cv2.resize(face, (192, 192)).ravel())[0, 1] > 0.6
+
+
+def test_sfew_takes_aligned_faces_where_there_are_any(tmp_path):
+    write(
+        tmp_path,
+        ["Train/Train_Aligned_Faces/Angry/a.png", "Train/Train/Angry/whole.png", "Val/Val/Surprise/b.png",
+         "Test/Test_Aligned_Faces/c.png"],
+    )  # fmt: skip
+    found = datasets.load(tmp_path)
+    assert found.name == "SFEW"
+    assert dict(zip(found.faces.paths, found.parts, strict=True)) == {
+        "Train/Train_Aligned_Faces/Angry/a.png": "train",
+        "Val/Val/Surprise/b.png": "validation",
+    }
+    assert found.faces.names[found.faces.labels[1]] == "surprise"
+
+
+def test_class_folders_of_ones_own(tmp_path):
+    write(tmp_path, ["bored/a.png", "keen/b.png"])
+    found = datasets.load(tmp_path)
+    assert found.faces.names == ("bored", "keen")
+    with pytest.raises(BadInput, match="no official split"):
+        splits.split(found)
+
+
+@pytest.mark.parametrize("form", ["nonsense", "kdef"])
+def test_what_is_none_is_refused(tmp_path, form):
+    write(tmp_path, ["bored/a.png"])
+    with pytest.raises(BadInput):
+        datasets.load(tmp_path, form)
+
+
+def test_an_empty_folder_is_refused(tmp_path):
+    with pytest.raises(BadInput, match="no data set that is known"):
+        datasets.load(tmp_path)
+    with pytest.raises(BadInput, match="is not there"):
+        datasets.load(tmp_path / "absent")
+
+
+def test_only_some_classes(tmp_path):
+    write(tmp_path, ["anger/S010_004_00000017.png", "contempt/S138_008_00000007.png", "happy/S011_004_00000017.png"])
+    found = datasets.load(tmp_path).only(("happy", "angry"))
+    assert found.faces.names == ("happy", "angry")
+    assert found.faces.labels.tolist() == [1, 0]
+    assert found.persons == ("010", "011")
+    with pytest.raises(BadInput, match="has none of bored"):
+        found.only(("bored",))
+
+
+def test_class_names_become_fer2013s():
+    assert [emotion(name) for name in ("Anger", "AFRAID", "neutral", "Contempt")] == [
+        "angry", "fear", "neutral", "contempt",
+    ]  # fmt: skip
+
+
+def made(labels: list[int], persons: tuple[str, ...] = ()) -> Dataset:
+    images = np.zeros((len(labels), 8, 8), np.uint8)
+    faces = LabelledFaces(images, np.array(labels), tuple(map(str, range(len(labels)))))
+    return Dataset("made", faces, persons=persons)
+
+
+@given(st.lists(st.integers(20, 60), min_size=2, max_size=7), st.sampled_from(["70-10-20", "50-50"]))
+def test_splits_cover_every_face_once_and_keep_the_classes_shares(sizes, name):
+    dataset = made([label for label, size in enumerate(sizes) for _ in range(size)])
+    cut = splits.split(dataset, name)
+    parts = [cut.train, cut.validation, cut.test]
+    assert sorted(np.concatenate(parts).tolist()) == list(range(len(dataset.faces)))
+    shares = (0.7, 0.1, 0.2) if name == "70-10-20" else (0.5, 0.5, 0.0)
+    for part, share in zip(parts, shares, strict=True):
+        counts = np.bincount(dataset.faces.labels[part], minlength=len(sizes))
+        assert np.abs(counts - share * np.array(sizes)).max() <= 2
+
+
+def test_a_split_is_the_same_for_the_same_seed():
+    dataset = made([0, 1] * 50)
+    one, again, other = (splits.split(dataset, "70-10-20", seed).train for seed in (42, 42, 43))
+    assert np.array_equal(one, again)
+    assert not np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("count", [5, 10])
+def test_folds_judge_every_face_once(count):
+    dataset = made([n % 7 for n in range(140)])
+    cut = splits.folds(dataset, count)
+    assert sorted(np.concatenate([fold.validation for fold in cut]).tolist()) == list(range(140))
+    assert all(not set(fold.train) & set(fold.validation) for fold in cut)
+
+
+def test_no_person_stands_on_both_sides_of_a_fold():
+    persons = tuple(f"p{n // 7}" for n in range(140))
+    dataset = made([n % 7 for n in range(140)], persons)
+    for fold in splits.folds(dataset, 5):
+        assert not {persons[at] for at in fold.train} & {persons[at] for at in fold.validation}
+
+
+@pytest.mark.parametrize("count", [1, 30])
+def test_folds_that_cannot_be_are_refused(count):
+    with pytest.raises(BadInput, match="folds is"):
+        splits.folds(made([0, 1] * 20), count)

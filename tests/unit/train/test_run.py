@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+keras = pytest.importorskip("keras", reason="Keras is not installed: pip install -e '.[convert]'")
+pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install -e '.[convert]'")
+
+from edge_fer.errors import BadInput  # noqa: E402
+from edge_fer.evaluation.labelled import load_faces  # noqa: E402
+from edge_fer_train import recipe, soft_labels  # noqa: E402
+from edge_fer_train import run as train  # noqa: E402
+from edge_fer_train.zoo import fused  # noqa: E402
+
+
+def trained(drawn_zip, folder, epochs: int, monkeypatch, overwrite: bool = False) -> tuple[train.Run, list, list]:
+    """A run of so many epochs of a few steps; the weights before each epoch, and after its last step."""
+    faces, shipped = load_faces(drawn_zip), recipe.load("cnn-1")
+    stages = (shipped.trained.stages[0].model_copy(update={"epochs": epochs}),)
+    changes = {"batch_size": 8, "stages": stages, "ema_overwrite": overwrite}
+    training = shipped.trained.model_copy(update=changes)
+    run = train.Run(
+        shipped.model_copy(update={"training": training}), folder, faces, soft_labels.hard(faces), faces, lambda _: None
+    )
+    began, ended = [], []
+
+    class Watch(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            began.append(train._copies(self.model))
+
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 3:
+                ended.append(train._copies(self.model))
+
+    fit = keras.Model.fit
+
+    def watched(*given, callbacks, **named):
+        return fit(*given, callbacks=[*callbacks, Watch()], **named)
+
+    monkeypatch.setattr(keras.Model, "fit", watched)
+    run.execute()
+    return run, began, ended
+
+
+def test_an_epoch_begins_where_the_last_step_of_the_one_before_ended(drawn_zip, tmp_path, monkeypatch):
+    """And not with the averaged weights, which are judged between the two, nor with their statistics."""
+    run, began, ended = trained(drawn_zip, tmp_path, 3, monkeypatch)
+    assert len(began) == len(ended) == len(run.history) == 3
+    for before, after in zip(ended, began[1:], strict=False):
+        assert all(np.array_equal(old, new) for old, new in zip(before, after, strict=True))
+    last = keras.saving.load_model(tmp_path / "last.keras")
+    assert all(np.array_equal(old, new) for old, new in zip(ended[-1], last.get_weights(), strict=True))
+
+
+def test_an_epoch_may_begin_with_the_averages_of_the_one_before(drawn_zip, tmp_path, monkeypatch):
+    """They are close to what the epoch before began with, since they follow its few steps slowly."""
+    _, (first, second), (ended, _) = trained(drawn_zip, tmp_path, 2, monkeypatch, overwrite=True)
+    last = keras.saving.load_model(tmp_path / "last.keras")
+    assert not np.array_equal(last.get_weights()[0], second[0])  # it was trained on
+    far, near = (np.abs(now[0] - first[0]).mean() for now in (ended, second))
+    assert 0 < near < far / 10
+
+
+def test_the_averaged_weights_are_what_is_kept(drawn_zip, tmp_path, monkeypatch):
+    """They have gone less far than the trained ones, from where both began."""
+    _, (began, *_), (ended, *_) = trained(drawn_zip, tmp_path, 1, monkeypatch)
+    kept = keras.saving.load_model(tmp_path / "best.keras", compile=False)
+    far = [np.abs(now - then).mean() for now, then in zip(ended, began, strict=True)]
+    near = [np.abs(now - then).mean() for now, then in zip(kept.get_weights(), began, strict=True)]
+    assert 0 < near[0] < far[0] / 10
+
+
+@pytest.fixture
+def joined(drawn_zip, tmp_path) -> train.Run:
+    """A run of a product in which each network has a loss of its own."""
+    faces, shipped = load_faces(drawn_zip), recipe.load("fused-product")
+    stages = (shipped.trained.stages[0].model_copy(update={"epochs": 1, "size_px": 32}),)
+    changes = {"batch_size": 8, "stages": stages, "auxiliary_loss": 0.3, "teaching": None, "dropout": 0.0}
+    training = shipped.trained.model_copy(update=changes)
+    chosen = shipped.model_copy(update={"training": training})
+    return train.Run(chosen, tmp_path / "run", faces, soft_labels.hard(faces), faces, lambda _: None)
+
+
+def test_the_loss_of_each_network_counts_beside_that_of_what_they_say_together(joined):
+    model = joined._begin(joined.recipe.trained.stages[0], None)
+    values, targets = np.random.default_rng(0).random((4, 32, 32, 1)).astype(np.float32), joined.targets[:4]
+    together, *alone = (-np.log((scores * targets).sum(axis=1)).mean() for scores in model.predict(values, verbose=0))
+    told = model.evaluate(values, [targets] * 3, verbose=0, return_dict=True)
+    assert told["loss"] == pytest.approx(together + 0.3 * sum(alone), rel=1e-4)
+
+
+def test_a_run_in_which_each_network_has_a_loss_says_how_each_does_and_keeps_the_product(joined):
+    said = []
+    joined.say = said.append
+    joined.execute()
+    first, second = joined.history[0]["validation_accuracy_alone"]
+    assert any(f" (alone {first:.2%}, {second:.2%}) · " in line for line in said)
+    longer = [stage.model_copy(update={"epochs": 2}) for stage in joined.recipe.trained.stages]
+    training = joined.recipe.trained.model_copy(update={"stages": tuple(longer)})
+    joined.recipe = joined.recipe.model_copy(update={"training": training})
+    joined.execute()  # goes on
+    assert [entry["epoch"] for entry in joined.history] == [1, 2]
+    for entry in joined.history:
+        assert 0 <= entry["accuracy"] <= 1
+        assert [0 <= accuracy <= 1 for accuracy in entry["validation_accuracy_alone"]] == [True, True]
+    kept = keras.saving.load_model(joined.folder / "best.keras", compile=False)
+    assert kept.output_shape == (None, 7)
+    best = max(joined.history, key=lambda entry: entry["validation_accuracy"])
+    contract = joined.recipe.preprocess.at(32)
+    answers = fused.apart(kept).predict(contract.to_values(joined.validation.crops(contract)), verbose=0)
+    right = [(scores.argmax(axis=1) == joined.validation.labels).mean() for scores in answers]
+    assert right == pytest.approx([best["validation_accuracy"], *best["validation_accuracy_alone"]])
+    assert len(keras.saving.load_model(joined.folder / "last.keras").outputs) == 3
+
+
+def test_a_network_that_joins_none_has_no_loss_of_each(drawn_zip, tmp_path):
+    faces, shipped = load_faces(drawn_zip), recipe.load("cnn-1")
+    chosen = shipped.model_copy(update={"training": shipped.trained.model_copy(update={"auxiliary_loss": 0.3})})
+    with pytest.raises(BadInput, match="cnn_1 joins no scores, so that there is no loss of each network"):
+        train.Run(chosen, tmp_path, faces, soft_labels.hard(faces), faces, lambda _: None).execute()
+
+
+def test_a_compiling_backend_trains_from_a_teacher_and_is_gone_on_with(on_jax, drawn_zip, tmp_path):
+    """JAX gives the arrays of a step away: what is kept of an epoch must not be among them."""
+    printed = on_jax(f"""
+from pathlib import Path
+import keras
+from edge_fer.evaluation.labelled import load_faces
+from edge_fer_convert import recipe, zoo
+from edge_fer_convert.training import run, soft_labels
+from edge_fer_train.teacher import Teacher
+
+folder = Path({str(tmp_path)!r})
+zoo.build("sequential", 48).save(folder / "teacher.keras")
+faces, shipped = load_faces({str(drawn_zip)!r}), recipe.load("cnn-1")
+for epochs in (2, 3):
+    stages = (shipped.trained.stages[0].model_copy(update={{"epochs": epochs, "teaching_weight": None}}),)
+    training = shipped.trained.model_copy(update={{"batch_size": 16, "stages": stages, "ema_overwrite": False}})
+    chosen = shipped.model_copy(update={{"training": training}})
+    teacher = Teacher([folder / "teacher.keras"], chosen.preprocess, faces.names)
+    made = run.Run(chosen, folder, faces, soft_labels.hard(faces), faces, lambda _: None, teacher, workers=1)
+    made.execute()
+print(keras.backend.backend(), len(made.history))
+""")
+    assert printed.split() == ["jax", "3"]
+    assert keras.saving.load_model(tmp_path / "best.keras", compile=False).input_shape == (None, 48, 48, 1)

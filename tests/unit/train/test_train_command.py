@@ -1,0 +1,278 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+keras = pytest.importorskip("keras", reason="Keras is not installed: pip install -e '.[convert]'")
+pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install -e '.[convert]'")
+
+from edge_fer.cli import main  # noqa: E402
+from edge_fer.evaluation.labelled import load_faces  # noqa: E402
+from edge_fer_train import recipe, zoo  # noqa: E402
+from edge_fer_train.zoo import fused  # noqa: E402
+
+
+@pytest.fixture
+def data(tmp_path, drawn_zip):
+    """A folder like FER2013's, of drawn faces."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    content = drawn_zip.read_bytes()
+    (folder / "fer2013-train.zip").write_bytes(content)
+    (folder / "fer2013-public-test.zip").write_bytes(content)
+    return folder
+
+
+@pytest.fixture
+def short(tmp_path):
+    """A recipe from random weights with two of its stages, of small sizes."""
+    text = (recipe.RECIPES / "cnn-1.toml").read_text().replace("teaching_weight = 0.0\n", "")
+    head, *stages = text.split("[[training.stages]]")
+    head, _ = head.split("[training.teaching]")
+    small = [stages[0].replace("size_px = 48", "size_px = 32"), stages[1].replace("size_px = 64", "size_px = 48")]
+    path = tmp_path / "short.toml"
+    path.write_text("[[training.stages]]".join([head.replace("batch_size = 64", "batch_size = 8"), *small]))
+    return path
+
+
+@pytest.fixture
+def once(short, tmp_path):
+    """One epoch at one size."""
+    head, stage, _ = short.read_text().split("[[training.stages]]")
+    path = tmp_path / "once.toml"
+    path.write_text("[[training.stages]]".join([head, stage.replace("epochs = 24", "epochs = 1")]))
+    return path
+
+
+@pytest.fixture
+def taught(once, tmp_path):
+    """The same, taught by a shipped bundle."""
+    path = tmp_path / "taught.toml"
+    teaching = '[training.teaching]\nteachers = ["compact"]\n\n[[training'
+    path.write_text(once.read_text().replace("[[training", teaching, 1))
+    return path
+
+
+def run(*arguments) -> str:
+    done = CliRunner().invoke(main, ["train", *map(str, arguments)])
+    assert done.exit_code == 0, done.output + repr(done.exception)
+    return done.stderr
+
+
+def test_train_runs_and_says_how_long_it_takes(data, short, tmp_path):
+    progress = run("--recipe", short, "--data", data, "--out", tmp_path / "run", "--epochs", 1)
+    assert "epoch 2/2" in progress
+    assert "min left" in progress
+    history = json.loads((tmp_path / "run" / "history.json").read_text())
+    assert [entry["size_px"] for entry in history] == [32, 48]
+    assert all(np.isfinite(entry["loss"]) for entry in history)
+    kept = [keras.saving.load_model(tmp_path / "run" / name, compile=False) for name in ("best-32.keras", "best.keras")]
+    assert [model.input_shape[1] for model in kept] == [32, 48]
+
+
+def test_a_run_that_was_stopped_is_gone_on_with(data, short, tmp_path):
+    out = tmp_path / "run"
+    arguments = ["train", "--recipe", str(short), "--data", str(data), "--out", str(out), "--epochs", "2"]
+    script = (
+        "import os\n"
+        "import edge_fer_train.run as t\n"
+        "from edge_fer.cli import main\n"
+        "write, ends = t._save, []\n"
+        "def save(model, path):\n"
+        "    write(model, path)\n"
+        "    ends.extend([1] * (path.name == 'last.keras'))\n"
+        "    if len(ends) == 3: os._exit(9)\n"
+        "t._save = save\n"
+        f"main({arguments!r})\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert killed.returncode == 9, killed.stderr[-2000:]
+    before = json.loads((out / "history.json").read_text())
+    assert len(before) == 2
+    progress = run("--recipe", short, "--data", data, "--out", out, "--epochs", 2)
+    after = json.loads((out / "history.json").read_text())
+    assert "epoch 2/4" not in progress
+    assert len(after) == 4
+    assert after[:2] == before
+
+
+def test_the_preprocessing_of_training_is_the_devices(data):
+    faces = load_faces(data / "fer2013-train.zip")
+    chosen = recipe.load("cnn-1")
+    for image, crop in zip(faces.images, faces.crops(chosen.preprocess), strict=True):
+        assert np.array_equal(crop, chosen.preprocess.crop(image))
+        assert np.array_equal(crop, chosen.preprocess.crop(image, (0, 0, 48, 48)))
+
+
+def test_a_run_without_its_weights_is_not_gone_on_with(data, short, tmp_path):
+    out = tmp_path / "run"
+    out.mkdir()
+    (out / "history.json").write_text('[{"epoch": 1, "size_px": 48, "validation_accuracy": 0.5, "seconds": 1.0}]')
+    arguments = ["train", "--recipe", str(short), "--data", str(data), "--out", str(out), "--epochs", "2"]
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 3
+    assert "no last.keras" in done.stderr
+
+
+def refused(*arguments) -> str:
+    done = CliRunner().invoke(main, ["train", *map(str, arguments)])
+    assert done.exit_code == 3, done.output + repr(done.exception)
+    return done.stderr
+
+
+def test_a_run_leaves_a_report_with_curves_and_confusion(data, once, tmp_path):
+    out = tmp_path / "run"
+    run("--recipe", once, "--data", data, "--out", out, "--epochs", 3)
+    report = json.loads((out / "report.json").read_text())
+    assert report["epochs"] == 3
+    assert report["validation"]["images"] == 28
+    assert len(report["validation"]["classes"]) == 7
+    assert report["validation_fresh"] is None  # drawn faces: validation is training here
+    losses = [entry["loss"] for entry in report["history"]]
+    assert report["mcr"]["loss"] == pytest.approx((losses[-1] - losses[0]) / 2)
+    for name in ("accuracy.png", "loss.png", "confusion.png"):
+        assert (out / name).read_bytes().startswith(b"\x89PNG")
+    with np.load(out / "scores.npz") as kept:
+        assert kept["scores"].shape == (28, 7)
+        right = (kept["scores"].argmax(axis=1) == kept["labels"]).mean()
+    assert right == pytest.approx(report["validation"]["accuracy"])
+    assert right == pytest.approx(max(entry["validation_accuracy"] for entry in report["history"]))
+
+
+def test_folds_give_every_face_a_prediction_by_a_model_that_has_not_seen_it(data, once, tmp_path):
+    out = tmp_path / "folds"
+    said = run("--recipe", once, "--data", data, "--format", "folders", "--data", data / "fer2013-train.zip",
+               "--folds", 2, "--out", out)  # fmt: skip
+    assert "2 folds of" in said
+    with np.load(out / "out-of-fold.npz") as kept:
+        assert kept["scores"].shape == (28, 7)
+        assert np.allclose(kept["scores"].sum(axis=1), 1, atol=1e-4)
+        assert len(set(kept["paths"].tolist())) == 28
+    report = json.loads((out / "report.json").read_text())
+    assert report["folds"] == 2
+    assert np.mean(report["accuracy_by_fold"]) == pytest.approx(report["out_of_fold"]["accuracy"])
+
+
+def test_a_student_hears_its_teacher(data, once, tmp_path):
+    run("--recipe", once, "--data", data, "--out", tmp_path / "teacher")
+    taught = tmp_path / "taught.toml"
+    taught.write_text(once.read_text().replace("[[training", "[training.teaching]\nweight = 0.7\n\n[[training", 1))
+    assert "names none; pass --teacher" in refused("--recipe", taught, "--data", data, "--out", tmp_path / "none")
+    best = tmp_path / "teacher" / "best.keras"
+    run("--recipe", taught, "--data", data, "--out", tmp_path / "student", "--teacher", best)
+    own, heard = (
+        json.loads((tmp_path / name / "history.json").read_text())[0]["loss"] for name in ("teacher", "student")
+    )
+    assert own != heard
+    assert "no [training.teaching]" in refused(
+        "--recipe", once, "--data", data, "--out", tmp_path / "x", "--teacher", best
+    )
+
+
+def test_a_stage_may_hear_the_teacher_less_or_not_at_all(data, taught, tmp_path):
+    def loss(recipe_path, *options) -> float:
+        out = tmp_path / "-".join(["run", recipe_path.stem, *options])
+        run("--recipe", recipe_path, "--data", data, "--out", out, "--limit", 8, *options)
+        return json.loads((out / "history.json").read_text())[0]["loss"]
+
+    def weighed(weight: float):
+        path = tmp_path / f"weight-{weight}.toml"
+        stage = "[[training.stages]]\n"
+        path.write_text(taught.read_text().replace(stage, f"{stage}teaching_weight = {weight}\n"))
+        return path
+
+    alone = loss(taught, "--no-teacher")
+    assert loss(weighed(0.0)) == pytest.approx(alone, rel=1e-5)
+    assert loss(weighed(0.5)) == pytest.approx(loss(taught), rel=1e-5)  # 0.5 is what a recipe has that does not say
+    assert loss(weighed(0.9)) != pytest.approx(loss(taught), rel=1e-5)
+    assert loss(taught) != pytest.approx(alone, rel=1e-5)
+
+
+def test_a_backbone_begins_with_weights_of_ones_own(data, once, tmp_path):
+    run("--recipe", once, "--data", data, "--out", tmp_path / "first")
+    said = run("--recipe", once, "--data", data, "--out", tmp_path / "second", "--pretrained",
+               tmp_path / "first" / "best.keras")  # fmt: skip
+    assert "13 layers have the weights of best.keras" in said  # of the head, too: it is for as many classes
+
+
+def test_a_recipe_may_name_the_weights_it_begins_with(data, once, tmp_path):
+    begun = tmp_path / "begun.toml"
+    begun.write_text(once.read_text().replace("[training]", '[training]\npretrained = ["cnn-1.keras"]'))
+    said = run("--recipe", begun, "--data", data, "--out", tmp_path / "run", "--limit", 8)
+    assert "layers have the weights of cnn-1.keras" in said
+
+
+@pytest.mark.parametrize(("frozen", "learnt"), [((), (1, 2)), ((1,), (2,))])
+def test_networks_whose_scores_are_joined_train_as_one(data, once, tmp_path, frozen, learnt):
+    for name in ("cnn-1", "cnn-2"):
+        zoo.build(name, 32).save(tmp_path / f"{name}.keras")
+    joined = tmp_path / "joined.toml"
+    text = once.read_text().replace('architecture = "cnn-1"', 'architecture = "fused-product"')
+    joined.write_text(text.replace("[training]", f"[training]\nfrozen = {list(frozen)}"))
+    files = [argument for name in ("cnn-1", "cnn-2") for argument in ("--pretrained", tmp_path / f"{name}.keras")]
+    said = run("--recipe", joined, "--data", data, "--out", tmp_path / "run", *files)
+    assert "13 layers have the weights of cnn-1.keras" in said
+    assert "19 layers have the weights of cnn-2.keras" in said
+    best = keras.saving.load_model(tmp_path / "run" / "best.keras", compile=False)
+    begun = zoo.join("fused-product", [tmp_path / "cnn-1.keras", tmp_path / "cnn-2.keras"])
+    fused.share(begun)
+    for number in (1, 2):
+        for name in (f"part_{number}", f"logits_{number}"):
+            old, new = (model.get_layer(name).get_weights() for model in (begun, best))
+            alike = [np.array_equal(*pair) for pair in zip(old, new, strict=True)]
+            assert all(alike) == (number not in learnt)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--split", "60-40"], "no split '60-40'"),
+        (["--format", "imagenet"], "no data set form"),
+        (["--classes", "bored"], "has none of bored"),
+        (["--votes", "absent.csv"], "absent.csv is not there"),
+        (["--pretrained", "absent.h5"], "absent.h5 are not there"),
+    ],
+)
+def test_what_cannot_be_trained_is_told(data, once, tmp_path, arguments, words):
+    assert words in refused("--recipe", once, "--data", data, "--out", tmp_path / "run", *arguments)
+
+
+def test_a_shipped_bundle_may_teach_by_its_name(data, taught, tmp_path):
+    run("--recipe", taught, "--data", data, "--out", tmp_path / "run", "--limit", 8)
+    assert len(json.loads((tmp_path / "run" / "history.json").read_text())) == 1
+
+
+def test_faces_of_other_classes_are_learnt_from_their_labels_alone(data, taught, tmp_path):
+    """A recipe's own teacher knows FER2013's; a data set that has others is trained on all the same."""
+    where = ("--recipe", taught, "--data", data, "--out", tmp_path / "run", "--limit", 8)
+    words = "the teacher compact knows angry, disgust"
+    said = run(*where, "--classes", "happy,sad")
+    assert f"learning from the labels alone: {words}" in said
+    assert words in refused(*where, "--classes", "happy,sad", "--teacher", "compact")
+    assert words not in run(*where, "--classes", "happy,sad", "--no-teacher")
+
+
+def test_a_teacher_and_none_is_wrong_usage(data, taught, tmp_path):
+    arguments = ["--recipe", taught, "--data", data, "--out", tmp_path / "run", "--teacher", "compact", "--no-teacher"]
+    done = CliRunner().invoke(main, ["train", *map(str, arguments)])
+    assert done.exit_code == 2
+    assert "--teacher or --no-teacher, not both" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_shipped_recipe_learns_from_fer2013(fer2013, tmp_path):
+    """2,000 faces, one epoch a stage: not a model, but more than always saying the commonest class."""
+    said = run("--recipe", "cnn-1", "--data", fer2013, "--out", tmp_path / "run", "--epochs", 1, "--limit", 2000)
+    report = json.loads((tmp_path / "run" / "report.json").read_text())
+    assert report["validation"]["images"] == 3589
+    assert report["validation_fresh"]["images"] > 3400
+    losses = [epoch["loss"] for epoch in report["history"]]
+    assert len(losses) == len(recipe.load("cnn-1").trained.stages)
+    for first, last in ((0, 3), (4, 5), (6, 7)):  # alone, then with a teacher of 0.6, then of 0.8: three losses
+        assert losses[last] < losses[first]
+    assert "that have no near-copy" in said
