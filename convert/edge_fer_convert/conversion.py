@@ -18,9 +18,9 @@ from edge_fer.evaluation.metrics import confusion
 from edge_fer_convert import calibration as calibrations
 from edge_fer_convert import gate as gates
 from edge_fer_convert import targets
-from edge_fer_convert.card import Card
-from edge_fer_convert.ladder import Ladder
-from edge_fer_convert.outcome import Conversion, Outcome
+from edge_fer_convert.fallbacks import Ladder
+from edge_fer_convert.file_metadata import Card
+from edge_fer_convert.result import Conversion, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,7 @@ from edge_fer_convert.gate import Gate
 if TYPE_CHECKING:
     from edge_fer.evaluation.labelled import LabelledFaces
     from edge_fer.preprocess import Preprocess
-    from edge_fer_convert.opening import FloatModel
+    from edge_fer_convert.float_model import FloatModel
 
 
 @dataclass(frozen=True)

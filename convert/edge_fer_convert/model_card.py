@@ -10,7 +10,7 @@ import numpy as np
 from edge_fer.evaluation.classification import judge
 
 if TYPE_CHECKING:
-    from edge_fer_convert.outcome import Conversion, Outcome
+    from edge_fer_convert.result import Conversion, Outcome
 
 
 def render(conversion: Conversion, outcomes: list[Outcome], machine: str) -> str:

@@ -11,17 +11,17 @@ from edge_fer.emotions import FER2013
 from edge_fer.errors import BadInput, first_fault
 from edge_fer.evaluation.labelled import load_faces
 from edge_fer.preprocess import Preprocess
+from edge_fer_convert.float_model import open_model
 from edge_fer_convert.gate import Gate
 from edge_fer_convert.job import Data, Job
-from edge_fer_convert.opening import open_model
 from edge_fer_convert.targets import TARGETS
 from edge_fer_train import recipe as recipes
 from edge_fer_train import zoo
 
 if TYPE_CHECKING:
     from edge_fer.evaluation.labelled import LabelledFaces
-    from edge_fer_convert.opening import FloatModel
-    from edge_fer_convert.screen import Screen
+    from edge_fer.progress import Screen
+    from edge_fer_convert.float_model import FloatModel
     from edge_fer_train.recipe import Recipe
 
 

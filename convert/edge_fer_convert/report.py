@@ -10,14 +10,14 @@ import numpy as np
 
 from edge_fer import __version__
 from edge_fer_convert import targets
-from edge_fer_convert.ladder import short
+from edge_fer_convert.fallbacks import short
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from edge_fer_convert.fallbacks import Attempt
     from edge_fer_convert.gate import Judgement, Loss
-    from edge_fer_convert.ladder import Attempt
-    from edge_fer_convert.outcome import Conversion, Outcome
+    from edge_fer_convert.result import Conversion, Outcome
 
 WORST: Final = 10
 FORMAT_VERSION: Final = 1

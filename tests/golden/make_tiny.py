@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from edge_fer.preprocess import Preprocess
-from edge_fer_convert import opening, targets, writer
+from edge_fer_convert import bundle_writer, float_model, targets
 
 LABELS = ("dark", "medium", "bright")
 HERE = Path(__file__).parent
@@ -33,16 +33,16 @@ def main() -> None:
     rng = np.random.default_rng(1)
     calibration = contract.to_values(rng.integers(0, 256, (50, 16, 16)).astype(np.uint8))
     calibration[0], calibration[1] = 0.0, 1.0
-    model = opening.open_model(network)
+    model = float_model.open_model(network)
     artifacts = []
     for runtime in targets.CONVERTERS:
         converter = targets.converter(runtime)(model, calibration)
         int8 = converter.static(converter.methods[0], frozenset())
         for precision, files in (("int8", int8), ("float32", converter.float32())):
             words = "not quantized" if precision == "float32" else "static int8"
-            artifacts.append(writer.Artifact(f"{runtime}-{precision}", converter.suffixes, files, words))
+            artifacts.append(bundle_writer.Artifact(f"{runtime}-{precision}", converter.suffixes, files, words))
     shutil.rmtree(HERE / "tiny", ignore_errors=True)
-    writer.write(HERE / "tiny", "tiny", "a generated model for tests", contract, artifacts, LABELS)
+    bundle_writer.write(HERE / "tiny", "tiny", "a generated model for tests", contract, artifacts, LABELS)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from edge_fer import host
-from edge_fer_bench.watch import Watch
+from edge_fer_bench.host_monitor import Watch
 
 
 @pytest.fixture

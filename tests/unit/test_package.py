@@ -30,8 +30,8 @@ def test_the_door_lists_its_names_and_no_others():
         "edge_fer",
         "edge_fer.cli",
         "edge_fer.evaluation.command",
-        "edge_fer_bench.bench_command",
-        "edge_fer_convert.convert_command",
+        "edge_fer_bench.command",
+        "edge_fer_convert.command",
         "edge_fer_train.command",
     ],
 )

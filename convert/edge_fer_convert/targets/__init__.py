@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from edge_fer_convert.card import Card
+    from edge_fer_convert.file_metadata import Card
+    from edge_fer_convert.float_model import FloatModel
     from edge_fer_convert.graph import Graph
-    from edge_fer_convert.opening import FloatModel
 
 
 @dataclass(frozen=True)

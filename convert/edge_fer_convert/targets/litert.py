@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import numpy as np
 
 from edge_fer.errors import BadInput
-from edge_fer_convert import card, formats
+from edge_fer_convert import file_metadata, formats
 from edge_fer_convert.graph import CONCAT, CONVOLUTION, DENSE, OTHER, SOFTMAX, Graph, Layer
 from edge_fer_convert.targets import Files
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from edge_fer_convert.card import Card
-    from edge_fer_convert.opening import FloatModel
+    from edge_fer_convert.file_metadata import Card
+    from edge_fer_convert.float_model import FloatModel
 
 KINDS: Final = {
     "CONV_2D": CONVOLUTION,
@@ -140,9 +140,9 @@ class LiteRT:
                 seen.setdefault(name, []).append(array.copy())
         return {name: np.concatenate(arrays) for name, arrays in seen.items()}
 
-    def stamp(self, files: Files, card_: Card) -> Files:
+    def stamp(self, files: Files, metadata: Card) -> Files:
         """Return *files* with the card as TFLite metadata."""
-        return Files(card.into_tflite(files.content, card_))
+        return Files(file_metadata.into_tflite(files.content, metadata))
 
     @cached_property
     def _laid_out(self) -> NDArray[np.float32]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 import numpy as np
 
-from edge_fer_convert import card, formats
+from edge_fer_convert import file_metadata, formats
 from edge_fer_convert.graph import CONCAT, CONVOLUTION, DENSE, OTHER, SOFTMAX, Graph, Layer
 from edge_fer_convert.targets import Files
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from edge_fer_convert.card import Card
-    from edge_fer_convert.opening import FloatModel
+    from edge_fer_convert.file_metadata import Card
+    from edge_fer_convert.float_model import FloatModel
 
 #: Images whose tensors are in memory together: ONNX Runtime's histograms would keep those of all of them.
 TOGETHER: Final = 20
@@ -141,9 +141,9 @@ class Onnx:
             for name, arrays in zip(seen, zip(*rows, strict=True), strict=True)
         }
 
-    def stamp(self, files: Files, card_: Card) -> Files:
+    def stamp(self, files: Files, metadata: Card) -> Files:
         """Return *files* with the card as ONNX metadata_props."""
-        return Files(card.into_onnx(files.content, card_))
+        return Files(file_metadata.into_onnx(files.content, metadata))
 
     @cached_property
     def _prepared(self) -> bytes:

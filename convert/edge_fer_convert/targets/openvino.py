@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 
-from edge_fer_convert import card, formats
+from edge_fer_convert import file_metadata, formats
 from edge_fer_convert.graph import CONCAT, CONVOLUTION, DENSE, OTHER, SOFTMAX, Graph, Layer
 from edge_fer_convert.targets import Files
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from edge_fer_convert.card import Card
-    from edge_fer_convert.opening import FloatModel
+    from edge_fer_convert.file_metadata import Card
+    from edge_fer_convert.float_model import FloatModel
 
 KINDS: Final = {
     "Convolution": CONVOLUTION,
@@ -150,12 +150,12 @@ class OpenVINO:
         columns = {name: np.concatenate([row[number] for row in rows]) for number, name in enumerate(order)}
         return {name: formats.channels_last(columns[node.get_friendly_name()]) for name, node in there.items()}
 
-    def stamp(self, files: Files, card_: Card) -> Files:
+    def stamp(self, files: Files, metadata: Card) -> Files:
         """Return *files* with the card as OpenVINO rt_info."""
         import openvino
 
         model = openvino.Core().read_model(model=files.content, weights=files.weights)
-        card.into_openvino(model, card_)
+        file_metadata.into_openvino(model, metadata)
         return _saved(_renumbered(model, frozenset({"Constant", "Convert"})))
 
     def _read(self) -> Any:

@@ -17,9 +17,9 @@ from edge_fer.emotions import FER2013  # noqa: E402
 from edge_fer.errors import BadInput  # noqa: E402
 from edge_fer.preprocess import Preprocess  # noqa: E402
 from edge_fer_convert import calibration, targets  # noqa: E402
-from edge_fer_convert.card import Card  # noqa: E402
+from edge_fer_convert.file_metadata import Card  # noqa: E402
+from edge_fer_convert.float_model import open_model  # noqa: E402
 from edge_fer_convert.graph import CONVOLUTION, DENSE  # noqa: E402
-from edge_fer_convert.opening import open_model  # noqa: E402
 
 CONTRACT = Preprocess(size_px=32)
 

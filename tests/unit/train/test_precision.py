@@ -5,10 +5,7 @@ import pytest
 
 keras = pytest.importorskip("keras", reason="Keras is not installed: pip install -e '.[convert]'")
 
-from edge_fer_train import (
-    precision,
-    zoo,
-)
+from edge_fer_train import precision, zoo  # noqa: E402
 
 
 @pytest.mark.parametrize("name", ["compact", "fused-product", "fused-sum"])

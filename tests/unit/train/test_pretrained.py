@@ -7,10 +7,7 @@ keras = pytest.importorskip("keras", reason="Keras is not installed: pip install
 h5py = pytest.importorskip("h5py", reason="h5py is not installed: pip install -e '.[convert]'")
 
 from edge_fer.errors import BadInput  # noqa: E402
-from edge_fer_train import (
-    pretrained,
-    zoo,
-)
+from edge_fer_train import pretrained, zoo  # noqa: E402
 
 
 def write_h5(path, layers, group="") -> None:

@@ -13,11 +13,11 @@ from edge_fer.emotions import FER2013  # noqa: E402
 from edge_fer.errors import BackendError, GateFailed  # noqa: E402
 from edge_fer.preprocess import Preprocess  # noqa: E402
 from edge_fer_convert import calibration, gate, targets  # noqa: E402
-from edge_fer_convert.errors_by_tensor import channel_error, rank  # noqa: E402
+from edge_fer_convert.fallbacks import Ladder, short  # noqa: E402
+from edge_fer_convert.float_model import open_model  # noqa: E402
 from edge_fer_convert.gate import Gate  # noqa: E402
 from edge_fer_convert.graph import CONVOLUTION, DENSE, WEIGHTED, Graph, Layer, fusion  # noqa: E402
-from edge_fer_convert.ladder import Ladder, short  # noqa: E402
-from edge_fer_convert.opening import open_model  # noqa: E402
+from edge_fer_convert.sensitivity import channel_error, rank  # noqa: E402
 
 CONTRACT = Preprocess(size_px=32)
 RUNTIMES = tuple(targets.CONVERTERS)

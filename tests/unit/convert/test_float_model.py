@@ -14,7 +14,7 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed: pip insta
 from edge_fer.errors import BadInput, MissingDependency  # noqa: E402
 from edge_fer.preprocess import Preprocess  # noqa: E402
 from edge_fer_convert import formats  # noqa: E402
-from edge_fer_convert.opening import open_model  # noqa: E402
+from edge_fer_convert.float_model import open_model  # noqa: E402
 
 TORCH = Path(__file__).parents[2] / "golden" / "torch.onnx"
 

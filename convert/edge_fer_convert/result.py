@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from edge_fer import host
 from edge_fer.bundle import CalibrationSet, Evaluation
 from edge_fer.evaluation.metrics import accuracy
-from edge_fer_convert import model_card, targets, writer
+from edge_fer_convert import bundle_writer, model_card, targets
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_fer_convert.calibration import Calibration
-    from edge_fer_convert.errors_by_tensor import TensorError
+    from edge_fer_convert.fallbacks import Attempt
     from edge_fer_convert.job import Job
-    from edge_fer_convert.ladder import Attempt
+    from edge_fer_convert.sensitivity import TensorError
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Conversion:
             tools=self.tools,
         )
         artifacts = [
-            writer.Artifact(
+            bundle_writer.Artifact(
                 target,
                 targets.converter(targets.runtime_of(target)).suffixes,
                 outcome.chosen.files,
@@ -106,7 +106,7 @@ class Conversion:
             for target, outcome in kept.items()
         ]
         card = model_card.render(self, list(kept.values()), _machine())
-        writer.write(
+        bundle_writer.write(
             folder, job.name, job.description, job.preprocess, artifacts, job.labels, job.licence, calibration, card
         )
 

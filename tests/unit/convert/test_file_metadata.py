@@ -14,8 +14,8 @@ pytest.importorskip("flatbuffers", reason="flatbuffers is not installed: pip ins
 
 from edge_fer.errors import BadInput  # noqa: E402
 from edge_fer.preprocess import Preprocess  # noqa: E402
-from edge_fer_convert import card as cards  # noqa: E402
-from edge_fer_convert.card import Card  # noqa: E402
+from edge_fer_convert import file_metadata as cards  # noqa: E402
+from edge_fer_convert.file_metadata import Card  # noqa: E402
 
 TINY = Path(__file__).parents[2] / "golden" / "tiny"
 CARD = Card("tiny", "a model for tests", "MIT", ("dark", "medium", "bright one"), Preprocess(size_px=16))

@@ -102,11 +102,11 @@ def convert(ctx: click.Context, /, **options: Any) -> None:
         raise MissingDependency(f"{', '.join(missing)} not installed: pip install 'edge-fer[convert]'")
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from edge_fer.progress import Screen, print_table
     from edge_fer_convert import report as reports
+    from edge_fer_convert.bundle_writer import refuse_existing
     from edge_fer_convert.conversion import convert as execute
     from edge_fer_convert.options import job_of
-    from edge_fer_convert.screen import Screen, print_table
-    from edge_fer_convert.writer import refuse_existing
 
     out: Path = options["out"] or _default_folder(options)
     page: Path = options["report"] or out.with_name(f"{out.name}-report.html")

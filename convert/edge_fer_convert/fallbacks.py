@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final
 
 from edge_fer.errors import BackendError, GateFailed
 from edge_fer_convert import gate as gates
-from edge_fer_convert.errors_by_tensor import TensorError, rank
 from edge_fer_convert.graph import WEIGHTED, fusion
+from edge_fer_convert.sensitivity import TensorError, rank
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
