@@ -25,9 +25,9 @@ import numpy as np
 from edge_fer.evaluation.labelled import load_faces
 from edge_fer_convert import report
 from edge_fer_convert.conversion import convert
+from edge_fer_convert.float_model import open_model
 from edge_fer_convert.gate import Gate
 from edge_fer_convert.job import Data, Job
-from edge_fer_convert.opening import open_model
 from edge_fer_train import recipe
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from edge_fer_convert.opening import FloatModel
+from edge_fer_convert.float_model import FloatModel
 from edge_fer_convert.targets.litert import LiteRT
 from edge_fer_train.zoo import cnn_1
 

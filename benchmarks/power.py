@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_fer import bundle as bundles
 from edge_fer import host
-from edge_fer_bench import contenders, stability, worker
+from edge_fer_bench import candidates, stability, worker
 from edge_fer_bench.compare import compare_runs
 from edge_fer_bench.harness import Harness
 from edge_fer_bench.statistics import p90
@@ -30,7 +30,7 @@ from edge_fer_bench.suites import QUICK
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from edge_fer_bench.contenders import Contender
+    from edge_fer_bench.candidates import Candidate
     from edge_fer_bench.results import Run
 
 SUITE = replace(QUICK, paced_blocks=0)
@@ -61,19 +61,19 @@ class Slowed(worker.Worker):
         return slower
 
 
-def slowed(contender: Contender, stage: str, share: float) -> Contender:
-    """Return *contender* with *stage* slowed down: this very file is its worker."""
-    command = (sys.executable, __file__, "--worker", stage, str(share), *contender.command[3:])
-    return replace(contender, command=command)
+def slowed(candidate: Candidate, stage: str, share: float) -> Candidate:
+    """Return *candidate* with *stage* slowed down: this very file is its worker."""
+    command = (sys.executable, __file__, "--worker", stage, str(share), *candidate.command[3:])
+    return replace(candidate, command=command)
 
 
-def measure(contender: Contender, seed: int) -> Run:
-    """Return a run of one contender."""
+def measure(candidate: Candidate, seed: int) -> Run:
+    """Return a run of one candidate."""
     with tempfile.TemporaryDirectory() as folder:
-        return Harness(SUITE, Path(folder), lambda *_: None, seed=seed).run([contender], "benchmarks/power.py")
+        return Harness(SUITE, Path(folder), lambda *_: None, seed=seed).run([candidate], "benchmarks/power.py")
 
 
-def compared(first: Contender, second: Contender, seed: int) -> dict[str, Any]:
+def compared(first: Candidate, second: Candidate, seed: int) -> dict[str, Any]:
     """Measure both after each other and compare."""
     runs = measure(first, 2 * seed), measure(second, 2 * seed + 1)
     found = compare_runs(*runs)
@@ -101,7 +101,7 @@ def main() -> None:
     parser.add_argument("--slowdown", type=float, default=0.15)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    (contender,) = contenders.of_bundle("cnn-1", bundles.load("cnn-1"), [1], options.target)
+    (candidate,) = candidates.of_bundle("cnn-1", bundles.load("cnn-1"), [1], options.target)
     told: dict[str, Any] = {
         "command": shlex.join(["python", "benchmarks/power.py", *sys.argv[1:]]),
         "host": host.facts(),
@@ -110,10 +110,10 @@ def main() -> None:
         "planted": {stage: [] for stage in STAGES},
     }
     for seed in range(options.tries):
-        told["null"].append(compared(contender, contender, seed))
+        told["null"].append(compared(candidate, candidate, seed))
         print("null", _line(told["null"][-1]), flush=True)  # noqa: T201
         for stage in STAGES:
-            told["planted"][stage].append(compared(contender, slowed(contender, stage, options.slowdown), seed))
+            told["planted"][stage].append(compared(candidate, slowed(candidate, stage, options.slowdown), seed))
             print(f"{stage} +{options.slowdown:.0%}", _line(told["planted"][stage][-1]), flush=True)  # noqa: T201
         if options.json:
             options.json.write_text(json.dumps(told) + "\n", encoding="utf-8")

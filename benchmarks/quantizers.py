@@ -27,8 +27,8 @@ from edge_fer.backends import ModelFile
 from edge_fer.backends import load as load_backend
 from edge_fer.evaluation.labelled import load_faces
 from edge_fer_convert import calibration
+from edge_fer_convert.float_model import FloatModel, open_model
 from edge_fer_convert.gate import judge
-from edge_fer_convert.opening import FloatModel, open_model
 from edge_fer_convert.targets.litert import LiteRT
 from edge_fer_train import recipe
 

@@ -77,7 +77,7 @@ def quantize(kept: Path, runtime: str) -> dict[str, Any]:
     os.environ.update(QUIET)
     from edge_fer import backends
     from edge_fer_convert import targets
-    from edge_fer_convert.opening import open_model
+    from edge_fer_convert.float_model import open_model
 
     opened = open_model(kept)
     contract = Preprocess(size_px=opened.size_px)

@@ -1,4 +1,4 @@
-"""Running a suite: every contender in a process of its own, blocks of frames in a seeded order, all in turn.
+"""Running a suite: every candidate in a process of its own, blocks of frames in a seeded order, all in turn.
 
 Drift of the machine so hits all alike. Before each block a piece of work that is always the same is timed, the
 yardstick: it tells a slower program from a slower machine. What fails, fails alone; and nothing that was measured is
@@ -20,18 +20,18 @@ from edge_fer import __version__, host
 from edge_fer.errors import BackendError, MissingDependency
 from edge_fer.evaluation import metrics
 from edge_fer_bench import results
-from edge_fer_bench.contenders import Worker
+from edge_fer_bench.candidates import Worker
+from edge_fer_bench.host_monitor import Watch
 from edge_fer_bench.results import Accuracy, Behaviour, Block, Cell, Golden, Run, Skipped
 from edge_fer_bench.scene import Scene
 from edge_fer_bench.suites import LEAST_ROUNDS
-from edge_fer_bench.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from edge_fer.evaluation.labelled import LabelledFaces
-    from edge_fer_bench.contenders import Contender
+    from edge_fer_bench.candidates import Candidate
     from edge_fer_bench.suites import Suite
 
     Say = Callable[[str, float], None]
@@ -43,10 +43,10 @@ SETTLED: Final = 0.98
 
 
 @dataclass
-class _Contest:
-    """A contender while it is measured."""
+class _CandidateRecord:
+    """A candidate while it is measured."""
 
-    contender: Contender
+    candidate: Candidate
     values: dict[str, Any] = field(default_factory=lambda: dict.fromkeys(STARTS, ()))
     free: list[Block] = field(default_factory=list)
     paced: list[Block] = field(default_factory=list)
@@ -54,7 +54,7 @@ class _Contest:
 
     def start(self, arguments: Sequence[str]) -> None:
         """Start it from cold."""
-        self.worker = Worker(self.contender, arguments)
+        self.worker = Worker(self.candidate, arguments)
         hello = self.worker.hello
         self.values["cold_start_s"] += (self.worker.cold_start_s,)
         for what in ("load_ms", "first_inference_ms"):
@@ -71,16 +71,16 @@ class _Contest:
 
     def cell(self) -> Cell:
         """Return what is known of it by now."""
-        contender = self.contender
+        candidate = self.candidate
         return Cell(
-            name=contender.name, kind=contender.kind, bundle=contender.bundle, target=contender.target,
-            threads=contender.threads, free=tuple(self.free), paced=tuple(self.paced), **self.values,
+            name=candidate.name, kind=candidate.kind, bundle=candidate.bundle, target=candidate.target,
+            threads=candidate.threads, free=tuple(self.free), paced=tuple(self.paced), **self.values,
         )  # fmt: skip
 
 
 @dataclass
 class Harness:
-    """Measures contenders on one film."""
+    """Measures candidates on one film."""
 
     suite: Suite
     folder: Path
@@ -103,14 +103,14 @@ class Harness:
         self._arguments = ["--scene", str(film), "--fps", str(self._scene.fps)]
         self._rng = np.random.default_rng(self.seed)
         self._skipped: list[Skipped] = []
-        self._contests: list[_Contest] = []
+        self._records: list[_CandidateRecord] = []
 
-    def run(self, contenders: Sequence[Contender], command: str) -> Run:
-        """Measure *contenders*; what was measured before an interruption is returned, marked as partial."""
+    def run(self, candidates: Sequence[Candidate], command: str) -> Run:
+        """Measure *candidates*; what was measured before an interruption is returned, marked as partial."""
         started, self._began, facts = results.now(), time.perf_counter(), host.facts()
         partial = True
         with contextlib.suppress(KeyboardInterrupt), ExitStack() as stack:
-            self._start(contenders, stack)
+            self._start(candidates, stack)
             self._warm_up()
             self._free_running()
             self._paced()
@@ -128,33 +128,33 @@ class Harness:
             paced_fps=self.paced_fps if self.suite.paced_blocks else None,
             host=facts,
             readings=tuple(self.watch.readings),
-            cells=tuple(contest.cell() for contest in self._contests),
+            cells=tuple(record.cell() for record in self._records),
             skipped=tuple(self._skipped),
         )
 
-    def _start(self, contenders: Sequence[Contender], stack: ExitStack) -> None:
-        for done, contender in enumerate(contenders):
-            self.say("starting", done / len(contenders))
-            contest = _Contest(contender)
+    def _start(self, candidates: Sequence[Candidate], stack: ExitStack) -> None:
+        for done, candidate in enumerate(candidates):
+            self.say("starting", done / len(candidates))
+            record = _CandidateRecord(candidate)
             try:
                 for last in range(self.suite.starts):
-                    contest.start(self._arguments)
-                    stack.callback(contest.worker.end)
+                    record.start(self._arguments)
+                    stack.callback(record.worker.end)
                     if last + 1 < self.suite.starts:
-                        contest.values["peak_memory_mb"] += (contest.worker.end(),)
+                        record.values["peak_memory_mb"] += (record.worker.end(),)
             except MissingDependency as exc:
-                self._skipped.append(Skipped(name=contender.name, why=str(exc)))
+                self._skipped.append(Skipped(name=candidate.name, why=str(exc)))
                 continue
             except BackendError as exc:
-                contest.values["failed"] = str(exc)
-            self._contests.append(contest)
+                record.values["failed"] = str(exc)
+            self._records.append(record)
 
     def _warm_up(self) -> None:
-        for done, contest in enumerate(self._alive()):
-            self.say("warming up", done / len(self._contests))
-            with contest.surviving():
-                frames, steady = self._warmed_up(contest.worker)
-                contest.values |= {"warm_up_frames": frames, "steady": steady}
+        for done, record in enumerate(self._alive()):
+            self.say("warming up", done / len(self._records))
+            with record.surviving():
+                frames, steady = self._warmed_up(record.worker)
+                record.values |= {"warm_up_frames": frames, "steady": steady}
 
     def _warmed_up(self, worker: Worker) -> tuple[int, bool]:
         """Run frames until they stop getting faster, or for as long as the suite allows."""
@@ -174,18 +174,18 @@ class Harness:
         for number in range(self.suite.blocks):
             if number >= LEAST_ROUNDS and time.perf_counter() - self._began > self.suite.limit_s:
                 break
-            for contest in self._shuffled("frames"):
+            for record in self._shuffled("frames"):
                 self.say("frames, as fast as they go", number / self.suite.blocks)
-                with contest.surviving():
-                    contest.free.append(self._block(contest.worker, "frames", **question))
+                with record.surviving():
+                    record.free.append(self._block(record.worker, "frames", **question))
 
     def _paced(self) -> None:
         question = {"seconds": self.suite.paced_s, "fps": self.paced_fps}
         for number in range(self.suite.paced_blocks):
-            for contest in self._shuffled("paced"):
+            for record in self._shuffled("paced"):
                 self.say(f"frames, {self.paced_fps:g} a second", number / self.suite.paced_blocks)
-                with contest.surviving():
-                    contest.paced.append(self._block(contest.worker, "paced", **question))
+                with record.surviving():
+                    record.paced.append(self._block(record.worker, "paced", **question))
 
     def _once(self) -> None:
         """Ask for what needs no repeating, nor another number of threads: golden answers, accuracy, behaviour.
@@ -193,28 +193,28 @@ class Harness:
         A process of its own answers: the labelled faces would count as the memory of running frames.
         """
         answered: dict[tuple[str, str], dict[str, Any]] = {}
-        for done, contest in enumerate(self._alive()):
-            self.say("answers", done / len(self._contests))
-            contest.values["peak_memory_mb"] += (contest.worker.end(),)
-            what = contest.contender.bundle, contest.contender.target
-            with contest.surviving():
+        for done, record in enumerate(self._alive()):
+            self.say("answers", done / len(self._records))
+            record.values["peak_memory_mb"] += (record.worker.end(),)
+            what = record.candidate.bundle, record.candidate.target
+            with record.surviving():
                 if what not in answered:
-                    answered[what] = self._answers(contest.contender)
-                contest.values |= answered[what]
+                    answered[what] = self._answers(record.candidate)
+                record.values |= answered[what]
 
-    def _answers(self, contender: Contender) -> dict[str, Any]:
-        questions = dict(self._questions(contender))
+    def _answers(self, candidate: Candidate) -> dict[str, Any]:
+        questions = dict(self._questions(candidate))
         if not questions:
             return {}
-        with Worker(contender, self._arguments) as worker:
+        with Worker(candidate, self._arguments) as worker:
             return {name: asked(worker) for name, asked in questions.items()}
 
-    def _questions(self, contender: Contender) -> Iterator[tuple[str, Callable[[Worker], Any]]]:
-        if "golden" in contender.answers:
+    def _questions(self, candidate: Candidate) -> Iterator[tuple[str, Callable[[Worker], Any]]]:
+        if "golden" in candidate.answers:
             yield "golden", lambda worker: Golden(**worker.ask("golden"))
-        if self.data is not None and "judge" in contender.answers:
+        if self.data is not None and "judge" in candidate.answers:
             yield "accuracy", self._judged
-        if self.suite.behaviour_s and "behave" in contender.answers:
+        if self.suite.behaviour_s and "behave" in candidate.answers:
             question: dict[str, Any] = {"seconds": self.suite.behaviour_s, "fps": self.paced_fps, "seed": self.seed}
             if self.data is not None:
                 question["data"] = str(self.data[0])
@@ -243,11 +243,11 @@ class Harness:
         self.watch.read(worker.cpu_s - before)
         return Block(at_s=began, yardstick_ms=pace, **told)
 
-    def _alive(self) -> list[_Contest]:
-        return [contest for contest in self._contests if "failed" not in contest.values]
+    def _alive(self) -> list[_CandidateRecord]:
+        return [record for record in self._records if "failed" not in record.values]
 
-    def _shuffled(self, answers: str) -> list[_Contest]:
-        able = [contest for contest in self._alive() if answers in contest.contender.answers]
+    def _shuffled(self, answers: str) -> list[_CandidateRecord]:
+        able = [record for record in self._alive() if answers in record.candidate.answers]
         return [able[at] for at in self._rng.permutation(len(able))]
 
 

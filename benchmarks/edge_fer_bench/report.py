@@ -11,7 +11,7 @@ from edge_fer.errors import BadInput
 from edge_fer.evaluation import html
 from edge_fer.evaluation.html import colours, new_figure
 from edge_fer_bench import stability, table
-from edge_fer_bench.answers import one_a_target
+from edge_fer_bench.accuracy import one_a_target
 from edge_fer_bench.recommend import recommend
 from edge_fer_bench.statistics import p90
 

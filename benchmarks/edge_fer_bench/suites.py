@@ -11,13 +11,13 @@ from edge_fer.errors import BadInput
 
 @dataclass(frozen=True)
 class Suite:
-    """Blocks of frames of all contenders take turns; times are in seconds."""
+    """Blocks of frames of all candidates take turns; times are in seconds."""
 
     name: str
     film_frames: int
     """Length of the film. A block shows it whole, forwards and backwards, or blocks would differ by what they show."""
     blocks: int
-    """Of each contender, free-running."""
+    """Of each candidate, free-running."""
     block_s: float
     """At least; a block ends with the film."""
     warm_up_s: float

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge_fer_bench import stability
-from edge_fer_bench.answers import answers, one_a_target, worst_class
+from edge_fer_bench.accuracy import answers, one_a_target, worst_class
 from edge_fer_bench.behaviour import conduct
 from edge_fer_bench.recommend import recommend
 from edge_fer_bench.statistics import percentiles
@@ -16,7 +16,7 @@ from edge_fer_bench.statistics import percentiles
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from edge_fer_bench.answers import Answers
+    from edge_fer_bench.accuracy import Answers
     from edge_fer_bench.compare import Comparison
     from edge_fer_bench.results import Cell, Run
 

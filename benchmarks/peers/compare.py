@@ -22,8 +22,8 @@ import numpy as np
 
 from edge_fer import bundle as bundles
 from edge_fer.evaluation.labelled import LabelledFaces, load_faces
-from edge_fer_bench import contenders, results, table
-from edge_fer_bench.contenders import Contender
+from edge_fer_bench import candidates, results, table
+from edge_fer_bench.candidates import Candidate
 from edge_fer_bench.harness import Harness
 from edge_fer_bench.results import Skipped
 from edge_fer_bench.suites import SUITES
@@ -59,14 +59,14 @@ def peers(onnx: Path, size_px: int) -> list[Peer]:
     ]  # fmt: skip
 
 
-def contender(peer: Peer, python: Path, threads: int) -> Contender:
+def candidate(peer: Peer, python: Path, threads: int) -> Candidate:
     """Return *peer* as something that is measured, told by every means to take so many threads."""
     script = HERE / f"worker_{peer.name.replace('-', '_')}.py"
     command = (str(python), str(script), "--threads", str(threads), *peer.arguments)
     limits = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
     environment = {**dict.fromkeys(limits, str(threads)), "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
     name = f"{peer.name} x{threads}"
-    return Contender(name, command, threads, "peer", bundle=peer.name, environment=environment, answers=ANSWERS)
+    return Candidate(name, command, threads, "peer", bundle=peer.name, environment=environment, answers=ANSWERS)
 
 
 def environment_of(peer: Peer, folder: Path) -> Path:
@@ -106,7 +106,7 @@ def main() -> None:
     models = {name: bundles.load(name) for name in options.model or ["cnn-1"]}
     first, opened = next(iter(models.items()))
     skipped, threads = [], options.threads or [1]
-    chosen = [one for name, model in models.items() for one in contenders.of_bundle(name, model, threads)]
+    chosen = [one for name, model in models.items() for one in candidates.of_bundle(name, model, threads)]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         faces = load_faces(options.data, opened.manifest.labels)
@@ -119,7 +119,7 @@ def main() -> None:
                 skipped.append(Skipped(name=peer.name, why=f"its weights are not in {peer.weights.parent.name}/"))
                 continue
             python = environment_of(peer, options.environments)
-            chosen += [contender(peer, python.absolute(), count) for count in threads]
+            chosen += [candidate(peer, python.absolute(), count) for count in threads]
         harness = Harness(SUITES[options.suite], folder, _say, data=(data, faces))
         run = harness.run(chosen, shlex.join(["python", "benchmarks/peers/compare.py", *sys.argv[1:]]))
     run = run.model_copy(update={"skipped": (*run.skipped, *skipped)})

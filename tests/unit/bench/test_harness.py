@@ -12,8 +12,8 @@ import pytest
 from edge_fer.bundle import load
 from edge_fer.errors import BackendError
 from edge_fer.evaluation.labelled import load_faces
-from edge_fer_bench import contenders
-from edge_fer_bench.contenders import Contender, Worker
+from edge_fer_bench import candidates
+from edge_fer_bench.candidates import Candidate, Worker
 from edge_fer_bench.harness import Harness, yardstick_ms
 from edge_fer_bench.scene import Scene
 from edge_fer_bench.suites import LEAST_ROUNDS, QUICK, Suite
@@ -42,7 +42,7 @@ def harness(tmp_path, **changes):
 
 @pytest.fixture(scope="module")
 def targets():
-    return contenders.of_bundle(TINY, load(TINY), [1], "litert-int8") + contenders.of_bundle(
+    return candidates.of_bundle(TINY, load(TINY), [1], "litert-int8") + candidates.of_bundle(
         TINY, load(TINY), [2], "litert-float32"
     )
 
@@ -50,7 +50,7 @@ def targets():
 def test_everything_is_measured(targets, tmp_path, shades):
     faces = load_faces(shades, load(TINY).manifest.labels)
     run = harness(tmp_path, data=(shades, faces)).run(targets, "edge-fer bench")
-    assert [cell.name for cell in run.cells] == [contender.name for contender in targets]
+    assert [cell.name for cell in run.cells] == [candidate.name for candidate in targets]
     assert not run.partial
     for cell in run.cells:
         assert not cell.failed
@@ -91,8 +91,8 @@ def test_a_frame_is_about_the_sum_of_its_stages(targets, tmp_path):
 
 
 def test_what_fails_fails_alone(targets, tmp_path):
-    dies = Contender("dies", (sys.executable, "-c", DIES), 1)
-    never = Contender("never", (sys.executable, "-c", "import sys; sys.exit('no such model')"), 1)
+    dies = Candidate("dies", (sys.executable, "-c", DIES), 1)
+    never = Candidate("never", (sys.executable, "-c", "import sys; sys.exit('no such model')"), 1)
     run = harness(tmp_path).run([never, dies, *targets[:1]], "x")
     failed = {cell.name: cell.failed for cell in run.cells if cell.failed}
     assert failed == {"never": "never ended with 1: no such model", "dies": "dies ended with 1: the model is too large"}
@@ -103,7 +103,7 @@ def test_what_is_not_installed_is_skipped_with_its_reason(tmp_path, monkeypatch)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     (tmp_path / "openvino").mkdir()
     (tmp_path / "openvino" / "__init__.py").write_text("raise ImportError('gone')")
-    run = harness(tmp_path).run(contenders.of_bundle(TINY, load(TINY), [1], "openvino-int8"), "x")
+    run = harness(tmp_path).run(candidates.of_bundle(TINY, load(TINY), [1], "openvino-int8"), "x")
     assert run.cells == ()
     assert "pip install" in run.skipped[0].why
 
@@ -121,22 +121,22 @@ def test_what_was_measured_before_an_interruption_is_kept(targets, tmp_path):
 def test_the_order_is_that_of_the_seed(targets, tmp_path):
     def order(seed):
         made = harness(tmp_path, seed=seed)
-        made._contests = list(map(_contest, range(6)))
-        return [contest.contender.name for _ in range(5) for contest in made._shuffled("frames")]
+        made._records = list(map(_contest, range(6)))
+        return [record.candidate.name for _ in range(5) for record in made._shuffled("frames")]
 
     assert order(1) == order(1) != order(2)
 
 
 def _contest(number):
-    from edge_fer_bench.harness import _Contest
+    from edge_fer_bench.harness import _CandidateRecord
 
-    return _Contest(Contender(str(number), (), 1))
+    return _CandidateRecord(Candidate(str(number), (), 1))
 
 
 def test_a_worker_tells_its_own_errors(tmp_path):
     SMALL.draw(tmp_path / "film.npy")
-    contender = contenders.of_bundle(TINY, load(TINY), [1], "litert-int8")[0]
-    with Worker(contender, ["--scene", str(tmp_path / "film.npy")]) as worker:
+    candidate = candidates.of_bundle(TINY, load(TINY), [1], "litert-int8")[0]
+    with Worker(candidate, ["--scene", str(tmp_path / "film.npy")]) as worker:
         assert worker.cold_start_s > 0
         assert len(worker.ask("frames", seconds=0.0, turn=3)["frame_ms"]) == 3
         assert worker.cpu_s > 0

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edge_fer.errors import BackendError
-from edge_fer_bench.contenders import Contender, Worker
+from edge_fer_bench.candidates import Candidate, Worker
 from edge_fer_bench.harness import Harness
 from edge_fer_bench.scene import Scene
 from edge_fer_bench.suites import Suite
@@ -28,7 +28,7 @@ serve(arguments(), "numpy", lambda picture: int(picture.shape == (240, 320, 3)),
 @pytest.fixture
 def toy():
     command = (sys.executable, "-c", TOY.format(peers=str(PEERS)))
-    return Contender("toy", command, 1, "peer", bundle="toy", answers=frozenset({"frames", "judge"}))
+    return Candidate("toy", command, 1, "peer", bundle="toy", answers=frozenset({"frames", "judge"}))
 
 
 @pytest.fixture
@@ -62,4 +62,4 @@ def test_a_peer_is_measured_as_everything_is(toy, tmp_path):
 def test_a_peer_that_is_not_installed_is_a_clear_failure(film):
     command = (sys.executable, str(PEERS / "worker_emotiefflib.py"))
     with pytest.raises(BackendError, match="No module named"):
-        Worker(Contender("emotiefflib", command, 1, "peer"), ["--scene", str(film)])
+        Worker(Candidate("emotiefflib", command, 1, "peer"), ["--scene", str(film)])

@@ -12,7 +12,7 @@ from edge_fer import profile
 from edge_fer.cli import main
 from edge_fer.errors import SinkError
 from edge_fer_bench import report, results
-from edge_fer_bench.bench_command import bench
+from edge_fer_bench.command import bench
 from edge_fer_bench.suites import SUITES, Suite
 
 TINY = str(Path(__file__).parents[2] / "golden" / "tiny")

@@ -80,18 +80,18 @@ def run(
     lines say what to use here.
     """
     from edge_fer import bundle as bundles
-    from edge_fer_bench import contenders, table
+    from edge_fer_bench import candidates, table
     from edge_fer_bench.harness import Harness
+    from edge_fer_bench.host_monitor import Watch
     from edge_fer_bench.recommend import recommend
     from edge_fer_bench.scene import Scene
-    from edge_fer_bench.watch import Watch
 
     suite = _suite(suite_name, minutes)
     _refuse_unwritable(json_path)
     model = model or DEFAULT_MODEL
     opened = bundles.load(model)
     counts = [threads] if threads else _thread_counts(suite.name)
-    chosen = contenders.of_bundle(model, opened, counts, target, backend)
+    chosen = candidates.of_bundle(model, opened, counts, target, backend)
     if suite.name == "sustained":
         chosen = chosen[:1]
     judged = _labelled(data, opened) if data else None

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Contender:
+class Candidate:
     """One way to do the work, and the command that starts a worker that does it."""
 
     name: str
@@ -37,7 +37,7 @@ class Contender:
 
 def of_bundle(
     model: str, bundle: Bundle, threads: Sequence[int], target: str | None = None, backend: str | None = None
-) -> list[Contender]:
+) -> list[Candidate]:
     """Return each target of *bundle*, or *target* only, once with each number of *threads*."""
     found = []
     for entry in [bundle.target(target)] if target else bundle.manifest.targets:
@@ -45,21 +45,21 @@ def of_bundle(
             command = (sys.executable, "-m", "edge_fer_bench.worker", "--model", model, "--target", entry.name)
             command += ("--threads", str(count), *(("--backend", backend) if backend else ()))
             name = f"{bundle.manifest.name} {entry.name} x{count}"
-            found.append(Contender(name, command, count, bundle=bundle.manifest.name, target=entry.name))
+            found.append(Candidate(name, command, count, bundle=bundle.manifest.name, target=entry.name))
     return found
 
 
 class Worker:
-    """A contender that runs. A context manager; leaving it ends the process."""
+    """A candidate that runs. A context manager; leaving it ends the process."""
 
-    def __init__(self, contender: Contender, arguments: Sequence[str]) -> None:
-        self.name = contender.name
+    def __init__(self, candidate: Candidate, arguments: Sequence[str]) -> None:
+        self.name = candidate.name
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  (as long as the process)
         self._process = Process(
-            [*contender.command, *arguments],
+            [*candidate.command, *arguments],
             stdin=subprocess.PIPE,
             stderr=self._complaints,
-            env={**os.environ, **contender.environment},
+            env={**os.environ, **candidate.environment},
             start_new_session=True,  # Ctrl-C ends the harness, which then ends its workers
         )
         self._ended: float | None = None

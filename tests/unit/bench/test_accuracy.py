@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from edge_fer_bench import table
-from edge_fer_bench.answers import answers, worst_class
+from edge_fer_bench.accuracy import answers, worst_class
 from edge_fer_bench.results import Accuracy
 
 NAMES = ("calm", "cross")
