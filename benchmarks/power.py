@@ -79,8 +79,8 @@ def compared(first: Candidate, second: Candidate, seed: int) -> dict[str, Any]:
     found = compare_runs(*runs)
     blamed = found.to_blame(first.name)
     return {
-        "p90_ms": [p90(run.cells[0].frames_ms()) for run in runs],
-        "unstable": [[*stability.unstable(run), *stability.unsteady(run.cells[0])] for run in runs],
+        "p90_ms": [p90(run.measurements[0].frames_ms()) for run in runs],
+        "unstable": [[*stability.unstable(run), *stability.unsteady(run.measurements[0])] for run in runs],
         "found": [change.what for change in found.found()],
         "blamed": blamed.what if blamed else None,
         "changes": {change.what: [change.ratio.value, change.ratio.low, change.ratio.high, change.p]

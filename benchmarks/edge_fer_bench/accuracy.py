@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from edge_fer_bench.results import Accuracy, Cell, Run
+    from edge_fer_bench.results import Accuracy, Measurement, Run
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,11 @@ class Answers:
     """A value a class."""
 
 
-def one_a_target(cells: Iterable[Cell]) -> list[Cell]:
-    """Return the first of the *cells* of each bundle's target: the number of threads changes no answer."""
-    found: dict[tuple[str, str], Cell] = {}
-    for cell in cells:
-        found.setdefault((cell.bundle, cell.target), cell)
+def one_a_target(measurements: Iterable[Measurement]) -> list[Measurement]:
+    """Return the first of the *measurements* of each bundle's target: the number of threads changes no answer."""
+    found: dict[tuple[str, str], Measurement] = {}
+    for measurement in measurements:
+        found.setdefault((measurement.bundle, measurement.target), measurement)
     return list(found.values())
 
 
@@ -54,13 +54,13 @@ def worst_class(answered: Answers, names: tuple[str, ...]) -> str:
 
 
 def _answers(run: Run) -> Iterator[Answers]:
-    for cell in one_a_target(cell for cell in run.cells if cell.accuracy):
-        name, reference = f"{cell.bundle} {cell.target}".strip(), _float32(run, cell)
-        assert cell.accuracy is not None  # noqa: S101  (chosen so)
-        if reference is None or reference.accuracy is None or reference.target == cell.target:
-            yield Answers(name, cell.accuracy.accuracy, cell.accuracy.macro_f1)
+    for measurement in one_a_target(measurement for measurement in run.measurements if measurement.accuracy):
+        name, reference = f"{measurement.bundle} {measurement.target}".strip(), _float32(run, measurement)
+        assert measurement.accuracy is not None  # noqa: S101  (chosen so)
+        if reference is None or reference.accuracy is None or reference.target == measurement.target:
+            yield Answers(name, measurement.accuracy.accuracy, measurement.accuracy.macro_f1)
         else:
-            yield _held_against(name, cell.accuracy, reference.accuracy, reference.target)
+            yield _held_against(name, measurement.accuracy, reference.accuracy, reference.target)
 
 
 def _held_against(name: str, judged: Accuracy, reference: Accuracy, target: str) -> Answers:
@@ -76,12 +76,15 @@ def _held_against(name: str, judged: Accuracy, reference: Accuracy, target: str)
     )
 
 
-def _float32(run: Run, cell: Cell) -> Cell | None:
+def _float32(run: Run, measurement: Measurement) -> Measurement | None:
     """Return the judged float32 target of the same bundle, of the same runtime where there is one."""
     able = [
         other
-        for other in run.cells
-        if cell.target and other.bundle == cell.bundle and other.target.endswith("-float32") and other.accuracy
+        for other in run.measurements
+        if measurement.target
+        and other.bundle == measurement.bundle
+        and other.target.endswith("-float32")
+        and other.accuracy
     ]
-    runtime = cell.target.split("-")[0]
+    runtime = measurement.target.split("-")[0]
     return min(able, key=lambda other: not other.target.startswith(runtime), default=None)

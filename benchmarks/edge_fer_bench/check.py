@@ -11,7 +11,7 @@ from edge_fer_bench.compare import compare_runs
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from edge_fer_bench.results import Cell, Run
+    from edge_fer_bench.results import Measurement, Run
 
 
 def failures(baseline: Run, run: Run, allowed: Thresholds | None = None) -> list[str]:
@@ -28,16 +28,16 @@ def _failures(baseline: Run, run: Run, allowed: Thresholds) -> Iterator[str]:
     yield from (f"{name}: not measured any more" for name in compared.lost)
     for change in compared.found():
         if change.what == "frame" and change.ratio.low > 1 and change.ratio.value > 1 + allowed.max_slowdown:
-            blame = compared.to_blame(change.cell)
+            blame = compared.to_blame(change.measurement)
             where = f", most of it in {blame.what}" if blame else ""
-            yield f"{change.cell}: p90 of a frame is {change.ratio.value:.2f}x the baseline's{where}"
-    for cell in baseline.cells:
-        other = run.cell(cell.name)
+            yield f"{change.measurement}: p90 of a frame is {change.ratio.value:.2f}x the baseline's{where}"
+    for measurement in baseline.measurements:
+        other = run.measurement(measurement.name)
         if other is not None:
-            yield from _cell(cell, other, allowed)
+            yield from _measurement(measurement, other, allowed)
 
 
-def _cell(before: Cell, after: Cell, allowed: Thresholds) -> Iterator[str]:
+def _measurement(before: Measurement, after: Measurement, allowed: Thresholds) -> Iterator[str]:
     if after.golden is not None and not after.golden.passed:
         golden = after.golden
         yield f"{after.name}: golden answers differ by {golden.worst:.4f}, {golden.tolerance:.4f} are allowed"

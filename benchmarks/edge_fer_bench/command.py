@@ -105,7 +105,7 @@ def run(
     best = recommend(measured)
     if write_profile and best is not None:
         _write_profile(model, best, measured)
-    if not any(cell.free for cell in measured.cells):
+    if not any(measurement.free for measurement in measured.measurements):
         raise BadInput("nothing could be measured; see above")
 
 
@@ -169,8 +169,8 @@ def _write_profile(model: str, best: Recommendation, measured: Run) -> None:
     words = f"{measured.started:%Y-%m-%d}, suite {measured.suite}: p90 {best.p90_ms:.2f} ms a frame"
     profile.Profile(
         model=named,
-        target=best.cell.target,
-        threads=best.cell.threads,
+        target=best.measurement.target,
+        threads=best.measurement.threads,
         measured=words,
         check=before.check if before else profile.Thresholds(),
     ).save(where)
@@ -217,13 +217,11 @@ def table_(path: Path) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def compare(before: Path, after: Path, as_json: bool) -> None:
     """Say what became slower or faster, in which stage, and whether that is more than chance."""
-    from dataclasses import asdict
-
     from edge_fer_bench import results, table
     from edge_fer_bench.compare import compare_runs
 
     found = compare_runs(results.load(before), results.load(after))
-    click.echo(json.dumps(asdict(found)) if as_json else table.comparison(found))
+    click.echo(json.dumps(found.as_dict()) if as_json else table.comparison(found))
 
 
 @bench.command(
@@ -290,16 +288,16 @@ Examples:
 )
 @click.argument("path", type=MEASURED)
 @click.argument("name", type=click.Choice(["latencies", "stages", "accuracy", "states", "machine"]))
-@click.option("--cell", "cells", multiple=True, help="Only these; may be given again.")
+@click.option("--cell", "measurements", multiple=True, help="Only these; may be given again.")
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="An .svg.")
-def plot(path: Path, name: str, cells: tuple[str, ...], out: Path) -> None:
+def plot(path: Path, name: str, measurements: tuple[str, ...], out: Path) -> None:
     """Write one plot of a run's page as an SVG, for a README."""
     _need_matplotlib()
     from edge_fer.evaluation import html
     from edge_fer_bench import report as reports
     from edge_fer_bench import results
 
-    _write(out, html.svg(reports.picture(results.load(path), name, cells)))
+    _write(out, html.svg(reports.picture(results.load(path), name, measurements)))
 
 
 def _need_matplotlib() -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from edge_fer_bench.results import Cell, Run
+    from edge_fer_bench.results import Measurement, Run
 
 SIGNIFICANT: Final = 0.01
 """Largest p, adjusted for the number of comparisons, of what is reported as different."""
@@ -28,9 +28,9 @@ WHOLE: Final = ("frame", "paced frame")
 
 @dataclass(frozen=True)
 class Change:
-    """One figure of one cell, after over before."""
+    """One figure of one measurement, after over before."""
 
-    cell: str
+    measurement: str
     what: str
     """``frame``, a stage, or ``paced frame``."""
     ratio: Ratio
@@ -53,36 +53,51 @@ class Comparison:
     """Cells of the first run that the second has not."""
     warnings: tuple[str, ...]
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON has it, where a measurement is a ``cell``."""
+        changes = []
+        for change in self.changes:
+            values = asdict(change)
+            changes.append({"cell": values.pop("measurement"), **values})
+        return {**asdict(self), "changes": changes}
+
     def found(self) -> list[Change]:
         """Return what is different, the largest first."""
         return sorted((c for c in self.changes if c.found), key=lambda change: -abs(change.milliseconds))
 
-    def to_blame(self, cell: str) -> Change | None:
-        """Return the stage of *cell* that changed most; None when none did.
+    def to_blame(self, measurement: str) -> Change | None:
+        """Return the stage of *measurement* that changed most; None when none did.
 
         A stage may be slower and the p90 of a frame not tell: where the slowest tenth of the frames does other work.
         """
-        stages = [c for c in self.found() if c.cell == cell and c.what not in WHOLE]
+        stages = [c for c in self.found() if c.measurement == measurement and c.what not in WHOLE]
         return stages[0] if stages else None
 
 
 def compare_runs(before: Run, after: Run, seed: int = 0) -> Comparison:
-    """Compare each cell of *before* with that of the same name in *after*."""
-    pairs = [(cell, after.cell(cell.name)) for cell in before.cells if cell.free]
-    compared = [row for cell, other in pairs if other is not None and other.free for row in _rows(cell, other, seed)]
+    """Compare each measurement of *before* with that of the same name in *after*."""
+    pairs = [
+        (measurement, after.measurement(measurement.name)) for measurement in before.measurements if measurement.free
+    ]
+    compared = [
+        row
+        for measurement, other in pairs
+        if other is not None and other.free
+        for row in _rows(measurement, other, seed)
+    ]
     adjusted = holm([row.ratio.p for row in compared])
     changes = tuple(
-        Change(row.cell, row.what, row.ratio, p, row.milliseconds, found=p < SIGNIFICANT and row.matters())
+        Change(row.measurement, row.what, row.ratio, p, row.milliseconds, found=p < SIGNIFICANT and row.matters())
         for row, p in zip(compared, adjusted, strict=True)
     )
-    lost = tuple(cell.name for cell, other in pairs if other is None or not other.free)
+    lost = tuple(measurement.name for measurement, other in pairs if other is None or not other.free)
     return Comparison(_pace(after) / _pace(before), changes, lost, tuple(_warnings(before, after)))
 
 
 class _Row(NamedTuple):
-    """A figure of one cell, before it is known how many are compared."""
+    """A figure of one measurement, before it is known how many are compared."""
 
-    cell: str
+    measurement: str
     what: str
     ratio: Ratio
     milliseconds: float
@@ -97,8 +112,8 @@ class _Row(NamedTuple):
         return self.ratio.low > 1 + MATTERS / 2 or self.ratio.high < 1 - MATTERS / 2
 
 
-def _rows(before: Cell, after: Cell, seed: int) -> Iterator[_Row]:
-    first, second = ([block.frame_ms for block in cell.free] for cell in (before, after))
+def _rows(before: Measurement, after: Measurement, seed: int) -> Iterator[_Row]:
+    first, second = ([block.frame_ms for block in measurement.free] for measurement in (before, after))
     frame_ms = _mean(np.concatenate(first))
     yield _Row(before.name, "frame", compare(first, second, p90, seed), _apart(first, second), frame_ms)
     for stage in before.free[0].stages_ms.keys() & after.free[0].stages_ms.keys():
@@ -106,7 +121,7 @@ def _rows(before: Cell, after: Cell, seed: int) -> Iterator[_Row]:
             mine, theirs = before.stage(stage), after.stage(stage)
             yield _Row(before.name, stage, compare(mine, theirs, _mean, seed), _apart(mine, theirs), frame_ms)
     if before.paced and after.paced:
-        first, second = ([block.frame_ms for block in cell.paced] for cell in (before, after))
+        first, second = ([block.frame_ms for block in measurement.paced] for measurement in (before, after))
         yield _Row(before.name, "paced frame", compare(first, second, p90, seed), _apart(first, second), frame_ms)
 
 
@@ -119,7 +134,7 @@ def _mean(values: NDArray[np.float64]) -> float:
 
 
 def _pace(run: Run) -> float:
-    paces = [block.yardstick_ms for cell in run.cells for block in cell.free if block.yardstick_ms]
+    paces = [block.yardstick_ms for measurement in run.measurements for block in measurement.free if block.yardstick_ms]
     return float(np.median(paces)) if paces else 1.0
 
 

@@ -22,7 +22,7 @@ from edge_fer.evaluation import metrics
 from edge_fer_bench import results
 from edge_fer_bench.candidates import Worker
 from edge_fer_bench.host_monitor import Watch
-from edge_fer_bench.results import Accuracy, Behaviour, Block, Cell, Golden, Run, Skipped
+from edge_fer_bench.results import Accuracy, Behaviour, Block, Golden, Measurement, Run, Skipped
 from edge_fer_bench.scene import Scene
 from edge_fer_bench.suites import LEAST_ROUNDS
 
@@ -69,10 +69,10 @@ class _CandidateRecord:
         except BackendError as exc:
             self.values["failed"] = str(exc)
 
-    def cell(self) -> Cell:
+    def measurement(self) -> Measurement:
         """Return what is known of it by now."""
         candidate = self.candidate
-        return Cell(
+        return Measurement(
             name=candidate.name, kind=candidate.kind, bundle=candidate.bundle, target=candidate.target,
             threads=candidate.threads, free=tuple(self.free), paced=tuple(self.paced), **self.values,
         )  # fmt: skip
@@ -128,7 +128,7 @@ class Harness:
             paced_fps=self.paced_fps if self.suite.paced_blocks else None,
             host=facts,
             readings=tuple(self.watch.readings),
-            cells=tuple(record.cell() for record in self._records),
+            measurements=tuple(record.measurement() for record in self._records),
             skipped=tuple(self._skipped),
         )
 

@@ -21,51 +21,58 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from edge_fer_bench.results import Cell, Run
+    from edge_fer_bench.results import Measurement, Run
 
 FIRST = "capture"
 
 
 def run_page(run: Run) -> str:
     """Return *run* as a page that needs nothing else."""
-    cells = table.measured(run)
+    measurements = table.measured(run)
     best = recommend(run)
-    drawn = [(plot.title, plot.draw(run, cells)) for plot in PLOTS.values()]
+    drawn = [(plot.title, plot.draw(run, measurements)) for plot in PLOTS.values()]
     return html.render(
         "run.html.j2",
         "edge_fer_bench",
         run=run,
-        rows=[table.COLUMNS, *map(table.row, cells)],
+        rows=[table.COLUMNS, *map(table.row, measurements)],
         judged=table.judged_rows(run),
         best=best.sentences() if best else [],
         invalid=stability.invalid(run),
-        unstable=[*stability.unstable(run), *(f"{c.name}: {words}" for c in cells for words in stability.unsteady(c))],
+        unstable=[
+            *stability.unstable(run),
+            *(f"{c.name}: {words}" for c in measurements for words in stability.unsteady(c)),
+        ],
         plots=[(title, html.embedded(figure)) for title, figure in drawn if figure is not None],
     )
 
 
-def picture(run: Run, name: str, cells: Sequence[str] = ()) -> Figure:
-    """Return the plot *name*, one of `PLOTS`, of all cells of *run* or of those named. Raises `BadInput`."""
+def picture(run: Run, name: str, measurements: Sequence[str] = ()) -> Figure:
+    """Return the plot *name*, one of `PLOTS`, of all measurements of *run* or of those named. Raises `BadInput`."""
     measured = table.measured(run)
-    if strange := set(cells) - {cell.name for cell in measured}:
-        raise BadInput(f"no cell {min(strange)!r}; pass some of: {', '.join(cell.name for cell in measured)}")
-    figure = PLOTS[name].draw(run, [cell for cell in measured if not cells or cell.name in cells])
+    if strange := set(measurements) - {measurement.name for measurement in measured}:
+        raise BadInput(
+            f"no measurement {min(strange)!r}; pass some of: {', '.join(measurement.name for measurement in measured)}"
+        )
+    figure = PLOTS[name].draw(
+        run, [measurement for measurement in measured if not measurements or measurement.name in measurements]
+    )
     if figure is None:
         raise BadInput(f"the run tells nothing that the plot {name} could show")
     return figure
 
 
-def latencies(cells: Sequence[Cell]) -> Figure | None:
-    """Draw the share of frames that take at most so long, a line a cell: the tail is not hidden."""
-    if not cells:
+def latencies(measurements: Sequence[Measurement]) -> Figure | None:
+    """Draw the share of frames that take at most so long, a line a measurement: the tail is not hidden."""
+    if not measurements:
         return None
     figure = new_figure(8.0, 4.2)
     axes = figure.add_subplot()
     shares = np.linspace(0, 1, 1001)  # of many thousand frames: a page is not made of all of them
-    for colour, cell in zip(colours(len(cells)), cells, strict=True):
-        spent = cell.frames_ms()
-        label = f"{cell.name}: {p90(spent):.2f} ms"
-        style = "-" if cell.kind == "edge-fer" else "--"
+    for colour, measurement in zip(colours(len(measurements)), measurements, strict=True):
+        spent = measurement.frames_ms()
+        label = f"{measurement.name}: {p90(spent):.2f} ms"
+        style = "-" if measurement.kind == "edge-fer" else "--"
         axes.plot(np.quantile(spent, shares), shares, color=colour, label=label, linestyle=style)
         axes.plot([p90(spent)], [0.9], marker="o", markersize=5, color=colour)
     axes.axhline(0.9, color="#98a2b3", linewidth=0.8)
@@ -76,9 +83,9 @@ def latencies(cells: Sequence[Cell]) -> Figure | None:
     return figure
 
 
-def waterfall(cells: Sequence[Cell]) -> Figure | None:
-    """Draw the mean of each stage, one bar a cell."""
-    told = [cell for cell in cells if cell.free[0].stages_ms]
+def waterfall(measurements: Sequence[Measurement]) -> Figure | None:
+    """Draw the mean of each stage, one bar a measurement."""
+    told = [measurement for measurement in measurements if measurement.free[0].stages_ms]
     if not told:
         return None
     stages = [stage for stage in told[0].free[0].stages_ms if stage != FIRST]
@@ -86,8 +93,8 @@ def waterfall(cells: Sequence[Cell]) -> Figure | None:
     axes = figure.add_subplot()
     lefts = np.zeros(len(told))
     for colour, stage in zip(colours(len(stages)), stages, strict=True):
-        means = np.array([np.mean(np.concatenate(cell.stage(stage))) for cell in told])
-        axes.barh([cell.name for cell in told], means, left=lefts, color=colour, label=stage)
+        means = np.array([np.mean(np.concatenate(measurement.stage(stage))) for measurement in told])
+        axes.barh([measurement.name for measurement in told], means, left=lefts, color=colour, label=stage)
         lefts += means
     axes.invert_yaxis()
     axes.set(xlabel="milliseconds of a frame, mean")
@@ -95,18 +102,28 @@ def waterfall(cells: Sequence[Cell]) -> Figure | None:
     return figure
 
 
-def pareto(cells: Sequence[Cell]) -> Figure | None:
+def pareto(measurements: Sequence[Measurement]) -> Figure | None:
     """Draw accuracy against the 90th percentile; the line joins those that nothing beats in both."""
-    judged = [cell for cell in cells if cell.accuracy]
+    judged = [measurement for measurement in measurements if measurement.accuracy]
     if len(judged) < 2:
         return None
     figure = new_figure(8.0, 4.2)
     axes = figure.add_subplot()
-    points = [(p90(cell.frames_ms()), 100 * cell.accuracy.accuracy) for cell in judged if cell.accuracy]
+    points = [
+        (p90(measurement.frames_ms()), 100 * measurement.accuracy.accuracy)
+        for measurement in judged
+        if measurement.accuracy
+    ]
     front = pareto_front(points)
     axes.plot(*zip(*front, strict=True), color="#98a2b3", linewidth=1, drawstyle="steps-post", zorder=0)
-    for colour, cell, (spent, accuracy) in zip(colours(len(judged)), judged, points, strict=True):
-        axes.scatter([spent], [accuracy], color=colour, marker="o" if cell.kind == "edge-fer" else "s", label=cell.name)
+    for colour, measurement, (spent, accuracy) in zip(colours(len(judged)), judged, points, strict=True):
+        axes.scatter(
+            [spent],
+            [accuracy],
+            color=colour,
+            marker="o" if measurement.kind == "edge-fer" else "s",
+            label=measurement.name,
+        )
     axes.set(xlabel="milliseconds of a frame, 90th percentile", ylabel="accuracy, %")
     axes.grid(color="#e4e7ec")
     axes.legend(fontsize=8)
@@ -122,9 +139,9 @@ def pareto_front(points: Sequence[tuple[float, float]]) -> list[tuple[float, flo
     return front
 
 
-def states(cells: Sequence[Cell]) -> Figure | None:
+def states(measurements: Sequence[Measurement]) -> Figure | None:
     """Draw what was shown and what each target said, over time."""
-    watched = one_a_target(cell for cell in cells if cell.behaviour)
+    watched = one_a_target(measurement for measurement in measurements if measurement.behaviour)
     if not watched or watched[0].behaviour is None:
         return None
     shown = watched[0].behaviour
@@ -183,17 +200,20 @@ class Plot:
     """One figure of a run's page."""
 
     title: str
-    draw: Callable[[Run, Sequence[Cell]], Figure | None]
+    draw: Callable[[Run, Sequence[Measurement]], Figure | None]
     """None where the run does not tell what it takes."""
 
 
 PLOTS: Final = {
     "latencies": Plot(
-        "Milliseconds of a frame: every value, the 90th percentile marked", lambda _, cells: latencies(cells)
+        "Milliseconds of a frame: every value, the 90th percentile marked",
+        lambda _, measurements: latencies(measurements),
     ),
-    "stages": Plot("Where a frame's time goes", lambda _, cells: waterfall(cells)),
-    "accuracy": Plot("Accuracy against time", lambda _, cells: pareto(cells)),
-    "states": Plot("States over time on a sequence whose labels are known", lambda _, cells: states(cells)),
+    "stages": Plot("Where a frame's time goes", lambda _, measurements: waterfall(measurements)),
+    "accuracy": Plot("Accuracy against time", lambda _, measurements: pareto(measurements)),
+    "states": Plot(
+        "States over time on a sequence whose labels are known", lambda _, measurements: states(measurements)
+    ),
     "machine": Plot("The machine meanwhile", lambda run, _: machine(run)),
 }
 
@@ -211,16 +231,23 @@ def fleet_page(runs: Mapping[str, Run]) -> str:
     return html.render("fleet.html.j2", "edge_fer_bench", rows=rows, plot=html.embedded(figure) if figure else None)
 
 
-def boards(measured: Mapping[str, Sequence[Cell]]) -> Figure | None:
-    """Draw the 90th percentile of every cell, one row a board, a colour a target."""
+def boards(measured: Mapping[str, Sequence[Measurement]]) -> Figure | None:
+    """Draw the 90th percentile of every measurement, one row a board, a colour a target."""
     if not measured:
         return None
-    targets = list(dict.fromkeys(cell.target or cell.name for cells in measured.values() for cell in cells))
+    targets = list(
+        dict.fromkeys(
+            measurement.target or measurement.name for measurements in measured.values() for measurement in measurements
+        )
+    )
     figure = new_figure(8.0, 1.4 + 0.4 * len(measured))
     axes = figure.add_subplot()
     for colour, target in zip(colours(len(targets)), targets, strict=True):
         found = [
-            (p90(c.frames_ms()), at) for at, cells in enumerate(measured.values()) for c in cells if c.target == target
+            (p90(c.frames_ms()), at)
+            for at, measurements in enumerate(measured.values())
+            for c in measurements
+            if c.target == target
         ]
         if found:
             axes.scatter(*zip(*found, strict=True), color=colour, label=target)
@@ -236,16 +263,16 @@ def boards(measured: Mapping[str, Sequence[Cell]]) -> Figure | None:
 def _board(name: str, run: Run) -> dict[str, object]:
     best = recommend(run)
     heat = [reading.temperature_c for reading in run.readings if reading.temperature_c is not None]
-    frames = best.cell.frames_ms() if best else np.zeros(0)
+    frames = best.measurement.frames_ms() if best else np.zeros(0)
     return {
         "name": name,
         "machine": run.host["model"] or run.host["cpu"] or run.host["machine"],
         "cores": run.host["cores"],
-        "use": f"{best.cell.target} x{best.cell.threads}" if best else "nothing",
+        "use": f"{best.measurement.target} x{best.measurement.threads}" if best else "nothing",
         "p90_ms": f"{best.p90_ms:.2f}" if best else "–",
         "frames_a_second": f"{1000 / frames.mean():.0f}" if best else "–",
         "int8": f"{best.gain.value:.2f}x" if best and best.gain else "–",
-        "accuracy": best.cell.accuracy.accuracy if best and best.cell.accuracy else None,
+        "accuracy": best.measurement.accuracy.accuracy if best and best.measurement.accuracy else None,
         "hottest": f"{max(heat):.0f}" if heat else "unknown",
         "remarks": [*(f"invalid: {words}" for words in stability.invalid(run)), *stability.unstable(run)],
     }

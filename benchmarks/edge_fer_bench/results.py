@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import numpy as np
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from edge_fer.errors import BadInput, SinkError, first_fault
 
@@ -104,7 +104,7 @@ class Behaviour(_Frozen):
     """What the faces were taken from; they were drawn when empty."""
 
 
-class Cell(_Frozen):
+class Measurement(_Frozen):
     """One way to do the work: a bundle's target with so many threads, or a peer."""
 
     name: str
@@ -154,6 +154,8 @@ class Skipped(_Frozen):
 class Run(_Frozen):
     """One run of ``edge-fer bench``."""
 
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
+
     format_version: Literal[2] = FORMAT_VERSION
     edge_fer: str
     suite: str
@@ -168,12 +170,13 @@ class Run(_Frozen):
     paced_fps: float | None = None
     host: dict[str, Any]
     readings: tuple[Reading, ...] = ()
-    cells: tuple[Cell, ...]
+    measurements: tuple[Measurement, ...] = Field(alias="cells")
+    """Called ``cells`` in files."""
     skipped: tuple[Skipped, ...] = ()
 
-    def cell(self, name: str) -> Cell | None:
-        """Return the cell *name*, or None."""
-        return next((cell for cell in self.cells if cell.name == name), None)
+    def measurement(self, name: str) -> Measurement | None:
+        """Return the measurement *name*, or None."""
+        return next((measurement for measurement in self.measurements if measurement.name == name), None)
 
 
 def save(run: Run, path: Path) -> None:

@@ -11,7 +11,7 @@ from edge_fer import host
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from edge_fer_bench.results import Block, Cell, Reading, Run
+    from edge_fer_bench.results import Block, Measurement, Reading, Run
 
 SPREAD: Final = 0.10
 """Of blocks, between their 10th and 90th percentile, against their median."""
@@ -47,9 +47,9 @@ def unstable(run: Run) -> tuple[str, ...]:
     return tuple(_machine(run.readings))
 
 
-def unsteady(cell: Cell) -> tuple[str, ...]:
-    """Return what is wrong with the figures of one *cell*."""
-    return tuple(_cell(cell))
+def unsteady(measurement: Measurement) -> tuple[str, ...]:
+    """Return what is wrong with the figures of one *measurement*."""
+    return tuple(_measurement(measurement))
 
 
 def _machine(readings: Sequence[Reading]) -> Iterator[str]:
@@ -65,24 +65,24 @@ def _machine(readings: Sequence[Reading]) -> Iterator[str]:
             yield f"{words} {np.mean(known):.2f} cores"
 
 
-def _cell(cell: Cell) -> Iterator[str]:
-    frames = sum(len(block.frame_ms) for block in cell.free)
-    if frames < FEW_FRAMES or len(cell.free) < FEW_BLOCKS:
-        yield f"only {frames} frames in {len(cell.free)} blocks"
-    if not cell.steady:
+def _measurement(measurement: Measurement) -> Iterator[str]:
+    frames = sum(len(block.frame_ms) for block in measurement.free)
+    if frames < FEW_FRAMES or len(measurement.free) < FEW_BLOCKS:
+        yield f"only {frames} frames in {len(measurement.free)} blocks"
+    if not measurement.steady:
         yield "frames still got faster when the warm-up ended"
-    if len(cell.free) >= 3:
-        yield from _blocks(cell.free)
-    memory, files = growth(cell)
+    if len(measurement.free) >= 3:
+        yield from _blocks(measurement.free)
+    memory, files = growth(measurement)
     if memory is not None and memory > GROWTH_MB:
         yield f"its memory grew by {memory:.1f} MB after the first minute"
     if files:
         yield f"{files} more files were open at the end than after the first minute"
 
 
-def growth(cell: Cell) -> tuple[float | None, int | None]:
-    """Return by how many MB and open files *cell* grew after its first minute; None where that cannot be told."""
-    later = [block for block in cell.free if block.at_s - cell.free[0].at_s >= SETTLED_S]
+def growth(measurement: Measurement) -> tuple[float | None, int | None]:
+    """Return by how many MB and open files it grew after the first minute; None where that is unknown."""
+    later = [block for block in measurement.free if block.at_s - measurement.free[0].at_s >= SETTLED_S]
     memory = [block.memory_mb for block in later if block.memory_mb is not None]
     files = [block.open_files for block in later if block.open_files is not None]
     return (memory[-1] - memory[0] if memory else None), (files[-1] - files[0] if files else None)

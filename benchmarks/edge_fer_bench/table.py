@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from edge_fer_bench.accuracy import Answers
     from edge_fer_bench.compare import Comparison
-    from edge_fer_bench.results import Cell, Run
+    from edge_fer_bench.results import Measurement, Run
 
 COLUMNS = ("", "p50 ms", "p90", "p99", "max", "frames/s", "start s", "MB", "accuracy", "golden")
 
@@ -33,7 +33,7 @@ def render(run: Run) -> str:
 
 
 def markdown(run: Run) -> str:
-    """Return the cells as a Markdown table."""
+    """Return the measurements as a Markdown table."""
     rows = [COLUMNS, ["---"] * len(COLUMNS), *map(row, measured(run))]
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
@@ -49,12 +49,12 @@ def figures(run: Run) -> dict[str, Any]:
         "unstable": stability.unstable(run),
         "cells": [
             {
-                "name": cell.name,
-                **dict(zip(("p50_ms", "p90_ms", "p99_ms"), percentiles(cell.frames_ms()), strict=True)),
-                "max_ms": float(cell.frames_ms().max()),
-                "frames_a_second": 1000 / float(cell.frames_ms().mean()),
-                "unsteady": stability.unsteady(cell),
-                "growth": dict(zip(("memory_mb", "open_files"), stability.growth(cell), strict=True)),
+                "name": measurement.name,
+                **dict(zip(("p50_ms", "p90_ms", "p99_ms"), percentiles(measurement.frames_ms()), strict=True)),
+                "max_ms": float(measurement.frames_ms().max()),
+                "frames_a_second": 1000 / float(measurement.frames_ms().mean()),
+                "unsteady": stability.unsteady(measurement),
+                "growth": dict(zip(("memory_mb", "open_files"), stability.growth(measurement), strict=True)),
                 "blocks": [
                     {
                         "at_s": block.at_s,
@@ -62,15 +62,15 @@ def figures(run: Run) -> dict[str, Any]:
                         "memory_mb": block.memory_mb,
                         "open_files": block.open_files,
                     }
-                    for block in cell.free
+                    for block in measurement.free
                 ],
-                "accuracy": cell.accuracy.accuracy if cell.accuracy else None,
-                "behaviour": asdict(conduct(cell.behaviour)) if cell.behaviour else None,
+                "accuracy": measurement.accuracy.accuracy if measurement.accuracy else None,
+                "behaviour": asdict(conduct(measurement.behaviour)) if measurement.behaviour else None,
             }
-            for cell in measured(run)
+            for measurement in measured(run)
         ],
         "answers": [asdict(answered) for answered in answers(run)],
-        "recommended": best.cell.name if best else None,
+        "recommended": best.measurement.name if best else None,
         "sentences": best.sentences() if best else [],
     }
 
@@ -82,26 +82,31 @@ def comparison(found: Comparison) -> str:
         span = f"{change.ratio.low:.2f} to {change.ratio.high:.2f}"
         verdict = ("slower" if change.ratio.value > 1 else "faster") if change.found else ""
         rows.append(
-            (change.cell, change.what, f"{change.ratio.value:.3f}", span, f"{change.p:.4f}",
+            (change.measurement, change.what, f"{change.ratio.value:.3f}", span, f"{change.p:.4f}",
              f"{change.milliseconds:+.3f}", verdict)
         )  # fmt: skip
     lines = [f"the machine itself: {found.machine:.2f}x the time of the yardstick", "", *_aligned(rows), ""]
     lines += [f"differs: {words}" for words in found.warnings] + [f"not measured any more: {n}" for n in found.lost]
     for change in found.found():
         if change.what == "frame":
-            blame = found.to_blame(change.cell)
+            blame = found.to_blame(change.measurement)
             where = f"; {blame.what} explains {blame.milliseconds / change.milliseconds:.0%} of it" if blame else ""
-            lines.append(f"{change.cell}: p90 of a frame {change.ratio.value:.2f}x{where}")
-    told = {change.cell for change in found.found() if change.what == "frame"}
-    for cell in dict.fromkeys(change.cell for change in found.found() if change.cell not in told):
-        if blame := found.to_blame(cell):
-            lines.append(f"{cell}: {blame.what} {blame.ratio.value:.2f}x, which the p90 of a frame does not show")
+            lines.append(f"{change.measurement}: p90 of a frame {change.ratio.value:.2f}x{where}")
+    told = {change.measurement for change in found.found() if change.what == "frame"}
+    for measurement in dict.fromkeys(change.measurement for change in found.found() if change.measurement not in told):
+        if blame := found.to_blame(measurement):
+            lines.append(
+                f"{measurement}: {blame.what} {blame.ratio.value:.2f}x, which the p90 of a frame does not show"
+            )
     return "\n".join(lines if found.found() else [*lines, "nothing differs beyond chance"])
 
 
-def measured(run: Run) -> list[Cell]:
-    """Return the cells that have frames, the fastest first."""
-    return sorted((cell for cell in run.cells if cell.free), key=lambda cell: percentiles(cell.frames_ms())[1])
+def measured(run: Run) -> list[Measurement]:
+    """Return the measurements that have frames, the fastest first."""
+    return sorted(
+        (measurement for measurement in run.measurements if measurement.free),
+        key=lambda measurement: percentiles(measurement.frames_ms())[1],
+    )
 
 
 def _head(run: Run) -> Iterator[str]:
@@ -113,16 +118,16 @@ def _head(run: Run) -> Iterator[str]:
     yield f"{scene['width_px']}x{scene['height_px']}, {scene['faces']} face(s); a frame: detect to sinks"
 
 
-def row(cell: Cell) -> list[str]:
-    """Return the words of *cell* under `COLUMNS`."""
-    frames = cell.frames_ms()
-    worth, golden = cell.accuracy, cell.golden
+def row(measurement: Measurement) -> list[str]:
+    """Return the words of *measurement* under `COLUMNS`."""
+    frames = measurement.frames_ms()
+    worth, golden = measurement.accuracy, measurement.golden
     return [
-        cell.name,
+        measurement.name,
         *(f"{value:.2f}" for value in (*percentiles(frames), frames.max())),
         f"{1000 / frames.mean():.0f}",
-        f"{np.median(cell.cold_start_s):.2f}" if cell.cold_start_s else "–",
-        f"{max(cell.peak_memory_mb):.0f}" if cell.peak_memory_mb else "–",
+        f"{np.median(measurement.cold_start_s):.2f}" if measurement.cold_start_s else "–",
+        f"{max(measurement.peak_memory_mb):.0f}" if measurement.peak_memory_mb else "–",
         f"{worth.accuracy:.2%}" if worth else "–",
         "–" if golden is None else "match" if golden.passed else "DIFFER",
     ]
@@ -130,15 +135,15 @@ def row(cell: Cell) -> list[str]:
 
 def _stages(run: Run) -> Iterator[str]:
     best = recommend(run)
-    if best is None or not best.cell.free[0].stages_ms:
+    if best is None or not best.measurement.free[0].stages_ms:
         return
     rows: list[tuple[str, ...]] = [("stage", "p50 ms", "p90", "p99", "share")]
-    whole = float(best.cell.frames_ms().mean())
-    for stage in best.cell.free[0].stages_ms:
-        values = np.concatenate(best.cell.stage(stage))
+    whole = float(best.measurement.frames_ms().mean())
+    for stage in best.measurement.free[0].stages_ms:
+        values = np.concatenate(best.measurement.stage(stage))
         share = "not in the frame" if stage == "capture" else f"{values.mean() / whole:.0%}"
         rows.append((stage, *(f"{value:.3f}" for value in percentiles(values)), share))
-    yield best.cell.name
+    yield best.measurement.name
     yield from _aligned(rows)
 
 
@@ -147,7 +152,7 @@ def judged_rows(run: Run) -> list[tuple[str, ...]]:
     found = answers(run)
     if not found:
         return []
-    worth = next(cell.accuracy for cell in run.cells if cell.accuracy)
+    worth = next(measurement.accuracy for measurement in run.measurements if measurement.accuracy)
     head = (
         f"{worth.data}, {worth.images} faces",
         "accuracy",
@@ -177,21 +182,22 @@ def _judged(run: Run) -> Iterator[str]:
 
 
 def _over_time(run: Run) -> Iterator[str]:
-    for cell in measured(run):
-        memory, files = stability.growth(cell)
+    for measurement in measured(run):
+        memory, files = stability.growth(measurement)
         if memory is not None and run.suite == "sustained":
-            yield f"{cell.name} after the first minute: {memory:+.1f} MB, {files or 0:+d} open files"
-    for cell in measured(run):
-        if cell.paced:
-            seen = sum(len(block.frame_ms) for block in cell.paced)
-            dropped, late = (sum(getattr(block, name) for block in cell.paced) for name in ("dropped", "late"))
-            yield f"{cell.name} at {run.paced_fps:g} frames a second: {seen} seen, {dropped} dropped, {late} late"
-    for cell in one_a_target(measured(run)):
-        if cell.behaviour:
-            found = conduct(cell.behaviour)
+            yield f"{measurement.name} after the first minute: {memory:+.1f} MB, {files or 0:+d} open files"
+    for measurement in measured(run):
+        if measurement.paced:
+            seen = sum(len(block.frame_ms) for block in measurement.paced)
+            dropped, late = (sum(getattr(block, name) for block in measurement.paced) for name in ("dropped", "late"))
+            counts = f"{seen} seen, {dropped} dropped, {late} late"
+            yield f"{measurement.name} at {run.paced_fps:g} frames a second: {counts}"
+    for measurement in one_a_target(measured(run)):
+        if measurement.behaviour:
+            found = conduct(measurement.behaviour)
             delay = f"{np.median(found.detected_s):.2f} s" if found.detected_s else "never"
             yield (
-                f"{cell.bundle} {cell.target} on {cell.behaviour.data or 'drawn faces'}: "
+                f"{measurement.bundle} {measurement.target} on {measurement.behaviour.data or 'drawn faces'}: "
                 f"{found.changes_a_minute:.1f} changes a minute ({found.shown_a_minute:.1f} shown), "
                 f"{found.false_a_minute:.1f} false, {delay} to detect one ({found.missed} missed), "
                 f"{found.unknown:.0%} unknown"
@@ -202,8 +208,14 @@ def _remarks(run: Run) -> Iterator[str]:
     if wrong := stability.invalid(run):
         yield f"INVALID: {', '.join(wrong)} while it was measured; mend the supply or the cooling, and measure again"
     yield from (f"unstable: {words}" for words in stability.unstable(run))
-    yield from (f"unstable: {cell.name}: {words}" for cell in measured(run) for words in stability.unsteady(cell))
-    yield from (f"failed: {cell.name}: {cell.failed}" for cell in run.cells if cell.failed)
+    yield from (
+        f"unstable: {measurement.name}: {words}"
+        for measurement in measured(run)
+        for words in stability.unsteady(measurement)
+    )
+    yield from (
+        f"failed: {measurement.name}: {measurement.failed}" for measurement in run.measurements if measurement.failed
+    )
     yield from (f"not measured: {skipped.name}: {skipped.why}" for skipped in run.skipped)
 
 

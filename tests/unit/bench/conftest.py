@@ -7,7 +7,7 @@ import pytest
 
 from edge_fer import host
 from edge_fer_bench import results
-from edge_fer_bench.results import Accuracy, Block, Cell, Golden, Reading, Run
+from edge_fer_bench.results import Accuracy, Block, Golden, Measurement, Reading, Run
 from edge_fer_bench.worker import SINKS
 
 STAGES = {"capture": 0.1, "detect": 3.0, "preprocess": 0.1, "classify": 2.0, "smooth": 0.1, SINKS: 0.1}
@@ -34,7 +34,7 @@ class Maker:
             )  # fmt: skip
         return tuple(made)
 
-    def cell(self, target="litert-int8", threads=1, seed=0, accuracy=None, **values):
+    def measurement(self, target="litert-int8", threads=1, seed=0, accuracy=None, **values):
         factors = {name: values.pop(name) for name in STAGES if name in values}
         timing = {name: values.pop(name) for name in ("count", "frames", "yardstick_ms", "wander") if name in values}
         judged = None
@@ -45,15 +45,15 @@ class Maker:
             "cold_start_s": (0.5,), "peak_memory_mb": (100.0,), "golden": self.golden, "accuracy": judged,
             "free": self.blocks(seed, **timing, **factors), **values,
         }  # fmt: skip
-        return Cell(**given)
+        return Measurement(**given)
 
-    def run(self, *cells, **values):
+    def run(self, *measurements, **values):
         given = {
             "edge_fer": "0.1.0", "suite": "quick", "command": "edge-fer bench", "seconds": 9.0,
             "started": results.now(), "seed": 0, "scene": {"width_px": 640, "height_px": 480, "faces": 1},
             "host": host.facts(),
             "readings": (Reading(at_s=1.0, others_cores=0.0, stolen_cores=0.0),),
-            "cells": cells or (self.cell(),), **values,
+            "measurements": measurements or (self.measurement(),), **values,
         }  # fmt: skip
         return Run(**given)
 

@@ -19,15 +19,15 @@ EXACT = judged(1.0, 1.0, (1.0, 1.0), (0, 0, 1, 1))
 ROUGH = judged(0.75, 0.7333, (1.0, 0.5), (0, 0, 1, 0))
 
 
-def cell(make, target, worth, **values):
-    return make.cell(target, **values).model_copy(update={"accuracy": worth})
+def measurement(make, target, worth, **values):
+    return make.measurement(target, **values).model_copy(update={"accuracy": worth})
 
 
 def test_each_target_is_held_against_its_own_float32_once(make):
     run = make.run(
-        cell(make, "litert-float32", EXACT),
-        cell(make, "litert-int8", ROUGH),
-        cell(make, "litert-int8", ROUGH, threads=2),
+        measurement(make, "litert-float32", EXACT),
+        measurement(make, "litert-int8", ROUGH),
+        measurement(make, "litert-int8", ROUGH, threads=2),
     )
     exact, rough = answers(run)
     assert (exact.drop, exact.against) == (None, "")
@@ -44,13 +44,15 @@ def test_each_target_is_held_against_its_own_float32_once(make):
 
 def test_the_float32_of_the_same_runtime_is_taken_where_there_is_one(make):
     run = make.run(
-        cell(make, "litert-float32", EXACT), cell(make, "onnx-float32", ROUGH), cell(make, "onnx-int8", ROUGH)
+        measurement(make, "litert-float32", EXACT),
+        measurement(make, "onnx-float32", ROUGH),
+        measurement(make, "onnx-int8", ROUGH),
     )
     assert {one.name: one.against for one in answers(run)}["mine onnx-int8"] == "onnx-float32"
 
 
 def test_without_float32_nothing_is_lost_and_nothing_said(make):
-    run = make.run(cell(make, "litert-int8", ROUGH))
+    run = make.run(measurement(make, "litert-int8", ROUGH))
     (one,) = answers(run)
     assert one.drop is None
     assert worst_class(one, NAMES) == "–"

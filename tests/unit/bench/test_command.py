@@ -35,7 +35,7 @@ def two(make, tmp_path):
     """Files of two runs, the second slower in detection."""
     paths = tmp_path / "before.json", tmp_path / "after.json"
     for seed, (path, factor) in enumerate(zip(paths, (1.0, 1.4), strict=True)):
-        results.save(make.run(make.cell(seed=seed, detect=factor)), path)
+        results.save(make.run(make.measurement(seed=seed, detect=factor)), path)
     return paths
 
 
@@ -44,11 +44,11 @@ def test_without_a_command_a_run_is_made_and_kept(tmp_path, shades):
     kept = tmp_path / "run.json"
     text = call("--model", TINY, "--threads", 1, "--data", shades, "--json", kept, "--write-profile")
     run = results.load(kept)
-    assert {cell.target for cell in run.cells} >= {"litert-int8", "litert-float32"}
+    assert {measurement.target for measurement in run.measurements} >= {"litert-int8", "litert-float32"}
     assert "on this device use tiny " in text.splitlines()[-2]
     assert "int8 is " in text.splitlines()[-1]
     written = profile.Profile.load(profile.default_path())
-    assert written.target in {cell.target for cell in run.cells}
+    assert written.target in {measurement.target for measurement in run.measurements}
     done = CliRunner().invoke(main, ["run", "--frames", "3"])
     assert "chosen by this machine's profile" in done.stderr
     assert call("show", kept) == text
@@ -73,7 +73,7 @@ def test_a_run_is_kept_elsewhere_when_the_disk_is_full(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
     options = ("--model", TINY, "--target", "litert-int8", "--threads", 1)
     assert "the run was kept in" in call(*options, "--json", tmp_path / "full" / "run.json", code=6)
-    assert results.load(tmp_path / "run.json").cells
+    assert results.load(tmp_path / "run.json").measurements
 
 
 def test_runs_are_shown_as_markdown_and_json(two):
@@ -100,7 +100,7 @@ def test_a_plot_is_written_for_a_readme(two, tmp_path):
     assert b"mine litert-int8 x1" in first
     call("plot", two[0], "latencies", "--out", out)
     assert out.read_bytes() == first
-    assert "no cell 'theirs'; pass some of: mine" in call(
+    assert "no measurement 'theirs'; pass some of: mine" in call(
         "plot", two[0], "stages", "--cell", "theirs", "--out", out, code=3
     )
     assert "tells nothing" in call("plot", two[0], "accuracy", "--out", out, code=3)

@@ -11,14 +11,15 @@ from edge_fer_bench.results import Accuracy, Golden
 
 def test_nothing_is_found_where_nothing_changed(make):
     found = [
-        compare_runs(make.run(make.cell(seed=2 * n)), make.run(make.cell(seed=2 * n + 1))).found() for n in range(20)
+        compare_runs(make.run(make.measurement(seed=2 * n)), make.run(make.measurement(seed=2 * n + 1))).found()
+        for n in range(20)
     ]
     assert not any(found)
 
 
 @pytest.mark.parametrize("stage", ["detect", "classify"])
 def test_a_slower_stage_is_found_and_blamed(make, stage):
-    found = compare_runs(make.run(make.cell(seed=1)), make.run(make.cell(seed=2, **{stage: 1.3})))
+    found = compare_runs(make.run(make.measurement(seed=1)), make.run(make.measurement(seed=2, **{stage: 1.3})))
     blamed = found.to_blame("mine litert-int8 x1")
     assert blamed.what == stage
     assert blamed.ratio.low <= 1.3 <= blamed.ratio.high
@@ -27,35 +28,35 @@ def test_a_slower_stage_is_found_and_blamed(make, stage):
 
 
 def test_what_nobody_would_notice_is_not_reported(make):
-    changed = make.cell(seed=2, smooth=1.3)  # 0.03 of 5.4 ms
-    found = compare_runs(make.run(make.cell(seed=1)), make.run(changed))
+    changed = make.measurement(seed=2, smooth=1.3)  # 0.03 of 5.4 ms
+    found = compare_runs(make.run(make.measurement(seed=1)), make.run(changed))
     assert next(change for change in found.changes if change.what == "smooth").p < 0.01
     assert not found.found()
 
 
 def test_a_stage_is_blamed_that_the_headline_does_not_show(make):
-    found = compare_runs(make.run(make.cell(seed=1)), make.run(make.cell(seed=2, smooth=3.0)))
+    found = compare_runs(make.run(make.measurement(seed=1)), make.run(make.measurement(seed=2, smooth=3.0)))
     assert {change.what for change in found.found()} == {"smooth"}
     assert found.to_blame("mine litert-int8 x1").what == "smooth"
     assert "which the p90 of a frame does not show" in table.comparison(found)
 
 
 def test_a_faster_run_is_found_too(make):
-    found = compare_runs(make.run(make.cell(seed=1)), make.run(make.cell(seed=2, detect=0.7)))
+    found = compare_runs(make.run(make.measurement(seed=1)), make.run(make.measurement(seed=2, detect=0.7)))
     assert all(change.ratio.value < 1 for change in found.found())
     assert "faster" in table.comparison(found)
 
 
 def test_a_slower_machine_is_told(make):
-    found = compare_runs(make.run(make.cell(yardstick_ms=5.0)), make.run(make.cell(yardstick_ms=6.0)))
+    found = compare_runs(make.run(make.measurement(yardstick_ms=5.0)), make.run(make.measurement(yardstick_ms=6.0)))
     assert found.machine == pytest.approx(1.2)
     assert "the machine itself: 1.20x" in table.comparison(found)
     assert "nothing differs beyond chance" in table.comparison(found)
 
 
 def test_what_else_has_changed_is_told(make):
-    before = make.run(make.cell(), make.cell("onnx-int8"))
-    after = make.run(make.cell(), host={**before.host, "packages": {"numpy": "0.1"}, "governor": "powersave"})
+    before = make.run(make.measurement(), make.measurement("onnx-int8"))
+    after = make.run(make.measurement(), host={**before.host, "packages": {"numpy": "0.1"}, "governor": "powersave"})
     found = compare_runs(before, after)
     assert found.lost == ("mine onnx-int8 x1",)
     assert any(words.startswith("governor: ") for words in found.warnings)
@@ -63,13 +64,15 @@ def test_what_else_has_changed_is_told(make):
 
 
 def test_a_run_like_its_baseline_passes(make):
-    assert failures(make.run(make.cell(seed=1)), make.run(make.cell(seed=2))) == []
+    assert failures(make.run(make.measurement(seed=1)), make.run(make.measurement(seed=2))) == []
 
 
 def test_every_way_of_being_worse_is_named(make):
     wrong = Golden(inputs=10, same_label=3, worst=0.9, tolerance=0.01, passed=False)
-    before = make.run(make.cell(accuracy=0.65), make.cell("onnx-int8"))
-    after = make.run(make.cell(seed=1, detect=1.5, accuracy=0.60, peak_memory_mb=(140.0,), golden=wrong), partial=True)
+    before = make.run(make.measurement(accuracy=0.65), make.measurement("onnx-int8"))
+    after = make.run(
+        make.measurement(seed=1, detect=1.5, accuracy=0.60, peak_memory_mb=(140.0,), golden=wrong), partial=True
+    )
     told = "\n".join(failures(before, after))
     for words in (
         "the run was interrupted", "mine onnx-int8 x1: not measured any more", "most of it in detect",
@@ -79,12 +82,15 @@ def test_every_way_of_being_worse_is_named(make):
 
 
 def test_what_is_allowed_is_allowed(make):
-    before, after = make.run(make.cell()), make.run(make.cell(seed=1, detect=1.15, peak_memory_mb=(115.0,)))
+    before, after = (
+        make.run(make.measurement()),
+        make.run(make.measurement(seed=1, detect=1.15, peak_memory_mb=(115.0,))),
+    )
     assert failures(before, after, Thresholds(max_slowdown=0.05, max_memory_mb=10))
     assert not failures(before, after, Thresholds(max_slowdown=0.2, max_memory_mb=20))
 
 
 def test_accuracies_on_other_data_are_not_compared(make):
     other = Accuracy(data="y.zip", images=2, accuracy=0.1, macro_f1=0.1, recall=(0.1,), predicted=(0, 0))
-    before, after = make.cell(accuracy=0.65), make.cell(seed=1).model_copy(update={"accuracy": other})
+    before, after = make.measurement(accuracy=0.65), make.measurement(seed=1).model_copy(update={"accuracy": other})
     assert not failures(make.run(before), make.run(after))

@@ -50,43 +50,43 @@ def targets():
 def test_everything_is_measured(targets, tmp_path, shades):
     faces = load_faces(shades, load(TINY).manifest.labels)
     run = harness(tmp_path, data=(shades, faces)).run(targets, "edge-fer bench")
-    assert [cell.name for cell in run.cells] == [candidate.name for candidate in targets]
+    assert [measurement.name for measurement in run.measurements] == [candidate.name for candidate in targets]
     assert not run.partial
-    for cell in run.cells:
-        assert not cell.failed
-        assert len(cell.free) == 3
-        assert all(len(block.frame_ms) % SMALL.turn == 0 < len(block.frame_ms) for block in cell.free)
-        assert set(cell.free[0].stages_ms) == {"capture", "detect", "preprocess", "classify", "smooth", "sinks"}
-        assert all(len(spent) == len(cell.free[0].frame_ms) for spent in cell.free[0].stages_ms.values())
-        assert len(cell.cold_start_s) == len(cell.load_ms) == len(cell.first_inference_ms) == 2
-        assert len(cell.peak_memory_mb) == 2
-        assert all(30 < peak < 1000 for peak in cell.peak_memory_mb)
-        assert sum(len(block.frame_ms) for block in cell.paced) >= 5
-        assert cell.golden.passed
-        assert len(cell.accuracy.predicted) == len(faces)
-        assert cell.accuracy.accuracy == (np.array(cell.accuracy.predicted) == faces.labels).mean()
-        assert cell.behaviour.truth[0][0] == 0
-        assert cell.behaviour.data == shades.name
-        assert cell.files.keys() == {f"{cell.target}.tflite"}
-        assert cell.runtime["threads"] == cell.threads
+    for measurement in run.measurements:
+        assert not measurement.failed
+        assert len(measurement.free) == 3
+        assert all(len(block.frame_ms) % SMALL.turn == 0 < len(block.frame_ms) for block in measurement.free)
+        assert set(measurement.free[0].stages_ms) == {"capture", "detect", "preprocess", "classify", "smooth", "sinks"}
+        assert all(len(spent) == len(measurement.free[0].frame_ms) for spent in measurement.free[0].stages_ms.values())
+        assert len(measurement.cold_start_s) == len(measurement.load_ms) == len(measurement.first_inference_ms) == 2
+        assert len(measurement.peak_memory_mb) == 2
+        assert all(30 < peak < 1000 for peak in measurement.peak_memory_mb)
+        assert sum(len(block.frame_ms) for block in measurement.paced) >= 5
+        assert measurement.golden.passed
+        assert len(measurement.accuracy.predicted) == len(faces)
+        assert measurement.accuracy.accuracy == (np.array(measurement.accuracy.predicted) == faces.labels).mean()
+        assert measurement.behaviour.truth[0][0] == 0
+        assert measurement.behaviour.data == shades.name
+        assert measurement.files.keys() == {f"{measurement.target}.tflite"}
+        assert measurement.runtime["threads"] == measurement.threads
     assert len(run.readings) == 2 * (3 + 1)
 
 
 def test_a_suite_that_takes_too_long_has_fewer_rounds_but_enough(targets, tmp_path):
     slow = replace(SHORT, blocks=50, block_s=0.0, paced_blocks=0, behaviour_s=0.0, limit_s=0.0)
     run = harness(tmp_path, suite=slow).run(targets[:1], "x")
-    assert len(run.cells[0].free) == LEAST_ROUNDS
+    assert len(run.measurements[0].free) == LEAST_ROUNDS
     assert not run.partial
 
 
 def test_a_frame_is_about_the_sum_of_its_stages(targets, tmp_path):
     run = harness(tmp_path, suite=replace(SHORT, paced_blocks=0, behaviour_s=0.0)).run(targets[:1], "x")
-    for block in run.cells[0].free:
+    for block in run.measurements[0].free:
         for number, whole in enumerate(block.frame_ms):
             parts = sum(spent[number] for stage, spent in block.stages_ms.items() if stage != "capture")
             assert parts <= whole + 1e-3
             assert whole - parts < max(1.0, 0.3 * whole)
-    assert run.cells[0].behaviour is None
+    assert run.measurements[0].behaviour is None
     assert run.paced_fps is None
 
 
@@ -94,9 +94,9 @@ def test_what_fails_fails_alone(targets, tmp_path):
     dies = Candidate("dies", (sys.executable, "-c", DIES), 1)
     never = Candidate("never", (sys.executable, "-c", "import sys; sys.exit('no such model')"), 1)
     run = harness(tmp_path).run([never, dies, *targets[:1]], "x")
-    failed = {cell.name: cell.failed for cell in run.cells if cell.failed}
+    failed = {measurement.name: measurement.failed for measurement in run.measurements if measurement.failed}
     assert failed == {"never": "never ended with 1: no such model", "dies": "dies ended with 1: the model is too large"}
-    assert len(run.cells[-1].free) == 3
+    assert len(run.measurements[-1].free) == 3
 
 
 def test_what_is_not_installed_is_skipped_with_its_reason(tmp_path, monkeypatch):
@@ -104,7 +104,7 @@ def test_what_is_not_installed_is_skipped_with_its_reason(tmp_path, monkeypatch)
     (tmp_path / "openvino").mkdir()
     (tmp_path / "openvino" / "__init__.py").write_text("raise ImportError('gone')")
     run = harness(tmp_path).run(candidates.of_bundle(TINY, load(TINY), [1], "openvino-int8"), "x")
-    assert run.cells == ()
+    assert run.measurements == ()
     assert "pip install" in run.skipped[0].why
 
 
@@ -115,7 +115,7 @@ def test_what_was_measured_before_an_interruption_is_kept(targets, tmp_path):
 
     run = harness(tmp_path, say=impatient).run(targets, "x")
     assert run.partial
-    assert all(len(cell.free) == 2 for cell in run.cells)
+    assert all(len(measurement.free) == 2 for measurement in run.measurements)
 
 
 def test_the_order_is_that_of_the_seed(targets, tmp_path):
@@ -149,6 +149,6 @@ def test_the_yardstick_is_a_piece_of_work():
 
 
 def test_quick_is_quick():
-    """Eight cells of a board of four targets, and what they take at their slowest warm-up, without starting."""
-    cells = 8 * (QUICK.warm_up_s + QUICK.blocks * QUICK.block_s + QUICK.paced_blocks * QUICK.paced_s)
-    assert cells < 60
+    """Eight measurements of a board of four targets, and what they take at their slowest warm-up, without starting."""
+    measurements = 8 * (QUICK.warm_up_s + QUICK.blocks * QUICK.block_s + QUICK.paced_blocks * QUICK.paced_s)
+    assert measurements < 60

@@ -52,11 +52,11 @@ def test_a_peer_is_measured_as_everything_is(toy, tmp_path):
     suite = Suite("short", 3, 2, 0.05, 0.3, 1, 1, 0.2, 2.0)
     scene = Scene(width_px=320, height_px=240, frames=5)
     run = Harness(suite, tmp_path, lambda *_: None, scene).run([toy], "x")
-    (cell,) = run.cells
-    assert cell.kind == "peer"
-    assert len(cell.free) == 2
-    assert cell.paced == ()
-    assert cell.golden is cell.behaviour is None
+    (measurement,) = run.measurements
+    assert measurement.kind == "peer"
+    assert len(measurement.free) == 2
+    assert measurement.paced == ()
+    assert measurement.golden is measurement.behaviour is None
 
 
 def test_a_peer_that_is_not_installed_is_a_clear_failure(film):

@@ -7,47 +7,53 @@ WRONG = Golden(inputs=10, same_label=3, worst=0.9, tolerance=0.01, passed=False)
 
 
 def test_the_fastest_is_recommended_and_int8_is_worth_it(make):
-    run = make.run(make.cell(classify=0.5), make.cell("litert-float32", seed=1, classify=3.0))
+    run = make.run(make.measurement(classify=0.5), make.measurement("litert-float32", seed=1, classify=3.0))
     best = recommend(run)
-    assert best.cell.target == "litert-int8"
+    assert best.measurement.target == "litert-int8"
     first, second = best.sentences()
     assert first.startswith("on this device use mine litert-int8 with 1 thread: p90 ")
     assert second.startswith("int8 is worth it here: 2.")
 
 
 def test_int8_may_not_be_worth_it(make):
-    run = make.run(make.cell(classify=2.0), make.cell("litert-float32", seed=1))
-    assert recommend(run).cell.target == "litert-float32"
+    run = make.run(make.measurement(classify=2.0), make.measurement("litert-float32", seed=1))
+    assert recommend(run).measurement.target == "litert-float32"
     assert "int8 is not worth it here: 0." in recommend(run).sentences()[1]
 
 
 def test_int8_is_held_against_float32_of_its_own_bundle(make):
-    best = make.cell(bundle="better", accuracy=0.67)
-    others = [make.cell(accuracy=0.65, seed=1), make.cell("litert-float32", seed=2, classify=3.0, accuracy=0.65)]
+    best = make.measurement(bundle="better", accuracy=0.67)
+    others = [
+        make.measurement(accuracy=0.65, seed=1),
+        make.measurement("litert-float32", seed=2, classify=3.0, accuracy=0.65),
+    ]
     found = recommend(make.run(best, *others))
-    assert (found.cell.bundle, found.int8.bundle, found.float32.bundle) == ("better", "mine", "mine")
+    assert (found.measurement.bundle, found.int8.bundle, found.float32.bundle) == ("better", "mine", "mine")
     assert found.sentences()[1].endswith("the frames a second of float32 (mine)")
 
 
 def test_alike_is_said_too(make):
-    run = make.run(make.cell(wander=0.1), make.cell("litert-float32", seed=1, wander=0.1))
+    run = make.run(make.measurement(wander=0.1), make.measurement("litert-float32", seed=1, wander=0.1))
     assert "no faster and no slower" in recommend(run).sentences()[1]
 
 
 def test_fewer_threads_win_when_more_bring_nothing(make):
-    run = make.run(make.cell(seed=1), make.cell(threads=4, seed=2, classify=0.98))
-    assert recommend(run).cell.threads == 1
+    run = make.run(make.measurement(seed=1), make.measurement(threads=4, seed=2, classify=0.98))
+    assert recommend(run).measurement.threads == 1
 
 
 def test_what_answers_wrong_or_less_well_is_not_recommended(make):
-    fast = make.cell("onnx-int8", seed=1, classify=0.1, golden=WRONG)
-    worse = make.cell("openvino-int8", seed=2, classify=0.1, accuracy=0.60)
-    good = make.cell(accuracy=0.65)
+    fast = make.measurement("onnx-int8", seed=1, classify=0.1, golden=WRONG)
+    worse = make.measurement("openvino-int8", seed=2, classify=0.1, accuracy=0.60)
+    good = make.measurement(accuracy=0.65)
     best = recommend(make.run(fast, worse, good))
-    assert best.cell.target == "litert-int8"
+    assert best.measurement.target == "litert-int8"
     assert "accuracy 65.00% on x.zip" in best.sentences()[0]
 
 
 def test_peers_and_failures_are_not_recommended(make):
-    peer, failed = make.cell(kind="peer", classify=0.1), make.cell("onnx-int8", failed="it crashed", free=())
+    peer, failed = (
+        make.measurement(kind="peer", classify=0.1),
+        make.measurement("onnx-int8", failed="it crashed", free=()),
+    )
     assert recommend(make.run(peer, failed)) is None

@@ -17,9 +17,9 @@ def test_the_page_needs_nothing_else_and_shows_what_there_is(make):
         seconds=60.0, states=((0.0, "unknown"), (1.0, "happy")), truth=((0.0, "happy"), (30.0, "sad"))
     )
     run = make.run(
-        make.cell(accuracy=0.65, behaviour=behaviour),
-        make.cell("litert-float32", seed=1, accuracy=0.66),
-        make.cell("onnx-int8", free=(), failed="it <crashed>"),
+        make.measurement(accuracy=0.65, behaviour=behaviour),
+        make.measurement("litert-float32", seed=1, accuracy=0.66),
+        make.measurement("onnx-int8", free=(), failed="it <crashed>"),
         skipped=(Skipped(name="mine openvino-int8", why="pip install openvino"),),
         readings=tuple(Reading(at_s=float(n), temperature_c=50.0 + n, throttled=1, others_cores=0.9) for n in range(5)),
         partial=True,
@@ -35,10 +35,12 @@ def test_the_page_needs_nothing_else_and_shows_what_there_is(make):
 
 
 def test_a_run_with_little_in_it_is_a_page_too(make):
-    peer = make.cell(kind="peer", free=tuple(block.model_copy(update={"stages_ms": {}}) for block in make.blocks()))
+    peer = make.measurement(
+        kind="peer", free=tuple(block.model_copy(update={"stages_ms": {}}) for block in make.blocks())
+    )
     page = report.run_page(make.run(peer, readings=()))
     assert page.count("<img") == 1
-    assert report.run_page(make.run(make.cell(free=(), failed="it crashed"), readings=())).count("<img") == 0
+    assert report.run_page(make.run(make.measurement(free=(), failed="it crashed"), readings=())).count("<img") == 0
 
 
 @given(st.lists(st.tuples(st.floats(0.1, 100), st.floats(0, 100)), min_size=1))
@@ -52,9 +54,9 @@ def test_nothing_beats_what_is_on_the_front(points):
 
 
 def test_boards_stand_beside_each_other(make):
-    hot = make.run(make.cell(classify=9.0), readings=(Reading(at_s=0.0, temperature_c=81.0, throttled=4),))
+    hot = make.run(make.measurement(classify=9.0), readings=(Reading(at_s=0.0, temperature_c=81.0, throttled=4),))
     page = report.fleet_page(
-        {"pi-1": make.run(make.cell(accuracy=0.65), make.cell("litert-float32", seed=1)), "pi-2": hot}
+        {"pi-1": make.run(make.measurement(accuracy=0.65), make.measurement("litert-float32", seed=1)), "pi-2": hot}
     )
     assert page.count("<img") == 1
     for words in ("2 boards", "<td>pi-1</td>", "litert-int8 x1", "65.00%", "<td>81</td>", "invalid: throttled"):
@@ -62,4 +64,4 @@ def test_boards_stand_beside_each_other(make):
 
 
 def test_a_board_where_nothing_could_be_measured_is_shown_too(make):
-    assert "<td>nothing</td>" in report.fleet_page({"pi-1": make.run(make.cell(free=(), failed="it crashed"))})
+    assert "<td>nothing</td>" in report.fleet_page({"pi-1": make.run(make.measurement(free=(), failed="it crashed"))})

@@ -22,7 +22,7 @@ def test_a_microsecond_is_what_is_kept(values):
 @pytest.mark.parametrize("name", ["run.json", "run.json.gz"])
 def test_a_run_survives_its_file(make, tmp_path, name):
     path = tmp_path / "deep" / name
-    run = make.run(make.cell(accuracy=0.5), make.cell("litert-float32"))
+    run = make.run(make.measurement(accuracy=0.5), make.measurement("litert-float32"))
     results.save(run, path)
     assert results.load(path) == run
     assert [entry.name for entry in path.parent.iterdir()] == [name]
@@ -32,7 +32,7 @@ def test_a_run_fits_its_schema(make):
     """The schema that is handed out names every field that a run has."""
     schema, told = Run.model_json_schema(), json.loads(make.run().model_dump_json())
     assert schema["properties"].keys() == told.keys()
-    assert schema["$defs"]["Cell"]["properties"].keys() == told["cells"][0].keys()
+    assert schema["$defs"]["Measurement"]["properties"].keys() == told["cells"][0].keys()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ def blocks(*middles):
 
 def test_a_quiet_run_is_trusted(make):
     run = make.run()
-    assert stability.invalid(run) == stability.unstable(run) == stability.unsteady(run.cells[0]) == ()
+    assert stability.invalid(run) == stability.unstable(run) == stability.unsteady(run.measurements[0]) == ()
 
 
 def test_a_throttled_board_makes_a_run_invalid(make):
@@ -34,17 +34,17 @@ def test_others_at_work_are_named(make):
 
 
 def test_what_wavers_or_drifts_is_said(make):
-    assert stability.unsteady(make.cell(free=blocks(5, 5, 5, 5, 9, 9))) == (
+    assert stability.unsteady(make.measurement(free=blocks(5, 5, 5, 5, 9, 9))) == (
         "blocks differ by 80%", "it became 80% slower from the first third to the last",
     )  # fmt: skip
-    drift = stability.unsteady(make.cell(free=blocks(5.4, 5.3, 5.2, 5.1, 5, 5)))
+    drift = stability.unsteady(make.measurement(free=blocks(5.4, 5.3, 5.2, 5.1, 5, 5)))
     assert drift == ("it became 7% faster from the first third to the last",)
 
 
 def test_what_grows_is_said(make):
     def grown(megabytes, files):
         memory = [100 + megabytes * max(0, n - 3) for n in range(10)]
-        return make.cell(free=tuple(
+        return make.measurement(free=tuple(
             Block(at_s=20.0 * n, frame_ms=(5.0,) * 40, memory_mb=memory[n], open_files=9 + files * n) for n in range(10)
         ))  # fmt: skip
 
@@ -53,11 +53,11 @@ def test_what_grows_is_said(make):
         "its memory grew by 12.0 MB after the first minute",
         "6 more files were open at the end than after the first minute",
     )
-    assert stability.growth(make.cell()) == (None, None)
+    assert stability.growth(make.measurement()) == (None, None)
 
 
 def test_too_little_is_said(make):
-    few = make.cell(free=blocks(5, 5), steady=False)
+    few = make.measurement(free=blocks(5, 5), steady=False)
     assert stability.unsteady(few) == (
         "only 80 frames in 2 blocks", "frames still got faster when the warm-up ended",
     )  # fmt: skip

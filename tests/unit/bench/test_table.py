@@ -11,9 +11,9 @@ def test_everything_that_a_user_must_know_is_shown(make):
     paced = (Block(at_s=0.0, frame_ms=(5.0,) * 30, dropped=2, late=1),)
     wrong = Golden(inputs=10, same_label=3, worst=0.9, tolerance=0.01, passed=False)
     run = make.run(
-        make.cell(accuracy=0.65, behaviour=behaviour, paced=paced),
-        make.cell("litert-float32", golden=wrong),
-        make.cell("onnx-int8", free=(), failed="it crashed"),
+        make.measurement(accuracy=0.65, behaviour=behaviour, paced=paced),
+        make.measurement("litert-float32", golden=wrong),
+        make.measurement("onnx-int8", free=(), failed="it crashed"),
         skipped=(Skipped(name="mine openvino-int8", why="pip install openvino"),),
         readings=(Reading(at_s=1.0, throttled=1),),
         paced_fps=30.0,
@@ -31,7 +31,8 @@ def test_everything_that_a_user_must_know_is_shown(make):
 def test_models_with_a_target_of_one_name_are_told_apart(make):
     behaviour = Behaviour(seconds=60.0, states=((0.0, "happy"),), truth=((0.0, "happy"),))
     run = make.run(
-        make.cell(behaviour=behaviour), make.cell(behaviour=behaviour, bundle="other", name="other litert-int8 x1")
+        make.measurement(behaviour=behaviour),
+        make.measurement(behaviour=behaviour, bundle="other", name="other litert-int8 x1"),
     )
     text = table.render(run)
     assert "mine litert-int8 on drawn faces" in text
@@ -39,17 +40,17 @@ def test_models_with_a_target_of_one_name_are_told_apart(make):
 
 
 def test_markdown_has_a_row_a_cell_the_fastest_first(make):
-    lines = table.markdown(make.run(make.cell(classify=2.0), make.cell("onnx-int8", seed=1))).splitlines()
+    lines = table.markdown(make.run(make.measurement(classify=2.0), make.measurement("onnx-int8", seed=1))).splitlines()
     assert [line.split("|")[1].strip() for line in lines] == ["", "---", "mine onnx-int8 x1", "mine litert-int8 x1"]
 
 
 def test_figures_are_json(make):
     figures = json.loads(json.dumps(table.figures(make.run())))
     assert figures["cells"][0]["p50_ms"] < figures["cells"][0]["p90_ms"] < figures["cells"][0]["max_ms"]
-    assert len(figures["cells"][0]["blocks"]) == len(make.run().cells[0].free)
+    assert len(figures["cells"][0]["blocks"]) == len(make.run().measurements[0].free)
     assert figures["cells"][0]["growth"] == {"memory_mb": None, "open_files": None}
     assert figures["recommended"] == "mine litert-int8 x1"
 
 
 def test_a_run_without_frames_says_so(make):
-    assert "nothing to recommend" in table.render(make.run(make.cell(free=(), failed="it crashed")))
+    assert "nothing to recommend" in table.render(make.run(make.measurement(free=(), failed="it crashed")))
