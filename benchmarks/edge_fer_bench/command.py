@@ -82,7 +82,7 @@ def run(
     from edge_fer import bundle as bundles
     from edge_fer_bench import candidates, table
     from edge_fer_bench.harness import Harness
-    from edge_fer_bench.host_monitor import Watch
+    from edge_fer_bench.host_monitor import HostMonitor
     from edge_fer_bench.recommend import recommend
     from edge_fer_bench.scene import Scene
 
@@ -96,8 +96,8 @@ def run(
         chosen = chosen[:1]
     judged = _labelled(data, opened) if data else None
     with tempfile.TemporaryDirectory(prefix="edge-fer-bench-") as folder:
-        scene, watch = Scene(frames=suite.film_frames, faces=faces, fps=fps), Watch(power)
-        harness = Harness(suite, Path(folder), _progress(), scene, seed, fps, judged, watch)
+        scene, monitor = Scene(frames=suite.film_frames, faces=faces, fps=fps), HostMonitor(power)
+        harness = Harness(suite, Path(folder), _progress(), scene, seed, fps, judged, monitor)
         measured = harness.run(chosen, shlex.join(["edge-fer", *sys.argv[1:]]))
     click.echo(table.render(measured))
     if json_path is not None:

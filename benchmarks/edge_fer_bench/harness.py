@@ -21,7 +21,7 @@ from edge_fer.errors import BackendError, MissingDependency
 from edge_fer.evaluation import metrics
 from edge_fer_bench import results
 from edge_fer_bench.candidates import Worker
-from edge_fer_bench.host_monitor import Watch
+from edge_fer_bench.host_monitor import HostMonitor
 from edge_fer_bench.results import Accuracy, Behaviour, Block, Golden, Measurement, Run, Skipped
 from edge_fer_bench.scene import Scene
 from edge_fer_bench.suites import LEAST_ROUNDS
@@ -93,7 +93,7 @@ class Harness:
     paced_fps: float = 30.0
     data: tuple[Path, LabelledFaces] | None = None
     """Labelled faces to judge on, and the file that they come from."""
-    watch: Watch = field(default_factory=Watch)
+    monitor: HostMonitor = field(default_factory=HostMonitor)
 
     def __post_init__(self) -> None:
         """Draw the film."""
@@ -127,7 +127,7 @@ class Harness:
             scene=asdict(self._scene),
             paced_fps=self.paced_fps if self.suite.paced_blocks else None,
             host=facts,
-            readings=tuple(self.watch.readings),
+            readings=tuple(self.monitor.readings),
             measurements=tuple(record.measurement() for record in self._records),
             skipped=tuple(self._skipped),
         )
@@ -238,9 +238,9 @@ class Harness:
 
     def _block(self, worker: Worker, do: str, **question: Any) -> Block:
         pace, before = yardstick_ms(), worker.cpu_s
-        began = time.perf_counter() - self.watch.began
+        began = time.perf_counter() - self.monitor.began
         told = worker.ask(do, **question)
-        self.watch.read(worker.cpu_s - before)
+        self.monitor.read(worker.cpu_s - before)
         return Block(at_s=began, yardstick_ms=pace, **told)
 
     def _alive(self) -> list[_CandidateRecord]:

@@ -20,7 +20,7 @@ POWER_TIMEOUT_S = 2.0
 
 
 @dataclass
-class Watch:
+class HostMonitor:
     """Takes a reading each time it is asked to; what cannot be told is None."""
 
     power_command: str | None = None
