@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Answers:
+class AccuracyRow:
     """One target's, or one peer's. Drops are in percentage points; negative is a gain."""
 
     name: str
@@ -39,32 +39,32 @@ def one_a_target(measurements: Iterable[Measurement]) -> list[Measurement]:
     return list(found.values())
 
 
-def answers(run: Run) -> list[Answers]:
+def accuracy_rows(run: Run) -> list[AccuracyRow]:
     """Return what was judged in *run*, in its order."""
-    return list(_answers(run))
+    return list(_accuracy_rows(run))
 
 
-def worst_class(answered: Answers, names: tuple[str, ...]) -> str:
+def worst_class(row: AccuracyRow, names: tuple[str, ...]) -> str:
     """Return the class that loses most, in words; a dash where nothing is known."""
-    if not answered.recall_drops:
+    if not row.recall_drops:
         return "–"
-    worst = int(np.argmax(answered.recall_drops))
+    worst = int(np.argmax(row.recall_drops))
     name = names[worst] if names else f"class {worst}"
-    return f"{name} {answered.recall_drops[worst]:+.1f}"
+    return f"{name} {row.recall_drops[worst]:+.1f}"
 
 
-def _answers(run: Run) -> Iterator[Answers]:
+def _accuracy_rows(run: Run) -> Iterator[AccuracyRow]:
     for measurement in one_a_target(measurement for measurement in run.measurements if measurement.accuracy):
         name, reference = f"{measurement.bundle} {measurement.target}".strip(), _float32(run, measurement)
         assert measurement.accuracy is not None  # noqa: S101  (chosen so)
         if reference is None or reference.accuracy is None or reference.target == measurement.target:
-            yield Answers(name, measurement.accuracy.accuracy, measurement.accuracy.macro_f1)
+            yield AccuracyRow(name, measurement.accuracy.accuracy, measurement.accuracy.macro_f1)
         else:
             yield _held_against(name, measurement.accuracy, reference.accuracy, reference.target)
 
 
-def _held_against(name: str, judged: Accuracy, reference: Accuracy, target: str) -> Answers:
-    return Answers(
+def _held_against(name: str, judged: Accuracy, reference: Accuracy, target: str) -> AccuracyRow:
+    return AccuracyRow(
         name,
         judged.accuracy,
         judged.macro_f1,

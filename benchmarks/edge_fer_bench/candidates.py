@@ -31,7 +31,7 @@ class Candidate:
     bundle: str = ""
     target: str = ""
     environment: dict[str, str] = field(default_factory=dict)
-    answers: frozenset[str] = frozenset({"frames", "paced", "golden", "judge", "behave"})
+    capabilities: frozenset[str] = frozenset({"frames", "paced", "golden", "judge", "behave"})
     """What it can be asked for."""
 
 

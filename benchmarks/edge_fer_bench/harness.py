@@ -210,11 +210,11 @@ class Harness:
             return {name: asked(worker) for name, asked in questions.items()}
 
     def _questions(self, candidate: Candidate) -> Iterator[tuple[str, Callable[[Worker], Any]]]:
-        if "golden" in candidate.answers:
+        if "golden" in candidate.capabilities:
             yield "golden", lambda worker: Golden(**worker.ask("golden"))
-        if self.data is not None and "judge" in candidate.answers:
+        if self.data is not None and "judge" in candidate.capabilities:
             yield "accuracy", self._judged
-        if self.suite.behaviour_s and "behave" in candidate.answers:
+        if self.suite.behaviour_s and "behave" in candidate.capabilities:
             question: dict[str, Any] = {"seconds": self.suite.behaviour_s, "fps": self.paced_fps, "seed": self.seed}
             if self.data is not None:
                 question["data"] = str(self.data[0])
@@ -246,8 +246,8 @@ class Harness:
     def _alive(self) -> list[_CandidateRecord]:
         return [record for record in self._records if "failed" not in record.values]
 
-    def _shuffled(self, answers: str) -> list[_CandidateRecord]:
-        able = [record for record in self._alive() if answers in record.candidate.answers]
+    def _shuffled(self, capability: str) -> list[_CandidateRecord]:
+        able = [record for record in self._alive() if capability in record.candidate.capabilities]
         return [able[at] for at in self._rng.permutation(len(able))]
 
 

@@ -34,7 +34,8 @@ class Recommendation:
         measurement, worth = self.measurement, self.measurement.accuracy
         judged = f", accuracy {worth.accuracy:.2%} on {worth.data}" if worth else ""
         threads = f"{measurement.threads} thread{'s' if measurement.threads > 1 else ''}"
-        first = f"on this device use {measurement.bundle} {measurement.target} with {threads}: p90 {self.p90_ms:.2f} ms a frame{judged}"
+        what = f"{measurement.bundle} {measurement.target} with {threads}"
+        first = f"on this device use {what}: p90 {self.p90_ms:.2f} ms a frame{judged}"
         return [first, *([f"int8 is {self._worth(self.gain)}"] if self.gain else [])]
 
     def _worth(self, gain: Ratio) -> str:

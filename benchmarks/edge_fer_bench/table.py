@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge_fer_bench import stability
-from edge_fer_bench.accuracy import answers, one_a_target, worst_class
+from edge_fer_bench.accuracy import accuracy_rows, one_a_target, worst_class
 from edge_fer_bench.behaviour import conduct
 from edge_fer_bench.recommend import recommend
 from edge_fer_bench.statistics import percentiles
@@ -16,7 +16,7 @@ from edge_fer_bench.statistics import percentiles
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from edge_fer_bench.accuracy import Answers
+    from edge_fer_bench.accuracy import AccuracyRow
     from edge_fer_bench.compare import Comparison
     from edge_fer_bench.results import Measurement, Run
 
@@ -69,7 +69,7 @@ def figures(run: Run) -> dict[str, Any]:
             }
             for measurement in measured(run)
         ],
-        "answers": [asdict(answered) for answered in answers(run)],
+        "answers": [asdict(row) for row in accuracy_rows(run)],
         "recommended": best.measurement.name if best else None,
         "sentences": best.sentences() if best else [],
     }
@@ -149,7 +149,7 @@ def _stages(run: Run) -> Iterator[str]:
 
 def judged_rows(run: Run) -> list[tuple[str, ...]]:
     """Return the words of what was judged, what they mean first; nothing where nothing was."""
-    found = answers(run)
+    found = accuracy_rows(run)
     if not found:
         return []
     worth = next(measurement.accuracy for measurement in run.measurements if measurement.accuracy)
@@ -165,7 +165,7 @@ def judged_rows(run: Run) -> list[tuple[str, ...]]:
     return [head, *(_answered(one, worth.names) for one in found)]
 
 
-def _answered(one: Answers, names: tuple[str, ...]) -> tuple[str, ...]:
+def _answered(one: AccuracyRow, names: tuple[str, ...]) -> tuple[str, ...]:
     lost = ("–", "–", "–")
     if one.drop is not None:
         lost = f"{one.drop:+.2f}", f"{one.f1_drop:+.2f}", f"{one.agreement:.1%}"
@@ -176,7 +176,7 @@ def _judged(run: Run) -> Iterator[str]:
     rows = judged_rows(run)
     if rows:
         yield from _aligned(rows)
-        against = sorted({one.against for one in answers(run) if one.against})
+        against = sorted({one.against for one in accuracy_rows(run) if one.against})
         if against:
             yield f"drops are points against {', '.join(against)}, judged here, too; negative is a gain"
 

@@ -29,7 +29,7 @@ from edge_fer_bench.results import Skipped
 from edge_fer_bench.suites import SUITES
 
 HERE = Path(__file__).parent
-ANSWERS = frozenset({"frames", "judge"})
+CAPABILITIES = frozenset({"frames", "judge"})
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,9 @@ def candidate(peer: Peer, python: Path, threads: int) -> Candidate:
     limits = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
     environment = {**dict.fromkeys(limits, str(threads)), "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
     name = f"{peer.name} x{threads}"
-    return Candidate(name, command, threads, "peer", bundle=peer.name, environment=environment, answers=ANSWERS)
+    return Candidate(
+        name, command, threads, "peer", bundle=peer.name, environment=environment, capabilities=CAPABILITIES
+    )
 
 
 def environment_of(peer: Peer, folder: Path) -> Path:

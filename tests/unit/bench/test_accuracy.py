@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from edge_fer_bench import table
-from edge_fer_bench.accuracy import answers, worst_class
+from edge_fer_bench.accuracy import accuracy_rows, worst_class
 from edge_fer_bench.results import Accuracy
 
 NAMES = ("calm", "cross")
@@ -29,7 +29,7 @@ def test_each_target_is_held_against_its_own_float32_once(make):
         measurement(make, "litert-int8", ROUGH),
         measurement(make, "litert-int8", ROUGH, threads=2),
     )
-    exact, rough = answers(run)
+    exact, rough = accuracy_rows(run)
     assert (exact.drop, exact.against) == (None, "")
     assert rough.against == "litert-float32"
     assert rough.drop == pytest.approx(25)
@@ -48,13 +48,13 @@ def test_the_float32_of_the_same_runtime_is_taken_where_there_is_one(make):
         measurement(make, "onnx-float32", ROUGH),
         measurement(make, "onnx-int8", ROUGH),
     )
-    assert {one.name: one.against for one in answers(run)}["mine onnx-int8"] == "onnx-float32"
+    assert {one.name: one.against for one in accuracy_rows(run)}["mine onnx-int8"] == "onnx-float32"
 
 
 def test_without_float32_nothing_is_lost_and_nothing_said(make):
     run = make.run(measurement(make, "litert-int8", ROUGH))
-    (one,) = answers(run)
+    (one,) = accuracy_rows(run)
     assert one.drop is None
     assert worst_class(one, NAMES) == "–"
     assert "points against" not in table.render(run)
-    assert answers(make.run()) == []
+    assert accuracy_rows(make.run()) == []

@@ -28,7 +28,7 @@ serve(arguments(), "numpy", lambda picture: int(picture.shape == (240, 320, 3)),
 @pytest.fixture
 def toy():
     command = (sys.executable, "-c", TOY.format(peers=str(PEERS)))
-    return Candidate("toy", command, 1, "peer", bundle="toy", answers=frozenset({"frames", "judge"}))
+    return Candidate("toy", command, 1, "peer", bundle="toy", capabilities=frozenset({"frames", "judge"}))
 
 
 @pytest.fixture
