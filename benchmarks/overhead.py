@@ -82,7 +82,7 @@ def main() -> None:
                 if number >= 2:  # the first are the warm-up
                     spent[str(name)].append(seconds * 1e3 / FRAMES)
     without, with_ = ([[value] for value in spent[name]] for name in ("without", "with"))
-    ratio = statistics.compare(without, with_, lambda block: float(block[0]))
+    ratio = statistics.block_ratio(without, with_, lambda block: float(block[0]))
     told: dict[str, Any] = {
         "command": shlex.join(["python", "benchmarks/overhead.py", *sys.argv[1:]]),
         "host": host.facts(),

@@ -49,7 +49,7 @@ def of_bundle(
     return found
 
 
-class Worker:
+class WorkerProcess:
     """A candidate that runs. A context manager; leaving it ends the process."""
 
     def __init__(self, candidate: Candidate, arguments: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from edge_fer_bench.statistics import Ratio, compare, holm, p90
+from edge_fer_bench.statistics import Ratio, block_ratio, holm, p90
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +43,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class RunComparison:
     """All changes, and how the machine itself has changed."""
 
     machine: float
@@ -74,7 +74,7 @@ class Comparison:
         return stages[0] if stages else None
 
 
-def compare_runs(before: Run, after: Run, seed: int = 0) -> Comparison:
+def compare_runs(before: Run, after: Run, seed: int = 0) -> RunComparison:
     """Compare each measurement of *before* with that of the same name in *after*."""
     pairs = [
         (measurement, after.measurement(measurement.name)) for measurement in before.measurements if measurement.free
@@ -91,7 +91,7 @@ def compare_runs(before: Run, after: Run, seed: int = 0) -> Comparison:
         for row, p in zip(compared, adjusted, strict=True)
     )
     lost = tuple(measurement.name for measurement, other in pairs if other is None or not other.free)
-    return Comparison(_pace(after) / _pace(before), changes, lost, tuple(_warnings(before, after)))
+    return RunComparison(_pace(after) / _pace(before), changes, lost, tuple(_warnings(before, after)))
 
 
 class _Row(NamedTuple):
@@ -115,14 +115,14 @@ class _Row(NamedTuple):
 def _rows(before: Measurement, after: Measurement, seed: int) -> Iterator[_Row]:
     first, second = ([block.frame_ms for block in measurement.free] for measurement in (before, after))
     frame_ms = _mean(np.concatenate(first))
-    yield _Row(before.name, "frame", compare(first, second, p90, seed), _apart(first, second), frame_ms)
+    yield _Row(before.name, "frame", block_ratio(first, second, p90, seed), _apart(first, second), frame_ms)
     for stage in before.free[0].stages_ms.keys() & after.free[0].stages_ms.keys():
         if stage != "capture":
             mine, theirs = before.stage(stage), after.stage(stage)
-            yield _Row(before.name, stage, compare(mine, theirs, _mean, seed), _apart(mine, theirs), frame_ms)
+            yield _Row(before.name, stage, block_ratio(mine, theirs, _mean, seed), _apart(mine, theirs), frame_ms)
     if before.paced and after.paced:
         first, second = ([block.frame_ms for block in measurement.paced] for measurement in (before, after))
-        yield _Row(before.name, "paced frame", compare(first, second, p90, seed), _apart(first, second), frame_ms)
+        yield _Row(before.name, "paced frame", block_ratio(first, second, p90, seed), _apart(first, second), frame_ms)
 
 
 def _apart(before: list[tuple[float, ...]], after: list[tuple[float, ...]]) -> float:

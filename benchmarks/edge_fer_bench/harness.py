@@ -20,7 +20,7 @@ from edge_fer import __version__, host
 from edge_fer.errors import BackendError, MissingDependency
 from edge_fer.evaluation import metrics
 from edge_fer_bench import results
-from edge_fer_bench.candidates import Worker
+from edge_fer_bench.candidates import WorkerProcess
 from edge_fer_bench.host_monitor import HostMonitor
 from edge_fer_bench.results import Accuracy, Behaviour, Block, Golden, Measurement, Run, Skipped
 from edge_fer_bench.scene import Scene
@@ -50,11 +50,11 @@ class _CandidateRecord:
     values: dict[str, Any] = field(default_factory=lambda: dict.fromkeys(STARTS, ()))
     free: list[Block] = field(default_factory=list)
     paced: list[Block] = field(default_factory=list)
-    worker: Worker = field(init=False)
+    worker: WorkerProcess = field(init=False)
 
     def start(self, arguments: Sequence[str]) -> None:
         """Start it from cold."""
-        self.worker = Worker(self.candidate, arguments)
+        self.worker = WorkerProcess(self.candidate, arguments)
         hello = self.worker.hello
         self.values["cold_start_s"] += (self.worker.cold_start_s,)
         for what in ("load_ms", "first_inference_ms"):
@@ -156,7 +156,7 @@ class Harness:
                 frames, steady = self._warmed_up(record.worker)
                 record.values |= {"warm_up_frames": frames, "steady": steady}
 
-    def _warmed_up(self, worker: Worker) -> tuple[int, bool]:
+    def _warmed_up(self, worker: WorkerProcess) -> tuple[int, bool]:
         """Run frames until they stop getting faster, or for as long as the suite allows."""
         frames, fastest = 0, float("inf")
         end = time.perf_counter() + self.suite.warm_up_s
@@ -206,10 +206,10 @@ class Harness:
         questions = dict(self._questions(candidate))
         if not questions:
             return {}
-        with Worker(candidate, self._arguments) as worker:
+        with WorkerProcess(candidate, self._arguments) as worker:
             return {name: asked(worker) for name, asked in questions.items()}
 
-    def _questions(self, candidate: Candidate) -> Iterator[tuple[str, Callable[[Worker], Any]]]:
+    def _questions(self, candidate: Candidate) -> Iterator[tuple[str, Callable[[WorkerProcess], Any]]]:
         if "golden" in candidate.capabilities:
             yield "golden", lambda worker: Golden(**worker.ask("golden"))
         if self.data is not None and "judge" in candidate.capabilities:
@@ -221,7 +221,7 @@ class Harness:
             name = self.data[0].name if self.data else ""
             yield "behaviour", lambda worker: Behaviour(**worker.ask("behave", **question), data=name)
 
-    def _judged(self, worker: Worker) -> Accuracy:
+    def _judged(self, worker: WorkerProcess) -> Accuracy:
         assert self.data is not None  # noqa: S101  (only asked with data)
         path, faces = self.data
         predicted = np.array(worker.ask("judge", data=str(path))["predicted"], np.int64)
@@ -236,7 +236,7 @@ class Harness:
             predicted=tuple(predicted.tolist()),
         )
 
-    def _block(self, worker: Worker, do: str, **question: Any) -> Block:
+    def _block(self, worker: WorkerProcess, do: str, **question: Any) -> Block:
         pace, before = yardstick_ms(), worker.cpu_s
         began = time.perf_counter() - self.monitor.began
         told = worker.ask(do, **question)

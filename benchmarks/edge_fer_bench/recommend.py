@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from edge_fer_bench.statistics import Ratio, compare, p90
+from edge_fer_bench.statistics import Ratio, block_ratio, p90
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -67,7 +67,9 @@ def recommend(run: Run) -> Recommendation | None:
     int8, float32 = _pair(sound, chosen.bundle)
     gain = None
     if int8 and float32:
-        gain = compare([b.frame_ms for b in int8.free], [b.frame_ms for b in float32.free], lambda v: float(v.mean()))
+        gain = block_ratio(
+            [b.frame_ms for b in int8.free], [b.frame_ms for b in float32.free], lambda v: float(v.mean())
+        )
     return Recommendation(chosen, p90(chosen.frames_ms()), int8, float32, gain)
 
 

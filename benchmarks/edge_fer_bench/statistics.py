@@ -49,7 +49,7 @@ class Ratio:
     """Share of the exchanges of blocks between both runs that make as large a difference: chance alone."""
 
 
-def compare(before: Blocks, after: Blocks, statistic: Statistic = p90, seed: int = 0) -> Ratio:
+def block_ratio(before: Blocks, after: Blocks, statistic: Statistic = p90, seed: int = 0) -> Ratio:
     """Return *statistic* of *after* over that of *before*, blocks of milliseconds each."""
     rng = np.random.default_rng(seed)
     first, second = (np.array([statistic(np.asarray(block, np.float64)) for block in run]) for run in (before, after))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from edge_fer_bench.accuracy import AccuracyRow
-    from edge_fer_bench.compare import Comparison
+    from edge_fer_bench.compare import RunComparison
     from edge_fer_bench.results import Measurement, Run
 
 COLUMNS = ("", "p50 ms", "p90", "p99", "max", "frames/s", "start s", "MB", "accuracy", "golden")
@@ -75,7 +75,7 @@ def figures(run: Run) -> dict[str, Any]:
     }
 
 
-def comparison(found: Comparison) -> str:
+def comparison(found: RunComparison) -> str:
     """Return two runs beside each other as lines."""
     rows = [("", "", "after / before", "95 % of draws", "p", "ms a frame", "")]
     for change in found.changes:

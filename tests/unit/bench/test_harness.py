@@ -13,7 +13,7 @@ from edge_fer.bundle import load
 from edge_fer.errors import BackendError
 from edge_fer.evaluation.labelled import load_faces
 from edge_fer_bench import candidates
-from edge_fer_bench.candidates import Candidate, Worker
+from edge_fer_bench.candidates import Candidate, WorkerProcess
 from edge_fer_bench.harness import Harness, yardstick_ms
 from edge_fer_bench.scene import Scene
 from edge_fer_bench.suites import LEAST_ROUNDS, QUICK, Suite
@@ -136,7 +136,7 @@ def _contest(number):
 def test_a_worker_tells_its_own_errors(tmp_path):
     SMALL.draw(tmp_path / "film.npy")
     candidate = candidates.of_bundle(TINY, load(TINY), [1], "litert-int8")[0]
-    with Worker(candidate, ["--scene", str(tmp_path / "film.npy")]) as worker:
+    with WorkerProcess(candidate, ["--scene", str(tmp_path / "film.npy")]) as worker:
         assert worker.cold_start_s > 0
         assert len(worker.ask("frames", seconds=0.0, turn=3)["frame_ms"]) == 3
         assert worker.cpu_s > 0

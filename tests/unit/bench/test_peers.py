@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edge_fer.errors import BackendError
-from edge_fer_bench.candidates import Candidate, Worker
+from edge_fer_bench.candidates import Candidate, WorkerProcess
 from edge_fer_bench.harness import Harness
 from edge_fer_bench.scene import Scene
 from edge_fer_bench.suites import Suite
@@ -40,7 +40,7 @@ def film(tmp_path):
 
 def test_a_peer_says_hello_times_frames_and_judges(toy, film, tmp_path):
     np.savez(tmp_path / "faces.npz", images=np.stack([np.full((48, 48), tone, np.uint8) for tone in (20, 200)]))
-    with Worker(toy, ["--scene", str(film)]) as worker:
+    with WorkerProcess(toy, ["--scene", str(film)]) as worker:
         assert worker.hello["runtime"]["runtime"] == "numpy"
         assert worker.hello["runtime"]["faces_in_first_frame"] == 1
         assert len(worker.ask("frames", seconds=0.0, turn=12)["frame_ms"]) == 12
@@ -62,4 +62,4 @@ def test_a_peer_is_measured_as_everything_is(toy, tmp_path):
 def test_a_peer_that_is_not_installed_is_a_clear_failure(film):
     command = (sys.executable, str(PEERS / "worker_emotiefflib.py"))
     with pytest.raises(BackendError, match="No module named"):
-        Worker(Candidate("emotiefflib", command, 1, "peer"), ["--scene", str(film)])
+        WorkerProcess(Candidate("emotiefflib", command, 1, "peer"), ["--scene", str(film)])

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_fer_bench.statistics import compare, holm, interval, p90, percentiles
+from edge_fer_bench.statistics import block_ratio, holm, interval, p90, percentiles
 
 
 def blocks(seed, factor=1.0, count=10, frames=40, wander=0.02):
@@ -20,23 +20,23 @@ def test_percentiles_are_those_of_the_values():
 
 
 def test_a_slowdown_is_found_and_its_size_lies_in_the_interval():
-    ratio = compare(blocks(1), blocks(2, 1.15))
+    ratio = block_ratio(blocks(1), blocks(2, 1.15))
     assert ratio.low <= 1.15 <= ratio.high
     assert ratio.p < 0.001
 
 
 def test_chance_is_not_found_more_often_than_it_says():
-    found = [compare(blocks(2 * n), blocks(2 * n + 1), seed=n).p for n in range(100)]
+    found = [block_ratio(blocks(2 * n), blocks(2 * n + 1), seed=n).p for n in range(100)]
     assert sum(p < 0.05 for p in found) <= 12
 
 
 def test_all_exchanges_of_few_blocks_are_tried():
     """Of the 20 ways to share out 3 and 3 blocks, the two that part low from high differ as much: p is 2 / 20."""
-    assert compare([[1.0], [1.1], [1.2]], [[2.0], [2.1], [2.2]]).p == pytest.approx(0.1)
+    assert block_ratio([[1.0], [1.1], [1.2]], [[2.0], [2.1], [2.2]]).p == pytest.approx(0.1)
 
 
 def test_one_block_each_says_nothing():
-    assert compare([[1.0]], [[9.0]]).p == 1
+    assert block_ratio([[1.0]], [[9.0]]).p == 1
 
 
 def test_the_interval_of_a_run_holds_its_middle():
