@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge_fer.evaluation.classification import judge
+from edge_fer.evaluation.classification import evaluate
 
 if TYPE_CHECKING:
     from edge_fer_convert.result import Conversion, Outcome
@@ -31,7 +31,7 @@ def render(conversion: Conversion, outcomes: list[Outcome], machine: str) -> str
             judged_on=job.evaluated,
             fresh=int(conversion.fresh.sum()) if conversion.fresh is not None else None,
             rows=[_row(conversion, outcome) for outcome in outcomes],
-            worth=None if labels is None else judge(outcomes[0].chosen.scores, labels, job.labels),
+            classification=None if labels is None else evaluate(outcomes[0].chosen.scores, labels, job.labels),
             machine=machine,
         )
         + "\n"

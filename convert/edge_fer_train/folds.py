@@ -9,14 +9,14 @@ import numpy as np
 
 from edge_fer.errors import BadInput
 from edge_fer.evaluation import plots
-from edge_fer.evaluation.classification import judge
+from edge_fer.evaluation.classification import evaluate
 from edge_fer_train import report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from edge_fer.evaluation.classification import Worth
+    from edge_fer.evaluation.classification import ClassificationReport
     from edge_fer_train.datasets import Dataset
     from edge_fer_train.datasets.splits import Split
     from edge_fer_train.run import Run
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def cross_validate(
     runs: Sequence[Run], splits: Sequence[Split], dataset: Dataset, folder: Path, say: Callable[[str], None]
-) -> Worth:
+) -> ClassificationReport:
     """Execute *runs*, one a split, and write ``out-of-fold.npz``, ``report.json`` and ``confusion.png`` into *folder*.
 
     Each fold keeps the epoch that did best on its own faces, as the papers do; that flatters by a little.
@@ -34,20 +34,27 @@ def cross_validate(
     accuracies = []
     for number, (run, split) in enumerate(zip(runs, splits, strict=True), start=1):
         say(f"fold {number} of {len(runs)}\n")
-        worth = run.execute()
-        if worth is None:
+        classification = run.execute()
+        if classification is None:
             raise BadInput(f"fold {number} was not trained; pass at least one epoch")
-        accuracies.append(worth.accuracy)
+        accuracies.append(classification.accuracy)
         with np.load(run.folder / "scores.npz") as kept:
             scores[split.validation] = kept["scores"]
-    worth = judge(scores, faces.labels, faces.names)
+    classification = evaluate(scores, faces.labels, faces.names)
     folder.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(folder / "out-of-fold.npz", scores=scores, labels=faces.labels, paths=np.array(faces.paths))
-    told = {"data": dataset.name, "folds": len(runs), "accuracy_by_fold": accuracies, "out_of_fold": worth.as_dict()}
+    told = {
+        "data": dataset.name,
+        "folds": len(runs),
+        "accuracy_by_fold": accuracies,
+        "out_of_fold": classification.as_dict(),
+    }
     (folder / "report.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-    plots.confusion(worth, f"{dataset.name}, {len(runs)} folds").savefig(folder / "confusion.png", dpi=report.DPI)
+    plots.confusion(classification, f"{dataset.name}, {len(runs)} folds").savefig(
+        folder / "confusion.png", dpi=report.DPI
+    )
     say(
         f"{len(runs)} folds of {dataset.name}: {np.mean(accuracies):.2%} ± {np.std(accuracies, ddof=1):.2%} a fold, "
-        f"{worth.accuracy:.2%} of all faces out of fold; report in {folder}\n"
+        f"{classification.accuracy:.2%} of all faces out of fold; report in {folder}\n"
     )
-    return worth
+    return classification

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from edge_fer.evaluation import plots
-from edge_fer.evaluation.classification import judge
+from edge_fer.evaluation.classification import evaluate
 from edge_fer_train.rates import mean_convergence_rate, mean_overfitting_rate
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from edge_fer.evaluation.classification import Worth
+    from edge_fer.evaluation.classification import ClassificationReport
     from edge_fer.evaluation.labelled import LabelledFaces
 
 FORMAT_VERSION: Final = 1
@@ -31,14 +31,14 @@ def write(
     scores: NDArray[np.float32],
     faces: LabelledFaces,
     fresh: NDArray[np.bool_] | None,
-) -> Worth:
+) -> ClassificationReport:
     """Write ``report.json``, ``accuracy.png``, ``loss.png`` and ``confusion.png`` into *folder*; return the worth.
 
     *scores* are those of the weights that were kept, on *faces*; *fresh* tells which of those have no near-copy among
     the faces that were learnt from.
     """
-    worth = judge(scores, faces.labels, faces.names)
-    apart = judge(scores[fresh], faces.labels[fresh], faces.names) if fresh is not None and fresh.any() else None
+    classification = evaluate(scores, faces.labels, faces.names)
+    apart = evaluate(scores[fresh], faces.labels[fresh], faces.names) if fresh is not None and fresh.any() else None
     told = {
         "format_version": FORMAT_VERSION,
         "name": name,
@@ -46,7 +46,7 @@ def write(
         "seconds": sum(entry["seconds"] for entry in history),
         **rates(history),
         "windows": windows(history),
-        "validation": worth.as_dict(),
+        "validation": classification.as_dict(),
         "validation_fresh": apart.as_dict() if apart else None,
         "history": list(history),
     }
@@ -56,8 +56,8 @@ def write(
         plots.curves(f"{name}: {figure}", epochs, lines(figure, history), figure).savefig(
             folder / f"{figure}.png", dpi=DPI
         )
-    plots.confusion(worth, name).savefig(folder / "confusion.png", dpi=DPI)
-    return worth
+    plots.confusion(classification, name).savefig(folder / "confusion.png", dpi=DPI)
+    return classification
 
 
 def lines(figure: str, history: Sequence[dict[str, Any]]) -> dict[str, list[float | None]]:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from edge_fer.evaluation.classification import Worth
+    from edge_fer.evaluation.classification import ClassificationReport
     from edge_fer.evaluation.labelled import LabelledFaces
     from edge_fer_train.recipe import Recipe, Stage
     from edge_fer_train.teacher import Teacher
@@ -109,7 +109,7 @@ class Run:
     _portable: dict[int, keras.Model] = field(default_factory=dict)
     """By its size, the model that what is kept is kept as."""
 
-    def execute(self) -> Worth | None:
+    def execute(self) -> ClassificationReport | None:
         """Train through all stages and write the report; go on where an earlier run of the same folder was stopped.
 
         Returns what the weights that were kept are worth on the validation faces; None when nothing was trained.
@@ -258,7 +258,7 @@ class Run:
             _save(self._portable[size], self.folder / "best.keras")
         return scores
 
-    def _report(self) -> Worth | None:
+    def _report(self) -> ClassificationReport | None:
         best = self.folder / "best.keras"
         if not best.exists():
             return None
@@ -268,16 +268,16 @@ class Run:
         scores = np.asarray(model.predict(values, batch_size=128, verbose=0), np.float32)
         np.savez_compressed(self.folder / "scores.npz", scores=scores, labels=self.validation.labels)
         fresh = ~near_copies(self.validation, self.train)
-        worth = report.write(self.folder, self.recipe.name, self.history, scores, self.validation, fresh)
+        classification = report.write(self.folder, self.recipe.name, self.history, scores, self.validation, fresh)
         found = (scores.argmax(axis=1) == self.validation.labels)[fresh]
         apart = (
             f"{found.mean():.2%} of the {fresh.sum()} that have no near-copy" if fresh.any() else "all with a near-copy"
         )
         self.say(
-            f"{self.recipe.name}: {worth.accuracy:.2%} of {worth.images} validation faces, {apart} among those learnt "
-            f"from; macro-F1 {worth.mean('f1'):.3f}; report in {self.folder}\n"
+            f"{self.recipe.name}: {classification.accuracy:.2%} of {classification.images} validation faces, {apart} "
+            f"among those learnt from; macro-F1 {classification.mean('f1'):.3f}; report in {self.folder}\n"
         )
-        return worth
+        return classification
 
     def _epochs(self) -> int:
         return sum(stage.epochs for stage in self.recipe.trained.stages)

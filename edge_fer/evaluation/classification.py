@@ -17,7 +17,7 @@ BINS = 10
 
 
 @dataclass(frozen=True)
-class ClassWorth:
+class ClassMetrics:
     """Figures of one class, as shares of 1."""
 
     name: str
@@ -42,12 +42,12 @@ class Bin:
 
 
 @dataclass(frozen=True)
-class Worth:
+class ClassificationReport:
     """Figures of a classifier, as shares of 1."""
 
     images: int
     accuracy: float
-    classes: tuple[ClassWorth, ...]
+    classes: tuple[ClassMetrics, ...]
     confusion: tuple[tuple[int, ...], ...]
     """A row a true label, a column a predicted one."""
     reliability: tuple[Bin, ...]
@@ -80,7 +80,9 @@ class Worth:
         return {**asdict(self), **means, "calibration_error": self.calibration_error}
 
 
-def judge(scores: NDArray[np.floating[Any]], labels: NDArray[np.int64], names: tuple[str, ...]) -> Worth:
+def evaluate(
+    scores: NDArray[np.floating[Any]], labels: NDArray[np.int64], names: tuple[str, ...]
+) -> ClassificationReport:
     """Judge ``(n, classes)`` *scores* against ``(n,)`` *labels*; a row of one 1 and zeros is an answer without scores.
 
     Raises `BadInput` for shapes that do not fit, labels that are none, and an empty set.
@@ -91,7 +93,7 @@ def judge(scores: NDArray[np.floating[Any]], labels: NDArray[np.int64], names: t
         raise BadInput("the faces have no labels; pass faces in folders of their class")
     predicted = scores.argmax(axis=1)
     scored = bool(((scores > 0) & (scores < scores.max(axis=1, keepdims=True))).any())
-    return Worth(
+    return ClassificationReport(
         images=len(labels),
         accuracy=accuracy(predicted, labels),
         classes=tuple(_classes(scores if scored else None, predicted, labels, names)),
@@ -102,7 +104,7 @@ def judge(scores: NDArray[np.floating[Any]], labels: NDArray[np.int64], names: t
 
 def _classes(
     scores: NDArray[Any] | None, predicted: NDArray[np.int64], labels: NDArray[np.int64], names: tuple[str, ...]
-) -> list[ClassWorth]:
+) -> list[ClassMetrics]:
     from sklearn.metrics import average_precision_score, precision_recall_fscore_support
 
     order = np.arange(len(names))
@@ -112,7 +114,7 @@ def _classes(
         average = None
         if scores is not None and images:
             average = float(average_precision_score(labels == index, scores[:, index]))
-        found.append(ClassWorth(name, int(images), float(precision), float(recall), float(f1), average))
+        found.append(ClassMetrics(name, int(images), float(precision), float(recall), float(f1), average))
     return found
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from edge_fer import __version__
 from edge_fer.errors import SinkError
-from edge_fer.evaluation.classification import Worth, judge
+from edge_fer.evaluation.classification import ClassificationReport, evaluate
 from edge_fer.evaluation.conditions import ORIGINAL
 from edge_fer.evaluation.labelled import stack
 from edge_fer.evaluation.systems import NoAnswer
@@ -36,9 +36,9 @@ class Judged:
 
     system: str
     condition: Condition
-    worth: Worth
+    report: ClassificationReport
     scores: NDArray[np.float32]
-    fresh: Worth | None
+    fresh: ClassificationReport | None
     """On the faces without a near-copy in the training set; None where that set was not given."""
 
 
@@ -55,9 +55,9 @@ class Comparison:
         """Return the systems in the order in which they were given."""
         return list(dict.fromkeys(entry.system for entry in self.judged))
 
-    def worths(self, condition: Condition = ORIGINAL) -> dict[str, Worth]:
+    def reports(self, condition: Condition = ORIGINAL) -> dict[str, ClassificationReport]:
         """Return what each system is worth under *condition*; those that had no answer are left out."""
-        return {entry.system: entry.worth for entry in self.judged if entry.condition == condition}
+        return {entry.system: entry.report for entry in self.judged if entry.condition == condition}
 
     def as_dict(self) -> dict[str, Any]:
         """Return all figures for JSON, as shares of 1."""
@@ -71,7 +71,7 @@ class Comparison:
                 {
                     "system": entry.system,
                     "condition": entry.condition.name,
-                    **entry.worth.as_dict(),
+                    **entry.report.as_dict(),
                     "fresh": entry.fresh.as_dict() if entry.fresh else None,
                 }
                 for entry in self.judged
@@ -128,11 +128,11 @@ def compare(
                 scores = np.asarray(system.scores(seen, condition.name), np.float32)
             except NoAnswer:
                 continue
-            worth = judge(scores, faces.labels, faces.names)
+            report = evaluate(scores, faces.labels, faces.names)
             apart = None
             if fresh is not None and condition == ORIGINAL and fresh.any():
-                apart = judge(scores[fresh], faces.labels[fresh], faces.names)
-            judged.append(Judged(system.name, condition, worth, scores, apart))
+                apart = evaluate(scores[fresh], faces.labels[fresh], faces.names)
+            judged.append(Judged(system.name, condition, report, scores, apart))
     return Comparison(data, faces, tuple(judged))
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.table import Table
 
-    from edge_fer.evaluation.classification import Worth
+    from edge_fer.evaluation.classification import ClassificationReport
     from edge_fer.evaluation.comparison import Comparison
 
 
@@ -28,15 +28,15 @@ def table(comparison: Comparison) -> Table:
         made.add_column(heading, justify="left" if heading == "system" else "right")
     for entry in comparison.judged:
         if entry.condition.kind == "original":
-            worth = entry.worth
-            error = worth.calibration_error
+            report = entry.report
+            error = report.calibration_error
             made.add_row(
                 entry.system,
-                html.percent(worth.accuracy),
+                html.percent(report.accuracy),
                 html.percent(entry.fresh.accuracy if entry.fresh else None),
-                html.percent(worth.mean("f1")),
-                html.percent(worth.mean("f1", weighted=True)),
-                html.percent(worth.mean("average_precision")),
+                html.percent(report.mean("f1")),
+                html.percent(report.mean("f1", weighted=True)),
+                html.percent(report.mean("average_precision")),
                 "–" if error is None else f"{error:.3f}",
             )
     return made
@@ -45,8 +45,8 @@ def table(comparison: Comparison) -> Table:
 def raza_table(comparison: Comparison) -> str:
     """Return a table in the form of Raza et al., KJMR 2025, Table I, as Markdown: measured, then published."""
     rows = ["| | expression | precision | recall | mAP | F-score |", "| --- | --- | --- | --- | --- | --- |"]
-    for name, worth in comparison.worths().items():
-        for at, found in enumerate(worth.classes):
+    for name, report in comparison.reports().items():
+        for at, found in enumerate(report.classes):
             mean = "–" if found.average_precision is None else f"{found.average_precision * 100:.2f}"
             first = f"{name}, measured" if at == 0 else ""
             rows.append(
@@ -65,15 +65,15 @@ def raza_table(comparison: Comparison) -> str:
 
 def comparison_page(comparison: Comparison) -> str:
     """Return the whole comparison as one page that needs nothing else."""
-    worths = comparison.worths()
+    reports = comparison.reports()
     return html.render(
         "eval.html.j2",
         comparison=comparison,
         originals=[entry for entry in comparison.judged if entry.condition.kind == "original"],
-        worths=worths,
+        reports=reports,
         published=RAZA_2025,
-        confusions={name: html.embedded(plots.confusion(worth, name)) for name, worth in worths.items()},
-        reliability=html.embedded(plots.reliability(worths)) if any(w.reliability for w in worths.values()) else None,
+        confusions={name: html.embedded(plots.confusion(report, name)) for name, report in reports.items()},
+        reliability=html.embedded(plots.reliability(reports)) if any(w.reliability for w in reports.values()) else None,
         sweeps=[html.embedded(figure) for figure in _sweeps(comparison)],
     )
 
@@ -82,13 +82,13 @@ def _sweeps(comparison: Comparison) -> list[Figure]:
     figures = []
     for kind, sweep in SWEEPS.items():
         conditions = sweep if kind == "resolution" else (ORIGINAL, *sweep)
-        found: dict[str, list[Worth | None]] = {
-            name: [comparison.worths(condition).get(name) for condition in conditions] for name in comparison.systems
+        found: dict[str, list[ClassificationReport | None]] = {
+            name: [comparison.reports(condition).get(name) for condition in conditions] for name in comparison.systems
         }
         lines: dict[str, Any] = {
-            name: [np.nan if worth is None else worth.accuracy for worth in worths]
-            for name, worths in found.items()
-            if any(worths[1:])
+            name: [np.nan if report is None else report.accuracy for report in reports]
+            for name, reports in found.items()
+            if any(reports[1:])
         }
         if lines:
             figures.append(plots.sweep(kind, [condition.amount for condition in conditions], lines))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from edge_fer.evaluation.classification import Worth
+    from edge_fer.evaluation.classification import ClassificationReport
 
 UNITS = {
     "resolution": "side that is left, px",
@@ -22,10 +22,10 @@ UNITS = {
 }
 
 
-def confusion(worth: Worth, title: str = "") -> Figure:
+def confusion(report: ClassificationReport, title: str = "") -> Figure:
     """Draw the confusion matrix as shares of each true class."""
-    names = [c.name for c in worth.classes]
-    counts = np.array(worth.confusion)
+    names = [c.name for c in report.classes]
+    counts = np.array(report.confusion)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     figure = new_figure(5.2, 4.6)
     axes = figure.add_subplot()
@@ -38,15 +38,15 @@ def confusion(worth: Worth, title: str = "") -> Figure:
     return figure
 
 
-def reliability(worths: Mapping[str, Worth]) -> Figure:
+def reliability(reports: Mapping[str, ClassificationReport]) -> Figure:
     """Draw accuracy against confidence, a line a system; on the diagonal a score says how often it is right."""
     figure = new_figure(4.8, 4.4)
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], color="#98a2b3", linestyle="--", linewidth=1)
-    for colour, (name, worth) in zip(colours(len(worths)), worths.items(), strict=True):
-        if worth.reliability:
-            points = [(b.confidence, b.accuracy) for b in worth.reliability]
-            error = worth.calibration_error
+    for colour, (name, report) in zip(colours(len(reports)), reports.items(), strict=True):
+        if report.reliability:
+            points = [(b.confidence, b.accuracy) for b in report.reliability]
+            error = report.calibration_error
             axes.plot(*zip(*points, strict=True), marker="o", markersize=4, color=colour, label=f"{name} ({error:.3f})")
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence", ylabel="accuracy", title="Reliability (calibration error)")
     axes.legend(fontsize=8)

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from edge_fer import host
-from edge_fer_bench.host_monitor import Watch
+from edge_fer_bench.host_monitor import HostMonitor
 
 
 @pytest.fixture
@@ -64,16 +64,16 @@ def test_facts_of_this_machine_are_json():
 
 def test_readings_say_who_else_was_busy(pi):
     times = iter([100.0, 110.0, 110.0])
-    watch = Watch(root=pi, now=lambda: next(times))
+    monitor = HostMonitor(root=pi, now=lambda: next(times))
     tick = os.sysconf("SC_CLK_TCK")
     (pi / "proc/stat").write_text(f"cpu  {1000 + 12 * tick} 0 500 9000 10 0 0 {50 + 2 * tick} 0 0\n")
-    reading = watch.read(ours_s=4.0)
+    reading = monitor.read(ours_s=4.0)
     assert reading.at_s == 10.0
     assert reading.others_cores == pytest.approx(0.8, abs=0.05)  # of 12 s were 4 ours, and a little this test's
     assert reading.stolen_cores == pytest.approx(0.2)
     assert (reading.power_w, reading.throttled, reading.temperature_c) == (4.25, 0x50005, 61.234)
-    assert watch.read().others_cores is None  # no time has passed
-    assert len(watch.readings) == 2
+    assert monitor.read().others_cores is None  # no time has passed
+    assert len(monitor.readings) == 2
 
 
 def test_power_is_rapls_energy_over_time(tmp_path):
@@ -81,14 +81,14 @@ def test_power_is_rapls_energy_over_time(tmp_path):
     energy.parent.mkdir(parents=True)
     energy.write_text("1000000\n")
     times = iter([0.0, 2.0, 4.0])
-    watch = Watch(root=tmp_path, now=lambda: next(times))
+    monitor = HostMonitor(root=tmp_path, now=lambda: next(times))
     energy.write_text("21000000\n")
     assert host.facts(tmp_path)["power"] == "rapl"
-    assert watch.read().power_w == 10.0
+    assert monitor.read().power_w == 10.0
     energy.write_text("500\n")  # it starts anew now and then
-    assert watch.read().power_w is None
+    assert monitor.read().power_w is None
 
 
 @pytest.mark.parametrize(("command", "watts"), [("echo 3.5 W", 3.5), ("echo none", None), ("no-such-meter", None)])
 def test_a_meter_of_ones_own_is_asked(command, watts):
-    assert Watch(command).read().power_w == watts
+    assert HostMonitor(command).read().power_w == watts

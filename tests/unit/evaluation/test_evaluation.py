@@ -20,7 +20,7 @@ from edge_fer.cli import main  # noqa: E402
 from edge_fer.emotions import FER2013  # noqa: E402
 from edge_fer.errors import BadInput  # noqa: E402
 from edge_fer.evaluation import comparison, conditions, page, published  # noqa: E402
-from edge_fer.evaluation.classification import judge  # noqa: E402
+from edge_fer.evaluation.classification import evaluate  # noqa: E402
 from edge_fer.evaluation.conditions import ORIGINAL, Condition  # noqa: E402
 from edge_fer.evaluation.labelled import load_faces  # noqa: E402
 from edge_fer.evaluation.metrics import macro_f1  # noqa: E402
@@ -38,33 +38,33 @@ def sure(predicted) -> np.ndarray:
 def test_figures_agree_with_those_of_the_device(pairs):
     """sklearn's here, numpy's on the device, over the classes that occur."""
     labels, predicted = (np.array(column) for column in zip(*pairs, strict=True))
-    worth = judge(sure(predicted), labels, NAMES)
-    assert worth.accuracy == pytest.approx((labels == predicted).mean())
-    assert np.sum(worth.confusion) == len(pairs)
+    report = evaluate(sure(predicted), labels, NAMES)
+    assert report.accuracy == pytest.approx((labels == predicted).mean())
+    assert np.sum(report.confusion) == len(pairs)
     if len(set(labels)) == 3:
-        assert worth.mean("f1") == pytest.approx(macro_f1(predicted, labels, 3))
-    assert worth.mean("recall", weighted=True) == pytest.approx(worth.accuracy)
+        assert report.mean("f1") == pytest.approx(macro_f1(predicted, labels, 3))
+    assert report.mean("recall", weighted=True) == pytest.approx(report.accuracy)
 
 
 def test_a_perfect_system_is_perfect_and_knows_it():
     labels = np.array([0, 1, 2, 2])
-    worth = judge(np.eye(3)[labels] * 0.98 + 0.01 / 1.5, labels, NAMES)
-    assert [c.average_precision for c in worth.classes] == [1, 1, 1]
-    assert worth.mean("f1") == 1
-    assert worth.calibration_error == pytest.approx(1 - 0.98 - 0.01 / 1.5)
+    report = evaluate(np.eye(3)[labels] * 0.98 + 0.01 / 1.5, labels, NAMES)
+    assert [c.average_precision for c in report.classes] == [1, 1, 1]
+    assert report.mean("f1") == 1
+    assert report.calibration_error == pytest.approx(1 - 0.98 - 0.01 / 1.5)
 
 
 def test_answers_without_scores_have_no_average_precision():
-    worth = judge(sure([0, 1, 1]), np.array([0, 1, 2]), NAMES)
-    assert worth.mean("average_precision") is None
-    assert worth.reliability == ()
-    assert worth.calibration_error is None
+    report = evaluate(sure([0, 1, 1]), np.array([0, 1, 2]), NAMES)
+    assert report.mean("average_precision") is None
+    assert report.reliability == ()
+    assert report.calibration_error is None
 
 
 def test_a_class_without_images_does_not_count():
-    worth = judge(sure([0, 1]), np.array([0, 1]), NAMES)
-    assert worth.mean("recall") == 1
-    assert worth.classes[2].images == 0
+    report = evaluate(sure([0, 1]), np.array([0, 1]), NAMES)
+    assert report.mean("recall") == 1
+    assert report.classes[2].images == 0
 
 
 def test_reliability_finds_overconfidence():
@@ -73,9 +73,9 @@ def test_reliability_finds_overconfidence():
     right = rng.random(3000) < 0.6
     scores = np.full((3000, 3), 0.05)
     scores[np.arange(3000), np.where(right, labels, (labels + 1) % 3)] = 0.9
-    worth = judge(scores, labels, NAMES)
-    assert worth.calibration_error == pytest.approx(0.3, abs=0.04)
-    assert len(worth.reliability) == 1
+    report = evaluate(scores, labels, NAMES)
+    assert report.calibration_error == pytest.approx(0.3, abs=0.04)
+    assert len(report.reliability) == 1
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_reliability_finds_overconfidence():
 )
 def test_what_cannot_be_judged_is_refused(scores, labels):
     with pytest.raises(BadInput):
-        judge(scores, np.array(labels, np.int64), NAMES)
+        evaluate(scores, np.array(labels, np.int64), NAMES)
 
 
 FACE = np.random.default_rng(0).integers(0, 256, (48, 48), np.uint8)
@@ -193,7 +193,7 @@ def test_faces_are_exported_to_be_asked_about_elsewhere(faces, drawn_zip, tmp_pa
         systems = open_all([str(out / "answers.csv")], 1, stack)
         found = comparison.compare(systems, faces, "drawn", conditions.chosen(["resolution", "blur"]))
     assert [entry.condition.kind for entry in found.judged] == ["original"] + ["resolution"] * 5
-    assert found.worths()["answers"].accuracy == pytest.approx(1 / 7)
+    assert found.reports()["answers"].accuracy == pytest.approx(1 / 7)
 
 
 def test_the_table_has_measured_rows_first_and_says_which_are_published(faces, tmp_path):
