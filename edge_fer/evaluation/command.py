@@ -73,7 +73,7 @@ def evaluate(
         if train is not None:
             progress("looking for near-copies", 0.0)
             fresh = ~near_copies(faces, load_faces(train))
-        found = comparison.compare(opened, faces, Path(data).name, chosen, fresh, progress)
+        found = comparison.compare_systems(opened, faces, Path(data).name, chosen, fresh, progress)
     if out is not None:
         found.save(out)
         (out / "report.html").write_text(page.comparison_page(found), encoding="utf-8")

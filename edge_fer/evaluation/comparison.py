@@ -31,7 +31,7 @@ FORMAT_VERSION: Final = 1
 
 
 @dataclass(frozen=True)
-class Judged:
+class SystemResult:
     """One system under one condition."""
 
     system: str
@@ -43,21 +43,21 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class SystemComparison:
     """What came out."""
 
     data: str
     faces: LabelledFaces
-    judged: tuple[Judged, ...]
+    results: tuple[SystemResult, ...]
 
     @property
     def systems(self) -> list[str]:
         """Return the systems in the order in which they were given."""
-        return list(dict.fromkeys(entry.system for entry in self.judged))
+        return list(dict.fromkeys(entry.system for entry in self.results))
 
     def reports(self, condition: Condition = ORIGINAL) -> dict[str, ClassificationReport]:
         """Return what each system is worth under *condition*; those that had no answer are left out."""
-        return {entry.system: entry.report for entry in self.judged if entry.condition == condition}
+        return {entry.system: entry.report for entry in self.results if entry.condition == condition}
 
     def as_dict(self) -> dict[str, Any]:
         """Return all figures for JSON, as shares of 1."""
@@ -74,7 +74,7 @@ class Comparison:
                     **entry.report.as_dict(),
                     "fresh": entry.fresh.as_dict() if entry.fresh else None,
                 }
-                for entry in self.judged
+                for entry in self.results
             ],
         }
 
@@ -84,7 +84,7 @@ class Comparison:
         The latter holds the labels and, as ``system/condition``, each system's scores of the original faces as float16,
         rounded so that the winners stay, and its winning labels under the other conditions as int8.
         """
-        arrays: dict[str, Any] = {f"{e.system}/{e.condition.name}": _kept(e) for e in self.judged}
+        arrays: dict[str, Any] = {f"{e.system}/{e.condition.name}": _kept(e) for e in self.results}
         try:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "eval.json").write_text(json.dumps(self.as_dict(), indent=1) + "\n", encoding="utf-8")
@@ -93,7 +93,7 @@ class Comparison:
             raise SinkError(f"{folder} cannot be written: {exc.strerror}; choose another with --out") from exc
 
 
-def _kept(entry: Judged) -> NDArray[Any]:
+def _kept(entry: SystemResult) -> NDArray[Any]:
     winners = entry.scores.argmax(axis=1)
     if entry.condition != ORIGINAL:
         return np.asarray(winners, np.int8)
@@ -110,16 +110,16 @@ def changed(faces: LabelledFaces, condition: Condition) -> LabelledFaces:
     return replace(faces, images=stack([condition(image) for image in faces.images]))
 
 
-def compare(
+def compare_systems(
     systems: Sequence[System],
     faces: LabelledFaces,
     data: str,
     conditions: Sequence[Condition] = (ORIGINAL,),
     fresh: NDArray[np.bool_] | None = None,
     progress: Callable[[str, float], None] = lambda _words, _share: None,
-) -> Comparison:
+) -> SystemComparison:
     """Ask every system about *faces* under every condition; *fresh* tells which have no copy in a training set."""
-    judged = []
+    results = []
     for number, condition in enumerate(conditions):
         seen = changed(faces, condition)
         for at, system in enumerate(systems):
@@ -132,8 +132,8 @@ def compare(
             apart = None
             if fresh is not None and condition == ORIGINAL and fresh.any():
                 apart = evaluate(scores[fresh], faces.labels[fresh], faces.names)
-            judged.append(Judged(system.name, condition, report, scores, apart))
-    return Comparison(data, faces, tuple(judged))
+            results.append(SystemResult(system.name, condition, report, scores, apart))
+    return SystemComparison(data, faces, tuple(results))
 
 
 def export(faces: LabelledFaces, conditions: Sequence[Condition], folder: Path) -> Path:

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from edge_fer.evaluation.classification import ClassificationReport
-    from edge_fer.evaluation.comparison import Comparison
+    from edge_fer.evaluation.comparison import SystemComparison
 
 
-def table(comparison: Comparison) -> Table:
+def table(comparison: SystemComparison) -> Table:
     """Return what each system is worth, one row a system."""
     from rich.table import Table
 
@@ -26,7 +26,7 @@ def table(comparison: Comparison) -> Table:
     headings = ("system", "accuracy", "fresh", "macro-F1", "weighted F1", "mAP", "calibration error")
     for heading in headings:
         made.add_column(heading, justify="left" if heading == "system" else "right")
-    for entry in comparison.judged:
+    for entry in comparison.results:
         if entry.condition.kind == "original":
             report = entry.report
             error = report.calibration_error
@@ -42,7 +42,7 @@ def table(comparison: Comparison) -> Table:
     return made
 
 
-def raza_table(comparison: Comparison) -> str:
+def raza_table(comparison: SystemComparison) -> str:
     """Return a table in the form of Raza et al., KJMR 2025, Table I, as Markdown: measured, then published."""
     rows = ["| | expression | precision | recall | mAP | F-score |", "| --- | --- | --- | --- | --- | --- |"]
     for name, report in comparison.reports().items():
@@ -63,13 +63,13 @@ def raza_table(comparison: Comparison) -> str:
     return "\n".join(rows)
 
 
-def comparison_page(comparison: Comparison) -> str:
+def comparison_page(comparison: SystemComparison) -> str:
     """Return the whole comparison as one page that needs nothing else."""
     reports = comparison.reports()
     return html.render(
         "eval.html.j2",
         comparison=comparison,
-        originals=[entry for entry in comparison.judged if entry.condition.kind == "original"],
+        originals=[entry for entry in comparison.results if entry.condition.kind == "original"],
         reports=reports,
         published=RAZA_2025,
         confusions={name: html.embedded(plots.confusion(report, name)) for name, report in reports.items()},
@@ -78,7 +78,7 @@ def comparison_page(comparison: Comparison) -> str:
     )
 
 
-def _sweeps(comparison: Comparison) -> list[Figure]:
+def _sweeps(comparison: SystemComparison) -> list[Figure]:
     figures = []
     for kind, sweep in SWEEPS.items():
         conditions = sweep if kind == "resolution" else (ORIGINAL, *sweep)

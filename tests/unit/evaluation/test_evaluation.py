@@ -169,7 +169,7 @@ def test_another_programs_answers_are_judged_beside_ours(faces, drawn_zip, tmp_p
 @given(st.lists(st.floats(0, 1, width=32), min_size=3, max_size=3))
 def test_what_is_kept_has_the_winner_that_was_judged(row):
     scores = np.array([row, [0.33339, 0.33341, 0.3332]], np.float32)  # the second is a tie in float16
-    entry = comparison.Judged("mine", ORIGINAL, None, scores, None)
+    entry = comparison.SystemResult("mine", ORIGINAL, None, scores, None)
     kept = comparison._kept(entry)
     assert kept.dtype == np.float16
     assert kept.argmax(axis=1).tolist() == scores.argmax(axis=1).tolist()
@@ -191,15 +191,15 @@ def test_faces_are_exported_to_be_asked_about_elsewhere(faces, drawn_zip, tmp_pa
         filled.writerows({**row, "label": "happy"} for row in rows)
     with ExitStack() as stack:
         systems = open_all([str(out / "answers.csv")], 1, stack)
-        found = comparison.compare(systems, faces, "drawn", conditions.chosen(["resolution", "blur"]))
-    assert [entry.condition.kind for entry in found.judged] == ["original"] + ["resolution"] * 5
+        found = comparison.compare_systems(systems, faces, "drawn", conditions.chosen(["resolution", "blur"]))
+    assert [entry.condition.kind for entry in found.results] == ["original"] + ["resolution"] * 5
     assert found.reports()["answers"].accuracy == pytest.approx(1 / 7)
 
 
 def test_the_table_has_measured_rows_first_and_says_which_are_published(faces, tmp_path):
     write_answers(tmp_path / "service.csv", faces)
     with ExitStack() as stack:
-        found = comparison.compare(open_all([str(tmp_path / "service.csv")], 1, stack), faces, "drawn")
+        found = comparison.compare_systems(open_all([str(tmp_path / "service.csv")], 1, stack), faces, "drawn")
     rows = page.raza_table(found).splitlines()
     assert rows[2].startswith("| service, measured | angry | 100.00 | 100.00 | – | 100.00 |")
     assert sum("published" in row for row in rows) == 3
@@ -225,7 +225,7 @@ def test_a_csv_that_does_not_answer_is_told(faces, tmp_path, content, words):
     path = tmp_path / "bad.csv"
     path.write_text(content.format(path=faces.paths[0]) or "path,label\nx,happy\n")
     with pytest.raises(BadInput, match=words), ExitStack() as stack:
-        comparison.compare(open_all([str(path)], 1, stack), faces, "drawn")
+        comparison.compare_systems(open_all([str(path)], 1, stack), faces, "drawn")
 
 
 @pytest.mark.parametrize("spec", ["nowhere:classify", "json:nothing"])
@@ -237,7 +237,7 @@ def test_a_function_that_is_not_there_is_told(spec):
 def test_a_bundle_is_not_judged_on_classes_that_it_does_not_know(faces):
     strange = type(faces)(faces.images, faces.labels, faces.paths, (*FER2013[:6], "contempt"))
     with pytest.raises(BadInput, match="not contempt"), ExitStack() as stack:
-        comparison.compare(open_all(["cnn-1"], 1, stack), strange, "drawn")
+        comparison.compare_systems(open_all(["cnn-1"], 1, stack), strange, "drawn")
 
 
 def test_eval_without_a_system_is_wrong_usage(drawn_zip):
