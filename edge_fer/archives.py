@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tokenize
 import zipfile
 import zlib
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
@@ -15,9 +16,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 UNPACK_ERRORS: Final = (
-    OSError, EOFError, KeyError, ValueError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error,
+    OSError, EOFError, KeyError, ValueError, RuntimeError, MemoryError, SyntaxError, tokenize.TokenError,
+    zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
-"""What zipfile lets through for members that are damaged, encrypted, exotic, or not there."""
+"""What zipfile raises for members that are damaged, encrypted, exotic or missing, and numpy for damaged headers."""
 
 
 def load_arrays(source: Path | BinaryIO) -> dict[str, NDArray[Any]]:

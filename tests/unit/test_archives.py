@@ -34,6 +34,13 @@ def marked(flags: int = 0, method: int = zipfile.ZIP_DEFLATED) -> bytes:
     return bytes(content)
 
 
+def with_open_header() -> bytes:
+    """Return an archive whose array header lacks its closing brace, with a right checksum."""
+    with zipfile.ZipFile(file := io.BytesIO(), "w") as archive:
+        archive.writestr("a.npy", written(np.save, ARRAYS["a"]).replace(b"}", b" ", 1))
+    return file.getvalue()
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -45,8 +52,9 @@ def marked(flags: int = 0, method: int = zipfile.ZIP_DEFLATED) -> bytes:
         (marked(flags=1), "is encrypted"),
         (marked(method=99), "not supported"),
         (WHOLE[:60] + b"\xff" * 40 + WHOLE[100:], "."),
+        (with_open_header(), "EOF in multi-line statement|header"),
     ],
-    ids=["empty", "cut", "text", "npy", "objects", "encrypted", "method", "damaged"],
+    ids=["empty", "cut", "text", "npy", "objects", "encrypted", "method", "damaged", "header"],
 )
 def test_what_is_no_such_archive_is_refused(content, message):
     with pytest.raises(ValueError, match=message):
