@@ -74,7 +74,7 @@ class _Work:
         self.crops = judged.crops(job.preprocess)
         self.labels = judged.labels if job.evaluated is not None else None
         self.job = self._with_probabilities(job)
-        self.fresh = ~near_copies(judged, job.pool.faces) if job.find_fresh else None
+        self.deduplicated = ~near_copies(judged, job.pool.faces) if job.find_near_copies else None
 
     def warn(self, words: str) -> None:
         self.warnings.append(words)
@@ -82,7 +82,7 @@ class _Work:
 
     def execute(self) -> Conversion:
         conversion = Conversion(
-            self.job, self.calibration, len(self.crops), self.labels, self.fresh, warnings=self.warnings
+            self.job, self.calibration, len(self.crops), self.labels, self.deduplicated, warnings=self.warnings
         )
         by_runtime: dict[str, tuple[Converter, NDArray[np.float32]]] = {}
         for target in self.job.targets:

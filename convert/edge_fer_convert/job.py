@@ -46,5 +46,5 @@ class Job:
     seed: int = 0
     strict: bool = False
     allow_overlap: bool = False
-    find_fresh: bool = False
+    find_near_copies: bool = False
     """Whether to judge apart the evaluation images that have no near-copy in the pool: the pool is the training set."""

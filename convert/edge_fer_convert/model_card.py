@@ -29,7 +29,7 @@ def render(conversion: Conversion, outcomes: list[Outcome], machine: str) -> str
             job=job,
             conversion=conversion,
             judged_on=job.evaluated,
-            fresh=int(conversion.fresh.sum()) if conversion.fresh is not None else None,
+            deduplicated=int(conversion.deduplicated.sum()) if conversion.deduplicated is not None else None,
             rows=[_row(conversion, outcome) for outcome in outcomes],
             classification=None if labels is None else evaluate(outcomes[0].chosen.scores, labels, job.labels),
             machine=machine,

@@ -59,7 +59,7 @@ def _job_of_recipe(screen: Screen, recipe: Recipe, options: dict[str, Any]) -> J
         images=told.images,
         seed=recipe.seed,
         strict=options["strict"],
-        find_fresh=True,
+        find_near_copies=True,
     )
 
 

@@ -54,7 +54,7 @@ def as_dict(conversion: Conversion) -> dict[str, Any]:
 
 def _outcome(conversion: Conversion, outcome: Outcome) -> dict[str, Any]:
     judged = outcome.chosen.judgement
-    fresh = conversion.evaluation(outcome)
+    deduplicated = conversion.evaluation(outcome)
     return {
         "asked": outcome.asked,
         "target": outcome.target,
@@ -63,8 +63,8 @@ def _outcome(conversion: Conversion, outcome: Outcome) -> dict[str, Any]:
         "layers_that_join_branches": outcome.joined,
         "size_bytes": len(outcome.chosen.files),
         "size_ratio": len(outcome.chosen.files) / _float_bytes(conversion, outcome),
-        "fresh_images": fresh.fresh_images,
-        "fresh_accuracy": fresh.fresh_accuracy,
+        "fresh_images": deduplicated.fresh_images,
+        "fresh_accuracy": deduplicated.fresh_accuracy,
         **_judged(judged),
         "recall_deltas_points": judged.recall_deltas() if judged.before else None,
         "confusion_before": judged.before,

@@ -49,7 +49,7 @@ class Conversion:
     """How many images the targets were judged on."""
     labels: NDArray[np.int64] | None
     """Of those images; None where only agreement was judged."""
-    fresh: NDArray[np.bool_] | None
+    deduplicated: NDArray[np.bool_] | None
     """Which of those images have no near-copy in the pool."""
     outcomes: list[Outcome] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -66,15 +66,15 @@ class Conversion:
         """Return what a manifest says that *outcome* is worth."""
         judged, data = outcome.chosen.judgement, self.job.evaluated or self.job.pool
         predicted = outcome.chosen.scores.argmax(axis=1)
-        known = self.labels is not None and self.fresh is not None and self.fresh.any()
+        known = self.labels is not None and self.deduplicated is not None and self.deduplicated.any()
         return Evaluation(
             data=data.name,
             split=data.split,
             images=judged.images,
             accuracy=judged.accuracy,
             macro_f1=judged.macro_f1,
-            fresh_images=int(self.fresh.sum()) if self.fresh is not None else None,
-            fresh_accuracy=accuracy(predicted[self.fresh], self.labels[self.fresh]) if known else None,  # type: ignore[index]
+            fresh_images=int(self.deduplicated.sum()) if self.deduplicated is not None else None,
+            fresh_accuracy=accuracy(predicted[self.deduplicated], self.labels[self.deduplicated]) if known else None,  # type: ignore[index]
             drop_points=judged.drop.points if judged.drop else None,
             drop_interval_points=(judged.drop.low, judged.drop.high) if judged.drop else None,
             f1_drop_points=judged.f1_drop.points if judged.f1_drop else None,

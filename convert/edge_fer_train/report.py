@@ -30,15 +30,19 @@ def write(
     history: Sequence[dict[str, Any]],
     scores: NDArray[np.float32],
     faces: LabelledFaces,
-    fresh: NDArray[np.bool_] | None,
+    deduplicated: NDArray[np.bool_] | None,
 ) -> ClassificationReport:
     """Write ``report.json``, ``accuracy.png``, ``loss.png`` and ``confusion.png`` into *folder*; return the worth.
 
-    *scores* are those of the weights that were kept, on *faces*; *fresh* tells which of those have no near-copy among
-    the faces that were learnt from.
+    *scores* are those of the weights that were kept, on *faces*; *deduplicated* tells which of those have no near-copy
+    among the faces that were learnt from.
     """
     classification = evaluate(scores, faces.labels, faces.names)
-    apart = evaluate(scores[fresh], faces.labels[fresh], faces.names) if fresh is not None and fresh.any() else None
+    apart = (
+        evaluate(scores[deduplicated], faces.labels[deduplicated], faces.names)
+        if deduplicated is not None and deduplicated.any()
+        else None
+    )
     told = {
         "format_version": FORMAT_VERSION,
         "name": name,

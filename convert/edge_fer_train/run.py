@@ -267,11 +267,15 @@ class Run:
         values = contract.to_values(self.validation.crops(contract))
         scores = np.asarray(model.predict(values, batch_size=128, verbose=0), np.float32)
         np.savez_compressed(self.folder / "scores.npz", scores=scores, labels=self.validation.labels)
-        fresh = ~near_copies(self.validation, self.train)
-        classification = report.write(self.folder, self.recipe.name, self.history, scores, self.validation, fresh)
-        found = (scores.argmax(axis=1) == self.validation.labels)[fresh]
+        deduplicated = ~near_copies(self.validation, self.train)
+        classification = report.write(
+            self.folder, self.recipe.name, self.history, scores, self.validation, deduplicated
+        )
+        found = (scores.argmax(axis=1) == self.validation.labels)[deduplicated]
         apart = (
-            f"{found.mean():.2%} of the {fresh.sum()} that have no near-copy" if fresh.any() else "all with a near-copy"
+            f"{found.mean():.2%} of the {deduplicated.sum()} that have no near-copy"
+            if deduplicated.any()
+            else "all with a near-copy"
         )
         self.say(
             f"{self.recipe.name}: {classification.accuracy:.2%} of {classification.images} validation faces, {apart} "

@@ -69,11 +69,11 @@ def evaluate(
         return
     with ExitStack() as stack, _progress() as progress:
         opened = open_all(systems, threads, stack)
-        fresh = None
+        deduplicated = None
         if train is not None:
             progress("looking for near-copies", 0.0)
-            fresh = ~near_copies(faces, load_faces(train))
-        found = comparison.compare_systems(opened, faces, Path(data).name, chosen, fresh, progress)
+            deduplicated = ~near_copies(faces, load_faces(train))
+        found = comparison.compare_systems(opened, faces, Path(data).name, chosen, deduplicated, progress)
     if out is not None:
         found.save(out)
         (out / "report.html").write_text(page.comparison_page(found), encoding="utf-8")

@@ -38,7 +38,7 @@ class SystemResult:
     condition: Condition
     report: ClassificationReport
     scores: NDArray[np.float32]
-    fresh: ClassificationReport | None
+    deduplicated: ClassificationReport | None
     """On the faces without a near-copy in the training set; None where that set was not given."""
 
 
@@ -72,7 +72,7 @@ class SystemComparison:
                     "system": entry.system,
                     "condition": entry.condition.name,
                     **entry.report.as_dict(),
-                    "fresh": entry.fresh.as_dict() if entry.fresh else None,
+                    "fresh": entry.deduplicated.as_dict() if entry.deduplicated else None,
                 }
                 for entry in self.results
             ],
@@ -115,10 +115,10 @@ def compare_systems(
     faces: LabelledFaces,
     data: str,
     conditions: Sequence[Condition] = (ORIGINAL,),
-    fresh: NDArray[np.bool_] | None = None,
+    deduplicated: NDArray[np.bool_] | None = None,
     progress: Callable[[str, float], None] = lambda _words, _share: None,
 ) -> SystemComparison:
-    """Ask every system about *faces* under every condition; *fresh* tells which have no copy in a training set."""
+    """Ask every system about *faces* under every condition; *deduplicated* tells which have no training copy."""
     results = []
     for number, condition in enumerate(conditions):
         seen = changed(faces, condition)
@@ -130,8 +130,8 @@ def compare_systems(
                 continue
             report = evaluate(scores, faces.labels, faces.names)
             apart = None
-            if fresh is not None and condition == ORIGINAL and fresh.any():
-                apart = evaluate(scores[fresh], faces.labels[fresh], faces.names)
+            if deduplicated is not None and condition == ORIGINAL and deduplicated.any():
+                apart = evaluate(scores[deduplicated], faces.labels[deduplicated], faces.names)
             results.append(SystemResult(system.name, condition, report, scores, apart))
     return SystemComparison(data, faces, tuple(results))
 

@@ -33,7 +33,7 @@ def table(comparison: SystemComparison) -> Table:
             made.add_row(
                 entry.system,
                 html.percent(report.accuracy),
-                html.percent(entry.fresh.accuracy if entry.fresh else None),
+                html.percent(entry.deduplicated.accuracy if entry.deduplicated else None),
                 html.percent(report.mean("f1")),
                 html.percent(report.mean("f1", weighted=True)),
                 html.percent(report.mean("average_precision")),

@@ -92,8 +92,8 @@ def test_the_manifests_accuracy_is_what_the_shipped_file_has_on_fer2013(fer2013,
 
 def test_fer2013_holds_the_near_copies_that_the_manifest_leaves_out(fer2013):
     train, test = (load_faces(fer2013 / f"fer2013-{name}.zip") for name in ("train", "public-test"))
-    fresh = int((~near_copies(test, train)).sum())
-    assert fresh == 3289
+    deduplicated = int((~near_copies(test, train)).sum())
+    assert deduplicated == 3289
     evaluation = bundle.load("cnn-1").target().evaluation
     assert evaluation is not None
-    assert evaluation.fresh_images == fresh
+    assert evaluation.fresh_images == deduplicated
