@@ -28,7 +28,7 @@ from edge_fer.backends import load as load_backend
 from edge_fer.evaluation.labelled import load_faces
 from edge_fer_convert import calibration
 from edge_fer_convert.float_model import FloatModel, open_model
-from edge_fer_convert.gate import judge
+from edge_fer_convert.gate import compare_with_float32
 from edge_fer_convert.targets.litert import LiteRT
 from edge_fer_train import recipe
 
@@ -101,7 +101,7 @@ def main() -> None:
         for seed in SEEDS:
             prepared = calibration.prepare(calibration.choose(pool, 500, seed), chosen.preprocess)
             for way, content in ways(weights, model, prepared.values):
-                verdict = judge(score(content), reference, judged.labels)
+                verdict = compare_with_float32(score(content), reference, judged.labels)
                 assert verdict.drop is not None and verdict.f1_drop is not None  # noqa: S101, PT018  (there are labels)
                 rows.append(
                     {

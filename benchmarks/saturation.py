@@ -23,7 +23,7 @@ from edge_fer.backends import load as load_backend
 from edge_fer.evaluation.labelled import load_faces
 from edge_fer_convert import calibration
 from edge_fer_convert.float_model import FloatModel, open_model
-from edge_fer_convert.gate import judge
+from edge_fer_convert.gate import compare_with_float32
 from edge_fer_convert.targets import Files
 from edge_fer_convert.targets.onnx import Onnx
 from edge_fer_convert.targets.openvino import OpenVINO
@@ -84,7 +84,7 @@ def main() -> None:
                 model = ModelFile(files.content, contract, judged.names, 2, files.weights)
                 with closing(load_backend(runtime, model)) as backend:
                     scores.append(backend.run(crops))
-            verdict = judge(scores[0], scores[1], judged.labels)
+            verdict = compare_with_float32(scores[0], scores[1], judged.labels)
             told = {"model": name, "runtime": runtime, "way": way}
             rows.append(told | {"accuracy": verdict.accuracy, "agreement": verdict.agreement})
             words = f"{verdict.accuracy:.2%}  agreement {verdict.agreement:.2%}"

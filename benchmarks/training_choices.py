@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from edge_fer_convert.gate import judge
+from edge_fer_convert.gate import compare_with_float32
 from edge_fer_train import datasets, soft_labels
 from edge_fer_train import recipe as recipes
 from edge_fer_train.datasets import splits
@@ -117,20 +117,22 @@ def main() -> None:
             recipe_of(choice, options.epochs), dataset, options.data / "ferplus.csv", folder, options.precision
         )
         reference = scores if reference is None else reference
-        judgement = judge(scores, reference, labels)
-        assert judgement.drop is not None  # noqa: S101 (there are labels)
+        comparison = compare_with_float32(scores, reference, labels)
+        assert comparison.drop is not None  # noqa: S101 (there are labels)
         found["choices"][choice] = {
             "changed": dict(zip(("training", "stage", "recipe"), CHOICES[choice], strict=True)),
-            "accuracy": judgement.accuracy,
-            "macro_f1": judgement.macro_f1,
-            "drop_against_base": asdict(judgement.drop),
+            "accuracy": comparison.accuracy,
+            "macro_f1": comparison.macro_f1,
+            "drop_against_base": asdict(comparison.drop),
             "predicted": scores.argmax(axis=1).tolist(),
             "history": json.loads((folder / "history.json").read_text()),
         }
         if options.json:
             options.json.write_text(json.dumps(found) + "\n", encoding="utf-8")
-        gain, low, high = (0.0 - points for points in (judgement.drop.points, judgement.drop.high, judgement.drop.low))
-        print(f"{choice:<32}{judgement.accuracy:.2%}  {gain:+.2f} points ({low:+.2f} to {high:+.2f})", flush=True)  # noqa: T201
+        gain, low, high = (
+            0.0 - points for points in (comparison.drop.points, comparison.drop.high, comparison.drop.low)
+        )
+        print(f"{choice:<32}{comparison.accuracy:.2%}  {gain:+.2f} points ({low:+.2f} to {high:+.2f})", flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

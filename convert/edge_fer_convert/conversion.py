@@ -93,7 +93,7 @@ class _Work:
                 conversion.float_bytes[runtime] = len(by_runtime[runtime][0].float32())
             outcome = self._target(target, *by_runtime[runtime])
             if outcome.target != target:
-                refusals = (attempt.refused for attempt in outcome.attempts if not attempt.rung.comparison)
+                refusals = (attempt.refused for attempt in outcome.attempts if not attempt.rung.shown_only)
                 why = next(filter(None, refusals), "it could not be made")
                 self.warn(f"{target} became {outcome.target}: {why}")
             conversion.outcomes.append(outcome)

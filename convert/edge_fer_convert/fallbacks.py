@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from edge_fer_convert.gate import Gate, Judgement
+    from edge_fer_convert.gate import Gate, QuantizationComparison
     from edge_fer_convert.targets import Converter, Files
 
 INSPECTED: Final = 32
@@ -41,7 +41,7 @@ class Rung:
     """How the ranges of its activations are chosen, where they are."""
     keep: frozenset[str] = frozenset()
     """Layers that compute in float."""
-    comparison: bool = False
+    shown_only: bool = False
     """Made to be shown beside the others, not to be taken."""
 
 
@@ -52,7 +52,7 @@ class Attempt:
     rung: Rung
     files: Files
     scores: NDArray[np.float32]
-    judgement: Judgement
+    comparison: QuantizationComparison
     refused: str | None
     """Why the gate refused it; None when it passed."""
 
@@ -88,17 +88,17 @@ class Ladder:
             except Exception as exc:  # noqa: BLE001  (quantizers raise what they like; the next rung may be to be had)
                 self._failed(rung, exc)
                 continue
-            if any(attempt.files == files and not attempt.rung.comparison for attempt in self.attempts):
+            if any(attempt.files == files and not attempt.rung.shown_only for attempt in self.attempts):
                 continue  # another way to what was refused already
             try:
                 scores = self.reference if rung.precision == "float32" else self.score(files)
             except BackendError as exc:  # a scale that its kernels do not take, for one
                 self._failed(rung, exc)
                 continue
-            judgement = gates.judge(scores, self.reference, self.labels)
-            attempt = Attempt(rung, files, scores, judgement, self.gate.refuses(judgement))
+            comparison = gates.compare_with_float32(scores, self.reference, self.labels)
+            attempt = Attempt(rung, files, scores, comparison, self.gate.refuses(comparison))
             self.attempts.append(attempt)
-            if attempt.refused is None and not rung.comparison:
+            if attempt.refused is None and not rung.shown_only:
                 return attempt
         refused = (f"{attempt.rung.words}: {attempt.refused}" for attempt in self.attempts if attempt.refused)
         tried = "; ".join((*refused, *self.failures))
@@ -128,7 +128,7 @@ class Ladder:
                     "everything in int8, for comparison",
                     "int8",
                     lambda: make.static(make.methods[0], frozenset()),
-                    comparison=True,
+                    shown_only=True,
                 )
             slim = make.slim(joined)
             for method in make.methods:
@@ -213,8 +213,8 @@ class Ladder:
         return best.rung.method if best else self.converter.methods[0]
 
     def _best(self) -> Attempt | None:
-        static = [a for a in self.attempts if a.rung.precision == "int8" and not a.rung.comparison]
-        return max(static, key=lambda attempt: attempt.judgement.agreement, default=None)
+        static = [a for a in self.attempts if a.rung.precision == "int8" and not a.rung.shown_only]
+        return max(static, key=lambda attempt: attempt.comparison.agreement, default=None)
 
     def _ranked(self, attempt: Attempt) -> list[TensorError]:
         after = self.converter.tensors(attempt.files, self.values[:INSPECTED])

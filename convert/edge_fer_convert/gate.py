@@ -26,7 +26,7 @@ class Loss:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class QuantizationComparison:
     """A target beside its own float32, on the same images."""
 
     images: int
@@ -60,32 +60,32 @@ class Gate:
     """Share of images with the same label; what counts where there are no labels. A weaker check: it says that the
     answers are the same, not that they are right."""
 
-    def refuses(self, judgement: Judgement) -> str | None:
-        """Return why *judgement* does not pass, or None when it does."""
-        if judgement.drop is None or judgement.f1_drop is None:
-            if judgement.agreement >= self.min_agreement:
+    def refuses(self, comparison: QuantizationComparison) -> str | None:
+        """Return why *comparison* does not pass, or None when it does."""
+        if comparison.drop is None or comparison.f1_drop is None:
+            if comparison.agreement >= self.min_agreement:
                 return None
-            return f"agrees on {judgement.agreement:.2%} of the images, {self.min_agreement:.2%} are wanted"
+            return f"agrees on {comparison.agreement:.2%} of the images, {self.min_agreement:.2%} are wanted"
         wrong = []
-        if judgement.drop.points > self.max_drop:
-            wrong.append(f"loses {judgement.drop.points:.2f} points of accuracy, {self.max_drop:g} are allowed")
-        if judgement.f1_drop.points > self.max_f1_drop:
-            wrong.append(f"loses {judgement.f1_drop.points:.2f} points of macro-F1, {self.max_f1_drop:g} are allowed")
+        if comparison.drop.points > self.max_drop:
+            wrong.append(f"loses {comparison.drop.points:.2f} points of accuracy, {self.max_drop:g} are allowed")
+        if comparison.f1_drop.points > self.max_f1_drop:
+            wrong.append(f"loses {comparison.f1_drop.points:.2f} points of macro-F1, {self.max_f1_drop:g} are allowed")
         return " and ".join(wrong) or None
 
 
-def judge(
+def compare_with_float32(
     scores: NDArray[np.float32], reference: NDArray[np.float32], labels: NDArray[np.int64] | None, seed: int = 0
-) -> Judgement:
+) -> QuantizationComparison:
     """Compare ``(n, classes)`` *scores* with those of float32; *labels* ``(n,)`` int64 where there are any."""
     predicted, expected = scores.argmax(axis=1), reference.argmax(axis=1)
     agreement = accuracy(predicted, expected)
     if labels is None:
-        return Judgement(len(scores), agreement)
+        return QuantizationComparison(len(scores), agreement)
     classes = scores.shape[1]
     drops, f1_drops = _resampled(predicted, expected, labels, classes, seed)
     own, own_f1 = accuracy(predicted, labels), macro_f1(predicted, labels, classes)
-    return Judgement(
+    return QuantizationComparison(
         images=len(scores),
         agreement=agreement,
         accuracy=own,

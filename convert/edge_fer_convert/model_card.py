@@ -39,7 +39,7 @@ def render(conversion: Conversion, outcomes: list[Outcome], machine: str) -> str
 
 
 def _row(conversion: Conversion, outcome: Outcome) -> dict[str, str]:
-    judged = outcome.chosen.judgement
+    judged = outcome.chosen.comparison
     p50, p90 = np.percentile(outcome.latency_ms, (50, 90))
     return {
         "target": outcome.target,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from edge_fer_convert.fallbacks import Attempt
-    from edge_fer_convert.gate import Judgement, Loss
+    from edge_fer_convert.gate import Loss, QuantizationComparison
     from edge_fer_convert.result import Conversion, Outcome
 
 WORST: Final = 10
@@ -53,7 +53,7 @@ def as_dict(conversion: Conversion) -> dict[str, Any]:
 
 
 def _outcome(conversion: Conversion, outcome: Outcome) -> dict[str, Any]:
-    judged = outcome.chosen.judgement
+    judged = outcome.chosen.comparison
     deduplicated = conversion.evaluation(outcome)
     return {
         "asked": outcome.asked,
@@ -79,14 +79,14 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
     return {
         "recipe": attempt.rung.words,
         "precision": attempt.rung.precision,
-        "comparison": attempt.rung.comparison,
+        "comparison": attempt.rung.shown_only,
         "size_bytes": len(attempt.files),
         "refused": attempt.refused,
-        **_judged(attempt.judgement),
+        **_judged(attempt.comparison),
     }
 
 
-def _judged(judged: Judgement) -> dict[str, Any]:
+def _judged(judged: QuantizationComparison) -> dict[str, Any]:
     return {
         "accuracy": judged.accuracy,
         "macro_f1": judged.macro_f1,
@@ -123,7 +123,7 @@ def table(conversion: Conversion) -> Table:
     ):
         made.add_column(heading, justify="left" if heading == "target" else "right")
     for outcome in conversion.outcomes:
-        judged = outcome.chosen.judgement
+        judged = outcome.chosen.comparison
         renamed = "" if outcome.target == outcome.asked else f" (asked: {outcome.asked})"
         p50, p90 = np.percentile(outcome.latency_ms, (50, 90))
         made.add_row(

@@ -64,7 +64,7 @@ class Conversion:
 
     def evaluation(self, outcome: Outcome) -> Evaluation:
         """Return what a manifest says that *outcome* is worth."""
-        judged, data = outcome.chosen.judgement, self.job.evaluated or self.job.pool
+        judged, data = outcome.chosen.comparison, self.job.evaluated or self.job.pool
         predicted = outcome.chosen.scores.argmax(axis=1)
         known = self.labels is not None and self.deduplicated is not None and self.deduplicated.any()
         return Evaluation(

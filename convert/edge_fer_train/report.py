@@ -34,8 +34,8 @@ def write(
 ) -> ClassificationReport:
     """Write ``report.json``, ``accuracy.png``, ``loss.png`` and ``confusion.png`` into *folder*; return the worth.
 
-    *scores* are those of the weights that were kept, on *faces*; *deduplicated* tells which of those have no near-copy
-    among the faces that were learnt from.
+    *scores* are those of the weights that were kept, on *faces*. *deduplicated* tells which of the faces have no
+    near-copy among those that were learnt from.
     """
     classification = evaluate(scores, faces.labels, faces.names)
     apart = (

@@ -68,9 +68,9 @@ def test_a_model_made_to_lose_climbs_down_into_the_gate(runtime, hard_model, net
     chosen = work.climb(f"{runtime}-int8", strict=False)
     first = work.attempts[0]
     assert first.refused is not None, "the naive int8 model was to lose"
-    assert first.judgement.drop.points > 2
+    assert first.comparison.drop.points > 2
     assert len(work.attempts) > 1
-    assert gate.judge(chosen.scores, work.reference, judged.labels).drop.points <= 0.5
+    assert gate.compare_with_float32(chosen.scores, work.reference, judged.labels).drop.points <= 0.5
     assert chosen.rung.precision != "float32"
     assert [attempt.refused is None for attempt in work.attempts].count(True) == 1
 
@@ -214,14 +214,14 @@ def test_fused_models_join_in_float_and_show_the_naive_graph_beside(runtime, joi
     assert not joined & convolutions
     chosen = work.climb(f"{runtime}-int8", strict=False)
     naive = work.attempts[0]
-    assert naive.rung.comparison
-    assert not chosen.rung.comparison
+    assert naive.rung.shown_only
+    assert not chosen.rung.shown_only
     assert chosen.rung.precision == "int8"
     assert "that join branches in float" in chosen.rung.words
     errors = [np.abs(attempt.scores - work.reference).mean() for attempt in (naive, chosen)]
     assert errors[1] < errors[0]
     if join is joined_by_features:
-        assert naive.judgement.drop.points > 2  # one scale for both branches drowns the smaller one
+        assert naive.comparison.drop.points > 2  # one scale for both branches drowns the smaller one
 
 
 def test_channels_count_alike_in_the_error_of_a_tensor():

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 pytest.importorskip("scipy", reason="SciPy is not installed: pip install -e '.[convert]'")
 
 from edge_fer.evaluation.metrics import accuracy, confusion, macro_f1
-from edge_fer_convert.gate import Gate, Judgement, Loss, better_order, judge
+from edge_fer_convert.gate import Gate, Loss, QuantizationComparison, better_order, compare_with_float32
 
 ANSWERS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=60)
 
@@ -20,7 +20,7 @@ def scores(predicted):
 @given(ANSWERS)
 def test_drops_are_differences_and_intervals_are_in_order(answers):
     labels, before, after = (np.array(column) for column in zip(*answers, strict=True))
-    judged = judge(scores(after), scores(before), labels)
+    judged = compare_with_float32(scores(after), scores(before), labels)
     assert judged.drop.points == pytest.approx(100 * (accuracy(before, labels) - accuracy(after, labels)))
     assert judged.f1_drop.points == pytest.approx(100 * (macro_f1(before, labels, 4) - macro_f1(after, labels, 4)))
     for loss in (judged.drop, judged.f1_drop):
@@ -32,7 +32,7 @@ def test_drops_are_differences_and_intervals_are_in_order(answers):
 
 def test_what_answers_alike_loses_nothing_whatever_is_drawn():
     labels = np.arange(100) % 4
-    judged = judge(scores(labels), scores(labels), labels)
+    judged = compare_with_float32(scores(labels), scores(labels), labels)
     assert judged.drop == judged.f1_drop == Loss(0.0, 0.0, 0.0)
     assert judged.recall_deltas() == [0.0] * 4
 
@@ -41,7 +41,7 @@ def test_the_interval_is_the_bootstraps():
     """Against drawing images one by one, the slow way."""
     rng = np.random.default_rng(0)
     labels, before, after = (rng.integers(0, 4, 300) for _ in range(3))
-    judged = judge(scores(after), scores(before), labels, seed=1)
+    judged = compare_with_float32(scores(after), scores(before), labels, seed=1)
     drawn = rng.integers(0, 300, (4000, 300))
     drops = 100 * ((before == labels)[drawn].mean(axis=1) - (after == labels)[drawn].mean(axis=1))
     f1s = [100 * (macro_f1(before[d], labels[d], 4) - macro_f1(after[d], labels[d], 4)) for d in drawn[:1000]]
@@ -52,25 +52,25 @@ def test_the_interval_is_the_bootstraps():
 def test_the_same_seed_gives_the_same_interval():
     rng = np.random.default_rng(0)
     labels, before, after = (rng.integers(0, 4, 300) for _ in range(3))
-    first, again, other = (judge(scores(after), scores(before), labels, seed) for seed in (1, 1, 2))
+    first, again, other = (compare_with_float32(scores(after), scores(before), labels, seed) for seed in (1, 1, 2))
     assert first == again != other
 
 
-def judgement(drop=0.0, f1=0.0, agreement=1.0):
-    return Judgement(100, agreement, 0.6, 0.6, Loss(drop, drop, drop), Loss(f1, f1, f1))
+def comparison(drop=0.0, f1=0.0, agreement=1.0):
+    return QuantizationComparison(100, agreement, 0.6, 0.6, Loss(drop, drop, drop), Loss(f1, f1, f1))
 
 
 @pytest.mark.parametrize(
     ("judged", "refused"),
     [
-        (judgement(0.5, 0.5), None),
-        (judgement(-3, -3), None),
-        (judgement(0.51, 0), "0.51 points of accuracy, 0.5 are allowed"),
-        (judgement(0, 0.51), "0.51 points of macro-F1, 0.5 are allowed"),
-        (judgement(1, 2), "accuracy, 0.5 are allowed and loses 2.00"),
-        (judgement(0, 0, agreement=0.1), None),
-        (Judgement(100, 0.96), None),
-        (Judgement(100, 0.9599), "agrees on 95.99%"),
+        (comparison(0.5, 0.5), None),
+        (comparison(-3, -3), None),
+        (comparison(0.51, 0), "0.51 points of accuracy, 0.5 are allowed"),
+        (comparison(0, 0.51), "0.51 points of macro-F1, 0.5 are allowed"),
+        (comparison(1, 2), "accuracy, 0.5 are allowed and loses 2.00"),
+        (comparison(0, 0, agreement=0.1), None),
+        (QuantizationComparison(100, 0.96), None),
+        (QuantizationComparison(100, 0.9599), "agrees on 95.99%"),
     ],
 )
 def test_what_passes(judged, refused):
