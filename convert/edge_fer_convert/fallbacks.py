@@ -39,7 +39,7 @@ class Rung:
     make: Callable[[], Files]
     method: str = ""
     """How the ranges of its activations are chosen, where they are."""
-    keep: frozenset[str] = frozenset()
+    float_layers: frozenset[str] = frozenset()
     """Layers that compute in float."""
     shown_only: bool = False
     """Made to be shown beside the others, not to be taken."""
@@ -168,9 +168,13 @@ class Ladder:
     def _beside(self) -> str:
         return f"; {len(self.joined)} layers that join branches in float" if self.joined else ""
 
-    def _static(self, method: str, keep: frozenset[str], words: str, slim: frozenset[str] = frozenset()) -> Rung:
+    def _static(
+        self, method: str, float_layers: frozenset[str], words: str, slim: frozenset[str] = frozenset()
+    ) -> Rung:
         make = self.converter.static
-        return Rung(f"static int8, {method}{words}", "int8", lambda: make(method, keep, slim=slim), method, keep)
+        return Rung(
+            f"static int8, {method}{words}", "int8", lambda: make(method, float_layers, slim=slim), method, float_layers
+        )
 
     def _dynamic(self) -> Rung:
         words = f"weights of 8 bits, activations in float{self._beside}"
@@ -185,27 +189,27 @@ class Ladder:
         graph = make.graph()
         if best is None:
             return
-        base = best.rung.keep
+        base = best.rung.float_layers
         beside = f"{' and that of the scores' if self._head <= base else ''} in float{self._beside}"
         worst = [tensor.layer for tensor in self._ranked(best) if tensor.layer not in base]
         most = max(2, sum(layer.kind in WEIGHTED for layer in graph.layers) // 2)
         count, before = 1, frozenset[str]()
         while count <= len(worst):
-            keep = frozenset[str]().union(*(graph.island(name) for name in worst[:count]))
-            if sum(graph.by_name[name].kind in WEIGHTED for name in keep) > most:
+            float_layers = frozenset[str]().union(*(graph.island(name) for name in worst[:count]))
+            if sum(graph.by_name[name].kind in WEIGHTED for name in float_layers) > most:
                 return
-            if keep != before:
+            if float_layers != before:
                 around = short(worst[0]) if count == 1 else f"the {count} worst tensors"
-                words = f", {len(keep)} layers around {around}{beside}"
-                yield from self._keeping(best.rung.method, keep | base, words)
-            count, before = count * 2, keep
+                words = f", {len(float_layers)} layers around {around}{beside}"
+                yield from self._keeping(best.rung.method, float_layers | base, words)
+            count, before = count * 2, float_layers
 
-    def _keeping(self, method: str, keep: frozenset[str], words: str) -> Iterator[Rung]:
-        """Yield the rung that keeps *keep* in float; before it, where there are large dense layers, those of 8 bits."""
-        if slim := self.converter.slim(keep):
-            yield self._static(method, keep, words, slim)
+    def _keeping(self, method: str, float_layers: frozenset[str], words: str) -> Iterator[Rung]:
+        """Yield the rung that keeps *float_layers* in float; before it those of 8 bits, if any."""
+        if slim := self.converter.slim(float_layers):
+            yield self._static(method, float_layers, words, slim)
             words += ", with weights of 32 bits"
-        yield self._static(method, keep, words)
+        yield self._static(method, float_layers, words)
 
     def _method(self) -> str:
         """Return the best way of choosing ranges so far."""

@@ -48,23 +48,25 @@ class Converter(Protocol):
         """Return the model as it is."""
         ...
 
-    def static(self, method: str, keep: frozenset[str], bits: int = 8, *, slim: frozenset[str] = frozenset()) -> Files:
-        """Return it with weights of 8 and activations of *bits* bits, and the layers *keep* in float.
+    def static(
+        self, method: str, float_layers: frozenset[str], bits: int = 8, *, slim: frozenset[str] = frozenset()
+    ) -> Files:
+        """Return it with weights of 8 and activations of *bits* bits, and the layers *float_layers* in float.
 
         Those of *slim*, which `slim` has named, have weights of 8 bits all the same.
         """
         ...
 
-    def slim(self, keep: frozenset[str]) -> frozenset[str]:
-        """Return the layers of *keep* that may have weights of 8 bits while they compute in float, and save much so."""
+    def slim(self, float_layers: frozenset[str]) -> frozenset[str]:
+        """Return the layers of *float_layers* that may have 8-bit weights and save much by it."""
         ...
 
-    def dynamic(self, keep: frozenset[str]) -> Files:
+    def dynamic(self, float_layers: frozenset[str]) -> Files:
         """Return it with weights of 8 bits and activations in float between its layers."""
         ...
 
     def graph(self) -> Graph:
-        """Return the layers of the float model, under the names that *keep* takes."""
+        """Return the layers of the float model, under the names that *float_layers* takes."""
         ...
 
     def tensors(self, files: Files, values: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:

@@ -69,8 +69,10 @@ class LiteRT:
         """Return the model as it is."""
         return Files(self._float)
 
-    def static(self, method: str, keep: frozenset[str], bits: int = 8, *, slim: frozenset[str] = frozenset()) -> Files:
-        """Return it with weights of 8 and activations of *bits* bits, and the layers *keep* in float.
+    def static(
+        self, method: str, float_layers: frozenset[str], bits: int = 8, *, slim: frozenset[str] = frozenset()
+    ) -> Files:
+        """Return it with weights of 8 and activations of *bits* bits, and the layers *float_layers* in float.
 
         Those of *slim* have weights of 8 bits all the same.
         """
@@ -80,24 +82,24 @@ class LiteRT:
         if bits == 16:  # the face still comes as pixels, not as 16 bits
             rules += [_rule(".*", end, None) for end in ("INPUT", "OUTPUT")]
         with _quiet():
-            work = quantizer.Quantizer(bytearray(self._float), rules + self._exceptions(keep, slim))
+            work = quantizer.Quantizer(bytearray(self._float), rules + self._exceptions(float_layers, slim))
             signature, face, _ = self._interface
             first = work.calibrate({signature: [{face: self._laid_out[:1]}]}, num_threads=2)
             result = work.quantize(self._with_ranges(first, method), enable_progress_report=False)
         return Files(bytes(result.quantized_model))
 
-    def dynamic(self, keep: frozenset[str]) -> Files:
+    def dynamic(self, float_layers: frozenset[str]) -> Files:
         """Return it with weights of 8 bits and activations in float between its layers."""
         from ai_edge_quantizer import quantizer, recipe
 
         with _quiet():
-            rules = list(recipe.dynamic_wi8_afp32()) + self._exceptions(keep, self.slim(keep))
+            rules = list(recipe.dynamic_wi8_afp32()) + self._exceptions(float_layers, self.slim(float_layers))
             work = quantizer.Quantizer(bytearray(self._float), rules)
             return Files(bytes(work.quantize(enable_progress_report=False).quantized_model))
 
-    def slim(self, keep: frozenset[str]) -> frozenset[str]:
-        """Return the large dense layers of *keep*."""
-        return keep & self._large
+    def slim(self, float_layers: frozenset[str]) -> frozenset[str]:
+        """Return the large dense layers of *float_layers*."""
+        return float_layers & self._large
 
     def graph(self) -> Graph:
         """Return the layers of the float model, named after the tensor that each makes."""
@@ -202,13 +204,13 @@ class LiteRT:
         before = {layers[name].output for layer in layers.values() if layer.kind == SOFTMAX for name in layer.inputs}
         return frozenset({self._interface[2]} | before)
 
-    def _exceptions(self, keep: frozenset[str], slim: frozenset[str]) -> list[dict[str, Any]]:
+    def _exceptions(self, float_layers: frozenset[str], slim: frozenset[str]) -> list[dict[str, Any]]:
         """Return the rules that keep layers in float; those of *slim* have weights of 8 bits."""
         from ai_edge_quantizer import recipe
 
         rules = []
         for layer in self.graph().layers:
-            if layer.name in keep:
+            if layer.name in float_layers:
                 exact = f"^{re.escape(layer.output)};$"
                 rules.append(_rule(exact, "*", None))
                 if layer.name in slim:

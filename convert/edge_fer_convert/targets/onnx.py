@@ -60,8 +60,10 @@ class Onnx:
         """Return the model as it is."""
         return Files(self._float)
 
-    def static(self, method: str, keep: frozenset[str], bits: int = 8, *, slim: frozenset[str] = frozenset()) -> Files:
-        """Return it with weights of 8 and activations of *bits* bits, and the layers *keep* in float."""
+    def static(
+        self, method: str, float_layers: frozenset[str], bits: int = 8, *, slim: frozenset[str] = frozenset()
+    ) -> Files:
+        """Return it with weights of 8 and activations of *bits* bits, and the layers *float_layers* in float."""
         del slim
         from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
@@ -82,22 +84,22 @@ class Onnx:
                 weight_type=QuantType.QUInt8,
                 activation_type=QuantType.QUInt8 if bits == 8 else QuantType.QUInt16,
                 calibrate_method=ways[method],
-                nodes_to_exclude=sorted(keep),
+                nodes_to_exclude=sorted(float_layers),
                 extra_options={"CalibPercentile": 99.99, "CalibStridedMinMax": TOGETHER},
             )
             return Files(made.read_bytes())
 
-    def dynamic(self, keep: frozenset[str]) -> Files:
+    def dynamic(self, float_layers: frozenset[str]) -> Files:
         """Return it with weights of 8 bits and activations in float between its layers."""
         from onnxruntime.quantization import QuantType, quantize_dynamic
 
         with _workplace(self._prepared) as (source, made):
-            quantize_dynamic(source, made, weight_type=QuantType.QUInt8, nodes_to_exclude=sorted(keep))
+            quantize_dynamic(source, made, weight_type=QuantType.QUInt8, nodes_to_exclude=sorted(float_layers))
             return Files(made.read_bytes())
 
-    def slim(self, keep: frozenset[str]) -> frozenset[str]:
+    def slim(self, float_layers: frozenset[str]) -> frozenset[str]:
         """Return none: what computes in float has weights of 32 bits."""
-        del keep
+        del float_layers
         return frozenset()
 
     def graph(self) -> Graph:

@@ -68,8 +68,10 @@ class OpenVINO:
     def _whole(self) -> Files:
         return _saved(self._read())
 
-    def static(self, method: str, keep: frozenset[str], bits: int = 8, *, slim: frozenset[str] = frozenset()) -> Files:
-        """Return it with weights and activations of 8 bits, and the layers *keep* in float."""
+    def static(
+        self, method: str, float_layers: frozenset[str], bits: int = 8, *, slim: frozenset[str] = frozenset()
+    ) -> Files:
+        """Return it with weights and activations of 8 bits, and the layers *float_layers* in float."""
         del slim
         import nncf
         from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters, OverflowFix
@@ -88,7 +90,7 @@ class OpenVINO:
                 target_device=nncf.TargetDevice.CPU,
                 subset_size=len(self._calibration),
                 fast_bias_correction=False,  # the fast one does not see the errors of the layers before
-                ignored_scope=nncf.IgnoredScope(names=sorted(keep)) if keep else None,
+                ignored_scope=nncf.IgnoredScope(names=sorted(float_layers)) if float_layers else None,
                 advanced_parameters=AdvancedQuantizationParameters(
                     activations_range_estimator_params=ranges,
                     overflow_fix=fix,
@@ -96,7 +98,7 @@ class OpenVINO:
             )
         return _saved(quantized)
 
-    def dynamic(self, keep: frozenset[str]) -> Files:
+    def dynamic(self, float_layers: frozenset[str]) -> Files:
         """Return it with weights of 8 bits and activations in float between its layers."""
         import nncf
 
@@ -104,13 +106,13 @@ class OpenVINO:
             compressed = nncf.compress_weights(
                 self._read(),
                 mode=nncf.CompressWeightsMode.INT8_ASYM,
-                ignored_scope=nncf.IgnoredScope(names=sorted(keep)) if keep else None,
+                ignored_scope=nncf.IgnoredScope(names=sorted(float_layers)) if float_layers else None,
             )
         return _saved(compressed)
 
-    def slim(self, keep: frozenset[str]) -> frozenset[str]:
+    def slim(self, float_layers: frozenset[str]) -> frozenset[str]:
         """Return none: what computes in float has weights of 32 bits."""
-        del keep
+        del float_layers
         return frozenset()
 
     def graph(self) -> Graph:

@@ -124,17 +124,17 @@ def test_dense_layers_that_compute_in_float_have_weights_of_8_bits_first(float_m
     work = ladder("litert", float_model, pool, judged, Gate(max_drop=-1000))
     static, islands = work.converter.static, []
 
-    def recorded(method, keep, bits=8, *, slim=frozenset()):
-        if any(work.converter.graph().by_name[name].kind == DENSE for name in keep):
-            islands.append((keep, slim))
-        return static(method, keep, bits, slim=slim)
+    def recorded(method, float_layers, bits=8, *, slim=frozenset()):
+        if any(work.converter.graph().by_name[name].kind == DENSE for name in float_layers):
+            islands.append((float_layers, slim))
+        return static(method, float_layers, bits, slim=slim)
 
     monkeypatch.setattr(work.converter, "static", recorded)
     with pytest.raises(GateFailed):
         work.climb("litert-int8", strict=False)
     assert islands
     assert [bool(slim) for _, slim in islands] == [True, False] * (len(islands) // 2)
-    assert [keep for keep, _ in islands[::2]] == [keep for keep, _ in islands[1::2]]
+    assert [float_layers for float_layers, _ in islands[::2]] == [float_layers for float_layers, _ in islands[1::2]]
     made = [attempt.files for attempt in work.attempts]
     assert all(files not in made[:number] for number, files in enumerate(made)), "the same file was judged twice"
 
@@ -145,7 +145,7 @@ def test_the_layer_of_the_scores_is_kept_before_any_other(runtime, float_model, 
     with pytest.raises(GateFailed):
         work.climb(f"{runtime}-int8", strict=False)
     static = [attempt.rung for attempt in work.attempts if attempt.rung.precision == "int8"]
-    kept = next(rung.keep for rung in static if rung.keep)
+    kept = next(rung.float_layers for rung in static if rung.float_layers)
     layers = work.converter.graph().layers
     assert [layer.name for layer in layers if layer.name in kept and layer.kind in WEIGHTED] == [
         [layer.name for layer in layers if layer.kind in WEIGHTED][-1]
