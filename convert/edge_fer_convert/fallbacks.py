@@ -130,10 +130,10 @@ class Ladder:
                     lambda: make.static(make.methods[0], frozenset()),
                     shown_only=True,
                 )
-            slim = make.slim(joined)
+            weight_only = make.weight_only_layers(joined)
             for method in make.methods:
-                yield self._static(method, joined, beside, slim)
-            if slim:
+                yield self._static(method, joined, beside, weight_only)
+            if weight_only:
                 yield self._static(self._method(), joined, f"{beside}, with weights of 32 bits")
 
     def _fallbacks(self, precision: str) -> Iterator[Rung]:
@@ -169,11 +169,15 @@ class Ladder:
         return f"; {len(self.joined)} layers that join branches in float" if self.joined else ""
 
     def _static(
-        self, method: str, float_layers: frozenset[str], words: str, slim: frozenset[str] = frozenset()
+        self, method: str, float_layers: frozenset[str], words: str, weight_only: frozenset[str] = frozenset()
     ) -> Rung:
         make = self.converter.static
         return Rung(
-            f"static int8, {method}{words}", "int8", lambda: make(method, float_layers, slim=slim), method, float_layers
+            f"static int8, {method}{words}",
+            "int8",
+            lambda: make(method, float_layers, weight_only=weight_only),
+            method,
+            float_layers,
         )
 
     def _dynamic(self) -> Rung:
@@ -206,8 +210,8 @@ class Ladder:
 
     def _keeping(self, method: str, float_layers: frozenset[str], words: str) -> Iterator[Rung]:
         """Yield the rung that keeps *float_layers* in float; before it those of 8 bits, if any."""
-        if slim := self.converter.slim(float_layers):
-            yield self._static(method, float_layers, words, slim)
+        if weight_only := self.converter.weight_only_layers(float_layers):
+            yield self._static(method, float_layers, words, weight_only)
             words += ", with weights of 32 bits"
         yield self._static(method, float_layers, words)
 

@@ -49,15 +49,15 @@ class Converter(Protocol):
         ...
 
     def static(
-        self, method: str, float_layers: frozenset[str], bits: int = 8, *, slim: frozenset[str] = frozenset()
+        self, method: str, float_layers: frozenset[str], bits: int = 8, *, weight_only: frozenset[str] = frozenset()
     ) -> Files:
         """Return it with weights of 8 and activations of *bits* bits, and the layers *float_layers* in float.
 
-        Those of *slim*, which `slim` has named, have weights of 8 bits all the same.
+        Those of *weight_only*, which `weight_only` has named, have weights of 8 bits all the same.
         """
         ...
 
-    def slim(self, float_layers: frozenset[str]) -> frozenset[str]:
+    def weight_only_layers(self, float_layers: frozenset[str]) -> frozenset[str]:
         """Return the layers of *float_layers* that may have 8-bit weights and save much by it."""
         ...
 

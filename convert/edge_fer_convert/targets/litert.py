@@ -70,11 +70,11 @@ class LiteRT:
         return Files(self._float)
 
     def static(
-        self, method: str, float_layers: frozenset[str], bits: int = 8, *, slim: frozenset[str] = frozenset()
+        self, method: str, float_layers: frozenset[str], bits: int = 8, *, weight_only: frozenset[str] = frozenset()
     ) -> Files:
         """Return it with weights of 8 and activations of *bits* bits, and the layers *float_layers* in float.
 
-        Those of *slim* have weights of 8 bits all the same.
+        Those of *weight_only* have weights of 8 bits all the same.
         """
         from ai_edge_quantizer import quantizer, recipe
 
@@ -82,7 +82,7 @@ class LiteRT:
         if bits == 16:  # the face still comes as pixels, not as 16 bits
             rules += [_rule(".*", end, None) for end in ("INPUT", "OUTPUT")]
         with _quiet():
-            work = quantizer.Quantizer(bytearray(self._float), rules + self._exceptions(float_layers, slim))
+            work = quantizer.Quantizer(bytearray(self._float), rules + self._exceptions(float_layers, weight_only))
             signature, face, _ = self._interface
             first = work.calibrate({signature: [{face: self._laid_out[:1]}]}, num_threads=2)
             result = work.quantize(self._with_ranges(first, method), enable_progress_report=False)
@@ -93,11 +93,13 @@ class LiteRT:
         from ai_edge_quantizer import quantizer, recipe
 
         with _quiet():
-            rules = list(recipe.dynamic_wi8_afp32()) + self._exceptions(float_layers, self.slim(float_layers))
+            rules = list(recipe.dynamic_wi8_afp32()) + self._exceptions(
+                float_layers, self.weight_only_layers(float_layers)
+            )
             work = quantizer.Quantizer(bytearray(self._float), rules)
             return Files(bytes(work.quantize(enable_progress_report=False).quantized_model))
 
-    def slim(self, float_layers: frozenset[str]) -> frozenset[str]:
+    def weight_only_layers(self, float_layers: frozenset[str]) -> frozenset[str]:
         """Return the large dense layers of *float_layers*."""
         return float_layers & self._large
 
@@ -204,8 +206,8 @@ class LiteRT:
         before = {layers[name].output for layer in layers.values() if layer.kind == SOFTMAX for name in layer.inputs}
         return frozenset({self._interface[2]} | before)
 
-    def _exceptions(self, float_layers: frozenset[str], slim: frozenset[str]) -> list[dict[str, Any]]:
-        """Return the rules that keep layers in float; those of *slim* have weights of 8 bits."""
+    def _exceptions(self, float_layers: frozenset[str], weight_only: frozenset[str]) -> list[dict[str, Any]]:
+        """Return the rules that keep layers in float; those of *weight_only* have weights of 8 bits."""
         from ai_edge_quantizer import recipe
 
         rules = []
@@ -213,7 +215,7 @@ class LiteRT:
             if layer.name in float_layers:
                 exact = f"^{re.escape(layer.output)};$"
                 rules.append(_rule(exact, "*", None))
-                if layer.name in slim:
+                if layer.name in weight_only:
                     rules.append(_rule(exact, "FULLY_CONNECTED", recipe.weight_only_wi8_afp32()[0]["op_config"]))
         return rules
 

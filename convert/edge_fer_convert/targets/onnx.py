@@ -61,10 +61,10 @@ class Onnx:
         return Files(self._float)
 
     def static(
-        self, method: str, float_layers: frozenset[str], bits: int = 8, *, slim: frozenset[str] = frozenset()
+        self, method: str, float_layers: frozenset[str], bits: int = 8, *, weight_only: frozenset[str] = frozenset()
     ) -> Files:
         """Return it with weights of 8 and activations of *bits* bits, and the layers *float_layers* in float."""
-        del slim
+        del weight_only
         from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
         ways = dict(
@@ -97,7 +97,7 @@ class Onnx:
             quantize_dynamic(source, made, weight_type=QuantType.QUInt8, nodes_to_exclude=sorted(float_layers))
             return Files(made.read_bytes())
 
-    def slim(self, float_layers: frozenset[str]) -> frozenset[str]:
+    def weight_only_layers(self, float_layers: frozenset[str]) -> frozenset[str]:
         """Return none: what computes in float has weights of 32 bits."""
         del float_layers
         return frozenset()

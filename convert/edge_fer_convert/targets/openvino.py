@@ -69,10 +69,10 @@ class OpenVINO:
         return _saved(self._read())
 
     def static(
-        self, method: str, float_layers: frozenset[str], bits: int = 8, *, slim: frozenset[str] = frozenset()
+        self, method: str, float_layers: frozenset[str], bits: int = 8, *, weight_only: frozenset[str] = frozenset()
     ) -> Files:
         """Return it with weights and activations of 8 bits, and the layers *float_layers* in float."""
-        del slim
+        del weight_only
         import nncf
         from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters, OverflowFix
         from nncf.quantization.range_estimator import RangeEstimatorParametersSet
@@ -110,7 +110,7 @@ class OpenVINO:
             )
         return _saved(compressed)
 
-    def slim(self, float_layers: frozenset[str]) -> frozenset[str]:
+    def weight_only_layers(self, float_layers: frozenset[str]) -> frozenset[str]:
         """Return none: what computes in float has weights of 32 bits."""
         del float_layers
         return frozenset()

@@ -124,16 +124,16 @@ def test_dense_layers_that_compute_in_float_have_weights_of_8_bits_first(float_m
     work = ladder("litert", float_model, pool, judged, Gate(max_drop=-1000))
     static, islands = work.converter.static, []
 
-    def recorded(method, float_layers, bits=8, *, slim=frozenset()):
+    def recorded(method, float_layers, bits=8, *, weight_only=frozenset()):
         if any(work.converter.graph().by_name[name].kind == DENSE for name in float_layers):
-            islands.append((float_layers, slim))
-        return static(method, float_layers, bits, slim=slim)
+            islands.append((float_layers, weight_only))
+        return static(method, float_layers, bits, weight_only=weight_only)
 
     monkeypatch.setattr(work.converter, "static", recorded)
     with pytest.raises(GateFailed):
         work.climb("litert-int8", strict=False)
     assert islands
-    assert [bool(slim) for _, slim in islands] == [True, False] * (len(islands) // 2)
+    assert [bool(weight_only) for _, weight_only in islands] == [True, False] * (len(islands) // 2)
     assert [float_layers for float_layers, _ in islands[::2]] == [float_layers for float_layers, _ in islands[1::2]]
     made = [attempt.files for attempt in work.attempts]
     assert all(files not in made[:number] for number, files in enumerate(made)), "the same file was judged twice"

@@ -154,12 +154,15 @@ class TestLiteRT(ConverterSuite):
         values = CONTRACT.to_values(pool.images[:3])
         converter = targets.converter("litert")(float_model, values)
         dense = frozenset(layer.name for layer in converter.graph().layers if layer.kind == DENSE)
-        assert not converter.slim(dense)
+        assert not converter.weight_only_layers(dense)
         monkeypatch.setattr("edge_fer_convert.targets.litert.LARGE", 1)
         converter = targets.converter("litert")(float_model, values)
-        assert converter.slim(frozenset(converter.graph().by_name)) == dense
-        whole, slim = (converter.static(converter.methods[0], dense, slim=slim) for slim in (frozenset(), dense))
-        assert len(slim.content) < len(whole.content)
+        assert converter.weight_only_layers(frozenset(converter.graph().by_name)) == dense
+        whole, weight_only = (
+            converter.static(converter.methods[0], dense, weight_only=weight_only)
+            for weight_only in (frozenset(), dense)
+        )
+        assert len(weight_only.content) < len(whole.content)
 
 
 class TestOpenVINO(ConverterSuite):
