@@ -196,7 +196,7 @@ class _Work:
             chosen=replace(chosen, files=files),
             attempts=tuple(ladder.attempts),
             worst=tuple(ladder.worst()),
-            joined=len(ladder.joined),
+            fusion_layers=len(ladder.fusion_layers),
             computes=computes,
         )
 

@@ -117,41 +117,43 @@ class Ladder:
 
     def _as_asked(self, precision: str) -> Iterator[Rung]:
         """Yield the ways of making what was asked for."""
-        make, joined, beside = self.converter, self.joined, self._beside
+        make, fusion_layers, beside = self.converter, self.fusion_layers, self._beside
         if precision == "float32":
             yield self._float32()
         elif precision == "dynamic":
             yield self._dynamic()
         else:
-            if joined:
+            if fusion_layers:
                 yield Rung(
                     "everything in int8, for comparison",
                     "int8",
                     lambda: make.static(make.methods[0], frozenset()),
                     shown_only=True,
                 )
-            weight_only = make.weight_only_layers(joined)
+            weight_only = make.weight_only_layers(fusion_layers)
             for method in make.methods:
-                yield self._static(method, joined, beside, weight_only)
+                yield self._static(method, fusion_layers, beside, weight_only)
             if weight_only:
-                yield self._static(self._method(), joined, f"{beside}, with weights of 32 bits")
+                yield self._static(self._method(), fusion_layers, f"{beside}, with weights of 32 bits")
 
     def _fallbacks(self, precision: str) -> Iterator[Rung]:
         """Yield the rungs below that."""
-        make, joined, beside = self.converter, self.joined, self._beside
+        make, fusion_layers, beside = self.converter, self.fusion_layers, self._beside
         if precision == "int8":
-            if not self._head <= joined:
+            if not self._head <= fusion_layers:
                 words = f", the layer of the scores in float{beside}"
-                yield from self._keeping(self._method(), self._head | joined, words)
+                yield from self._keeping(self._method(), self._head | fusion_layers, words)
             yield from self._islands()
             if make.has_int16:
-                yield Rung(f"activations of 16 bits{beside}", "int16", lambda: make.static(self._method(), joined, 16))
+                yield Rung(
+                    f"activations of 16 bits{beside}", "int16", lambda: make.static(self._method(), fusion_layers, 16)
+                )
             yield self._dynamic()
         if precision != "float32":
             yield self._float32()
 
     @cached_property
-    def joined(self) -> frozenset[str]:
+    def fusion_layers(self) -> frozenset[str]:
         """Return the layers that join branches; they compute in float on every rung but the comparison's."""
         return fusion(self.converter.graph())
 
@@ -166,7 +168,7 @@ class Ladder:
 
     @property
     def _beside(self) -> str:
-        return f"; {len(self.joined)} layers that join branches in float" if self.joined else ""
+        return f"; {len(self.fusion_layers)} layers that join branches in float" if self.fusion_layers else ""
 
     def _static(
         self, method: str, float_layers: frozenset[str], words: str, weight_only: frozenset[str] = frozenset()
@@ -182,7 +184,7 @@ class Ladder:
 
     def _dynamic(self) -> Rung:
         words = f"weights of 8 bits, activations in float{self._beside}"
-        return Rung(words, "dynamic", lambda: self.converter.dynamic(self.joined))
+        return Rung(words, "dynamic", lambda: self.converter.dynamic(self.fusion_layers))
 
     def _float32(self) -> Rung:
         return Rung("not quantized", "float32", self.converter.float32)

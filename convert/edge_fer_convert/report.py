@@ -60,7 +60,7 @@ def _outcome(conversion: Conversion, outcome: Outcome) -> dict[str, Any]:
         "target": outcome.target,
         "recipe": outcome.chosen.rung.words,
         "computes": outcome.computes,
-        "layers_that_join_branches": outcome.joined,
+        "layers_that_join_branches": outcome.fusion_layers,
         "size_bytes": len(outcome.chosen.files),
         "size_ratio": len(outcome.chosen.files) / _float_bytes(conversion, outcome),
         "fresh_images": deduplicated.fresh_images,

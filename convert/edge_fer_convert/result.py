@@ -32,7 +32,7 @@ class Outcome:
     chosen: Attempt
     attempts: tuple[Attempt, ...]
     worst: tuple[TensorError, ...]
-    joined: int
+    fusion_layers: int
     """How many layers join branches and were left in float."""
     computes: str
     latency_ms: tuple[float, ...] = ()

@@ -208,10 +208,10 @@ def test_fused_models_join_in_float_and_show_the_naive_graph_beside(runtime, joi
     second.get_layer("conv_a").set_weights([w * 1.1 for w in network.get_layer("conv_a").get_weights()])
     model = open_model(join(network, second))
     work = ladder(runtime, model, pool, judged)
-    joined = fusion(work.converter.graph())
-    assert joined
+    fusion_layers = fusion(work.converter.graph())
+    assert fusion_layers
     convolutions = {layer.name for layer in work.converter.graph().layers if layer.kind == CONVOLUTION}
-    assert not joined & convolutions
+    assert not fusion_layers & convolutions
     chosen = work.climb(f"{runtime}-int8", strict=False)
     naive = work.attempts[0]
     assert naive.rung.shown_only
