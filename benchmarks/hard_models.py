@@ -107,7 +107,7 @@ MODELS: dict[str, Callable[[LabelledFaces, Preprocess], keras.Model]] = {
 
 
 def main() -> None:
-    """Convert each, print its rungs, and keep the reports where asked."""
+    """Convert each, print its variants, and keep the reports where asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--only", choices=MODELS, action="append")

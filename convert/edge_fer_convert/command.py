@@ -95,7 +95,7 @@ def convert(ctx: click.Context, /, **options: Any) -> None:
 
     MODEL is a .keras or .h5 file, a SavedModel folder, an .onnx, or a float .tflite. Each target is judged beside its
     own float32. One that loses more than --max-drop is made again: with other ranges, with its worst layers in float,
-    with 16 bits, with weights of 8 bits only, until it passes; the report tells every rung.
+    with 16 bits, with weights of 8 bits only, until it passes; the report tells every variant.
     """
     missing = [name for name in NEEDED if util.find_spec(name) is None]
     if missing:

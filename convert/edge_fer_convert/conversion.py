@@ -18,9 +18,9 @@ from edge_fer.evaluation.metrics import confusion
 from edge_fer_convert import calibration as calibrations
 from edge_fer_convert import gate as gates
 from edge_fer_convert import targets
-from edge_fer_convert.fallbacks import Ladder
+from edge_fer_convert.fallbacks import FallbackSearch
 from edge_fer_convert.file_metadata import Card
-from edge_fer_convert.result import Conversion, Outcome
+from edge_fer_convert.result import Conversion, TargetResult
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,13 +91,13 @@ class _Work:
                 by_runtime[runtime] = self._begin(runtime)
                 conversion.tools |= _versions(by_runtime[runtime][0].tools)
                 conversion.float_bytes[runtime] = len(by_runtime[runtime][0].float32())
-            outcome = self._target(target, *by_runtime[runtime])
-            if outcome.target != target:
-                refusals = (attempt.refused for attempt in outcome.attempts if not attempt.rung.shown_only)
+            result = self._target(target, *by_runtime[runtime])
+            if result.target != target:
+                refusals = (attempt.refused for attempt in result.attempts if not attempt.variant.shown_only)
                 why = next(filter(None, refusals), "it could not be made")
-                self.warn(f"{target} became {outcome.target}: {why}")
-            conversion.outcomes.append(outcome)
-        conversion.outcomes = self._timed(conversion.outcomes)
+                self.warn(f"{target} became {result.target}: {why}")
+            conversion.results.append(result)
+        conversion.results = self._timed(conversion.results)
         return conversion
 
     def _data(self, job: Job) -> tuple[Calibration, LabelledFaces]:
@@ -173,9 +173,9 @@ class _Work:
         if meant is not None and not any(said.startswith(words) for said in self.warnings):
             self.warn(words + ",".join(self.job.labels[n] for n in meant))
 
-    def _target(self, target: str, converter: Converter, reference: NDArray[np.float32]) -> Outcome:
+    def _target(self, target: str, converter: Converter, reference: NDArray[np.float32]) -> TargetResult:
         runtime, _ = targets.split(target)
-        ladder = Ladder(
+        search = FallbackSearch(
             converter=converter,
             values=self.calibration.values,
             score=lambda files: self._score(runtime, files, f"{target}: judging"),
@@ -184,19 +184,19 @@ class _Work:
             gate=self.job.gate,
             watch=self.watcher.step,
         )
-        chosen = ladder.climb(target, strict=self.job.strict)
-        for failure in ladder.failures:
+        chosen = search.run(target, strict=self.job.strict)
+        for failure in search.failures:
             self.warn(f"{target} could not be made in one way: {failure}")
         files = converter.stamp(chosen.files, self._card())
         with closing(load_backend(runtime, self._file(files))) as backend:
             computes = backend.info.computes
-        return Outcome(
+        return TargetResult(
             asked=target,
-            target=f"{runtime}-{chosen.rung.precision}",
+            target=f"{runtime}-{chosen.variant.precision}",
             chosen=replace(chosen, files=files),
-            attempts=tuple(ladder.attempts),
-            worst=tuple(ladder.worst()),
-            fusion_layers=len(ladder.fusion_layers),
+            attempts=tuple(search.attempts),
+            worst=tuple(search.worst()),
+            fusion_layers=len(search.fusion_layers),
             computes=computes,
         )
 
@@ -216,22 +216,22 @@ class _Work:
                 parts.append(backend.run(self.crops[start : start + 128]))
         return np.concatenate(parts)
 
-    def _timed(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    def _timed(self, results: Sequence[TargetResult]) -> list[TargetResult]:
         """Time one face a run, all targets in turn, so that a busy moment hits all alike."""
         self.watcher.step("timing")
-        times: list[list[float]] = [[] for _ in outcomes]
+        times: list[list[float]] = [[] for _ in results]
         with ExitStack() as stack:
             backends = []
-            for outcome in outcomes:
-                runtime = targets.runtime_of(outcome.target)
-                backends.append(stack.enter_context(closing(load_backend(runtime, self._file(outcome.chosen.files)))))
+            for result in results:
+                runtime = targets.runtime_of(result.target)
+                backends.append(stack.enter_context(closing(load_backend(runtime, self._file(result.chosen.files)))))
             for run in range(LATENCY_RUNS + WARM_UP):
                 crop = self.crops[run % len(self.crops)][np.newaxis]
                 for backend, taken in zip(backends, times, strict=True):
                     started = time.perf_counter()
                     backend.run(crop)
                     taken.append(1e3 * (time.perf_counter() - started))
-        return [replace(o, latency_ms=tuple(taken[WARM_UP:])) for o, taken in zip(outcomes, times, strict=True)]
+        return [replace(o, latency_ms=tuple(taken[WARM_UP:])) for o, taken in zip(results, times, strict=True)]
 
 
 def _refuse_impossible(job: Job) -> None:

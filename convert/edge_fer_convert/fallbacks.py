@@ -1,4 +1,4 @@
-"""The ladder: from static int8 down to float32, one rung after the other, until one passes the gate.
+"""Fallbacks: from static int8 down to float32, one variant after the other, until one passes the gate.
 
 Other ways of choosing ranges come first; then the layer of the scores stays in float, which costs next to nothing; then
 the layers around the tensors that lose the most, one, two, four at a time; then activations of 16 bits; then weights of
@@ -31,7 +31,7 @@ INSPECTED: Final = 32
 
 
 @dataclass(frozen=True)
-class Rung:
+class Variant:
     """One way of making a target."""
 
     words: str
@@ -47,9 +47,9 @@ class Rung:
 
 @dataclass(frozen=True)
 class Attempt:
-    """A rung, made and judged."""
+    """A variant, made and judged."""
 
-    rung: Rung
+    variant: Variant
     files: Files
     scores: NDArray[np.float32]
     comparison: QuantizationComparison
@@ -58,7 +58,7 @@ class Attempt:
 
 
 @dataclass
-class Ladder:
+class FallbackSearch:
     """Climbs down for one target of one converter."""
 
     converter: Converter
@@ -75,47 +75,47 @@ class Ladder:
     failures: list[str] = field(default_factory=list)
     """Rungs that a quantizer could not make, or whose file the runtime refused, each with what was said."""
 
-    def climb(self, target: str, *, strict: bool) -> Attempt:
+    def run(self, target: str, *, strict: bool) -> Attempt:
         """Return the first attempt that passes.
 
         Raises `GateFailed` when none does; when *strict*, only what was asked for is tried.
         """
         runtime, precision = target.split("-")
-        for rung in chain(self._as_asked(precision), () if strict else self._fallbacks(precision)):
-            self.watch(f"{target}: {rung.words}")
+        for variant in chain(self._as_asked(precision), () if strict else self._fallbacks(precision)):
+            self.watch(f"{target}: {variant.words}")
             try:
-                files = rung.make()
-            except Exception as exc:  # noqa: BLE001  (quantizers raise what they like; the next rung may be to be had)
-                self._failed(rung, exc)
+                files = variant.make()
+            except Exception as exc:  # noqa: BLE001  (quantizers raise what they like; the next variant may be to be had)
+                self._failed(variant, exc)
                 continue
-            if any(attempt.files == files and not attempt.rung.shown_only for attempt in self.attempts):
+            if any(attempt.files == files and not attempt.variant.shown_only for attempt in self.attempts):
                 continue  # another way to what was refused already
             try:
-                scores = self.reference if rung.precision == "float32" else self.score(files)
+                scores = self.reference if variant.precision == "float32" else self.score(files)
             except BackendError as exc:  # a scale that its kernels do not take, for one
-                self._failed(rung, exc)
+                self._failed(variant, exc)
                 continue
             comparison = gates.compare_with_float32(scores, self.reference, self.labels)
-            attempt = Attempt(rung, files, scores, comparison, self.gate.refuses(comparison))
+            attempt = Attempt(variant, files, scores, comparison, self.gate.refuses(comparison))
             self.attempts.append(attempt)
-            if attempt.refused is None and not rung.shown_only:
+            if attempt.refused is None and not variant.shown_only:
                 return attempt
-        refused = (f"{attempt.rung.words}: {attempt.refused}" for attempt in self.attempts if attempt.refused)
+        refused = (f"{attempt.variant.words}: {attempt.refused}" for attempt in self.attempts if attempt.refused)
         tried = "; ".join((*refused, *self.failures))
         raise GateFailed(
             f"{runtime}-{precision} does not pass the gate: {tried}; raise --max-drop, leave --strict out to fall back "
             "to other precisions, or calibrate with more images"
         )
 
-    def _failed(self, rung: Rung, exc: Exception) -> None:
-        self.failures.append(f"{rung.words}: {' '.join(f'{type(exc).__name__}: {exc}'.split())[:300]}")
+    def _failed(self, variant: Variant, exc: Exception) -> None:
+        self.failures.append(f"{variant.words}: {' '.join(f'{type(exc).__name__}: {exc}'.split())[:300]}")
 
     def worst(self) -> list[TensorError]:
         """Return the tensors of the best static attempt, those that add the most error first."""
         best = self._best()
         return self._ranked(best) if best else []
 
-    def _as_asked(self, precision: str) -> Iterator[Rung]:
+    def _as_asked(self, precision: str) -> Iterator[Variant]:
         """Yield the ways of making what was asked for."""
         make, fusion_layers, beside = self.converter, self.fusion_layers, self._beside
         if precision == "float32":
@@ -124,7 +124,7 @@ class Ladder:
             yield self._dynamic()
         else:
             if fusion_layers:
-                yield Rung(
+                yield Variant(
                     "everything in int8, for comparison",
                     "int8",
                     lambda: make.static(make.methods[0], frozenset()),
@@ -136,8 +136,8 @@ class Ladder:
             if weight_only:
                 yield self._static(self._method(), fusion_layers, f"{beside}, with weights of 32 bits")
 
-    def _fallbacks(self, precision: str) -> Iterator[Rung]:
-        """Yield the rungs below that."""
+    def _fallbacks(self, precision: str) -> Iterator[Variant]:
+        """Yield the variants below that."""
         make, fusion_layers, beside = self.converter, self.fusion_layers, self._beside
         if precision == "int8":
             if not self._head <= fusion_layers:
@@ -145,7 +145,7 @@ class Ladder:
                 yield from self._keeping(self._method(), self._head | fusion_layers, words)
             yield from self._islands()
             if make.has_int16:
-                yield Rung(
+                yield Variant(
                     f"activations of 16 bits{beside}", "int16", lambda: make.static(self._method(), fusion_layers, 16)
                 )
             yield self._dynamic()
@@ -154,7 +154,7 @@ class Ladder:
 
     @cached_property
     def fusion_layers(self) -> frozenset[str]:
-        """Return the layers that join branches; they compute in float on every rung but the comparison's."""
+        """Return the layers that join branches; they compute in float on every variant but the comparison's."""
         return fusion(self.converter.graph())
 
     @cached_property
@@ -172,9 +172,9 @@ class Ladder:
 
     def _static(
         self, method: str, float_layers: frozenset[str], words: str, weight_only: frozenset[str] = frozenset()
-    ) -> Rung:
+    ) -> Variant:
         make = self.converter.static
-        return Rung(
+        return Variant(
             f"static int8, {method}{words}",
             "int8",
             lambda: make(method, float_layers, weight_only=weight_only),
@@ -182,20 +182,20 @@ class Ladder:
             float_layers,
         )
 
-    def _dynamic(self) -> Rung:
+    def _dynamic(self) -> Variant:
         words = f"weights of 8 bits, activations in float{self._beside}"
-        return Rung(words, "dynamic", lambda: self.converter.dynamic(self.fusion_layers))
+        return Variant(words, "dynamic", lambda: self.converter.dynamic(self.fusion_layers))
 
-    def _float32(self) -> Rung:
-        return Rung("not quantized", "float32", self.converter.float32)
+    def _float32(self) -> Variant:
+        return Variant("not quantized", "float32", self.converter.float32)
 
-    def _islands(self) -> Iterator[Rung]:
-        """Yield rungs that keep ever more of the layers around the worst tensors in float."""
+    def _islands(self) -> Iterator[Variant]:
+        """Yield variants that keep ever more of the layers around the worst tensors in float."""
         make, best = self.converter, self._best()
         graph = make.graph()
         if best is None:
             return
-        base = best.rung.float_layers
+        base = best.variant.float_layers
         beside = f"{' and that of the scores' if self._head <= base else ''} in float{self._beside}"
         worst = [tensor.layer for tensor in self._ranked(best) if tensor.layer not in base]
         most = max(2, sum(layer.kind in WEIGHTED for layer in graph.layers) // 2)
@@ -207,11 +207,11 @@ class Ladder:
             if float_layers != before:
                 around = short(worst[0]) if count == 1 else f"the {count} worst tensors"
                 words = f", {len(float_layers)} layers around {around}{beside}"
-                yield from self._keeping(best.rung.method, float_layers | base, words)
+                yield from self._keeping(best.variant.method, float_layers | base, words)
             count, before = count * 2, float_layers
 
-    def _keeping(self, method: str, float_layers: frozenset[str], words: str) -> Iterator[Rung]:
-        """Yield the rung that keeps *float_layers* in float; before it those of 8 bits, if any."""
+    def _keeping(self, method: str, float_layers: frozenset[str], words: str) -> Iterator[Variant]:
+        """Yield the variant that keeps *float_layers* in float; before it those of 8 bits, if any."""
         if weight_only := self.converter.weight_only_layers(float_layers):
             yield self._static(method, float_layers, words, weight_only)
             words += ", with weights of 32 bits"
@@ -220,10 +220,10 @@ class Ladder:
     def _method(self) -> str:
         """Return the best way of choosing ranges so far."""
         best = self._best()
-        return best.rung.method if best else self.converter.methods[0]
+        return best.variant.method if best else self.converter.methods[0]
 
     def _best(self) -> Attempt | None:
-        static = [a for a in self.attempts if a.rung.precision == "int8" and not a.rung.shown_only]
+        static = [a for a in self.attempts if a.variant.precision == "int8" and not a.variant.shown_only]
         return max(static, key=lambda attempt: attempt.comparison.agreement, default=None)
 
     def _ranked(self, attempt: Attempt) -> list[TensorError]:

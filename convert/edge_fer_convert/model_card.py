@@ -10,11 +10,11 @@ import numpy as np
 from edge_fer.evaluation.classification import evaluate
 
 if TYPE_CHECKING:
-    from edge_fer_convert.result import Conversion, Outcome
+    from edge_fer_convert.result import Conversion, TargetResult
 
 
-def render(conversion: Conversion, outcomes: list[Outcome], machine: str) -> str:
-    """Return the card of *outcomes*, the first of which the bundle recommends, as Markdown.
+def render(conversion: Conversion, results: list[TargetResult], machine: str) -> str:
+    """Return the card of *results*, the first of which the bundle recommends, as Markdown.
 
     *machine* says on what the latencies were measured.
     """
@@ -30,23 +30,23 @@ def render(conversion: Conversion, outcomes: list[Outcome], machine: str) -> str
             conversion=conversion,
             judged_on=job.evaluated,
             deduplicated=int(conversion.deduplicated.sum()) if conversion.deduplicated is not None else None,
-            rows=[_row(conversion, outcome) for outcome in outcomes],
-            classification=None if labels is None else evaluate(outcomes[0].chosen.scores, labels, job.labels),
+            rows=[_row(conversion, result) for result in results],
+            classification=None if labels is None else evaluate(results[0].chosen.scores, labels, job.labels),
             machine=machine,
         )
         + "\n"
     )
 
 
-def _row(conversion: Conversion, outcome: Outcome) -> dict[str, str]:
-    judged = outcome.chosen.comparison
-    p50, p90 = np.percentile(outcome.latency_ms, (50, 90))
+def _row(conversion: Conversion, result: TargetResult) -> dict[str, str]:
+    judged = result.chosen.comparison
+    p50, p90 = np.percentile(result.latency_ms, (50, 90))
     return {
-        "target": outcome.target,
-        "megabytes": f"{len(outcome.chosen.files) / 1e6:.2f}",
+        "target": result.target,
+        "megabytes": f"{len(result.chosen.files) / 1e6:.2f}",
         "accuracy": _percent(judged.accuracy),
         "macro_f1": _percent(judged.macro_f1),
-        "fresh": _percent(conversion.evaluation(outcome).fresh_accuracy),
+        "fresh": _percent(conversion.evaluation(result).fresh_accuracy),
         "drop": f"{judged.drop.points:+.2f}" if judged.drop else "–",
         "agreement": _percent(judged.agreement),
         "latency": f"{p50:.2f} / {p90:.2f} ms",

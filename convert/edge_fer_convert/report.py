@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from edge_fer_convert.fallbacks import Attempt
     from edge_fer_convert.gate import Loss, QuantizationComparison
-    from edge_fer_convert.result import Conversion, Outcome
+    from edge_fer_convert.result import Conversion, TargetResult
 
 WORST: Final = 10
 FORMAT_VERSION: Final = 1
@@ -48,38 +48,38 @@ def as_dict(conversion: Conversion) -> dict[str, Any]:
         "tools": conversion.tools,
         "seconds": conversion.seconds,
         "warnings": conversion.warnings,
-        "targets": [_outcome(conversion, outcome) for outcome in conversion.outcomes],
+        "targets": [_target(conversion, result) for result in conversion.results],
     }
 
 
-def _outcome(conversion: Conversion, outcome: Outcome) -> dict[str, Any]:
-    judged = outcome.chosen.comparison
-    deduplicated = conversion.evaluation(outcome)
+def _target(conversion: Conversion, result: TargetResult) -> dict[str, Any]:
+    judged = result.chosen.comparison
+    deduplicated = conversion.evaluation(result)
     return {
-        "asked": outcome.asked,
-        "target": outcome.target,
-        "recipe": outcome.chosen.rung.words,
-        "computes": outcome.computes,
-        "layers_that_join_branches": outcome.fusion_layers,
-        "size_bytes": len(outcome.chosen.files),
-        "size_ratio": len(outcome.chosen.files) / _float_bytes(conversion, outcome),
+        "asked": result.asked,
+        "target": result.target,
+        "recipe": result.chosen.variant.words,
+        "computes": result.computes,
+        "layers_that_join_branches": result.fusion_layers,
+        "size_bytes": len(result.chosen.files),
+        "size_ratio": len(result.chosen.files) / _float_bytes(conversion, result),
         "fresh_images": deduplicated.fresh_images,
         "fresh_accuracy": deduplicated.fresh_accuracy,
         **_judged(judged),
         "recall_deltas_points": judged.recall_deltas() if judged.before else None,
         "confusion_before": judged.before,
         "confusion_after": judged.after,
-        "worst_tensors": [asdict(tensor) for tensor in outcome.worst[:WORST]],
-        "latency_ms": list(outcome.latency_ms),
-        "attempts": [_attempt(attempt) for attempt in outcome.attempts],
+        "worst_tensors": [asdict(tensor) for tensor in result.worst[:WORST]],
+        "latency_ms": list(result.latency_ms),
+        "attempts": [_attempt(attempt) for attempt in result.attempts],
     }
 
 
 def _attempt(attempt: Attempt) -> dict[str, Any]:
     return {
-        "recipe": attempt.rung.words,
-        "precision": attempt.rung.precision,
-        "comparison": attempt.rung.shown_only,
+        "recipe": attempt.variant.words,
+        "precision": attempt.variant.precision,
+        "comparison": attempt.variant.shown_only,
         "size_bytes": len(attempt.files),
         "refused": attempt.refused,
         **_judged(attempt.comparison),
@@ -96,9 +96,9 @@ def _judged(judged: QuantizationComparison) -> dict[str, Any]:
     }
 
 
-def _float_bytes(conversion: Conversion, outcome: Outcome) -> int:
-    """Return the size of the same runtime's float32, which every ladder has at its end."""
-    return conversion.float_bytes[targets.runtime_of(outcome.target)]
+def _float_bytes(conversion: Conversion, result: TargetResult) -> int:
+    """Return the size of the same runtime's float32, which every target may fall back to."""
+    return conversion.float_bytes[targets.runtime_of(result.target)]
 
 
 def table(conversion: Conversion) -> Table:
@@ -122,13 +122,13 @@ def table(conversion: Conversion) -> Table:
         "p90 ms",
     ):
         made.add_column(heading, justify="left" if heading == "target" else "right")
-    for outcome in conversion.outcomes:
-        judged = outcome.chosen.comparison
-        renamed = "" if outcome.target == outcome.asked else f" (asked: {outcome.asked})"
-        p50, p90 = np.percentile(outcome.latency_ms, (50, 90))
+    for result in conversion.results:
+        judged = result.chosen.comparison
+        renamed = "" if result.target == result.asked else f" (asked: {result.asked})"
+        p50, p90 = np.percentile(result.latency_ms, (50, 90))
         made.add_row(
-            outcome.target + renamed,
-            f"{len(outcome.chosen.files) / 1e6:.2f}",
+            result.target + renamed,
+            f"{len(result.chosen.files) / 1e6:.2f}",
             _percent(judged.accuracy),
             _interval(judged.drop),
             _percent(judged.macro_f1),

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TargetResult:
     """What became of one target."""
 
     asked: str
     target: str
-    """The target that it became: another one where the ladder left its precision."""
+    """The target that it became: another one where it fell back to another precision."""
     chosen: Attempt
     attempts: tuple[Attempt, ...]
     worst: tuple[TensorError, ...]
@@ -51,21 +51,21 @@ class Conversion:
     """Of those images; None where only agreement was judged."""
     deduplicated: NDArray[np.bool_] | None
     """Which of those images have no near-copy in the pool."""
-    outcomes: list[Outcome] = field(default_factory=list)
+    results: list[TargetResult] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     tools: dict[str, str] = field(default_factory=dict)
     float_bytes: dict[str, int] = field(default_factory=dict)
     """Runtime → size of its float32."""
     seconds: float = 0.0
 
-    def target(self, name: str) -> Outcome:
+    def target(self, name: str) -> TargetResult:
         """Return what became of the target that was asked for as *name*."""
-        return next(outcome for outcome in self.outcomes if outcome.asked == name)
+        return next(result for result in self.results if result.asked == name)
 
-    def evaluation(self, outcome: Outcome) -> Evaluation:
-        """Return what a manifest says that *outcome* is worth."""
-        judged, data = outcome.chosen.comparison, self.job.evaluated or self.job.pool
-        predicted = outcome.chosen.scores.argmax(axis=1)
+    def evaluation(self, result: TargetResult) -> Evaluation:
+        """Return what a manifest says that *result* is worth."""
+        judged, data = result.chosen.comparison, self.job.evaluated or self.job.pool
+        predicted = result.chosen.scores.argmax(axis=1)
         known = self.labels is not None and self.deduplicated is not None and self.deduplicated.any()
         return Evaluation(
             data=data.name,
@@ -84,9 +84,9 @@ class Conversion:
 
     def write(self, folder: Path) -> None:
         """Write the bundle *folder*, which must not exist. Raises `BadInput` when it does, or cannot be written."""
-        kept: dict[str, Outcome] = {}
-        for outcome in self.outcomes:
-            kept.setdefault(outcome.target, outcome)
+        kept: dict[str, TargetResult] = {}
+        for result in self.results:
+            kept.setdefault(result.target, result)
         job = self.job
         calibration = CalibrationSet(
             data=job.pool.name,
@@ -99,11 +99,11 @@ class Conversion:
             bundle_writer.Artifact(
                 target,
                 targets.converter(targets.runtime_of(target)).suffixes,
-                outcome.chosen.files,
-                outcome.chosen.rung.words,
-                self.evaluation(outcome),
+                result.chosen.files,
+                result.chosen.variant.words,
+                self.evaluation(result),
             )
-            for target, outcome in kept.items()
+            for target, result in kept.items()
         ]
         card = model_card.render(self, list(kept.values()), _machine())
         bundle_writer.write(

@@ -98,7 +98,7 @@ def split(target: str) -> tuple[str, str]:
 
 
 def runtime_of(target: str) -> str:
-    """Return the runtime of *target*, which may be of any precision that a ladder ends in."""
+    """Return the runtime of *target*, which may be of any precision that a target falls back to."""
     return target.partition("-")[0]
 
 

@@ -63,13 +63,13 @@ def finished(job):
 
 def test_every_target_is_made_judged_and_timed(finished):
     conversion, heard = finished
-    assert tuple(outcome.asked for outcome in conversion.outcomes) == TARGETS
-    for outcome in conversion.outcomes:
-        assert outcome.target == outcome.asked
-        assert outcome.chosen.comparison.images == 210
-        assert outcome.chosen.comparison.drop.points <= 2
-        assert len(outcome.latency_ms) == 100
-        assert any(words.startswith(f"{outcome.asked}: ") for words in heard.steps)
+    assert tuple(result.asked for result in conversion.results) == TARGETS
+    for result in conversion.results:
+        assert result.target == result.asked
+        assert result.chosen.comparison.images == 210
+        assert result.chosen.comparison.drop.points <= 2
+        assert len(result.latency_ms) == 100
+        assert any(words.startswith(f"{result.asked}: ") for words in heard.steps)
     assert {"ai-edge-quantizer", "nncf", "onnxruntime"} <= conversion.tools.keys()
 
 
@@ -81,8 +81,8 @@ def test_the_bundle_verifies_and_says_what_was_measured(finished, tmp_path):
     assert (manifest.name, manifest.licence, manifest.labels) == ("mine", "MIT", FER2013)
     assert manifest.calibration.images == 100
     assert manifest.calibration.sha256 == conversion.calibration.sha256
-    for target, outcome in zip(manifest.targets, conversion.outcomes, strict=True):
-        assert target.evaluation.accuracy == outcome.chosen.comparison.accuracy
+    for target, result in zip(manifest.targets, conversion.results, strict=True):
+        assert target.evaluation.accuracy == result.chosen.comparison.accuracy
         assert target.evaluation.drop_interval_points[0] <= target.evaluation.drop_points
         with Classifier(bundle, target.name) as classifier:
             assert classifier.check_golden().passed
@@ -172,9 +172,9 @@ def test_the_table_has_a_row_a_target(finished):
 def test_without_an_evaluation_set_agreement_is_gated_and_called_weaker(job):
     heard = Heard()
     conversion = convert(replace(job, evaluated=None, targets=("onnx-int8",), gate=Gate(min_agreement=0.9)), heard)
-    outcome = conversion.target("onnx-int8")
-    assert outcome.chosen.comparison.accuracy is None
-    assert outcome.chosen.comparison.agreement >= 0.9
+    result = conversion.target("onnx-int8")
+    assert result.chosen.comparison.accuracy is None
+    assert result.chosen.comparison.agreement >= 0.9
     assert conversion.images == 180  # 280 in the pool, 100 of them calibrated with
     assert "only agreement with float32 is checked, on 180 images" in heard.warnings[0]
     assert "the weaker check" in report.html(conversion)
@@ -202,9 +202,9 @@ def test_logits_get_a_softmax_and_the_user_is_told(job, network):
     heard = Heard()
     conversion = convert(replace(job, model=open_model(logits), targets=("litert-int8", "onnx-int8")), heard)
     assert heard.warnings == ["the model answers logits: a softmax was added behind it"]
-    for outcome in conversion.outcomes:
-        assert np.allclose(outcome.chosen.scores.sum(axis=1), 1, atol=0.02)
-        assert outcome.chosen.comparison.accuracy > 0.9
+    for result in conversion.results:
+        assert np.allclose(result.chosen.scores.sum(axis=1), 1, atol=0.02)
+        assert result.chosen.comparison.accuracy > 0.9
 
 
 def test_neither_logits_nor_probabilities_are_refused(job, network):

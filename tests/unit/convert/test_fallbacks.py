@@ -13,7 +13,7 @@ from edge_fer.emotions import FER2013  # noqa: E402
 from edge_fer.errors import BackendError, GateFailed  # noqa: E402
 from edge_fer.preprocess import Preprocess  # noqa: E402
 from edge_fer_convert import calibration, gate, targets  # noqa: E402
-from edge_fer_convert.fallbacks import Ladder, short  # noqa: E402
+from edge_fer_convert.fallbacks import FallbackSearch, short  # noqa: E402
 from edge_fer_convert.float_model import open_model  # noqa: E402
 from edge_fer_convert.gate import Gate  # noqa: E402
 from edge_fer_convert.graph import CONVOLUTION, DENSE, WEIGHTED, Graph, Layer, fusion  # noqa: E402
@@ -41,7 +41,7 @@ def scaled_apart(network, factor, values):
     return made
 
 
-def ladder(runtime, model, pool, judged, allowed=None):
+def fallback_search(runtime, model, pool, judged, allowed=None):
     values = calibration.prepare(pool, CONTRACT).values
     converter = targets.converter(runtime)(model, values)
 
@@ -52,7 +52,7 @@ def ladder(runtime, model, pool, judged, allowed=None):
         return answered
 
     reference = score(converter.float32())
-    return Ladder(converter, values, score, judged.labels, reference, allowed or Gate(), lambda words: None)
+    return FallbackSearch(converter, values, score, judged.labels, reference, allowed or Gate(), lambda words: None)
 
 
 @pytest.fixture(scope="module")
@@ -63,48 +63,48 @@ def hard_model(network, pool):
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_a_model_made_to_lose_climbs_down_into_the_gate(runtime, hard_model, network, pool, judged):
-    work = ladder(runtime, hard_model, pool, judged)
+    work = fallback_search(runtime, hard_model, pool, judged)
     assert np.allclose(work.reference, network.predict(CONTRACT.to_values(judged.images), verbose=0), atol=1e-3)
-    chosen = work.climb(f"{runtime}-int8", strict=False)
+    chosen = work.run(f"{runtime}-int8", strict=False)
     first = work.attempts[0]
     assert first.refused is not None, "the naive int8 model was to lose"
     assert first.comparison.drop.points > 2
     assert len(work.attempts) > 1
     assert gate.compare_with_float32(chosen.scores, work.reference, judged.labels).drop.points <= 0.5
-    assert chosen.rung.precision != "float32"
+    assert chosen.variant.precision != "float32"
     assert [attempt.refused is None for attempt in work.attempts].count(True) == 1
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_strict_fails_instead(runtime, hard_model, pool, judged):
-    work = ladder(runtime, hard_model, pool, judged, Gate(max_drop=-1000))
+    work = fallback_search(runtime, hard_model, pool, judged, Gate(max_drop=-1000))
     with pytest.raises(GateFailed, match=f"{runtime}-int8 does not pass the gate.*points of accuracy"):
-        work.climb(f"{runtime}-int8", strict=True)
-    assert all(attempt.rung.precision == "int8" for attempt in work.attempts)
+        work.run(f"{runtime}-int8", strict=True)
+    assert all(attempt.variant.precision == "int8" for attempt in work.attempts)
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_the_culprit_is_ranked_first(runtime, hard_model, pool, judged):
-    work = ladder(runtime, hard_model, pool, judged, Gate(max_drop=-1000))
+    work = fallback_search(runtime, hard_model, pool, judged, Gate(max_drop=-1000))
     with pytest.raises(GateFailed):
-        work.climb(f"{runtime}-int8", strict=True)
+        work.run(f"{runtime}-int8", strict=True)
     layers = work.converter.graph().layers
     second = [n for n, layer in enumerate(layers) if layer.kind == CONVOLUTION][1]
     assert work.worst()[0].layer in {layer.name for layer in layers[: second + 1]}
 
 
 def test_every_rung_is_tried_in_order_when_none_passes(float_model, pool, judged):
-    work = ladder("litert", float_model, pool, judged, Gate(max_drop=-1000))
+    work = fallback_search("litert", float_model, pool, judged, Gate(max_drop=-1000))
     with pytest.raises(GateFailed):
-        work.climb("litert-int8", strict=False)
-    precisions = [attempt.rung.precision for attempt in work.attempts]
+        work.run("litert-int8", strict=False)
+    precisions = [attempt.variant.precision for attempt in work.attempts]
     methods = len(work.converter.methods)
     assert precisions[:methods] == ["int8"] * methods
     assert precisions[-3:] == ["int16", "dynamic", "float32"]
 
 
 def test_a_file_that_its_runtime_refuses_is_one_way_less(float_model, pool, judged):
-    work = ladder("litert", float_model, pool, judged)
+    work = fallback_search("litert", float_model, pool, judged)
     first, score = work.converter.static(work.converter.methods[0], frozenset()), work.score
 
     def picky(files):
@@ -113,7 +113,7 @@ def test_a_file_that_its_runtime_refuses_is_one_way_less(float_model, pool, judg
         return score(files)
 
     work.score = picky
-    chosen = work.climb("litert-int8", strict=False)
+    chosen = work.run("litert-int8", strict=False)
     assert chosen.files != first
     assert len(work.failures) == 1
     assert "BackendError: refuses the model: node 232" in work.failures[0]
@@ -121,7 +121,7 @@ def test_a_file_that_its_runtime_refuses_is_one_way_less(float_model, pool, judg
 
 def test_dense_layers_that_compute_in_float_have_weights_of_8_bits_first(float_model, pool, judged, monkeypatch):
     monkeypatch.setattr("edge_fer_convert.targets.litert.LARGE", 1)
-    work = ladder("litert", float_model, pool, judged, Gate(max_drop=-1000))
+    work = fallback_search("litert", float_model, pool, judged, Gate(max_drop=-1000))
     static, islands = work.converter.static, []
 
     def recorded(method, float_layers, bits=8, *, weight_only=frozenset()):
@@ -131,7 +131,7 @@ def test_dense_layers_that_compute_in_float_have_weights_of_8_bits_first(float_m
 
     monkeypatch.setattr(work.converter, "static", recorded)
     with pytest.raises(GateFailed):
-        work.climb("litert-int8", strict=False)
+        work.run("litert-int8", strict=False)
     assert islands
     assert [bool(weight_only) for _, weight_only in islands] == [True, False] * (len(islands) // 2)
     assert [float_layers for float_layers, _ in islands[::2]] == [float_layers for float_layers, _ in islands[1::2]]
@@ -141,11 +141,11 @@ def test_dense_layers_that_compute_in_float_have_weights_of_8_bits_first(float_m
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_the_layer_of_the_scores_is_kept_before_any_other(runtime, float_model, pool, judged):
-    work = ladder(runtime, float_model, pool, judged, Gate(max_drop=-1000))
+    work = fallback_search(runtime, float_model, pool, judged, Gate(max_drop=-1000))
     with pytest.raises(GateFailed):
-        work.climb(f"{runtime}-int8", strict=False)
-    static = [attempt.rung for attempt in work.attempts if attempt.rung.precision == "int8"]
-    kept = next(rung.float_layers for rung in static if rung.float_layers)
+        work.run(f"{runtime}-int8", strict=False)
+    static = [attempt.variant for attempt in work.attempts if attempt.variant.precision == "int8"]
+    kept = next(variant.float_layers for variant in static if variant.float_layers)
     layers = work.converter.graph().layers
     assert [layer.name for layer in layers if layer.name in kept and layer.kind in WEIGHTED] == [
         [layer.name for layer in layers if layer.kind in WEIGHTED][-1]
@@ -154,26 +154,26 @@ def test_the_layer_of_the_scores_is_kept_before_any_other(runtime, float_model, 
 
 
 def test_a_quantizer_that_trips_costs_its_rungs_and_no_more(float_model, pool, judged, monkeypatch):
-    work = ladder("litert", float_model, pool, judged)
+    work = fallback_search("litert", float_model, pool, judged)
 
     def trips(*arguments, **options):
         raise KeyError("no such tensor")
 
     monkeypatch.setattr(work.converter, "static", trips)
-    chosen = work.climb("litert-int8", strict=False)
-    assert chosen.rung.precision == "dynamic"
+    chosen = work.run("litert-int8", strict=False)
+    assert chosen.variant.precision == "dynamic"
     assert len(work.failures) == len(work.converter.methods) + 2  # the scores in float, activations of 16 bits
     assert work.failures[0].endswith("KeyError: 'no such tensor'")
-    strict = ladder("litert", float_model, pool, judged)
+    strict = fallback_search("litert", float_model, pool, judged)
     monkeypatch.setattr(strict.converter, "static", trips)
     with pytest.raises(GateFailed, match="no such tensor"):
-        strict.climb("litert-int8", strict=True)
+        strict.run("litert-int8", strict=True)
 
 
 def test_float32_and_dynamic_are_not_climbed_from_int8(float_model, pool, judged):
     for target in ("litert-float32", "litert-dynamic"):
-        work = ladder("litert", float_model, pool, judged)
-        assert work.climb(target, strict=False).rung.precision == target.split("-")[1]
+        work = fallback_search("litert", float_model, pool, judged)
+        assert work.run(target, strict=False).variant.precision == target.split("-")[1]
         assert len(work.attempts) == 1
 
 
@@ -207,17 +207,17 @@ def test_fused_models_join_in_float_and_show_the_naive_graph_beside(runtime, joi
     second.set_weights(network.get_weights())
     second.get_layer("conv_a").set_weights([w * 1.1 for w in network.get_layer("conv_a").get_weights()])
     model = open_model(join(network, second))
-    work = ladder(runtime, model, pool, judged)
+    work = fallback_search(runtime, model, pool, judged)
     fusion_layers = fusion(work.converter.graph())
     assert fusion_layers
     convolutions = {layer.name for layer in work.converter.graph().layers if layer.kind == CONVOLUTION}
     assert not fusion_layers & convolutions
-    chosen = work.climb(f"{runtime}-int8", strict=False)
+    chosen = work.run(f"{runtime}-int8", strict=False)
     naive = work.attempts[0]
-    assert naive.rung.shown_only
-    assert not chosen.rung.shown_only
-    assert chosen.rung.precision == "int8"
-    assert "that join branches in float" in chosen.rung.words
+    assert naive.variant.shown_only
+    assert not chosen.variant.shown_only
+    assert chosen.variant.precision == "int8"
+    assert "that join branches in float" in chosen.variant.words
     errors = [np.abs(attempt.scores - work.reference).mean() for attempt in (naive, chosen)]
     assert errors[1] < errors[0]
     if join is joined_by_features:
