@@ -7,13 +7,21 @@ import sys
 import tempfile
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
-from edge_fer_convert.conversion import Watcher
-
 if TYPE_CHECKING:
     from rich.table import Table
 
 
-class Screen(Watcher):
+class ProgressListener:
+    """Hears how far long work is. This one ignores what it hears."""
+
+    def step(self, words: str, share: float = 0.0) -> None:
+        """Hear that the step *words* is running, and which *share* of it, in [0, 1], is done."""
+
+    def warn(self, words: str) -> None:
+        """Hear of something that the user should know."""
+
+
+class ProgressDisplay(ProgressListener):
     """A context manager. While it is open, what C++ libraries write to stderr goes to a file that nobody reads.
 
     With *debug* they may write as they like.

@@ -102,7 +102,7 @@ def convert(ctx: click.Context, /, **options: Any) -> None:
         raise MissingDependency(f"{', '.join(missing)} not installed: pip install 'edge-fer[convert]'")
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from edge_fer.progress import Screen, print_table
+    from edge_fer.progress import ProgressDisplay, print_table
     from edge_fer_convert import report as reports
     from edge_fer_convert.bundle_writer import refuse_existing
     from edge_fer_convert.conversion import convert as execute
@@ -111,9 +111,9 @@ def convert(ctx: click.Context, /, **options: Any) -> None:
     out: Path = options["out"] or _default_folder(options)
     page: Path = options["report"] or out.with_name(f"{out.name}-report.html")
     refuse_existing(out)
-    with Screen(debug=bool(ctx.find_root().params.get("debug"))) as screen:
-        conversion = execute(job_of(screen, out.name, options), screen)
-        screen.step("writing the bundle")
+    with ProgressDisplay(debug=bool(ctx.find_root().params.get("debug"))) as progress:
+        conversion = execute(job_of(progress, out.name, options), progress)
+        progress.step("writing the bundle")
         conversion.write(out)
         _write_page(page, reports.html(conversion))
     if options["as_json"]:

@@ -15,6 +15,7 @@ from edge_fer.backends import load as load_backend
 from edge_fer.errors import BadInput
 from edge_fer.evaluation.labelled import near_copies
 from edge_fer.evaluation.metrics import confusion
+from edge_fer.progress import ProgressListener
 from edge_fer_convert import calibration as calibrations
 from edge_fer_convert import gate as gates
 from edge_fer_convert import targets
@@ -40,23 +41,13 @@ SUM_TOLERANCE: Final = 1e-3
 FORMS_TOLERANCE: Final = 1e-2
 
 
-class Watcher:
-    """Hears what a conversion is doing; this one does nothing with it."""
-
-    def step(self, words: str, share: float = 0.0) -> None:
-        """Hear that *words* is being done, and how much of it is."""
-
-    def warn(self, words: str) -> None:
-        """Hear of something that the user should know."""
-
-
-def convert(job: Job, watcher: Watcher | None = None) -> Conversion:
+def convert(job: Job, progress: ProgressListener | None = None) -> Conversion:
     """Convert, judge and time every target of *job*.
 
     Raises `BadInput` for what cannot be converted or judged, before any work; `GateFailed` where it is strict.
     """
     started = time.monotonic()
-    work = _Work(job, watcher or Watcher())
+    work = _Work(job, progress or ProgressListener())
     conversion = work.execute()
     conversion.seconds = time.monotonic() - started
     return conversion
@@ -65,9 +56,9 @@ def convert(job: Job, watcher: Watcher | None = None) -> Conversion:
 class _Work:
     """One conversion while it runs."""
 
-    def __init__(self, job: Job, watcher: Watcher) -> None:
+    def __init__(self, job: Job, progress: ProgressListener) -> None:
         _refuse_impossible(job)
-        self.watcher = watcher
+        self.progress = progress
         self.warnings: list[str] = []
         self.first: tuple[str, NDArray[np.float32]] | None = None
         self.calibration, judged = self._data(job)
@@ -78,7 +69,7 @@ class _Work:
 
     def warn(self, words: str) -> None:
         self.warnings.append(words)
-        self.watcher.warn(words)
+        self.progress.warn(words)
 
     def execute(self) -> Conversion:
         conversion = Conversion(
@@ -147,7 +138,7 @@ class _Work:
         return replace(job, model=model)
 
     def _begin(self, runtime: str) -> tuple[Converter, NDArray[np.float32]]:
-        self.watcher.step(f"{runtime}: float32")
+        self.progress.step(f"{runtime}: float32")
         converter = targets.converter(runtime)(self.job.model, self.calibration.values)
         reference = self._score(runtime, converter.float32(), f"{runtime}-float32: judging")
         self._check_order(reference)
@@ -182,7 +173,7 @@ class _Work:
             labels=self.labels,
             reference=reference,
             gate=self.job.gate,
-            watch=self.watcher.step,
+            step=self.progress.step,
         )
         chosen = search.run(target, strict=self.job.strict)
         for failure in search.failures:
@@ -212,13 +203,13 @@ class _Work:
         with closing(load_backend(runtime, self._file(files, THREADS))) as backend:
             parts = []
             for start in range(0, len(self.crops), 128):
-                self.watcher.step(words, start / len(self.crops))
+                self.progress.step(words, start / len(self.crops))
                 parts.append(backend.run(self.crops[start : start + 128]))
         return np.concatenate(parts)
 
     def _timed(self, results: Sequence[TargetResult]) -> list[TargetResult]:
         """Time one face a run, all targets in turn, so that a busy moment hits all alike."""
-        self.watcher.step("timing")
+        self.progress.step("timing")
         times: list[list[float]] = [[] for _ in results]
         with ExitStack() as stack:
             backends = []

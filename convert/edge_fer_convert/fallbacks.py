@@ -70,7 +70,7 @@ class FallbackSearch:
     reference: NDArray[np.float32]
     """Scores of this runtime's own float32."""
     gate: Gate
-    watch: Callable[[str], None]
+    step: Callable[[str], None]
     attempts: list[Attempt] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     """Rungs that a quantizer could not make, or whose file the runtime refused, each with what was said."""
@@ -82,7 +82,7 @@ class FallbackSearch:
         """
         runtime, precision = target.split("-")
         for variant in chain(self._as_asked(precision), () if strict else self._fallbacks(precision)):
-            self.watch(f"{target}: {variant.words}")
+            self.step(f"{target}: {variant.words}")
             try:
                 files = variant.make()
             except Exception as exc:  # noqa: BLE001  (quantizers raise what they like; the next variant may be to be had)

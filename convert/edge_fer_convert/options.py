@@ -20,30 +20,30 @@ from edge_fer_train import zoo
 
 if TYPE_CHECKING:
     from edge_fer.evaluation.labelled import LabelledFaces
-    from edge_fer.progress import Screen
+    from edge_fer.progress import ProgressDisplay
     from edge_fer_convert.float_model import FloatModel
     from edge_fer_train.recipe import Recipe
 
 
-def job_of(screen: Screen, folder: str, options: dict[str, Any]) -> Job:
+def job_of(progress: ProgressDisplay, folder: str, options: dict[str, Any]) -> Job:
     """Return the job of a recipe, or of a model of the user's; *folder* is the bundle's.
 
     *options* are those of the command, by name. Raises `BadInput` when they do not fit each other, or a file that they
     name cannot be used.
     """
     if options["recipe_name"] is None:
-        return _job_of_model(screen, folder, options)
-    return _job_of_recipe(screen, recipes.load(options["recipe_name"]), options)
+        return _job_of_model(progress, folder, options)
+    return _job_of_recipe(progress, recipes.load(options["recipe_name"]), options)
 
 
-def _job_of_recipe(screen: Screen, recipe: Recipe, options: dict[str, Any]) -> Job:
+def _job_of_recipe(progress: ProgressDisplay, recipe: Recipe, options: dict[str, Any]) -> Job:
     told = recipe.converted
     if options["data"] is None:
         raise BadInput(f"recipe {recipe.name} needs --data: a folder with {told.calibrate}")
     source = _weights(recipe, options["model"])
-    screen.step(f"opening {recipe.name}")
+    progress.step(f"opening {recipe.name}")
     model = open_model(source)
-    pool, evaluated = (_faces(screen, options["data"] / file) for file in (told.calibrate, told.evaluate))
+    pool, evaluated = (_faces(progress, options["data"] / file) for file in (told.calibrate, told.evaluate))
     return Job(
         model=model,
         name=recipe.name,
@@ -76,11 +76,11 @@ def _weights(recipe: Recipe, model: Path | None) -> Any:
     return zoo.join(recipe.architecture, paths) if told.join and not model else paths[0]
 
 
-def _job_of_model(screen: Screen, folder: str, options: dict[str, Any]) -> Job:
+def _job_of_model(progress: ProgressDisplay, folder: str, options: dict[str, Any]) -> Job:
     if options["calibrate"] is None:
         raise BadInput("quantizing needs faces to calibrate with: pass --calibrate with a folder, .zip, .csv or .npz")
     labels = tuple(label.strip() for label in options["labels"].split(",")) if options["labels"] else FER2013
-    screen.step(f"opening {options['model']}")
+    progress.step(f"opening {options['model']}")
     model = open_model(options["model"], options["size"], options["custom"])
     f1_drop = options["max_drop"] if options["max_f1_drop"] is None else options["max_f1_drop"]
     name = options["name"] or folder
@@ -91,9 +91,9 @@ def _job_of_model(screen: Screen, folder: str, options: dict[str, Any]) -> Job:
         licence=options["licence"],
         labels=labels,
         preprocess=_preprocess(model, options),
-        pool=_data(screen, options["calibrate"], None),
-        evaluated=_data(screen, options["evaluate"], labels) if options["evaluate"] else None,
-        targets=_targets(options) or _reachable(screen, model),
+        pool=_data(progress, options["calibrate"], None),
+        evaluated=_data(progress, options["evaluate"], labels) if options["evaluate"] else None,
+        targets=_targets(options) or _reachable(progress, model),
         gate=Gate(options["max_drop"], f1_drop, options["min_agreement"]),
         images=options["images"],
         seed=options["seed"],
@@ -142,19 +142,19 @@ def _targets(options: dict[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name.strip() for name in names.split(","))) if names else ()
 
 
-def _reachable(screen: Screen, model: FloatModel) -> tuple[str, ...]:
+def _reachable(progress: ProgressDisplay, model: FloatModel) -> tuple[str, ...]:
     problems = {target: model.can_be(target) for target in TARGETS}
     left_out = [target for target, problem in problems.items() if problem]
     if left_out:
-        screen.warn(f"without {', '.join(left_out)}: {problems[left_out[0]]}")
+        progress.warn(f"without {', '.join(left_out)}: {problems[left_out[0]]}")
     return tuple(target for target, problem in problems.items() if problem is None)
 
 
-def _data(screen: Screen, path: str, names: tuple[str, ...] | None) -> Data:
+def _data(progress: ProgressDisplay, path: str, names: tuple[str, ...] | None) -> Data:
     whole, _, part = path.partition("#")
-    return Data(_faces(screen, path, names), Path(whole).name, part or "all")
+    return Data(_faces(progress, path, names), Path(whole).name, part or "all")
 
 
-def _faces(screen: Screen, path: str | Path, names: tuple[str, ...] | None = None) -> LabelledFaces:
-    screen.step(f"reading {path}")
+def _faces(progress: ProgressDisplay, path: str | Path, names: tuple[str, ...] | None = None) -> LabelledFaces:
+    progress.step(f"reading {path}")
     return load_faces(path, names)

@@ -20,14 +20,14 @@ from edge_fer.emotions import FER2013  # noqa: E402
 from edge_fer.errors import BadInput  # noqa: E402
 from edge_fer.preprocess import Preprocess  # noqa: E402
 from edge_fer_convert import report  # noqa: E402
-from edge_fer_convert.conversion import Watcher, convert  # noqa: E402
+from edge_fer_convert.conversion import ProgressListener, convert  # noqa: E402
 from edge_fer_convert.float_model import open_model  # noqa: E402
 from edge_fer_convert.gate import Gate  # noqa: E402
 from edge_fer_convert.job import Data, Job  # noqa: E402
 from edge_fer_convert.targets import TARGETS  # noqa: E402
 
 
-class Heard(Watcher):
+class Heard(ProgressListener):
     def __init__(self):
         self.steps, self.warnings = [], []
 
