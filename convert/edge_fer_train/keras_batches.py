@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from edge_fer_train.augmentation.batches import Batch, Changed
+    from edge_fer_train.augmentation.batches import AugmentedBatches, Batch
     from edge_fer_train.teacher import Teacher
 
 
@@ -35,25 +35,25 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
     def __init__(
         self,
-        changed: Changed,
+        augmented: AugmentedBatches,
         teacher: Teacher | None = None,
         batch: Callable[[int], Batch] | None = None,
         outputs: int = 1,
     ) -> None:
         super().__init__(workers=1, use_multiprocessing=False, max_queue_size=4)
-        self._changed, self._teacher, self._outputs = changed, teacher, outputs
-        self._batch = batch or changed.batch
+        self._augmented, self._teacher, self._outputs = augmented, teacher, outputs
+        self._batch = batch or augmented.batch
         self._weights = None
-        if changed.training.balance:
-            faces = changed.faces
-            self._weights = class_weights(faces.labels, len(faces.names), changed.training.balance)
+        if augmented.training.balance:
+            faces = augmented.faces
+            self._weights = class_weights(faces.labels, len(faces.names), augmented.training.balance)
 
     def __len__(self) -> int:
-        return len(self._changed)
+        return len(self._augmented)
 
     def __getitem__(self, index: int) -> tuple[Any, ...]:
         crops, targets = self._batch(index)
-        values = self._changed.contract.to_values(crops)
+        values = self._augmented.contract.to_values(crops)
         told: Any = targets
         if self._teacher is not None:
             told = np.concatenate([targets, self._teacher.scores(crops)], axis=1)

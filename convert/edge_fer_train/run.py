@@ -22,7 +22,7 @@ from edge_fer.errors import BadInput
 from edge_fer.evaluation import metrics
 from edge_fer.evaluation.labelled import near_copies
 from edge_fer_train import depthwise, normalisation, precision, pretrained, report, zoo
-from edge_fer_train.augmentation.batches import Changed
+from edge_fer_train.augmentation.batches import AugmentedBatches
 from edge_fer_train.augmentation.pool import Workers
 from edge_fer_train.keras_batches import Batches
 from edge_fer_train.losses import LOSSES, Distillation, accuracy
@@ -143,9 +143,9 @@ class Run:
         contract = self.recipe.preprocess.at(stage.size_px)
         crops = self.validation.crops(contract)
         for number in range(epoch, first_epoch + stage.epochs):
-            changed = Changed(self.train, self.targets, self.recipe, stage, number)
-            teacher = self.teacher if changed.training.teaching is not None else None
-            batches = Batches(changed, teacher, workers.ahead(changed), len(model.outputs))
+            augmented = AugmentedBatches(self.train, self.targets, self.recipe, stage, number)
+            teacher = self.teacher if augmented.training.teaching is not None else None
+            batches = Batches(augmented, teacher, workers.ahead(augmented), len(model.outputs))
             self._epoch(model, batches, stage, number, crops)
         return model
 

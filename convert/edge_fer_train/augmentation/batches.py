@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge_fer_train.augmentation import mixing
-from edge_fer_train.augmentation import umer as eighteen
+from edge_fer_train.augmentation import mixing, umer
 from edge_fer_train.augmentation.online import Augment
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Changed:
+class AugmentedBatches:
     """Batches of what training sees in *epoch*; batch *i* is the same in every run of one seed."""
 
     faces: LabelledFaces
@@ -67,12 +66,12 @@ class Changed:
         size = self.training.batch_size
         chosen = self._order[index * size : (index + 1) * size]
         rng = np.random.default_rng((*self._seed, index))
-        return self._mixed(self._changed(chosen, rng), self.targets[chosen], rng)
+        return self._mixed(self._augmented_crops(chosen, rng), self.targets[chosen], rng)
 
-    def _changed(self, chosen: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.uint8]:
+    def _augmented_crops(self, chosen: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.uint8]:
         images = self.faces.images[chosen]
         if self.training.augmentation == "umer":
-            return np.stack([self.contract.crop(eighteen.one(image, rng)) for image in images])
+            return np.stack([self.contract.crop(umer.one(image, rng)) for image in images])
         return self.contract.finish(self._augment(images, self.contract.size_px, rng))
 
     def _mixed(self, crops: NDArray[np.uint8], targets: NDArray[np.float32], rng: np.random.Generator) -> Batch:

@@ -7,7 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache
 from typing import TYPE_CHECKING, Self
 
-from edge_fer_train.augmentation.batches import Changed
+from edge_fer_train.augmentation.batches import AugmentedBatches
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,21 +42,21 @@ class Workers:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
 
-    def ahead(self, changed: Changed) -> Callable[[int], Batch]:
+    def ahead(self, augmented: AugmentedBatches) -> Callable[[int], Batch]:
         """Return what gives a batch of *changed* by its number, from 0, and meanwhile has those after it made."""
-        return changed.batch if self._pool is None else _Ahead(changed, self._pool, self._count * AHEAD).batch
+        return augmented.batch if self._pool is None else _Ahead(augmented, self._pool, self._count * AHEAD).batch
 
 
 class _Ahead:
-    def __init__(self, changed: Changed, pool: ProcessPoolExecutor, count: int) -> None:
-        self._changed, self._pool, self._count = changed, pool, count
+    def __init__(self, augmented: AugmentedBatches, pool: ProcessPoolExecutor, count: int) -> None:
+        self._augmented, self._pool, self._count = augmented, pool, count
         self._asked: dict[int, Future[Batch]] = {}
 
     def batch(self, index: int) -> Batch:
-        changed = self._changed
-        for at in range(index, min(index + self._count, len(changed))):
+        augmented = self._augmented
+        for at in range(index, min(index + self._count, len(augmented))):
             if at not in self._asked:
-                self._asked[at] = self._pool.submit(_batch, changed.stage, changed.epoch, at)
+                self._asked[at] = self._pool.submit(_batch, augmented.stage, augmented.epoch, at)
         return self._asked.pop(index).result()
 
 
@@ -73,9 +73,9 @@ def _begin(faces: LabelledFaces, targets: NDArray[np.float32], recipe: Recipe) -
 
 
 def _batch(stage: Stage, epoch: int, index: int) -> Batch:
-    return _changed(stage, epoch).batch(index)
+    return _batches(stage, epoch).batch(index)
 
 
 @lru_cache(maxsize=1)
-def _changed(stage: Stage, epoch: int) -> Changed:
-    return Changed(*_made_of, stage, epoch)
+def _batches(stage: Stage, epoch: int) -> AugmentedBatches:
+    return AugmentedBatches(*_made_of, stage, epoch)

@@ -73,7 +73,7 @@ def _flip(face: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.flip(face, 1), np.uint8)
 
 
-CHANGES: Final[dict[str, Change]] = {
+UMER_AUGMENTATIONS: Final[dict[str, Change]] = {
     "original": lambda face: face,
     "bilateral": _bilateral,
     "unsharp": _unsharp,
@@ -89,11 +89,11 @@ CHANGES: Final[dict[str, Change]] = {
 
 
 def all_of(face: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return ``(18, h, w)`` uint8: *face* and its seventeen changes, in the order of `CHANGES`."""
-    return np.stack([change(face) for change in CHANGES.values()])
+    """Return ``(18, h, w)`` uint8: *face* and its seventeen changes, in the order of `UMER_AUGMENTATIONS`."""
+    return np.stack([change(face) for change in UMER_AUGMENTATIONS.values()])
 
 
 def one(face: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """Return one of the eighteen, each as likely as the others: over many epochs what `all_of` is in one."""
-    change = tuple(CHANGES.values())[rng.integers(len(CHANGES))]
+    change = tuple(UMER_AUGMENTATIONS.values())[rng.integers(len(UMER_AUGMENTATIONS))]
     return change(face)

@@ -7,7 +7,7 @@ keras = pytest.importorskip("keras", reason="Keras is not installed: pip install
 
 from edge_fer.evaluation.labelled import load_faces  # noqa: E402
 from edge_fer_train import recipe, soft_labels  # noqa: E402
-from edge_fer_train.augmentation.batches import Changed  # noqa: E402
+from edge_fer_train.augmentation.batches import AugmentedBatches  # noqa: E402
 from edge_fer_train.keras_batches import Batches, class_weights  # noqa: E402
 
 
@@ -19,13 +19,13 @@ def faces(drawn_zip):
 def batches(faces, teacher=None, **training) -> Batches:
     shipped = recipe.load("cnn-1")
     chosen = shipped.model_copy(update={"training": shipped.trained.model_copy(update={"batch_size": 8, **training})})
-    return Batches(Changed(faces, soft_labels.hard(faces), chosen, chosen.trained.stages[0], 0), teacher)
+    return Batches(AugmentedBatches(faces, soft_labels.hard(faces), chosen, chosen.trained.stages[0], 0), teacher)
 
 
 def test_a_step_gets_values_and_targets(faces):
     given = batches(faces)
     values, told = given[0]
-    crops, targets = given._changed.batch(0)
+    crops, targets = given._augmented.batch(0)
     assert len(given) == 4
     assert values.shape == (8, 48, 48, 1)
     assert np.array_equal(values, recipe.load("cnn-1").preprocess.to_values(crops))
@@ -39,19 +39,19 @@ def test_balance_weighs_faces(faces):
 def test_batches_may_be_made_elsewhere(faces):
     made = np.zeros((2, 48, 48), np.uint8), np.full((2, 7), 1 / 7, np.float32)
     asked = []
-    values, told = Batches(batches(faces)._changed, batch=lambda at: asked.append(at) or made)[3]
+    values, told = Batches(batches(faces)._augmented, batch=lambda at: asked.append(at) or made)[3]
     assert asked == [3]
     assert values.shape == (2, 48, 48, 1)
     assert told is made[1]
 
 
 def test_each_output_of_a_model_gets_the_targets(faces):
-    changed = batches(faces, balance=0.5)._changed
-    values, told, weights = Batches(changed, outputs=3)[0]
+    augmented = batches(faces, balance=0.5)._augmented
+    values, told, weights = Batches(augmented, outputs=3)[0]
     assert values.shape == (8, 48, 48, 1)
     assert weights.shape == (8,)
     assert len(told) == 3
-    assert all(np.array_equal(targets, changed.batch(0)[1]) for targets in told)
+    assert all(np.array_equal(targets, augmented.batch(0)[1]) for targets in told)
 
 
 def test_a_teacher_stands_behind_the_targets(faces):

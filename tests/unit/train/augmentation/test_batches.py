@@ -8,7 +8,7 @@ import pytest
 
 from edge_fer.evaluation.labelled import load_faces
 from edge_fer_train import recipe, soft_labels
-from edge_fer_train.augmentation.batches import Changed
+from edge_fer_train.augmentation.batches import AugmentedBatches
 
 
 @pytest.fixture
@@ -16,16 +16,16 @@ def faces(drawn_zip):
     return load_faces(drawn_zip)
 
 
-def changed(faces, stage=None, preprocess=None, epoch=0, **training) -> Changed:
+def augmented(faces, stage=None, preprocess=None, epoch=0, **training) -> AugmentedBatches:
     shipped = recipe.load("cnn-1")
     trained = shipped.trained.model_copy(update={"batch_size": 8, **training})
     chosen = shipped.model_copy(update={"training": trained, "preprocess": preprocess or shipped.preprocess})
-    return Changed(faces, soft_labels.hard(faces), chosen, stage or chosen.trained.stages[0], epoch)
+    return AugmentedBatches(faces, soft_labels.hard(faces), chosen, stage or chosen.trained.stages[0], epoch)
 
 
 @pytest.mark.parametrize("training", [{}, {"augmentation": "umer"}, {"mixup": 0.4}, {"cutmix": 1.0}])
 def test_batches_are_seeded(faces, training):
-    one, again, next_epoch = (changed(faces, epoch=epoch, **training) for epoch in (0, 0, 1))
+    one, again, next_epoch = (augmented(faces, epoch=epoch, **training) for epoch in (0, 0, 1))
     assert len(one) == 4
     for at in range(len(one)):
         (crops, targets), (same_crops, same_targets) = one.batch(at), again.batch(at)
@@ -41,7 +41,7 @@ def test_batches_are_seeded(faces, training):
 def test_an_epoch_has_every_face_and_batches_of_one_size(faces, size, batches, of_the_last):
     """The last is filled up with the first faces; there are no more of them than there are faces."""
     assert len(faces) == 28
-    one = changed(faces, batch_size=size)
+    one = augmented(faces, batch_size=size)
     assert len(one) == batches
     assert len(one.batch(batches - 1)[1]) == of_the_last
     seen = np.concatenate([one._order[at * size : (at + 1) * size] for at in range(batches)])
@@ -52,14 +52,14 @@ def test_an_epoch_has_every_face_and_batches_of_one_size(faces, size, batches, o
 def test_preprocessing_beyond_a_resize_reaches_training(faces):
     """A contract that equalises is trained on equalised faces."""
     edges = recipe.load("cnn-1").preprocess.model_copy(update={"canny": (60.0, 120.0)})
-    assert set(np.unique(changed(faces, preprocess=edges).batch(0)[0])) <= {0, 255}
+    assert set(np.unique(augmented(faces, preprocess=edges).batch(0)[0])) <= {0, 255}
 
 
 @pytest.mark.parametrize("name", ["degrade", "mixed"])
 def test_a_stage_may_change_faces_otherwise_than_the_training_does(faces, name):
     def crops(of_training, of_stage):
         stage = recipe.load("cnn-1").trained.stages[0].model_copy(update={"augment": 1.0, name: of_stage})
-        return changed(faces, stage, **{"mixup": 0.4, "mixed": 0.0, name: of_training}).batch(0)[0]
+        return augmented(faces, stage, **{"mixup": 0.4, "mixed": 0.0, name: of_training}).batch(0)[0]
 
     assert np.array_equal(crops(0.0, 1.0), crops(1.0, None))
     assert np.array_equal(crops(1.0, 0.0), crops(0.0, None))

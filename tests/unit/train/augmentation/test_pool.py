@@ -5,7 +5,7 @@ import pytest
 
 from edge_fer.evaluation.labelled import load_faces
 from edge_fer_train import recipe, soft_labels
-from edge_fer_train.augmentation.batches import Changed
+from edge_fer_train.augmentation.batches import AugmentedBatches
 from edge_fer_train.augmentation.pool import Workers
 
 
@@ -26,19 +26,19 @@ def test_other_processes_make_the_batches_that_this_one_would(made_of):
     stages = made_of[2].trained.stages
     with Workers(*made_of, 2) as workers:
         for stage, epoch in ((stages[0], 0), (stages[0], 1), (stages[1], 2)):
-            changed = Changed(*made_of, stage, epoch)
-            batch = workers.ahead(changed)
-            for index in (*range(len(changed)), 0, 5, 1):
-                assert same(batch(index), changed.batch(index))
+            augmented = AugmentedBatches(*made_of, stage, epoch)
+            batch = workers.ahead(augmented)
+            for index in (*range(len(augmented)), 0, 5, 1):
+                assert same(batch(index), augmented.batch(index))
 
 
 def test_without_other_processes_this_one_makes_them(made_of):
-    changed = Changed(*made_of, made_of[2].trained.stages[0], 0)
+    augmented = AugmentedBatches(*made_of, made_of[2].trained.stages[0], 0)
     with Workers(*made_of, 0) as workers:
-        assert workers.ahead(changed) == changed.batch
+        assert workers.ahead(augmented) == augmented.batch
 
 
 def test_what_goes_wrong_elsewhere_is_said_here(made_of):
     faces, targets, chosen = made_of
     with Workers(faces, targets[:3], chosen, 1) as workers, pytest.raises(IndexError, match="out of bounds"):
-        workers.ahead(Changed(*made_of, chosen.trained.stages[0], 0))(0)
+        workers.ahead(AugmentedBatches(*made_of, chosen.trained.stages[0], 0))(0)
