@@ -27,8 +27,8 @@ from edge_fer_train import datasets, soft_labels
 from edge_fer_train import recipe as recipes
 from edge_fer_train.datasets import splits
 from edge_fer_train.precision import POLICIES
-from edge_fer_train.recipe import Recipe, Stage, Training
-from edge_fer_train.run import Run
+from edge_fer_train.recipe import Recipe, Stage
+from edge_fer_train.run import TrainingRun
 from edge_fer_train.teacher import Teacher
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def recipe_of(choice: str, epochs: int) -> Recipe:
         **training,
         "stages": (one.model_copy(update=stage),),
     }
-    trained = Training.model_validate(base.trained.model_dump() | changed)
+    trained = TrainingSettings.model_validate(base.trained.model_dump() | changed)
     return base.model_copy(update={"training": trained, **whole})
 
 
@@ -82,7 +82,7 @@ def scores_of(recipe: Recipe, dataset: Dataset, votes: Path, folder: Path, preci
     targets = soft_labels.from_votes(faces, soft_labels.load_votes(votes), recipe.trained.own_label)
     teaching = recipe.trained.teaching
     teacher = Teacher(teaching.paths, recipe.preprocess, faces.names) if teaching else None
-    Run(recipe, folder, faces, targets, judged, _say, teacher, computing=precision).execute()
+    TrainingRun(recipe, folder, faces, targets, judged, _say, teacher, computing=precision).execute()
     with np.load(folder / "scores.npz") as kept:
         return np.asarray(kept["scores"], np.float32)
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from edge_fer_train.datasets import Dataset
     from edge_fer_train.datasets.splits import Split
     from edge_fer_train.recipe import Recipe, Training
-    from edge_fer_train.run import Run
     from edge_fer_train.teacher import Teacher
 
 VOTES_CSV = "ferplus.csv"
@@ -118,12 +117,12 @@ def train(**options: Any) -> None:
 
 def _run(recipe: Recipe, dataset: Dataset, split: Split, options: dict[str, Any], folder: str = "") -> Run:
     from edge_fer_train.recipe import WEIGHTS
-    from edge_fer_train.run import Run
+    from edge_fer_train.run import TrainingRun
 
     faces = dataset.faces.take(split.train)
     if options["limit"]:
         faces = faces.sample(options["limit"], recipe.seed)
-    return Run(
+    return TrainingRun(
         recipe,
         options["out"] / folder,
         faces,

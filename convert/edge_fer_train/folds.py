@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from edge_fer.evaluation.classification import ClassificationReport
     from edge_fer_train.datasets import Dataset
     from edge_fer_train.datasets.splits import Split
-    from edge_fer_train.run import Run
+    from edge_fer_train.run import TrainingRun
 
 
 def cross_validate(
-    runs: Sequence[Run], splits: Sequence[Split], dataset: Dataset, folder: Path, say: Callable[[str], None]
+    runs: Sequence[TrainingRun], splits: Sequence[Split], dataset: Dataset, folder: Path, say: Callable[[str], None]
 ) -> ClassificationReport:
     """Execute *runs*, one a split, and write ``out-of-fold.npz``, ``report.json`` and ``confusion.png`` into *folder*.
 

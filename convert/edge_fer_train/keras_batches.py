@@ -27,9 +27,9 @@ def class_weights(labels: NDArray[np.int64], classes: int, balance: float) -> ND
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
-    """The batches of *changed* as Keras takes them: values, targets with a *teacher*'s scores behind them, weights.
+    """The batches of *augmented* as Keras takes them: values, targets with a *teacher*'s scores behind them, weights.
 
-    *batch* gives one by its number where other processes make them; see `Workers.ahead`. Targets come once for each of
+    *batch* gives one by its number where other processes make them; see `AugmentationPool.ahead`. Targets come once for each of
     the *outputs* of the model.
     """
 

@@ -60,7 +60,7 @@ class Teaching(_Frozen):
         return [WEIGHTS / name if Path(name).suffix in checkpoints.SUFFIXES else Path(name) for name in self.teachers]
 
 
-class Training(_Frozen):
+class TrainingSettings(_Frozen):
     """How a model is trained."""
 
     batch_size: Annotated[int, Field(ge=1)]
@@ -105,14 +105,14 @@ class Training(_Frozen):
     stages: tuple[Stage, ...]
 
     @model_validator(mode="after")
-    def _has_the_teachers_that_stages_weigh(self) -> Training:
+    def _has_the_teachers_that_stages_weigh(self) -> TrainingSettings:
         if self.teaching is None and any(stage.teaching_weight is not None for stage in self.stages):
             raise ValueError("a stage has a teaching_weight, and there is no [training.teaching]")
         return self
 
-    def during(self, stage: Stage) -> Training:
+    def during(self, stage: Stage) -> TrainingSettings:
         """Return the same with what *stage* has instead."""
-        own = stage.model_dump(include=set(Training.model_fields), exclude_none=True)
+        own = stage.model_dump(include=set(TrainingSettings.model_fields), exclude_none=True)
         if self.teaching is not None and stage.teaching_weight is not None:
             weighed = self.teaching.model_copy(update={"weight": stage.teaching_weight})
             own["teaching"] = weighed if stage.teaching_weight else None
@@ -153,12 +153,12 @@ class Recipe(_Frozen):
     options: dict[str, Any] = {}
     """What the architecture is built with beyond size and dropout, for instance a width."""
     preprocess: Preprocess
-    training: Training | None = None
+    training: TrainingSettings | None = None
     """None for models that join others."""
     conversion: Conversion | None = None
 
     @property
-    def trained(self) -> Training:
+    def trained(self) -> TrainingSettings:
         """Return how it is trained. Raises `BadInput` when it is not."""
         if self.training is None:
             raise BadInput(

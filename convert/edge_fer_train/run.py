@@ -23,7 +23,7 @@ from edge_fer.evaluation import metrics
 from edge_fer.evaluation.labelled import near_copies
 from edge_fer_train import depthwise, normalisation, precision, pretrained, report, zoo
 from edge_fer_train.augmentation.batches import AugmentedBatches
-from edge_fer_train.augmentation.pool import Workers
+from edge_fer_train.augmentation.pool import AugmentationPool
 from edge_fer_train.keras_batches import Batches
 from edge_fer_train.losses import LOSSES, Distillation, accuracy
 from edge_fer_train.recalibration import recalibrate
@@ -89,7 +89,7 @@ def build(
 
 
 @dataclass
-class Run:
+class TrainingRun:
     """A resumable training run in a folder."""
 
     recipe: Recipe
@@ -120,7 +120,7 @@ class Run:
         self.history = json.loads(log.read_text()) if log.exists() else []
         keras.utils.set_random_seed(self.recipe.seed + len(self.history))
         model, done, first_epoch = None, len(self.history), 0
-        with Workers(self.train, self.targets, self.recipe, self.workers) as workers:
+        with AugmentationPool(self.train, self.targets, self.recipe, self.workers) as workers:
             for stage in self.recipe.trained.stages:
                 last_epoch = first_epoch + stage.epochs
                 if done < last_epoch:
@@ -129,7 +129,7 @@ class Run:
         return self._report()
 
     def _stage(
-        self, stage: Stage, first_epoch: int, epoch: int, before: keras.Model | None, workers: Workers
+        self, stage: Stage, first_epoch: int, epoch: int, before: keras.Model | None, workers: AugmentationPool
     ) -> keras.Model:
         last = self.folder / "last.keras"
         if before is None and self.history:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from edge_fer.evaluation.labelled import LabelledFaces
     from edge_fer.preprocess import Preprocess
-    from edge_fer_train.recipe import Recipe, Stage, Training
+    from edge_fer_train.recipe import Recipe, Stage
 
     Batch = tuple[NDArray[np.uint8], NDArray[np.float32]]
     """``(n, N, N)`` crops and their ``(n, classes)`` targets."""
@@ -39,7 +39,7 @@ class AugmentedBatches:
         return self.recipe.preprocess.at(self.stage.size_px)
 
     @cached_property
-    def training(self) -> Training:
+    def training(self) -> TrainingSettings:
         """What holds in this stage."""
         return self.recipe.trained.during(self.stage)
 

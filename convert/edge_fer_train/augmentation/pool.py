@@ -25,7 +25,7 @@ AHEAD = 4
 """Batches that are asked for in advance, for each process."""
 
 
-class Workers:
+class AugmentationPool:
     """*count* processes that make batches of *faces*, their *targets* and *recipe*; none of them where it is 0."""
 
     def __init__(self, faces: LabelledFaces, targets: NDArray[np.float32], recipe: Recipe, count: int) -> None:

@@ -19,7 +19,7 @@ def trained(drawn_zip, folder, epochs: int, monkeypatch, overwrite: bool = False
     stages = (shipped.trained.stages[0].model_copy(update={"epochs": epochs}),)
     changes = {"batch_size": 8, "stages": stages, "ema_overwrite": overwrite}
     training = shipped.trained.model_copy(update=changes)
-    run = train.Run(
+    run = train.TrainingRun(
         shipped.model_copy(update={"training": training}), folder, faces, soft_labels.hard(faces), faces, lambda _: None
     )
     began, ended = [], []
@@ -78,7 +78,7 @@ def joined(drawn_zip, tmp_path) -> train.Run:
     changes = {"batch_size": 8, "stages": stages, "auxiliary_loss": 0.3, "teaching": None, "dropout": 0.0}
     training = shipped.trained.model_copy(update=changes)
     chosen = shipped.model_copy(update={"training": training})
-    return train.Run(chosen, tmp_path / "run", faces, soft_labels.hard(faces), faces, lambda _: None)
+    return train.TrainingRun(chosen, tmp_path / "run", faces, soft_labels.hard(faces), faces, lambda _: None)
 
 
 def test_the_loss_of_each_network_counts_beside_that_of_what_they_say_together(joined):
@@ -117,7 +117,7 @@ def test_a_network_that_joins_none_has_no_loss_of_each(drawn_zip, tmp_path):
     faces, shipped = load_faces(drawn_zip), recipe.load("cnn-1")
     chosen = shipped.model_copy(update={"training": shipped.trained.model_copy(update={"auxiliary_loss": 0.3})})
     with pytest.raises(BadInput, match="cnn_1 joins no scores, so that there is no loss of each network"):
-        train.Run(chosen, tmp_path, faces, soft_labels.hard(faces), faces, lambda _: None).execute()
+        train.TrainingRun(chosen, tmp_path, faces, soft_labels.hard(faces), faces, lambda _: None).execute()
 
 
 def test_a_compiling_backend_trains_from_a_teacher_and_is_gone_on_with(on_jax, drawn_zip, tmp_path):
@@ -138,7 +138,7 @@ for epochs in (2, 3):
     training = shipped.trained.model_copy(update={{"batch_size": 16, "stages": stages, "ema_overwrite": False}})
     chosen = shipped.model_copy(update={{"training": training}})
     teacher = Teacher([folder / "teacher.keras"], chosen.preprocess, faces.names)
-    made = run.Run(chosen, folder, faces, soft_labels.hard(faces), faces, lambda _: None, teacher, workers=1)
+    made = run.TrainingRun(chosen, folder, faces, soft_labels.hard(faces), faces, lambda _: None, teacher, workers=1)
     made.execute()
 print(keras.backend.backend(), len(made.history))
 """)

@@ -6,7 +6,7 @@ import pytest
 from edge_fer.evaluation.labelled import load_faces
 from edge_fer_train import recipe, soft_labels
 from edge_fer_train.augmentation.batches import AugmentedBatches
-from edge_fer_train.augmentation.pool import Workers
+from edge_fer_train.augmentation.pool import AugmentationPool
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def same(one, other) -> bool:
 def test_other_processes_make_the_batches_that_this_one_would(made_of):
     """In turn and again, of another epoch and of a stage of another size."""
     stages = made_of[2].trained.stages
-    with Workers(*made_of, 2) as workers:
+    with AugmentationPool(*made_of, 2) as workers:
         for stage, epoch in ((stages[0], 0), (stages[0], 1), (stages[1], 2)):
             augmented = AugmentedBatches(*made_of, stage, epoch)
             batch = workers.ahead(augmented)
@@ -34,11 +34,11 @@ def test_other_processes_make_the_batches_that_this_one_would(made_of):
 
 def test_without_other_processes_this_one_makes_them(made_of):
     augmented = AugmentedBatches(*made_of, made_of[2].trained.stages[0], 0)
-    with Workers(*made_of, 0) as workers:
+    with AugmentationPool(*made_of, 0) as workers:
         assert workers.ahead(augmented) == augmented.batch
 
 
 def test_what_goes_wrong_elsewhere_is_said_here(made_of):
     faces, targets, chosen = made_of
-    with Workers(faces, targets[:3], chosen, 1) as workers, pytest.raises(IndexError, match="out of bounds"):
+    with AugmentationPool(faces, targets[:3], chosen, 1) as workers, pytest.raises(IndexError, match="out of bounds"):
         workers.ahead(AugmentedBatches(*made_of, chosen.trained.stages[0], 0))(0)
