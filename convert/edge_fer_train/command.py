@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from edge_fer.evaluation.labelled import LabelledFaces
     from edge_fer_train.datasets import Dataset
     from edge_fer_train.datasets.splits import Split
-    from edge_fer_train.recipe import Recipe, Training
+    from edge_fer_train.recipe import Recipe, TrainingSettings
     from edge_fer_train.teacher import Teacher
 
 VOTES_CSV = "ferplus.csv"
@@ -115,7 +115,7 @@ def train(**options: Any) -> None:
         _run(recipe, dataset, splits.split(dataset, options["split_name"], options["seed"]), options).execute()
 
 
-def _run(recipe: Recipe, dataset: Dataset, split: Split, options: dict[str, Any], folder: str = "") -> Run:
+def _run(recipe: Recipe, dataset: Dataset, split: Split, options: dict[str, Any], folder: str = "") -> TrainingRun:
     from edge_fer_train.recipe import WEIGHTS
     from edge_fer_train.run import TrainingRun
 
@@ -159,7 +159,7 @@ def _teacher(recipe: Recipe, names: tuple[str, ...], options: dict[str, Any]) ->
         return None
 
 
-def _targets(training: Training, faces: LabelledFaces, options: dict[str, Any]) -> NDArray[np.float32]:
+def _targets(training: TrainingSettings, faces: LabelledFaces, options: dict[str, Any]) -> NDArray[np.float32]:
     from edge_fer_train import soft_labels
 
     votes = options["votes"] or options["data"] / VOTES_CSV

@@ -27,10 +27,10 @@ def class_weights(labels: NDArray[np.int64], classes: int, balance: float) -> ND
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
-    """The batches of *augmented* as Keras takes them: values, targets with a *teacher*'s scores behind them, weights.
+    """The *augmented* batches as Keras takes them: model values, targets, and weights where classes are balanced.
 
-    *batch* gives one by its number where other processes make them; see `AugmentationPool.ahead`. Targets come once for each of
-    the *outputs* of the model.
+    With a *teacher*, its scores stand behind the targets. *batch* returns one batch by its number where other processes
+    make them; see `AugmentationPool.ahead`. A model of several *outputs* gets the targets once for each.
     """
 
     def __init__(

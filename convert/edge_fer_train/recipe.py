@@ -119,7 +119,7 @@ class TrainingSettings(_Frozen):
         return self.model_copy(update=own)
 
 
-class Conversion(_Frozen):
+class ConversionSettings(_Frozen):
     """How a model is converted, and what it may lose."""
 
     weights: str | None = None
@@ -155,7 +155,7 @@ class Recipe(_Frozen):
     preprocess: Preprocess
     training: TrainingSettings | None = None
     """None for models that join others."""
-    conversion: Conversion | None = None
+    conversion: ConversionSettings | None = None
 
     @property
     def trained(self) -> TrainingSettings:
@@ -167,7 +167,7 @@ class Recipe(_Frozen):
         return self.training
 
     @property
-    def converted(self) -> Conversion:
+    def converted(self) -> ConversionSettings:
         """Return how it is converted. Raises `BadInput` when it is not."""
         if self.conversion is None:
             raise BadInput(f"recipe {self.name} has no [conversion]; pass MODEL and --calibrate")
