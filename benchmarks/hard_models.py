@@ -50,29 +50,29 @@ def branches() -> tuple[keras.KerasTensor, list[keras.Model]]:
     return keras.Input((SIDE, SIDE, 1), name="face"), [network("cnn-1"), network("mobilenet-v2-0.5")]
 
 
-def fused_product(faces: LabelledFaces, contract: Preprocess) -> keras.Model:
+def fused_product(faces: LabelledFaces, spec: Preprocess) -> keras.Model:
     """Multiply the scores of both and make them sum to one."""
-    del faces, contract
+    del faces, spec
     face, (first, second) = branches()
     product = first(face) * second(face)
     return keras.Model(face, product / keras.ops.sum(product, axis=-1, keepdims=True))
 
 
-def fused_sum(faces: LabelledFaces, contract: Preprocess) -> keras.Model:
+def fused_sum(faces: LabelledFaces, spec: Preprocess) -> keras.Model:
     """Average the scores of both."""
-    del faces, contract
+    del faces, spec
     face, (first, second) = branches()
     return keras.Model(face, (first(face) + second(face)) / 2)
 
 
-def fused_features(faces: LabelledFaces, contract: Preprocess) -> keras.Model:
+def fused_features(faces: LabelledFaces, spec: Preprocess) -> keras.Model:
     """Join the last features of both for one head, fitted on 6,000 faces of Training."""
     face, models = branches()
     ends = [keras.Model(model.inputs, model.layers[-1].input)(face) for model in models]
     joined = keras.layers.Concatenate()(ends)
     body = keras.Model(face, joined)
     some = faces.sample(6000, 1)
-    features = body.predict(contract.to_values(some.crops(contract)), batch_size=64, verbose=0)
+    features = body.predict(spec.to_values(some.crops(spec)), batch_size=64, verbose=0)
     head = keras.Sequential([keras.Input(features.shape[1:]), keras.layers.Dense(7, activation="softmax")])
     keras.utils.set_random_seed(1)
     head.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy")
@@ -80,11 +80,11 @@ def fused_features(faces: LabelledFaces, contract: Preprocess) -> keras.Model:
     return keras.Model(face, head.layers[-1](joined))
 
 
-def apart(faces: LabelledFaces, contract: Preprocess) -> keras.Model:
+def apart(faces: LabelledFaces, spec: Preprocess) -> keras.Model:
     """Scale the largest channel of conv_2 up 100 times and have what follows divide it."""
     model = network("cnn-1")
     layer, norm = model.get_layer("conv_2"), model.get_layer("norm_2")
-    values = contract.to_values(faces.sample(64, 1).crops(contract))
+    values = spec.to_values(faces.sample(64, 1).crops(spec))
     largest = keras.Model(model.inputs, layer.output).predict(values, verbose=0).max(axis=(0, 1, 2)).argmax()
     scale = np.ones(layer.filters)
     scale[largest] = 100
@@ -114,16 +114,16 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     train, judged = (load_faces(options.data / f"fer2013-{part}.zip") for part in ("train", "public-test"))
-    contract = recipe.load("cnn-1").preprocess
+    spec = recipe.load("cnn-1").preprocess
     reports: dict[str, Any] = {}
     for name in options.only or MODELS:
         job = Job(
-            model=open_model(MODELS[name](train, contract)),
+            model=open_model(MODELS[name](train, spec)),
             name=name,
             description=name,
             licence="Apache-2.0",
             labels=judged.names,
-            preprocess=contract,
+            preprocess=spec,
             pool=Data(train, "FER2013", "Training"),
             evaluated=Data(judged, "FER2013", "PublicTest"),
             targets=TARGETS,

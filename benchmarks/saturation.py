@@ -75,13 +75,13 @@ def main() -> None:
     pool = calibration.without_evaluated(train, judged, print, forced=False)
     rows: list[dict[str, Any]] = []
     for name in ("cnn-1", "mobilenet-v2-0.5"):
-        contract = recipe.load(name).preprocess
-        crops = judged.crops(contract)
-        prepared = calibration.prepare(calibration.choose(pool, 500, 20261120), contract)
+        spec = recipe.load(name).preprocess
+        crops = judged.crops(spec)
+        prepared = calibration.prepare(calibration.choose(pool, 500, 20261120), spec)
         for runtime, way, *both in ways(name, open_model(recipe.WEIGHTS / f"{name}.keras"), prepared.values):
             scores = []
             for files in both:
-                model = ModelFile(files.content, contract, judged.names, 2, files.weights)
+                model = ModelFile(files.content, spec, judged.names, 2, files.weights)
                 with closing(load_backend(runtime, model)) as backend:
                     scores.append(backend.run(crops))
             verdict = compare_with_float32(scores[0], scores[1], judged.labels)

@@ -27,7 +27,7 @@ from edge_fer_train import datasets, soft_labels
 from edge_fer_train import recipe as recipes
 from edge_fer_train.datasets import splits
 from edge_fer_train.precision import POLICIES
-from edge_fer_train.recipe import Recipe, Stage
+from edge_fer_train.recipe import Recipe, Stage, TrainingSettings
 from edge_fer_train.run import TrainingRun
 from edge_fer_train.teacher import Teacher
 

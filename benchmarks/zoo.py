@@ -40,14 +40,14 @@ QUIET = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIB
 RUNTIMES = ("litert", "openvino", "onnx")
 
 
-def drawn(contract: Preprocess, count: int) -> NDArray[np.uint8]:
+def drawn(spec: Preprocess, count: int) -> NDArray[np.uint8]:
     """Return ``(count, N, N)`` drawn faces, each lit and shifted its own way."""
     rng = np.random.default_rng(1)
     faces = []
     for label in range(count):
         face = draw_face(EXPRESSIONS[FER2013[label % len(FER2013)]]).astype(float)
         lit = np.clip(face * rng.uniform(0.7, 1.2) + rng.normal(0, 15, face.shape), 0, 255).astype(np.uint8)
-        faces.append(contract.crop(lit))
+        faces.append(spec.crop(lit))
     return np.stack(faces)
 
 
@@ -59,14 +59,14 @@ def train_a_step(name: str, kept: Path) -> dict[str, Any]:
     started = time.perf_counter()
     keras.utils.set_random_seed(1)
     model = zoo.build(name)
-    contract = Preprocess(size_px=model.input_shape[1])
-    values = contract.to_values(drawn(contract, FACES))
+    spec = Preprocess(size_px=model.input_shape[1])
+    values = spec.to_values(drawn(spec, FACES))
     model.compile(keras.optimizers.SGD(1e-3), "categorical_crossentropy")
     loss = float(model.train_on_batch(values, np.eye(7, dtype=np.float32)[np.arange(FACES) % 7]))
     model.save(kept)
     return {
         "parameters": model.count_params(),
-        "size_px": contract.size_px,
+        "size_px": spec.size_px,
         "loss_of_the_step": loss,
         "seconds": time.perf_counter() - started,
     }
@@ -80,14 +80,14 @@ def quantize(kept: Path, runtime: str) -> dict[str, Any]:
     from edge_fer_convert.float_model import open_model
 
     opened = open_model(kept)
-    contract = Preprocess(size_px=opened.size_px)
-    crops = drawn(contract, FACES)
+    spec = Preprocess(size_px=opened.size_px)
+    crops = drawn(spec, FACES)
     began = time.perf_counter()
-    converter = targets.converter(runtime)(opened, contract.to_values(crops))
+    converter = targets.converter(runtime)(opened, spec.to_values(crops))
     files = {"float32": converter.float32(), "int8": converter.static(converter.methods[0], frozenset())}
     answers = {}
     for precision, file in files.items():
-        model = backends.ModelFile(file.content, contract, FER2013, weights=file.weights)
+        model = backends.ModelFile(file.content, spec, FER2013, weights=file.weights)
         with closing(backends.load(runtime, model)) as backend:
             answers[precision] = backend.run(crops)
             computes = backend.info.computes

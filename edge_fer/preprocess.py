@@ -1,6 +1,6 @@
-"""The one preprocessing contract: training, calibration, benchmarks and the device all call `Preprocess`.
+"""The one preprocessing spec: training, calibration, benchmarks and the device all call `Preprocess`.
 
-A contract is values, never code, so that a bundle can carry it. It leads from a frame and a face box to the uint8 crop
+A spec is values, never code, so that a bundle can carry it. It leads from a frame and a face box to the uint8 crop
 that the classifier sees, and from a crop's pixels to the model's numbers by a table of 256 entries, which a backend
 folds into its own input quantization: nothing is converted on the hot path.
 """
@@ -92,7 +92,7 @@ class Preprocess(BaseModel):
         return self
 
     def at(self, size_px: int) -> Preprocess:
-        """Return the same contract for crops of *size_px*."""
+        """Return the same spec for crops of *size_px*."""
         return self.model_copy(update={"size_px": size_px})
 
     @property
@@ -121,7 +121,7 @@ class Preprocess(BaseModel):
         return self.finish(patch)
 
     def finish(self, crops: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Do to resized *crops*, ``(N, N)`` or ``(n, N, N)`` uint8, what the contract wants besides; in place."""
+        """Do to resized *crops*, ``(N, N)`` or ``(n, N, N)`` uint8, what the spec wants besides; in place."""
         if self.equalize or self.regions or self.canny is not None:
             for crop in crops.reshape(-1, *crops.shape[-2:]):
                 self._finish(crop)

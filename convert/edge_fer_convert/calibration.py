@@ -35,7 +35,7 @@ class Calibration:
 
     faces: LabelledFaces
     values: NDArray[np.float32]
-    """``(n, N, N, planes)`` model values; two of them span the contract's whole range."""
+    """``(n, N, N, planes)`` model values; two of them span the spec's whole range."""
     sha256: str
     """Of the crops in their order."""
 
@@ -51,7 +51,7 @@ def choose(faces: LabelledFaces, count: int = 500, seed: int = 0) -> LabelledFac
 
 
 def prepare(faces: LabelledFaces, preprocess: Preprocess) -> Calibration:
-    """Put *faces* through the contract, and pin the range of the input.
+    """Put *faces* through the spec, and pin the range of the input.
 
     One pixel of the lowest and one of the highest value make sure that every pixel value has an int8 value of its own.
     """

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from edge_fer_train.datasets import Dataset
     from edge_fer_train.datasets.splits import Split
     from edge_fer_train.recipe import Recipe, TrainingSettings
+    from edge_fer_train.run import TrainingRun
     from edge_fer_train.teacher import Teacher
 
 VOTES_CSV = "ferplus.csv"

@@ -53,7 +53,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
     def __getitem__(self, index: int) -> tuple[Any, ...]:
         crops, targets = self._batch(index)
-        values = self._augmented.contract.to_values(crops)
+        values = self._augmented.spec.to_values(crops)
         told: Any = targets
         if self._teacher is not None:
             told = np.concatenate([targets, self._teacher.scores(crops)], axis=1)

@@ -140,8 +140,8 @@ class TrainingRun:
             before = keras.saving.load_model(last)
         # In the middle of a stage it is gone on with, optimizer and all.
         model = before if before is not None and epoch > first_epoch else self._begin(stage, before)
-        contract = self.recipe.preprocess.at(stage.size_px)
-        crops = self.validation.crops(contract)
+        spec = self.recipe.preprocess.at(stage.size_px)
+        crops = self.validation.crops(spec)
         for number in range(epoch, first_epoch + stage.epochs):
             augmented = AugmentedBatches(self.train, self.targets, self.recipe, stage, number)
             teacher = self.teacher if augmented.training.teaching is not None else None
@@ -263,8 +263,8 @@ class TrainingRun:
         if not best.exists():
             return None
         model = keras.saving.load_model(best, compile=False)
-        contract = self.recipe.preprocess.at(model.input_shape[1])
-        values = contract.to_values(self.validation.crops(contract))
+        spec = self.recipe.preprocess.at(model.input_shape[1])
+        values = spec.to_values(self.validation.crops(spec))
         scores = np.asarray(model.predict(values, batch_size=128, verbose=0), np.float32)
         np.savez_compressed(self.folder / "scores.npz", scores=scores, labels=self.validation.labels)
         deduplicated = ~near_copies(self.validation, self.train)

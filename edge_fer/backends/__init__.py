@@ -89,7 +89,7 @@ def load(name: str, model: ModelFile) -> Backend:
 
 
 def check_crops(crops: NDArray[np.uint8], preprocess: Preprocess) -> None:
-    """Raise `BadInput` unless *crops* are ``(n, N, N)`` uint8 of the contract's size."""
+    """Raise `BadInput` unless *crops* are ``(n, N, N)`` uint8 of the spec's size."""
     side = preprocess.size_px
     if crops.ndim != 3 or crops.shape[1:] != (side, side) or crops.dtype != "uint8":
         raise BadInput(f"crops are {crops.shape} {crops.dtype}; this model takes (n, {side}, {side}) uint8")

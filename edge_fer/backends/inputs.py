@@ -1,6 +1,6 @@
 """How a crop gets into a model: one table look-up a plane, whatever the order of axes and the type of numbers.
 
-The contract's table and the input's own quantization fold into one table from pixel to the number that the model takes.
+The spec's table and the input's own quantization fold into one table from pixel to the number that the model takes.
 For int8 with range [0, 1], scale 1/255 and zero point -128 that is a pixel minus 128.
 """
 

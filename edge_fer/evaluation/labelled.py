@@ -61,7 +61,7 @@ class LabelledFaces:
         return self.take(np.random.default_rng(seed).permutation(len(self))[:count])
 
     def crops(self, preprocess: Preprocess) -> NDArray[np.uint8]:
-        """Return the faces as ``(n, N, N)`` uint8 through the contract: what a model sees."""
+        """Return the faces as ``(n, N, N)`` uint8 through the spec: what a model sees."""
         return np.stack([preprocess.crop(image) for image in self.images])
 
     def digests(self) -> tuple[str, ...]:

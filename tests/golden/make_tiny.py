@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 
 def main() -> None:
     keras.utils.set_random_seed(1)
-    contract = Preprocess(size_px=16)
+    spec = Preprocess(size_px=16)
     network = keras.Sequential(
         [
             keras.Input((16, 16, 1)),
@@ -31,7 +31,7 @@ def main() -> None:
         ]
     )
     rng = np.random.default_rng(1)
-    calibration = contract.to_values(rng.integers(0, 256, (50, 16, 16)).astype(np.uint8))
+    calibration = spec.to_values(rng.integers(0, 256, (50, 16, 16)).astype(np.uint8))
     calibration[0], calibration[1] = 0.0, 1.0
     model = float_model.open_model(network)
     artifacts = []
@@ -42,7 +42,7 @@ def main() -> None:
             words = "not quantized" if precision == "float32" else "static int8"
             artifacts.append(bundle_writer.Artifact(f"{runtime}-{precision}", converter.suffixes, files, words))
     shutil.rmtree(HERE / "tiny", ignore_errors=True)
-    bundle_writer.write(HERE / "tiny", "tiny", "a generated model for tests", contract, artifacts, LABELS)
+    bundle_writer.write(HERE / "tiny", "tiny", "a generated model for tests", spec, artifacts, LABELS)
 
 
 if __name__ == "__main__":

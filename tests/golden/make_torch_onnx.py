@@ -24,14 +24,14 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 def main() -> None:
     torch.manual_seed(5)
-    contract = Preprocess(
+    spec = Preprocess(
         size_px=SIDE,
         channels="gray3",
         low=tuple(-m / s for m, s in zip(MEAN, STD, strict=True)),
         high=tuple((1 - m) / s for m, s in zip(MEAN, STD, strict=True)),
     )
     faces = draw(60, 11)
-    values = torch.from_numpy(contract.to_values(faces.images)).permute(0, 3, 1, 2).contiguous()
+    values = torch.from_numpy(spec.to_values(faces.images)).permute(0, 3, 1, 2).contiguous()
     labels = torch.from_numpy(faces.labels)
     network = torch.nn.Sequential(
         torch.nn.Conv2d(3, 8, 3, padding=1, bias=False),

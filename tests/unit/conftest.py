@@ -21,7 +21,7 @@ SIDE = 32
 def draw(count: int, seed: int) -> LabelledFaces:
     """*count* drawn faces of each class, 32x32, each with its own light, shift and noise."""
     rng = np.random.default_rng(seed)
-    contract = Preprocess(size_px=SIDE)
+    spec = Preprocess(size_px=SIDE)
     images, labels = [], []
     for label, name in enumerate(FER2013):
         face = draw_face(EXPRESSIONS[name]).astype(float)
@@ -30,7 +30,7 @@ def draw(count: int, seed: int) -> LabelledFaces:
             left, top = rng.uniform(-0.06, 0.06, 2)
             box = (left * width, top * height, width, height)
             lit = np.clip(face * rng.uniform(0.7, 1.2) + rng.normal(0, 18, face.shape), 0, 255).astype(np.uint8)
-            images.append(contract.crop(lit, box))
+            images.append(spec.crop(lit, box))
             labels.append(label)
     paths = tuple(f"{seed}/{n}" for n in range(len(images)))
     return LabelledFaces(np.stack(images), np.array(labels), paths)

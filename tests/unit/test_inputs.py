@@ -13,17 +13,17 @@ ONE = Preprocess(size_px=8, low=-1.0, high=1.0)
 THREE = Preprocess(size_px=8, channels="gray3", low=(-1.0, -2.0, -3.0), high=(1.0, 2.0, 3.0))
 
 
-def model(contract):
-    return ModelFile(b"", contract, ("a", "b"))
+def model(spec):
+    return ModelFile(b"", spec, ("a", "b"))
 
 
-@pytest.mark.parametrize("contract", [ONE, THREE], ids=["one plane", "three planes"])
+@pytest.mark.parametrize("spec", [ONE, THREE], ids=["one plane", "three planes"])
 @pytest.mark.parametrize("planes_first", [False, True])
-def test_a_float_input_gets_the_contracts_values(contract, planes_first):
-    shape = (1, contract.planes, 8, 8) if planes_first else (1, 8, 8, contract.planes)
-    into = Input(model(contract), shape, np.float32)
+def test_a_float_input_gets_the_specs_values(spec, planes_first):
+    shape = (1, spec.planes, 8, 8) if planes_first else (1, 8, 8, spec.planes)
+    into = Input(model(spec), shape, np.float32)
     into.fill(CROP)
-    values = contract.to_values(CROP)
+    values = spec.to_values(CROP)
     assert np.array_equal(into.batch[0], values.transpose(2, 0, 1) if planes_first else values)
 
 

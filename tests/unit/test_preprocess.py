@@ -62,7 +62,7 @@ def test_what_is_no_frame_is_refused_with_its_value(frame, message):
     st.floats(0, 1),
     st.integers(8, 64),
 )
-def test_any_box_of_any_frame_gives_a_crop_of_the_contracts_size(gray, box, margin, size):
+def test_any_box_of_any_frame_gives_a_crop_of_the_specs_size(gray, box, margin, size):
     crop = Preprocess(size_px=size, margin=margin).crop(gray, box)
     assert crop.shape == (size, size)
     assert crop.dtype == np.uint8
@@ -78,9 +78,9 @@ def test_a_box_without_area_is_refused(box):
 
 @given(arrays.arrays(np.uint8, (24, 24)))
 def test_a_box_around_the_whole_frame_is_the_whole_frame(gray):
-    contract = Preprocess(size_px=24)
-    assert np.array_equal(contract.crop(gray, (0, 0, 24, 24)), contract.crop(gray))
-    assert np.array_equal(contract.crop(gray), gray)
+    spec = Preprocess(size_px=24)
+    assert np.array_equal(spec.crop(gray, (0, 0, 24, 24)), spec.crop(gray))
+    assert np.array_equal(spec.crop(gray), gray)
 
 
 def test_the_margin_widens_the_box_on_each_side():
@@ -103,9 +103,9 @@ def test_a_large_face_is_averaged_and_not_aliased():
 def test_a_given_array_is_filled():
     gray = np.random.default_rng(0).integers(0, 256, (30, 30)).astype(np.uint8)
     out = np.zeros((8, 8), np.uint8)
-    contract = Preprocess(size_px=8)
-    assert contract.crop(gray, (3, 4, 20, 20), out) is out
-    assert np.array_equal(out, contract.crop(gray, (3, 4, 20, 20)))
+    spec = Preprocess(size_px=8)
+    assert spec.crop(gray, (3, 4, 20, 20), out) is out
+    assert np.array_equal(out, spec.crop(gray, (3, 4, 20, 20)))
 
 
 def test_equalisation_stretches_the_crop():
@@ -125,26 +125,26 @@ def test_canny_leaves_edges_only():
 def test_finish_does_to_many_crops_what_crop_does_to_one():
     rng = np.random.default_rng(0)
     crops = rng.integers(0, 256, (3, 48, 48), np.uint8)
-    for contract in (
+    for spec in (
         Preprocess(size_px=48, equalize=True),
         Preprocess(size_px=48, regions=True),
         Preprocess(size_px=48, equalize=True, canny=(60, 120)),
     ):
-        assert np.array_equal(contract.finish(crops.copy()), np.stack([contract.crop(crop) for crop in crops]))
+        assert np.array_equal(spec.finish(crops.copy()), np.stack([spec.crop(crop) for crop in crops]))
     assert np.array_equal(Preprocess(size_px=48).finish(crops.copy()), crops)
 
 
 @given(st.floats(-10, 10), st.floats(-10, 10))
 def test_values_run_from_low_to_high(low, high):
-    contract = Preprocess(size_px=8, low=low, high=high)
-    values = contract.to_values(np.array([[0, 255]], np.uint8))
+    spec = Preprocess(size_px=8, low=low, high=high)
+    values = spec.to_values(np.array([[0, 255]], np.uint8))
     assert values.dtype == np.float32
     assert values[0].tolist() == [[np.float32(low)], [np.float32(high)]]
 
 
 def test_three_planes_may_have_a_range_each():
-    contract = Preprocess(size_px=8, channels="gray3", low=(-1, -2, -3), high=(1, 2, 3))
-    values = contract.to_values(np.array([[0, 255]], np.uint8))
+    spec = Preprocess(size_px=8, channels="gray3", low=(-1, -2, -3), high=(1, 2, 3))
+    values = spec.to_values(np.array([[0, 255]], np.uint8))
     assert values[0].tolist() == [[-1, -2, -3], [1, 2, 3]]
     assert Preprocess(size_px=8, channels="gray3").to_values(np.zeros((2, 8, 8), np.uint8)).shape == (2, 8, 8, 3)
 
@@ -155,11 +155,11 @@ def test_one_plane_has_one_range():
 
 
 @given(st.builds(Preprocess, size_px=st.integers(8, 512), margin=st.floats(0, 1), equalize=st.booleans()))
-def test_a_contract_survives_the_manifest(contract):
-    assert Preprocess.model_validate_json(contract.model_dump_json()) == contract
+def test_a_spec_survives_the_manifest(spec):
+    assert Preprocess.model_validate_json(spec.model_dump_json()) == spec
 
 
-def test_a_contract_of_unknown_values_is_refused():
+def test_a_spec_of_unknown_values_is_refused():
     with pytest.raises(ValidationError):
         Preprocess(sharpen=True)  # type: ignore[call-arg]
 

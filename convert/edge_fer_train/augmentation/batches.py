@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from edge_fer.evaluation.labelled import LabelledFaces
     from edge_fer.preprocess import Preprocess
-    from edge_fer_train.recipe import Recipe, Stage
+    from edge_fer_train.recipe import Recipe, Stage, TrainingSettings
 
     Batch = tuple[NDArray[np.uint8], NDArray[np.float32]]
     """``(n, N, N)`` crops and their ``(n, classes)`` targets."""
@@ -34,7 +34,7 @@ class AugmentedBatches:
     epoch: int
 
     @cached_property
-    def contract(self) -> Preprocess:
+    def spec(self) -> Preprocess:
         """How the crops of this stage come about."""
         return self.recipe.preprocess.at(self.stage.size_px)
 
@@ -71,8 +71,8 @@ class AugmentedBatches:
     def _augmented_crops(self, chosen: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.uint8]:
         images = self.faces.images[chosen]
         if self.training.augmentation == "umer":
-            return np.stack([self.contract.crop(umer.one(image, rng)) for image in images])
-        return self.contract.finish(self._augment(images, self.contract.size_px, rng))
+            return np.stack([self.spec.crop(umer.one(image, rng)) for image in images])
+        return self.spec.finish(self._augment(images, self.spec.size_px, rng))
 
     def _mixed(self, crops: NDArray[np.uint8], targets: NDArray[np.float32], rng: np.random.Generator) -> Batch:
         training = self.training

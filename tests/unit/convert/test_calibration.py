@@ -38,13 +38,13 @@ def test_faces_without_labels_are_chosen_too(faces):
 
 
 def test_the_set_is_hashed_and_its_range_is_the_contracts(faces):
-    contract = Preprocess(size_px=16, low=-1.0, high=1.0)
-    first = calibration.prepare(faces.take(np.arange(10)), contract)
-    other = calibration.prepare(faces.take(np.arange(1, 11)), contract)
+    spec = Preprocess(size_px=16, low=-1.0, high=1.0)
+    first = calibration.prepare(faces.take(np.arange(10)), spec)
+    other = calibration.prepare(faces.take(np.arange(1, 11)), spec)
     assert first.sha256 != other.sha256
     assert first.values.shape == (10, 16, 16, 1)
     assert (first.values.min(), first.values.max()) == (-1, 1)
-    untouched = contract.to_values(faces.images[1:10])
+    untouched = spec.to_values(faces.images[1:10])
     assert np.array_equal(first.values[1:], untouched)
 
 

@@ -82,9 +82,9 @@ def test_an_onnx_model_of_pytorch(faces, tmp_path):
     assert report["warnings"] == ["the model answers logits: a softmax was added behind it"]
     assert all(target["accuracy"] > 0.9 for target in report["targets"])
     assert runs_everywhere(out) == {"openvino-int8", "openvino-float32", "onnx-int8", "onnx-float32"}
-    contract = load(out).manifest.preprocess
-    assert contract.channels == "gray3"
-    assert contract.low[0] == pytest.approx(-0.485 / 0.229)
+    spec = load(out).manifest.preprocess
+    assert spec.channels == "gray3"
+    assert spec.low[0] == pytest.approx(-0.485 / 0.229)
 
 
 def test_litert_from_onnx_is_refused_before_any_work(faces, tmp_path):

@@ -104,10 +104,10 @@ def test_the_preprocessing_of_calibration_is_the_devices(finished, job):
     """Zero difference, from the pixels of a file to the numbers that a model is calibrated with."""
     conversion, _ = finished
     faces = conversion.calibration.faces
-    contract = job.preprocess
+    spec = job.preprocess
     for image, values in list(zip(faces.images, conversion.calibration.values, strict=True))[1:]:
-        on_device = contract.crop(image, (0, 0, image.shape[1], image.shape[0]))
-        assert np.array_equal(contract.to_values(on_device), values)
+        on_device = spec.crop(image, (0, 0, image.shape[1], image.shape[0]))
+        assert np.array_equal(spec.to_values(on_device), values)
 
 
 def test_a_full_disk_leaves_nothing_behind(finished, tmp_path):

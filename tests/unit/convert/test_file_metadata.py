@@ -22,11 +22,11 @@ CARD = Card("tiny", "a model for tests", "MIT", ("dark", "medium", "bright one")
 
 
 @given(st.floats(-4, 4), st.floats(0.1, 4))
-def test_mean_and_deviation_say_what_the_contract_does(low, span):
-    contract = Preprocess(low=low, high=low + span)
-    (mean,), (deviation,) = Card("a", "", "", ("x", "y"), contract).mean_and_deviation()
+def test_mean_and_deviation_say_what_the_spec_does(low, span):
+    spec = Preprocess(low=low, high=low + span)
+    (mean,), (deviation,) = Card("a", "", "", ("x", "y"), spec).mean_and_deviation()
     pixels = np.arange(256)
-    assert np.allclose((pixels - mean) / deviation, contract.table()[:, 0], atol=1e-4)
+    assert np.allclose((pixels - mean) / deviation, spec.table()[:, 0], atol=1e-4)
 
 
 def test_tflite_carries_its_labels_and_still_runs():

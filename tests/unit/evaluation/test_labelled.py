@@ -116,7 +116,7 @@ def test_images_in_no_class_have_no_label(tmp_path, members):
     assert len(faces) == 2
 
 
-def test_images_of_several_sizes_go_through_the_contract(tmp_path):
+def test_images_of_several_sizes_go_through_the_spec(tmp_path):
     faces = load_faces(_folder(tmp_path, {"happy/1.png": GREY, "sad/2.png": np.zeros((9, 12), np.uint8)}))
     assert [image.shape for image in faces.images] == [(48, 48), (9, 12)]
     assert faces.crops(Preprocess(size_px=16)).shape == (2, 16, 16)

@@ -106,8 +106,8 @@ def test_a_run_in_which_each_network_has_a_loss_says_how_each_does_and_keeps_the
     kept = keras.saving.load_model(joined.folder / "best.keras", compile=False)
     assert kept.output_shape == (None, 7)
     best = max(joined.history, key=lambda entry: entry["validation_accuracy"])
-    contract = joined.recipe.preprocess.at(32)
-    answers = fused.apart(kept).predict(contract.to_values(joined.validation.crops(contract)), verbose=0)
+    spec = joined.recipe.preprocess.at(32)
+    answers = fused.apart(kept).predict(spec.to_values(joined.validation.crops(spec)), verbose=0)
     right = [(scores.argmax(axis=1) == joined.validation.labels).mean() for scores in answers]
     assert right == pytest.approx([best["validation_accuracy"], *best["validation_accuracy_alone"]])
     assert len(keras.saving.load_model(joined.folder / "last.keras").outputs) == 3

@@ -28,12 +28,12 @@ def paths(tmp_path):
 
 def test_each_model_sees_the_faces_at_its_own_size_and_scores_are_averaged(paths):
     """By their geometric mean: the product of two would be twice too sure."""
-    contract = Preprocess(size_px=96)
-    told = Teacher(paths, contract, FER2013).scores(CROPS)
+    spec = Preprocess(size_px=96)
+    told = Teacher(paths, spec, FER2013).scores(CROPS)
     expected = np.ones((3, 7))
     for path in paths:
         model = keras.saving.load_model(path, compile=False)
-        own = contract.model_copy(update={"size_px": model.input_shape[1]})
+        own = spec.model_copy(update={"size_px": model.input_shape[1]})
         expected *= model.predict(own.to_values(np.stack([own.crop(crop) for crop in CROPS])), verbose=0) ** 0.5
     expected /= expected.sum(axis=1, keepdims=True)
     assert np.allclose(told, expected, atol=1e-5)

@@ -74,19 +74,19 @@ def test_it_trains_a_step_and_becomes_int8(name):
     from edge_fer_convert.float_model import open_model
 
     rng = np.random.default_rng(0)
-    contract = Preprocess(size_px=side(name))
+    spec = Preprocess(size_px=side(name))
     crops = rng.integers(0, 256, (4, side(name), side(name)), np.uint8)
     keras.utils.set_random_seed(0)
     model = zoo.build(name, side(name))
     before = [np.array(weight) for weight in model.get_weights()]
     model.compile(keras.optimizers.SGD(1e-5), "categorical_crossentropy")  # 1e-2 makes a fresh ResNet-50 overflow
-    loss = model.train_on_batch(contract.to_values(crops), np.eye(7, dtype=np.float32)[:4])
+    loss = model.train_on_batch(spec.to_values(crops), np.eye(7, dtype=np.float32)[:4])
     assert np.isfinite(loss)
     assert any(not np.array_equal(old, new) for old, new in zip(before, model.get_weights(), strict=True))
-    converter = targets.converter("litert")(open_model(model), contract.to_values(crops))
+    converter = targets.converter("litert")(open_model(model), spec.to_values(crops))
     files = converter.static(converter.methods[0], frozenset())
     assert len(files) < 0.35 * len(converter.float32())
-    backend = backends.load("litert", backends.ModelFile(files.content, contract, FER2013))
+    backend = backends.load("litert", backends.ModelFile(files.content, spec, FER2013))
     assert np.allclose(backend.run(crops).sum(axis=1), 1, atol=0.05)
 
 

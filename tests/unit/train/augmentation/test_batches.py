@@ -50,7 +50,7 @@ def test_an_epoch_has_every_face_and_batches_of_one_size(faces, size, batches, o
 
 
 def test_preprocessing_beyond_a_resize_reaches_training(faces):
-    """A contract that equalises is trained on equalised faces."""
+    """A spec that equalises is trained on equalised faces."""
     edges = recipe.load("cnn-1").preprocess.model_copy(update={"canny": (60.0, 120.0)})
     assert set(np.unique(augmented(faces, preprocess=edges).batch(0)[0])) <= {0, 255}
 
