@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION: Final = 1
 MANIFEST = "manifest.json"
-CARD = "MODEL_CARD.md"
+MODEL_CARD = "MODEL_CARD.md"
 MAX_MANIFEST_BYTES = 1 << 20
 MAX_FILE_BYTES = 512 << 20
-BOX = Path(__file__).parent / "models"
+SHIPPED_MODELS = Path(__file__).parent / "models"
 """Where the bundles lie that are shipped inside the package."""
 
 
@@ -242,14 +242,18 @@ def load(path: str | Path) -> Bundle:
 
 def shipped() -> list[str]:
     """Return the names of the bundles inside the package."""
-    return sorted(folder.name for folder in BOX.iterdir() if (folder / MANIFEST).is_file()) if BOX.is_dir() else []
+    return (
+        sorted(folder.name for folder in SHIPPED_MODELS.iterdir() if (folder / MANIFEST).is_file())
+        if SHIPPED_MODELS.is_dir()
+        else []
+    )
 
 
 def _locate(path: str | Path) -> Path:
     if Path(path).exists():
         return Path(path)
     if str(path) in shipped():
-        return BOX / str(path)
+        return SHIPPED_MODELS / str(path)
     in_box = ", ".join(shipped()) or "none"
     raise BadBundle(f"no bundle at {path}; pass a folder, a .zip, or a shipped one: {in_box}")
 

@@ -14,7 +14,16 @@ import numpy as np
 
 from edge_fer.backends import ModelFile
 from edge_fer.backends import load as load_backend
-from edge_fer.bundle import CARD, FORMAT_VERSION, MANIFEST, CalibrationSet, Evaluation, FileEntry, Manifest, Target
+from edge_fer.bundle import (
+    FORMAT_VERSION,
+    MANIFEST,
+    MODEL_CARD,
+    CalibrationSet,
+    Evaluation,
+    FileEntry,
+    Manifest,
+    Target,
+)
 from edge_fer.emotions import FER2013
 from edge_fer.errors import BadInput
 from edge_fer.sources.synthetic import EXPRESSIONS, draw_face
@@ -104,12 +113,12 @@ def write(
         preprocess=preprocess,
         calibration=calibration,
         golden=_entry("golden.npz", stream.getvalue()),
-        card=_entry(CARD, card.encode()) if card else None,
+        card=_entry(MODEL_CARD, card.encode()) if card else None,
         targets=tuple(entries),
     )
     text = manifest.model_dump_json(indent=2, exclude_none=True) + "\n"
     if card:
-        contents[CARD] = card.encode()
+        contents[MODEL_CARD] = card.encode()
     _write_folder(folder, {MANIFEST: text.encode(), "golden.npz": stream.getvalue(), **contents})
 
 

@@ -18,7 +18,7 @@ from edge_fer_convert import file_metadata as cards  # noqa: E402
 from edge_fer_convert.file_metadata import Card  # noqa: E402
 
 TINY = Path(__file__).parents[2] / "golden" / "tiny"
-CARD = Card("tiny", "a model for tests", "MIT", ("dark", "medium", "bright one"), Preprocess(size_px=16))
+MODEL_CARD = Card("tiny", "a model for tests", "MIT", ("dark", "medium", "bright one"), Preprocess(size_px=16))
 
 
 @given(st.floats(-4, 4), st.floats(0.1, 4))
@@ -32,10 +32,10 @@ def test_mean_and_deviation_say_what_the_spec_does(low, span):
 def test_tflite_carries_its_labels_and_still_runs():
     from ai_edge_litert.interpreter import Interpreter
 
-    stamped = cards.into_tflite((TINY / "litert-int8.tflite").read_bytes(), CARD)
-    assert cards.from_tflite(stamped) == CARD.labels
+    stamped = cards.into_tflite((TINY / "litert-int8.tflite").read_bytes(), MODEL_CARD)
+    assert cards.from_tflite(stamped) == MODEL_CARD.labels
     Interpreter(model_content=stamped).allocate_tensors()
-    assert cards.into_tflite((TINY / "litert-int8.tflite").read_bytes(), CARD) == stamped  # no time of day in it
+    assert cards.into_tflite((TINY / "litert-int8.tflite").read_bytes(), MODEL_CARD) == stamped  # no time of day in it
     with pytest.raises(BadInput, match="carries no labels"):
         cards.from_tflite((TINY / "litert-int8.tflite").read_bytes())
 
@@ -45,7 +45,7 @@ def test_tflites_metadata_is_what_its_schema_says():
     from ai_edge_litert.tools import flatbuffer_utils
     from flatbuffers import encode, number_types, table
 
-    stamped = cards.into_tflite((TINY / "litert-int8.tflite").read_bytes(), CARD)
+    stamped = cards.into_tflite((TINY / "litert-int8.tflite").read_bytes(), MODEL_CARD)
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(stamped))
     (entry,) = [m for m in model.metadata if m.name == b"TFLITE_METADATA"]
     content = bytes(bytearray(model.buffers[entry.buffer].data))
@@ -81,17 +81,17 @@ def test_tflites_metadata_is_what_its_schema_says():
 
 
 def test_onnx_carries_it_as_properties():
-    stamped = cards.into_onnx((TINY / "onnx-int8.onnx").read_bytes(), CARD)
+    stamped = cards.into_onnx((TINY / "onnx-int8.onnx").read_bytes(), MODEL_CARD)
     model = onnx.load_from_string(stamped)
     onnx.checker.check_model(model)
     said = {entry.key: entry.value for entry in model.metadata_props}
-    assert json.loads(said["labels"]) == list(CARD.labels)
-    assert Preprocess.model_validate_json(said["preprocess"]) == CARD.preprocess
+    assert json.loads(said["labels"]) == list(MODEL_CARD.labels)
+    assert Preprocess.model_validate_json(said["preprocess"]) == MODEL_CARD.preprocess
 
 
 def test_openvino_carries_it_as_rt_info():
     core = openvino.Core()
     model = core.read_model(TINY / "openvino-int8.xml")
-    cards.into_openvino(model, CARD)
+    cards.into_openvino(model, MODEL_CARD)
     assert model.get_rt_info(["model_info", "labels"]).astype(str) == "dark medium bright_one"
     assert model.get_rt_info(["model_info", "scale_values"]).astype(str) == "255"
