@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_fer import bundle as bundles
 from edge_fer import host
+from edge_fer.progress import ProgressListener
 from edge_fer_bench import candidates, stability, worker
 from edge_fer_bench.compare import compare_runs
 from edge_fer_bench.harness import Harness
@@ -70,7 +71,7 @@ def slowed(candidate: Candidate, stage: str, share: float) -> Candidate:
 def measure(candidate: Candidate, seed: int) -> Run:
     """Return a run of one candidate."""
     with tempfile.TemporaryDirectory() as folder:
-        return Harness(SUITE, Path(folder), lambda *_: None, seed=seed).run([candidate], "benchmarks/power.py")
+        return Harness(SUITE, Path(folder), ProgressListener(), seed=seed).run([candidate], "benchmarks/power.py")
 
 
 def compared(first: Candidate, second: Candidate, seed: int) -> dict[str, Any]:

@@ -13,7 +13,6 @@ import json
 import shlex
 import sys
 import tempfile
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,7 +93,7 @@ def main() -> None:
         file = ModelFile(b"", chosen.preprocess, judged.names, threads=2)
 
         def score(content: bytes, file: ModelFile = file, crops: NDArray[np.uint8] = crops) -> NDArray[np.float32]:
-            with closing(load_backend("litert", replace(file, content=content))) as backend:
+            with load_backend("litert", replace(file, content=content)) as backend:
                 return backend.run(crops)
 
         reference = score(model.tflite or b"")

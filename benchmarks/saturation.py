@@ -14,7 +14,6 @@ import json
 import shlex
 import sys
 import tempfile
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +81,7 @@ def main() -> None:
             scores = []
             for files in both:
                 model = ModelFile(files.content, spec, judged.names, 2, files.weights)
-                with closing(load_backend(runtime, model)) as backend:
+                with load_backend(runtime, model) as backend:
                     scores.append(backend.run(crops))
             verdict = compare_with_float32(scores[0], scores[1], judged.labels)
             told = {"model": name, "runtime": runtime, "way": way}

@@ -19,7 +19,6 @@ import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,7 +87,7 @@ def quantize(kept: Path, runtime: str) -> dict[str, Any]:
     answers = {}
     for precision, file in files.items():
         model = backends.ModelFile(file.content, spec, FER2013, weights=file.weights)
-        with closing(backends.load(runtime, model)) as backend:
+        with backends.load(runtime, model) as backend:
             answers[precision] = backend.run(crops)
             computes = backend.info.computes
     return {

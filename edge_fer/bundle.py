@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal, Protocol
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from edge_fer.archives import UNPACK_ERRORS, load_arrays
 from edge_fer.emotions import UNKNOWN
 from edge_fer.errors import BadBundle, first_fault
+from edge_fer.frozen import Frozen
 from edge_fer.preprocess import Preprocess
 
 if TYPE_CHECKING:
@@ -44,11 +45,7 @@ def _plain_name(name: str) -> str:
 PlainName = Annotated[str, AfterValidator(_plain_name)]
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class FileEntry(_Frozen):
+class FileEntry(Frozen):
     """A file of the bundle, pinned."""
 
     file: PlainName
@@ -56,7 +53,7 @@ class FileEntry(_Frozen):
     size_bytes: Annotated[int, Field(ge=1, le=MAX_FILE_BYTES)]
 
 
-class Evaluation(_Frozen):
+class Evaluation(Frozen):
     """What a target was measured to be worth, and on what."""
 
     data: str
@@ -109,7 +106,7 @@ class Target(FileEntry):
         return self.name.split("-", 1)[1]
 
 
-class CalibrationSet(_Frozen):
+class CalibrationSet(Frozen):
     """What the quantized targets were calibrated with."""
 
     data: str
@@ -121,7 +118,7 @@ class CalibrationSet(_Frozen):
     """Distribution → version of what quantized."""
 
 
-class Manifest(_Frozen):
+class Manifest(Frozen):
     """``manifest.json``."""
 
     format_version: Literal[1]

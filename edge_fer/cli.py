@@ -20,6 +20,7 @@ import click
 
 from edge_fer import __version__
 from edge_fer.errors import BadInput, EdgeFerError, GoldenMismatch
+from edge_fer.options import DEFAULT_MODEL, model_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from edge_fer.sources import Source
 
 INTERRUPTED = 130
-DEFAULT_MODEL = "cnn-1"
 
 
 class _Commands(click.Group):
@@ -89,20 +89,6 @@ def main(debug: bool) -> None:
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="edge-fer: %(message)s")
-
-
-def model_options(command: Any) -> Any:
-    """Add the options that choose what classifies, the same in every command."""
-    for option in (
-        click.option("--threads", type=click.IntRange(1, 64), help="Threads of the model; by default 1."),
-        click.option(
-            "--backend", help="What executes it; by default what the target's name says. 'fake' needs nothing."
-        ),
-        click.option("--target", help="One of the bundle's targets, for instance litert-int8; by default its first."),
-        click.option("--model", help=f"A bundle: folder, .zip, or shipped name; by default {DEFAULT_MODEL}."),
-    ):
-        command = option(command)
-    return command
 
 
 @main.command(

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import cv2
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from edge_fer.errors import BadInput
+from edge_fer.frozen import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,10 +61,8 @@ def _to_uint8(frame: NDArray[Any]) -> NDArray[np.uint8]:
     raise BadInput(f"frame has dtype {frame.dtype}; pass uint8, uint16, bool, or floats in [0, 1]")
 
 
-class Preprocess(BaseModel):
+class Preprocess(Frozen):
     """How a face box in a frame becomes a model's input. Frozen; stands in every manifest as values."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     size_px: Annotated[int, Field(ge=8, le=512)] = 96
     """Side N of the square N x N crop."""

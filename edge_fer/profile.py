@@ -5,17 +5,20 @@ A table ``[check]`` in it, written by hand, says what ``edge-fer bench check`` a
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+import tomli_w
+from pydantic import Field, ValidationError
 
+from edge_fer import files
 from edge_fer.errors import BadInput, SinkError, first_fault
+from edge_fer.frozen import Frozen
+
+HEADER: Final = "# Written by edge-fer bench --write-profile; edge-fer run begins from it.\n"
 
 
 def default_path() -> Path:
@@ -24,10 +27,8 @@ def default_path() -> Path:
     return Path(base) / "edge-fer" / "profile.toml"
 
 
-class Thresholds(BaseModel):
+class Thresholds(Frozen):
     """What a run may lose against its baseline."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     max_slowdown: float = Field(0.10, ge=0)
     """Of a frame's p90, as a share."""
@@ -37,10 +38,8 @@ class Thresholds(BaseModel):
     """Less accuracy, in points."""
 
 
-class Profile(BaseModel):
+class Profile(Frozen):
     """Choices that were measured to be best here."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str
     """A shipped bundle's name, or the absolute path of one."""
@@ -63,18 +62,12 @@ class Profile(BaseModel):
 
     def save(self, path: Path) -> None:
         """Write it, beside its place first. Raises `SinkError`."""
-        lines = ["# Written by edge-fer bench --write-profile; edge-fer run begins from it.\n"]
-        lines += _assignments(self.model_dump(exclude={"check"}))
+        values = self.model_dump(exclude={"check"})
         if self.check.model_fields_set:
-            lines += ["\n[check]\n", *_assignments(self.check.model_dump(exclude_unset=True))]
-        beside = path.with_name(f".{path.name}.part")
+            values["check"] = self.check.model_dump(exclude_unset=True)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            beside.write_text("".join(lines), encoding="utf-8")
-            beside.replace(path)
+            files.write(path, f"{HEADER}{tomli_w.dumps(values)}")
         except OSError as exc:
-            with contextlib.suppress(OSError):
-                beside.unlink()
             raise SinkError(f"profile {path} cannot be written: {exc.strerror or exc}") from exc
 
 
@@ -82,10 +75,6 @@ def of_this_machine() -> Profile | None:
     """Return the profile at `default_path`; None where there is none. Raises `BadInput` for what is none."""
     path = default_path()
     return Profile.load(path) if path.is_file() else None
-
-
-def _assignments(values: dict[str, Any]) -> list[str]:
-    return [f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items()]
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,19 @@
-"""What a person at a terminal sees of long work: one live line on stderr, and warnings; no other library's noise."""
+"""What a person at a terminal sees of long work: one live line on stderr, and warnings that stay.
+
+The live line needs rich. Without it, a line is printed for each new step.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
 import tempfile
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.table import Table
 
 
@@ -17,63 +23,103 @@ class ProgressListener:
     def step(self, words: str, share: float = 0.0) -> None:
         """Hear that the step *words* is running, and which *share* of it, in [0, 1], is done."""
 
+    def tell(self, words: str) -> None:
+        """Hear of a result that the user may want to read later."""
+
     def warn(self, words: str) -> None:
         """Hear of something that the user should know."""
 
 
 class ProgressDisplay(ProgressListener):
-    """A context manager. While it is open, what C++ libraries write to stderr goes to a file that nobody reads.
+    """Shows progress on stderr. A context manager.
 
-    With *debug* they may write as they like.
+    With *quiet*, what C++ libraries write to stderr meanwhile is thrown away.
     """
 
-    def __init__(self, *, debug: bool = False) -> None:
-        self._debug = debug
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
         self._last = ""
+        self._bar: Any = None
 
     def __enter__(self) -> Self:
-        """Take stderr over."""
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-        sys.stderr.flush()
-        self._saved = os.dup(2)
-        self._terminal = os.fdopen(os.dup(2), "w") if _is_descriptor_2(sys.stderr) else sys.stderr
-        if not self._debug:
-            with tempfile.TemporaryFile() as noise:
-                os.dup2(noise.fileno(), 2)
-        self._console = Console(file=self._terminal)
-        self._progress = Progress(
-            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(),
-            console=self._console, transient=True,
-        )  # fmt: skip
-        self._task = self._progress.add_task("starting", total=None)
-        self._progress.start()
+        """Begin to show."""
+        self._silence = _diverted_stderr() if self._quiet else _own_stderr()
+        self._stream = self._silence.__enter__()
+        if self._stream.isatty():
+            self._bar = _live_line(self._stream)
         return self
 
     def __exit__(self, *exc: object) -> None:
-        """Give stderr back."""
-        self._progress.stop()
-        if self._terminal is not sys.stderr:
-            self._terminal.close()
-        sys.stderr.flush()
-        os.dup2(self._saved, 2)
-        os.close(self._saved)
+        """Remove the live line and give stderr back."""
+        if self._bar is not None:
+            self._bar.stop()
+        self._silence.__exit__(None, None, None)
 
     def step(self, words: str, share: float = 0.0) -> None:
-        """Show what is being done; where nobody looks, one line for each new thing."""
-        if not self._console.is_terminal and words != self._last:
-            self._console.print(words, highlight=False, soft_wrap=True)
+        """Show what is being done; where nobody looks, one line for each new step."""
+        if self._bar is not None:
+            total = 1.0 if share else None  # without a share, the bar only pulses
+            self._bar.update(self._bar.task_ids[0], description=words, completed=share, total=total)
+        elif words != self._last:
+            self._print(words)
         self._last = words
-        self._progress.update(self._task, description=words, completed=share, total=1.0 if share else None)
+
+    def tell(self, words: str) -> None:
+        """Print a line that stays."""
+        self._print(words)
 
     def warn(self, words: str) -> None:
-        """Show a warning."""
-        self._console.print(f"warning: {words}", style="yellow", highlight=False, soft_wrap=True)
+        """Print a warning that stays."""
+        self._print(f"warning: {words}", style="yellow")
+
+    def _print(self, words: str, style: str | None = None) -> None:
+        if self._bar is not None:
+            self._bar.console.print(words, style=style, highlight=False, soft_wrap=True, markup=False)
+        else:
+            self._stream.write(f"{words}\n")
+            self._stream.flush()
+
+
+def _live_line(stream: TextIO) -> Any:
+    """Return rich's progress bar on *stream*, started; None where rich is not installed."""
+    try:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    except ImportError:
+        return None
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
+    bar = Progress(*columns, console=Console(file=stream), transient=True)
+    bar.add_task("starting", total=None)
+    bar.start()
+    return bar
+
+
+@contextmanager
+def _own_stderr() -> Iterator[TextIO]:
+    """Give stderr as it is."""
+    yield sys.stderr
+
+
+@contextmanager
+def _diverted_stderr() -> Iterator[TextIO]:
+    """Send descriptor 2 to a file that nobody reads, and give a stream to where it led before."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    terminal = os.fdopen(os.dup(2), "w") if _is_descriptor_2(sys.stderr) else sys.stderr
+    try:
+        with tempfile.TemporaryFile() as noise:
+            os.dup2(noise.fileno(), 2)
+        yield terminal
+    finally:
+        if terminal is not sys.stderr:
+            terminal.close()
+        sys.stderr.flush()
+        os.dup2(saved, 2)
+        os.close(saved)
 
 
 def _is_descriptor_2(stream: TextIO) -> bool:
-    """Tell whether *stream* writes to the process's own stderr, and not to what somebody has put in its place."""
+    """Return whether *stream* writes to the process's own stderr, and not to what a test has put in its place."""
     try:
         return stream.fileno() == 2
     except (OSError, ValueError):

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from edge_fer.cli import DEFAULT_MODEL, model_options
-from edge_fer.errors import BadInput, MissingDependency, Regression, SinkError
+from edge_fer.dependencies import require
+from edge_fer.errors import BadInput, Regression, SinkError
+from edge_fer.options import DEFAULT_MODEL, model_options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from edge_fer.bundle import Bundle
     from edge_fer.evaluation.labelled import LabelledFaces
     from edge_fer_bench.recommend import Recommendation
@@ -80,6 +79,7 @@ def run(
     lines say what to use here.
     """
     from edge_fer import bundle as bundles
+    from edge_fer.progress import ProgressDisplay
     from edge_fer_bench import candidates, table
     from edge_fer_bench.harness import Harness
     from edge_fer_bench.host_monitor import HostMonitor
@@ -95,9 +95,9 @@ def run(
     if suite.name == "sustained":
         chosen = chosen[:1]
     judged = _labelled(data, opened) if data else None
-    with tempfile.TemporaryDirectory(prefix="edge-fer-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="edge-fer-bench-") as folder, ProgressDisplay() as progress:
         scene, monitor = Scene(frames=suite.film_frames, faces=faces, fps=fps), HostMonitor(power)
-        harness = Harness(suite, Path(folder), _progress(), scene, seed, fps, judged, monitor)
+        harness = Harness(suite, Path(folder), progress, scene, seed, fps, judged, monitor)
         measured = harness.run(chosen, shlex.join(["edge-fer", *sys.argv[1:]]))
     click.echo(table.render(measured))
     if json_path is not None:
@@ -175,20 +175,6 @@ def _write_profile(model: str, best: Recommendation, measured: Run) -> None:
         check=before.check if before else profile.Thresholds(),
     ).save(where)
     click.echo(f"written to {where}: edge-fer run begins from it", err=True)
-
-
-def _progress() -> Callable[[str, float], None]:
-    """Return a function that shows on stderr what is being done, where somebody is looking."""
-    shown: list[str] = []
-
-    def say(words: str, share: float) -> None:
-        if sys.stderr.isatty():
-            click.echo(f"\r\033[K{words} {share:4.0%}", nl=False, err=True)
-        elif shown[-1:] != [words]:
-            click.echo(words, err=True)
-        shown[:] = [words]
-
-    return say
 
 
 @bench.command(epilog="\b\nExamples:\n  edge-fer bench show run.json")
@@ -271,7 +257,7 @@ def report(paths: tuple[Path, ...], out: Path | None) -> None:
 
     Runs of several boards become one page that compares them.
     """
-    _need_matplotlib()
+    require(("matplotlib", "jinja2"), "bench", "a page or plot")
     from edge_fer_bench import report as reports
     from edge_fer_bench import results
 
@@ -292,19 +278,12 @@ Examples:
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="An .svg.")
 def plot(path: Path, name: str, measurements: tuple[str, ...], out: Path) -> None:
     """Write one plot of a run's page as an SVG, for a README."""
-    _need_matplotlib()
+    require(("matplotlib", "jinja2"), "bench", "a page or plot")
     from edge_fer.evaluation import html
     from edge_fer_bench import report as reports
     from edge_fer_bench import results
 
     _write(out, html.svg(reports.picture(results.load(path), name, measurements)))
-
-
-def _need_matplotlib() -> None:
-    from importlib import util
-
-    if util.find_spec("matplotlib") is None or util.find_spec("jinja2") is None:
-        raise MissingDependency("pages and plots need matplotlib and jinja2: pip install 'edge-fer[bench]'")
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge_fer.evaluation.labelled import LabelledFaces
+    from edge_fer.progress import ProgressListener
     from edge_fer_bench.candidates import Candidate
     from edge_fer_bench.suites import Suite
 
-    Say = Callable[[str, float], None]
 
 STARTS: Final = ("cold_start_s", "load_ms", "first_inference_ms", "peak_memory_mb")
 WARM_UP_S: Final = 0.2
@@ -85,8 +85,8 @@ class Harness:
     suite: Suite
     folder: Path
     """Where the film is drawn; it is large."""
-    say: Say
-    """Told what is being done, and the share of it that is."""
+    progress: ProgressListener
+    """Hears what is being measured."""
     scene: Scene | None = None
     """By default one face, for as long as the suite's film is."""
     seed: int = 0
@@ -134,7 +134,7 @@ class Harness:
 
     def _start(self, candidates: Sequence[Candidate], stack: ExitStack) -> None:
         for done, candidate in enumerate(candidates):
-            self.say("starting", done / len(candidates))
+            self.progress.step("starting", done / len(candidates))
             record = _CandidateRecord(candidate)
             try:
                 for last in range(self.suite.starts):
@@ -151,7 +151,7 @@ class Harness:
 
     def _warm_up(self) -> None:
         for done, record in enumerate(self._alive()):
-            self.say("warming up", done / len(self._records))
+            self.progress.step("warming up", done / len(self._records))
             with record.surviving():
                 frames, steady = self._warmed_up(record.worker)
                 record.values |= {"warm_up_frames": frames, "steady": steady}
@@ -175,7 +175,7 @@ class Harness:
             if number >= LEAST_ROUNDS and time.perf_counter() - self._began > self.suite.limit_s:
                 break
             for record in self._shuffled("frames"):
-                self.say("frames, as fast as they go", number / self.suite.blocks)
+                self.progress.step("frames, as fast as they go", number / self.suite.blocks)
                 with record.surviving():
                     record.free.append(self._block(record.worker, "frames", **question))
 
@@ -183,7 +183,7 @@ class Harness:
         question = {"seconds": self.suite.paced_s, "fps": self.paced_fps}
         for number in range(self.suite.paced_blocks):
             for record in self._shuffled("paced"):
-                self.say(f"frames, {self.paced_fps:g} a second", number / self.suite.paced_blocks)
+                self.progress.step(f"frames, {self.paced_fps:g} a second", number / self.suite.paced_blocks)
                 with record.surviving():
                     record.paced.append(self._block(record.worker, "paced", **question))
 
@@ -194,7 +194,7 @@ class Harness:
         """
         answered: dict[tuple[str, str], dict[str, Any]] = {}
         for done, record in enumerate(self._alive()):
-            self.say("answers", done / len(self._records))
+            self.progress.step("answers", done / len(self._records))
             record.values["peak_memory_mb"] += (record.worker.end(),)
             what = record.candidate.bundle, record.candidate.target
             with record.surviving():

@@ -13,9 +13,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import numpy as np
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, ValidationError
 
+from edge_fer import files
 from edge_fer.errors import BadInput, SinkError, first_fault
+from edge_fer.frozen import Frozen
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,11 +30,7 @@ FORMAT_VERSION: Final = 2
 Milliseconds = Annotated[float, AfterValidator(lambda value: round(value, 3))]
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Reading(_Frozen):
+class Reading(Frozen):
     """The machine at one moment; what it cannot tell is None."""
 
     at_s: float
@@ -48,14 +46,14 @@ class Reading(_Frozen):
     """Likewise the hypervisor."""
 
 
-class Block(_Frozen):
+class Block(Frozen):
     """Frames in a row, between which nothing else was measured."""
 
     at_s: float
     """When it began, since the run began."""
     frame_ms: tuple[Milliseconds, ...]
     """A value a frame: from the frame in hand to the last sink."""
-    stages_ms: dict[str, tuple[Milliseconds, ...]] = {}
+    stages_ms: dict[str, tuple[Milliseconds, ...]] = Field({})
     """Stage → a value a frame; empty for programs that do not tell. ``capture`` is not part of the frame."""
     dropped: int = 0
     """Frames that came while another one was worked on, and were never seen. Paced only."""
@@ -67,7 +65,7 @@ class Block(_Frozen):
     open_files: int | None = None
 
 
-class Golden(_Frozen):
+class Golden(Frozen):
     """How the golden answers came out."""
 
     inputs: int
@@ -77,7 +75,7 @@ class Golden(_Frozen):
     passed: bool
 
 
-class Accuracy(_Frozen):
+class Accuracy(Frozen):
     """On one labelled set."""
 
     data: str
@@ -92,7 +90,7 @@ class Accuracy(_Frozen):
     """Index of the winning label of each image, in the order of the set's paths."""
 
 
-class Behaviour(_Frozen):
+class Behaviour(Frozen):
     """States over time on a labelled sequence, with what was really shown."""
 
     seconds: float
@@ -104,7 +102,7 @@ class Behaviour(_Frozen):
     """What the faces were taken from; they were drawn when empty."""
 
 
-class Measurement(_Frozen):
+class Measurement(Frozen):
     """One way to do the work: a bundle's target with so many threads, or a peer."""
 
     name: str
@@ -112,9 +110,9 @@ class Measurement(_Frozen):
     bundle: str = ""
     target: str = ""
     threads: int
-    files: dict[str, str] = {}
+    files: dict[str, str] = Field({})
     """Model file → sha256: what was timed is what was judged."""
-    runtime: dict[str, Any] = {}
+    runtime: dict[str, Any] = Field({})
     cold_start_s: tuple[float, ...] = ()
     """From the start of the process to its first result, a value a process."""
     load_ms: tuple[float, ...] = ()
@@ -144,14 +142,14 @@ class Measurement(_Frozen):
         return [block.stages_ms[name] for block in self.free]
 
 
-class Skipped(_Frozen):
+class Skipped(Frozen):
     """What could not be measured here."""
 
     name: str
     why: str
 
 
-class Run(_Frozen):
+class Run(Frozen):
     """One run of ``edge-fer bench``."""
 
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
@@ -184,15 +182,10 @@ def save(run: Run, path: Path) -> None:
 
     A path that ends in ``.gz`` is compressed, to about a fifth.
     """
-    beside = path.with_name(f".{path.name}.part")
+    content = (run.model_dump_json() + "\n").encode()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        content = (run.model_dump_json() + "\n").encode()
-        beside.write_bytes(gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
-        beside.replace(path)
+        files.write(path, gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
     except OSError as exc:
-        with contextlib.suppress(OSError):
-            beside.unlink()
         raise SinkError(f"{path} cannot be written: {exc.strerror or exc}; is the disk full?") from exc
 
 

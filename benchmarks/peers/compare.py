@@ -22,6 +22,7 @@ import numpy as np
 
 from edge_fer import bundle as bundles
 from edge_fer.evaluation.labelled import LabelledFaces, load_faces
+from edge_fer.progress import ProgressDisplay
 from edge_fer_bench import candidates, results, table
 from edge_fer_bench.candidates import Candidate
 from edge_fer_bench.harness import Harness
@@ -122,16 +123,13 @@ def main() -> None:
                 continue
             python = environment_of(peer, options.environments)
             chosen += [candidate(peer, python.absolute(), count) for count in threads]
-        harness = Harness(SUITES[options.suite], folder, _say, data=(data, faces))
-        run = harness.run(chosen, shlex.join(["python", "benchmarks/peers/compare.py", *sys.argv[1:]]))
+        with ProgressDisplay() as progress:
+            harness = Harness(SUITES[options.suite], folder, progress, data=(data, faces))
+            run = harness.run(chosen, shlex.join(["python", "benchmarks/peers/compare.py", *sys.argv[1:]]))
     run = run.model_copy(update={"skipped": (*run.skipped, *skipped)})
     if options.json:
         results.save(run, options.json)
     print(table.render(run))  # noqa: T201
-
-
-def _say(words: str, share: float) -> None:
-    print(f"\r\033[K{words} {share:4.0%}", end="", file=sys.stderr)  # noqa: T201
 
 
 if __name__ == "__main__":

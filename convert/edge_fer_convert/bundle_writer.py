@@ -6,7 +6,6 @@ import hashlib
 import io
 import os
 import shutil
-from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -86,7 +85,7 @@ def write(
     for artifact in artifacts:
         files = artifact.files
         model = ModelFile(files.content, preprocess, labels, weights=files.weights)
-        with closing(load_backend(runtime_of(artifact.target), model)) as backend:
+        with load_backend(runtime_of(artifact.target), model) as backend:
             answers[artifact.target] = backend.run(inputs)
         parts = dict(
             zip((f"{artifact.target}{s}" for s in artifact.suffixes), (files.content, files.weights), strict=False)

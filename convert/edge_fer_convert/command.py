@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from importlib import util
 from pathlib import Path
 from typing import Any
 
 import click
 
-from edge_fer.errors import BadInput, MissingDependency
+from edge_fer.dependencies import require
+from edge_fer.errors import BadInput
 
 NEEDED = (
     "tensorflow",
@@ -97,9 +97,7 @@ def convert(ctx: click.Context, /, **options: Any) -> None:
     own float32. One that loses more than --max-drop is made again: with other ranges, with its worst layers in float,
     with 16 bits, with weights of 8 bits only, until it passes; the report tells every variant.
     """
-    missing = [name for name in NEEDED if util.find_spec(name) is None]
-    if missing:
-        raise MissingDependency(f"{', '.join(missing)} not installed: pip install 'edge-fer[convert]'")
+    require(NEEDED, "convert", "edge-fer convert")
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from edge_fer.progress import ProgressDisplay, print_table
@@ -111,7 +109,7 @@ def convert(ctx: click.Context, /, **options: Any) -> None:
     out: Path = options["out"] or _default_folder(options)
     page: Path = options["report"] or out.with_name(f"{out.name}-report.html")
     refuse_existing(out)
-    with ProgressDisplay(debug=bool(ctx.find_root().params.get("debug"))) as progress:
+    with ProgressDisplay(quiet=not ctx.find_root().params.get("debug")) as progress:
         conversion = execute(job_of(progress, out.name, options), progress)
         progress.step("writing the bundle")
         conversion.write(out)

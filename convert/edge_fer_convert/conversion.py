@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import replace
 from importlib import metadata
 from typing import TYPE_CHECKING, Final
@@ -179,7 +179,7 @@ class _Work:
         for failure in search.failures:
             self.warn(f"{target} could not be made in one way: {failure}")
         files = converter.stamp(chosen.files, self._card())
-        with closing(load_backend(runtime, self._file(files))) as backend:
+        with load_backend(runtime, self._file(files)) as backend:
             computes = backend.info.computes
         return TargetResult(
             asked=target,
@@ -200,7 +200,7 @@ class _Work:
 
     def _score(self, runtime: str, files: Files, words: str) -> NDArray[np.float32]:
         """Return the scores that the device's own backend gives for the images of the gate."""
-        with closing(load_backend(runtime, self._file(files, THREADS))) as backend:
+        with load_backend(runtime, self._file(files, THREADS)) as backend:
             parts = []
             for start in range(0, len(self.crops), 128):
                 self.progress.step(words, start / len(self.crops))
@@ -215,7 +215,7 @@ class _Work:
             backends = []
             for result in results:
                 runtime = targets.runtime_of(result.target)
-                backends.append(stack.enter_context(closing(load_backend(runtime, self._file(result.chosen.files)))))
+                backends.append(stack.enter_context(load_backend(runtime, self._file(result.chosen.files))))
             for run in range(LATENCY_RUNS + WARM_UP):
                 crop = self.crops[run % len(self.crops)][np.newaxis]
                 for backend, taken in zip(backends, times, strict=True):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from edge_fer.evaluation.metrics import accuracy, confusion, macro_f1
+from edge_fer.evaluation.metrics import accuracy, confusion, macro_f1, mean_f1
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -115,13 +115,14 @@ def _resampled(
 
 
 def _f1(drawn: NDArray[np.int64], label: NDArray[Any], answer: NDArray[Any], classes: int) -> NDArray[np.float64]:
-    """Return the macro-F1 of each draw."""
-    each = np.zeros((len(drawn), classes))
+    """Return the macro-F1 of each draw, ``(draws,)``."""
+    hits = np.zeros((len(drawn), classes), np.int64)
+    occurrences = np.zeros((len(drawn), classes), np.int64)
     for number in range(classes):
-        hits = drawn[:, (label == number) & (answer == number)].sum(axis=1)
-        whole = drawn[:, label == number].sum(axis=1) + drawn[:, answer == number].sum(axis=1)
-        each[:, number] = np.divide(2 * hits, whole, out=np.zeros(len(drawn)), where=whole > 0)
-    return np.asarray(each.mean(axis=1))
+        labelled, predicted = label == number, answer == number
+        hits[:, number] = drawn[:, labelled & predicted].sum(axis=1)
+        occurrences[:, number] = drawn[:, labelled].sum(axis=1) + drawn[:, predicted].sum(axis=1)
+    return mean_f1(hits, occurrences)
 
 
 def _loss(value: float, draws: NDArray[np.float64]) -> Loss:

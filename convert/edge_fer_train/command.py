@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib import util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from edge_fer.errors import BadInput, MissingDependency
+from edge_fer.dependencies import require
+from edge_fer.errors import BadInput
 
 if TYPE_CHECKING:
     import numpy as np
@@ -90,9 +90,7 @@ def train(**options: Any) -> None:
     """
     if options["untaught"] and options["teachers"]:
         raise click.UsageError("pass --teacher or --no-teacher, not both")
-    missing = [package for module, package in NEEDED.items() if util.find_spec(module) is None]
-    if missing:
-        raise MissingDependency(f"training needs {', '.join(missing)}: pip install 'edge-fer[convert]'")
+    require(NEEDED, "convert", "edge-fer train")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from edge_fer_train import datasets
     from edge_fer_train import recipe as recipes

@@ -7,9 +7,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from edge_fer.errors import BadInput, first_fault
+from edge_fer.frozen import Frozen
 from edge_fer.preprocess import Preprocess
 from edge_fer_train import checkpoints
 
@@ -21,11 +22,7 @@ WEIGHTS = Path(__file__).parents[1] / "weights"
 """Where the float models lie, in a clone; neither the wheel nor the source distribution has them."""
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Stage(_Frozen):
+class Stage(Frozen):
     """Epochs at one input size, under one cosine of the learning rate."""
 
     size_px: Annotated[int, Field(ge=32)]
@@ -46,7 +43,7 @@ class Stage(_Frozen):
 LossName = Literal["categorical-crossentropy", "binary-crossentropy", "mean-squared-error", "hinge"]
 
 
-class Teaching(_Frozen):
+class Teaching(Frozen):
     """How much a model listens to its teachers; see `edge_fer_train.losses.Distillation`."""
 
     teachers: tuple[str, ...] = ()
@@ -60,7 +57,7 @@ class Teaching(_Frozen):
         return [WEIGHTS / name if Path(name).suffix in checkpoints.SUFFIXES else Path(name) for name in self.teachers]
 
 
-class TrainingSettings(_Frozen):
+class TrainingSettings(Frozen):
     """How a model is trained."""
 
     batch_size: Annotated[int, Field(ge=1)]
@@ -119,7 +116,7 @@ class TrainingSettings(_Frozen):
         return self.model_copy(update=own)
 
 
-class ConversionSettings(_Frozen):
+class ConversionSettings(Frozen):
     """How a model is converted, and what it may lose."""
 
     weights: str | None = None
@@ -141,7 +138,7 @@ class ConversionSettings(_Frozen):
     max_f1_drop: Annotated[float, Field(ge=0)] = 0.5
 
 
-class Recipe(_Frozen):
+class Recipe(Frozen):
     """One file of ``edge_fer_train/recipes``."""
 
     name: str
@@ -150,7 +147,7 @@ class Recipe(_Frozen):
     """Of everything that is drawn at random."""
     architecture: str
     """A name of `edge_fer_train.zoo.ARCHITECTURES`."""
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field({})
     """What the architecture is built with beyond size and dropout, for instance a width."""
     preprocess: Preprocess
     training: TrainingSettings | None = None

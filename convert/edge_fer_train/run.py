@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
+from edge_fer import files
 from edge_fer.errors import BadInput
 from edge_fer.evaluation import metrics
 from edge_fer.evaluation.labelled import near_copies
@@ -229,7 +230,7 @@ class TrainingRun:
         }
         self.history.append(entry)
         _save(model, self.folder / "last.keras")  # before the history: at worst an epoch is trained twice
-        _write(self.folder / "history.json", json.dumps(self.history, indent=1))
+        files.write(self.folder / "history.json", json.dumps(self.history, indent=1))
         self.say(
             f"epoch {epoch + 1}/{self._epochs()} · {stage.size_px} px · loss {entry['loss']:.4f} · "
             f"validation {entry['validation_accuracy']:.2%}{_alone(entry)} · {entry['seconds']:.0f} s · "
@@ -333,12 +334,5 @@ def _copies(model: keras.Model) -> list[NDArray[np.float32]]:
 
 
 def _save(model: keras.Model, path: Path) -> None:
-    beside = path.with_name(f"{path.stem}.part{path.suffix}")
-    model.save(beside)
-    beside.replace(path)
-
-
-def _write(path: Path, text: str) -> None:
-    beside = path.with_suffix(".part")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)
+    with files.replacing(path) as beside:
+        model.save(beside)

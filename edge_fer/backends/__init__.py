@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from edge_fer.errors import BadInput
 
@@ -44,7 +44,7 @@ class ModelFile:
 
 
 class Backend(Protocol):
-    """A loaded model."""
+    """A loaded model. A context manager, so that the runtime's memory is released."""
 
     @property
     def info(self) -> BackendInfo:
@@ -61,6 +61,29 @@ class Backend(Protocol):
     def close(self) -> None:
         """Release the model. Closing twice is allowed; running afterwards raises `BackendError`."""
         ...
+
+    def __enter__(self) -> Self:
+        """Return the backend itself."""
+        ...
+
+    def __exit__(self, *exc: object) -> None:
+        """Close it."""
+        ...
+
+
+class BackendBase:
+    """What every backend shares: leaving it as a context manager closes it."""
+
+    def close(self) -> None:
+        """Release nothing."""
+
+    def __enter__(self) -> Self:
+        """Return the backend itself."""
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Close it."""
+        self.close()
 
 
 class BackendModule(Protocol):

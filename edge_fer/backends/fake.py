@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge_fer.backends import BackendInfo, check_crops
+from edge_fer.backends import BackendBase, BackendInfo, check_crops
 from edge_fer.errors import BackendError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def load(model: ModelFile) -> Fake:
     return Fake(model)
 
 
-class Fake:
+class Fake(BackendBase):
     """Scores that depend on the crop alone: the brighter, the later the label that leads."""
 
     def __init__(self, model: ModelFile) -> None:

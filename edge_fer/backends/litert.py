@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from edge_fer.backends import BackendInfo, check_crops
+from edge_fer.backends import BackendBase, BackendInfo, check_crops
 from edge_fer.backends.inputs import Input, check_output, only
 from edge_fer.errors import BackendError, MissingDependency
 
@@ -44,7 +44,7 @@ def find_runtime() -> tuple[str, str, Any]:
     )
 
 
-class LiteRT:
+class LiteRT(BackendBase):
     """A ``.tflite`` model: one image in, one row of scores out, int8, uint8 or float32."""
 
     def __init__(self, model: ModelFile) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edge_fer.backends import BackendInfo, check_crops
+from edge_fer.backends import BackendBase, BackendInfo, check_crops
 from edge_fer.backends.inputs import Input, check_output, only
 from edge_fer.errors import BackendError, MissingDependency
 
@@ -21,7 +21,7 @@ def load(model: ModelFile) -> OnnxRuntime:
     return OnnxRuntime(model)
 
 
-class OnnxRuntime:
+class OnnxRuntime(BackendBase):
     """An ``.onnx`` model: one float32 image in, one row of float32 scores out."""
 
     def __init__(self, model: ModelFile) -> None:

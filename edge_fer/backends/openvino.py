@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from edge_fer.backends import BackendInfo, check_crops
+from edge_fer.backends import BackendBase, BackendInfo, check_crops
 from edge_fer.backends.inputs import Input, check_output, only
 from edge_fer.errors import BackendError, MissingDependency
 
@@ -29,7 +29,7 @@ def load(model: ModelFile) -> OpenVINO:
     return OpenVINO(model)
 
 
-class OpenVINO:
+class OpenVINO(BackendBase):
     """An OpenVINO model: one float32 image in, one row of float32 scores out.
 
     float32 models are computed in float32 everywhere. On Arm, OpenVINO has no int8 convolutions and executes those of

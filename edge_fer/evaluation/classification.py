@@ -56,13 +56,18 @@ class ClassificationReport:
     def mean(self, figure: str, *, weighted: bool = False) -> float | None:
         """Return the mean of *figure* (``precision``, ``recall``, ``f1``, ``average_precision``) over the classes.
 
-        Over those that have images; weighted by their number where asked. None where no class has the figure.
+        As in scikit-learn, over the classes that occur among the labels or the predictions; *weighted* by the number of
+        their images where asked. None where no class has the figure.
         """
-        told = [(getattr(c, figure), c.images) for c in self.classes if c.images and getattr(c, figure) is not None]
-        if not told:
-            return None
-        values, images = np.array(told).T
-        return float(np.average(values, weights=images if weighted else None))
+        predicted = np.sum(self.confusion, axis=0)
+        values: list[float] = []
+        weights: list[int] = []
+        for metrics, times_predicted in zip(self.classes, predicted, strict=True):
+            value = getattr(metrics, figure)
+            if value is not None and (metrics.images or times_predicted):
+                values.append(value)
+                weights.append(metrics.images if weighted else 1)
+        return float(np.average(values, weights=weights)) if sum(weights) else None
 
     @property
     def calibration_error(self) -> float | None:

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import ExitStack, contextmanager
-from importlib import util
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from edge_fer.errors import MissingDependency
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+from edge_fer.dependencies import require
 
 NEEDED = {"sklearn": "scikit-learn", "matplotlib": "matplotlib", "jinja2": "jinja2", "rich": "rich"}
 SWEEPS = "resolution,blur,noise"
@@ -48,18 +42,15 @@ def evaluate(
     path and label, or path and a score a label), or module:function of yours (grey faces and label names in, scores
     out).
     """
-    missing = [package for module, package in NEEDED.items() if util.find_spec(module) is None]
-    if missing:
-        raise MissingDependency(f"{', '.join(missing)} not installed: pip install 'edge-fer[eval]'")
+    require(NEEDED, "eval", "edge-fer eval")
     if not systems and export is None:
         raise click.UsageError("pass at least one system, e.g. cnn-1, or --export")
     import json
 
-    from rich.console import Console
-
     from edge_fer.evaluation import comparison, conditions, page
     from edge_fer.evaluation.labelled import load_faces, near_copies
     from edge_fer.evaluation.systems import open_all
+    from edge_fer.progress import ProgressDisplay, print_table
 
     chosen = conditions.chosen([] if sweeps == "none" else [name.strip() for name in sweeps.split(",")])
     faces = load_faces(data)
@@ -67,11 +58,11 @@ def evaluate(
     if export is not None:
         click.echo(f"fill the column label of {comparison.export(faces, chosen, export)}, then pass it as a system")
         return
-    with ExitStack() as stack, _progress() as progress:
+    with ExitStack() as stack, ProgressDisplay() as progress:
         opened = open_all(systems, threads, stack)
         deduplicated = None
         if train is not None:
-            progress("looking for near-copies", 0.0)
+            progress.step("looking for near-copies")
             deduplicated = ~near_copies(faces, load_faces(train))
         found = comparison.compare_systems(opened, faces, Path(data).name, chosen, deduplicated, progress)
     if out is not None:
@@ -82,24 +73,6 @@ def evaluate(
     elif markdown:
         click.echo(page.raza_table(found))
     else:
-        Console(width=None if sys.stdout.isatty() else 160).print(page.table(found))
+        print_table(page.table(found))
     if out is not None:
         click.echo(f"report: {out / 'report.html'}", err=True)
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, float], None]]:
-    """Give a function that shows on stderr what is being done, and how much of it is."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True) as bar:
-        task = bar.add_task("starting", total=1.0)
-
-        def show(words: str, share: float) -> None:
-            if not console.is_terminal:
-                click.echo(words, err=True)
-            bar.update(task, description=words, completed=share)
-
-        yield show

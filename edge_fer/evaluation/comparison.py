@@ -16,9 +16,10 @@ from edge_fer.evaluation.classification import ClassificationReport, evaluate
 from edge_fer.evaluation.conditions import ORIGINAL
 from edge_fer.evaluation.labelled import stack
 from edge_fer.evaluation.systems import NoAnswer
+from edge_fer.progress import ProgressListener
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -116,14 +117,16 @@ def compare_systems(
     data: str,
     conditions: Sequence[Condition] = (ORIGINAL,),
     deduplicated: NDArray[np.bool_] | None = None,
-    progress: Callable[[str, float], None] = lambda _words, _share: None,
+    progress: ProgressListener | None = None,
 ) -> SystemComparison:
     """Ask every system about *faces* under every condition; *deduplicated* tells which have no training copy."""
+    listener = progress or ProgressListener()
     results = []
     for number, condition in enumerate(conditions):
         seen = changed(faces, condition)
         for at, system in enumerate(systems):
-            progress(f"{system.name}, {condition.name}", (number * len(systems) + at) / len(conditions) / len(systems))
+            done = (number * len(systems) + at) / len(conditions) / len(systems)
+            listener.step(f"{system.name}, {condition.name}", done)
             try:
                 scores = np.asarray(system.scores(seen, condition.name), np.float32)
             except NoAnswer:

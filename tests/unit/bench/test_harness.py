@@ -12,6 +12,7 @@ import pytest
 from edge_fer.bundle import load
 from edge_fer.errors import BackendError
 from edge_fer.evaluation.labelled import load_faces
+from edge_fer.progress import ProgressListener
 from edge_fer_bench import candidates
 from edge_fer_bench.candidates import Candidate, WorkerProcess
 from edge_fer_bench.harness import Harness, yardstick_ms
@@ -32,12 +33,13 @@ sys.exit("the model is too large")
 """
 
 
-def quiet(words: str, share: float) -> None:
-    assert 0 <= share <= 1, words
+class Checked(ProgressListener):
+    def step(self, words: str, share: float = 0.0) -> None:
+        assert 0 <= share <= 1, words
 
 
 def harness(tmp_path, **changes):
-    return Harness(**{"suite": SHORT, "folder": tmp_path, "say": quiet, "scene": SMALL, **changes})
+    return Harness(**{"suite": SHORT, "folder": tmp_path, "progress": Checked(), "scene": SMALL, **changes})
 
 
 @pytest.fixture(scope="module")
@@ -109,11 +111,12 @@ def test_what_is_not_installed_is_skipped_with_its_reason(tmp_path, monkeypatch)
 
 
 def test_what_was_measured_before_an_interruption_is_kept(targets, tmp_path):
-    def impatient(words: str, share: float) -> None:
-        if words.startswith("frames, as fast") and share > 0.5:
-            raise KeyboardInterrupt
+    class Impatient(ProgressListener):
+        def step(self, words: str, share: float = 0.0) -> None:
+            if words.startswith("frames, as fast") and share > 0.5:
+                raise KeyboardInterrupt
 
-    run = harness(tmp_path, say=impatient).run(targets, "x")
+    run = harness(tmp_path, progress=Impatient()).run(targets, "x")
     assert run.partial
     assert all(len(measurement.free) == 2 for measurement in run.measurements)
 
