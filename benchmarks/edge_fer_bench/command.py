@@ -201,7 +201,7 @@ def table_(path: Path) -> None:
 @click.argument("before", type=MEASURED)
 @click.argument("after", type=MEASURED)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def block_ratio(before: Path, after: Path, as_json: bool) -> None:
+def compare(before: Path, after: Path, as_json: bool) -> None:
     """Say what became slower or faster, in which stage, and whether that is more than chance."""
     from edge_fer_bench import results, table
     from edge_fer_bench.compare import compare_runs
