@@ -85,11 +85,11 @@ class TestJsonLines(SinkSuite):
         assert first["dropped"] == 3
         assert second["faces"] == []
 
-    def test_the_readme_documents_every_field(self):
-        readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    def test_the_guide_documents_every_field(self):
+        guide = (Path(__file__).parents[2] / "docs" / "run.md").read_text(encoding="utf-8")
         written = record("a").as_dict()
         for field in (*written, *written["faces"][0]):
-            assert f"`{field}`" in readme, field
+            assert f"`{field}`" in guide, field
 
     def test_a_full_disk_is_an_error(self):
         full = open("/dev/full", "w")  # noqa: PTH123, SIM115  (its closing fails as well)
