@@ -112,7 +112,7 @@ class TestImage(SourceSuite):
 
     @pytest.mark.parametrize(
         ("content", "message"),
-        [(b"", r"empty \(0 bytes\)"), (b"nonsense", "no image"), (b"\x89PNG\r\n\x1a\n", "no image")],
+        [(b"", r"empty \(0 bytes\)"), (b"nonsense", "not an image"), (b"\x89PNG\r\n\x1a\n", "not an image")],
     )
     def test_what_is_no_image_is_an_error(self, tmp_path, content, message):
         path = tmp_path / "bad.png"
@@ -189,7 +189,7 @@ class TestVideo(SourceSuite):
     def test_what_is_no_video_is_an_error(self, tmp_path, content):
         path = tmp_path / "clip.mp4"
         path.write_bytes(content)
-        with pytest.raises(SourceError, match="no video that OpenCV reads"):
+        with pytest.raises(SourceError, match="not a video that OpenCV reads"):
             Video(path)
 
 
