@@ -196,7 +196,7 @@ class Bundle:
             )
         return content
 
-    def card(self) -> str | None:
+    def model_card(self) -> str | None:
         """Return the model card as Markdown, or None where there is none."""
         if self.manifest.card is None:
             return None

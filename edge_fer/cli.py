@@ -219,7 +219,7 @@ def models(bundle: str | None, as_json: bool) -> None:
 
     if bundle is not None:
         opened = bundles.load(bundle)
-        text = opened.manifest.model_dump_json(indent=2) if as_json else opened.card()
+        text = opened.manifest.model_dump_json(indent=2) if as_json else opened.model_card()
         click.echo(text or f"{opened.path} has no model card")
         return
     manifests = [bundles.load(name).manifest for name in bundles.shipped()]
