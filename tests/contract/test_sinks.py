@@ -6,16 +6,20 @@ import contextlib
 import io
 import json
 import os
+import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from edge_fer.boxes import Box
+from edge_fer.cli import main
 from edge_fer.emotions import UNKNOWN
 from edge_fer.errors import MissingDependency, SinkError
 from edge_fer.records import FaceRecord, Record
+from edge_fer.sinks import SinkClosed, pictures
 from edge_fer.sinks.lines import JsonLines, Text
 from edge_fer.sinks.pictures import AnnotatedImages, AnnotatedVideo, Preview, annotate
 from edge_fer.sources import Frame
@@ -148,7 +152,7 @@ class TestAnnotatedImages(SinkSuite):
 
     def test_a_folder_that_cannot_be_made_is_an_error(self, tmp_path):
         (tmp_path / "file").write_text("")
-        with pytest.raises(SinkError, match="cannot be made"):
+        with pytest.raises(SinkError, match="cannot be created"):
             AnnotatedImages(tmp_path / "file" / "out")
 
 
@@ -184,23 +188,58 @@ class TestAnnotatedVideo(SinkSuite):
 
 class TestPreview(SinkSuite):
     @pytest.fixture
-    def sink(self):
-        pytest.importorskip("tkinter", reason="Tk is not installed: apt install python3-tk")
+    def windows(self, monkeypatch) -> list:
+        """The Tk windows that are opened during a test."""
+        tkinter = pytest.importorskip("tkinter", reason="Tk is not installed: apt install python3-tk")
         if not os.environ.get("DISPLAY"):
             pytest.skip("there is no screen; run under xvfb-run to test the preview window")
+        opened = []
+
+        class Recorded(tkinter.Tk):
+            def __init__(self):
+                super().__init__()
+                opened.append(self)
+
+        monkeypatch.setattr(tkinter, "Tk", Recorded)
+        return opened
+
+    @pytest.fixture
+    def sink(self, windows):
         return Preview()
 
-    def test_closing_the_window_ends_the_run(self, sink):
+    def test_it_raises_once_its_window_was_closed(self, sink, windows):
         sink.write(FRAME, record("a"))
-        sink._stop()
-        with pytest.raises(KeyboardInterrupt):
+        click_close_button(windows[0])
+        with pytest.raises(SinkClosed):
             sink.write(FRAME, record("a"))
         sink.close()
+
+    def test_closing_its_window_ends_a_run_with_its_summary(self, windows, monkeypatch):
+        written = []
+
+        class ClosedAfterThree(Preview):
+            def write(self, frame, record):
+                written.append(record.index)
+                if len(written) == 3:
+                    click_close_button(windows[0])
+                super().write(frame, record)
+
+        monkeypatch.setattr(pictures, "Preview", ClosedAfterThree)
+        done = CliRunner().invoke(main, ["run", "--show", "--frames", "30", "--backend", "fake"])
+        assert done.exit_code == 0, done.output
+        assert written == [0, 1, 2]
+        assert done.stderr.splitlines()[-1].startswith("3 frames, 0 skipped, 0 dropped; edge-fer")
+
+
+def click_close_button(window) -> None:
+    """Do what the window manager does when somebody clicks on the window's close button."""
+    window.tk.eval(window.protocol("WM_DELETE_WINDOW"))
 
 
 def test_without_a_screen_the_remedy_is_named(monkeypatch):
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
     with pytest.raises(MissingDependency, match="no screen"):
         Preview()
 
