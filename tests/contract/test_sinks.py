@@ -1,4 +1,4 @@
-"""The suite that every sink passes, and what each one promises beyond it."""
+"""The suite that every sink passes, and the tests of what each does beyond it."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ FRAME = Frame(np.full((120, 160, 3), 90, np.uint8), 0.0, 0, "picture.png")
 
 
 def record(*states: str, index: int = 0) -> Record:
-    faces = tuple(
-        FaceRecord(n + 1, Box(20.0 * n, 30.0, 40.0, 40.0), 0.8, np.array([0.7, 0.3], np.float32),
-                   np.array([0.6, 0.4], np.float32), state)
-        for n, state in enumerate(states)
-    )  # fmt: skip
-    return Record(index, index / 30, "picture.png", LABELS, faces, {"capture": 1.0, "detect": 2.0}, 3)
+    faces = []
+    for number, state in enumerate(states):
+        scores = np.array([0.7, 0.3], np.float32)
+        smoothed = np.array([0.6, 0.4], np.float32)
+        faces.append(FaceRecord(number + 1, Box(20.0 * number, 30.0, 40.0, 40.0), 0.8, scores, smoothed, state))
+    return Record(index, index / 30, "picture.png", LABELS, tuple(faces), {"capture": 1.0, "detect": 2.0}, 3)
 
 
 def write_two(sink) -> None:
@@ -43,7 +43,7 @@ def write_two(sink) -> None:
 
 
 class SinkSuite:
-    """Inherited by each sink."""
+    """What every sink does; each inherits it."""
 
     @pytest.fixture
     def sink(self, tmp_path):
@@ -108,7 +108,7 @@ class TestTextOfStills(SinkSuite):
     def sink(self):
         return Text(io.StringIO(), every_frame=True)
 
-    def test_a_line_a_face(self):
+    def test_each_face_gets_a_line(self):
         stream = io.StringIO()
         sink = Text(stream, every_frame=True)
         sink.write(FRAME, record("a", "b"))
@@ -150,7 +150,7 @@ class TestAnnotatedImages(SinkSuite):
         with pytest.raises(SinkError, match="empty folder"):
             sink.write(FRAME, record("a", index=1))
 
-    def test_a_folder_that_cannot_be_made_is_an_error(self, tmp_path):
+    def test_a_folder_that_cannot_be_created_is_an_error(self, tmp_path):
         (tmp_path / "file").write_text("")
         with pytest.raises(SinkError, match="cannot be created"):
             AnnotatedImages(tmp_path / "file" / "out")
@@ -181,7 +181,7 @@ class TestAnnotatedVideo(SinkSuite):
         with pytest.raises(SinkError, match="exists"):
             AnnotatedVideo(tmp_path / "out.mp4")
 
-    def test_a_folder_that_is_not_there_is_an_error(self, tmp_path):
+    def test_a_missing_folder_is_an_error(self, tmp_path):
         with pytest.raises(SinkError, match="cannot be written"):
             write_two(AnnotatedVideo(tmp_path / "no" / "out.mp4"))
 

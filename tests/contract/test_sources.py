@@ -1,4 +1,4 @@
-"""The suite that every source passes, and what each one promises beyond it."""
+"""The suite that every source passes, and the tests of what each does beyond it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class FakeCapture:
 
 
 class Opener:
-    """Opens the captures of a list, one each time it is called; what comes after the last stays away."""
+    """Opens the given captures, one with each call; after the last, the camera stays away."""
 
     def __init__(self, *captures: FakeCapture):
         self.captures = iter(captures)
@@ -87,7 +87,7 @@ def write_video(path: Path, frames: int = 20) -> Path:
 
 
 class SourceSuite:
-    """Inherited by each source."""
+    """What every source does; each inherits it."""
 
     stills = False
     frames = 3
@@ -113,11 +113,11 @@ class SourceSuite:
         assert all(names)
         source.close()
 
-    def test_it_says_whether_frames_belong_together(self, source):
+    def test_it_tells_whether_its_frames_are_stills(self, source):
         assert source.stills is self.stills
         source.close()
 
-    def test_it_counts_from_nothing(self, source):
+    def test_its_counters_start_at_zero(self, source):
         assert source.dropped == source.skipped == 0
         source.close()
 
@@ -142,7 +142,7 @@ class TestImage(SourceSuite):
         ("content", "message"),
         [(b"", r"empty \(0 bytes\)"), (b"nonsense", "not an image"), (b"\x89PNG\r\n\x1a\n", "not an image")],
     )
-    def test_what_is_no_image_is_an_error(self, tmp_path, content, message):
+    def test_a_file_that_is_no_image_is_an_error(self, tmp_path, content, message):
         path = tmp_path / "bad.png"
         path.write_bytes(content)
         with pytest.raises(SourceError, match=message):
@@ -204,7 +204,7 @@ class TestVideo(SourceSuite):
         times = [frame.time_s for frame in source.frames()]
         assert times == pytest.approx([n / 10 for n in range(20)])
 
-    def test_a_video_cut_in_half_gives_what_is_there_and_says_so(self, path, caplog):
+    def test_the_frames_of_a_video_cut_in_half_are_delivered_and_reported(self, path, caplog):
         content = path.read_bytes()
         path.write_bytes(content[: len(content) // 2])
         source = Video(path)
@@ -214,7 +214,7 @@ class TestVideo(SourceSuite):
         assert f"ended after {len(frames)} of 20 frames" in caplog.text
 
     @pytest.mark.parametrize("content", [b"", b"nonsense" * 100])
-    def test_what_is_no_video_is_an_error(self, tmp_path, content):
+    def test_a_file_that_is_no_video_is_an_error(self, tmp_path, content):
         path = tmp_path / "clip.mp4"
         path.write_bytes(content)
         with pytest.raises(SourceError, match="not a video that OpenCV reads"):
@@ -241,15 +241,15 @@ class TestCamera(SourceSuite):
         source.close()
         assert capture.released
 
-    def test_a_camera_that_is_not_there_is_an_error(self):
+    def test_a_missing_camera_is_an_error(self):
         with pytest.raises(SourceError, match=r"camera 7 cannot be opened; .*ls /dev/video"):
             Camera("7", opener=lambda *_: FakeCapture(0, opened=False))
 
-    def test_a_real_camera_that_is_not_there_is_an_error(self):
+    def test_a_missing_device_file_is_an_error(self):
         with pytest.raises(SourceError, match="camera /dev/video97"):
             open_source("/dev/video97")
 
-    def test_one_that_vanishes_is_reopened_with_growing_pauses(self, caplog):
+    def test_a_camera_that_stops_delivering_is_reopened_with_growing_pauses(self, caplog):
         clock = FakeClock()
         away = [FakeCapture(0, opened=False) for _ in range(3)]
         captures = iter([FakeCapture(2), *away, FakeCapture(10**9)])
@@ -370,11 +370,12 @@ class TestCamera(SourceSuite):
 
 
 def install_picamera2(monkeypatch, cameras: int = 1) -> list:
-    """Put a picamera2 into place that delivers a YUV420 ramp with a stride of 96 bytes, and notes its releases."""
+    """Install a picamera2 that delivers a YUV420 ramp with a stride of 96 bytes; return the list of its releases."""
     released = []
     planes = np.zeros((72, 96), np.uint8)
     planes[:48, :64] = np.arange(64, dtype=np.uint8)
-    planes[48:] = 200  # colour, and the stride's padding, must not be looked at
+    # Neither the colour nor the padding of the stride may be read.
+    planes[48:] = 200
     planes[:48, 64:] = 201
 
     class Request:
@@ -423,7 +424,7 @@ def install_picamera2(monkeypatch, cameras: int = 1) -> list:
 
 
 class TestPiCamera(SourceSuite):
-    """Against a picamera2 of our own: the real one needs a Raspberry Pi."""
+    """With a fake picamera2: the real one needs a Raspberry Pi."""
 
     @pytest.fixture
     def source(self, monkeypatch):
@@ -480,7 +481,7 @@ class TestSynthetic(SourceSuite):
         assert SyntheticCamera(hidden_s=[(0, 1)]).frame(10).truth == ()
 
     @pytest.mark.parametrize("values", [{"width_px": 10}, {"fps": 0}, {"faces": -1}, {"hold_s": 0}])
-    def test_a_scene_that_cannot_be_is_refused(self, values):
+    def test_an_impossible_scene_is_refused(self, values):
         with pytest.raises(BadInput, match="synthetic camera"):
             SyntheticCamera(**values)
 
@@ -488,7 +489,7 @@ class TestSynthetic(SourceSuite):
         assert SyntheticCamera(faces=0).frame(0).truth == ()
 
 
-def test_a_source_that_is_none_names_what_there_is():
+def test_an_unknown_source_names_the_known_ones():
     with pytest.raises(SourceError, match=r"no source 'nowhere.png'; pass an image, a folder"):
         open_source("nowhere.png")
 

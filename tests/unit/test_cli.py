@@ -53,7 +53,7 @@ def test_run_prints_changes():
     assert text.startswith("    0.00 s: face 1 at ")
 
 
-def test_run_prints_a_json_object_a_frame():
+def test_run_prints_a_json_object_for_each_frame():
     lines = call("run", "--model", TINY, "--frames", "5", "--json").splitlines()
     assert [json.loads(line)["index"] for line in lines] == list(range(5))
 
@@ -118,7 +118,7 @@ def test_a_sink_that_the_user_closes_ends_the_run_with_its_summary(monkeypatch):
     assert closed == [True]
 
 
-def test_verify_says_what_matches():
+def test_verify_reports_each_target():
     text = call("verify", TINY)
     assert text.count("matches: 10 of 10") == len(TARGETS)
     assert json.loads(call("verify", TINY, "--json").splitlines()[0])["passed"] is True

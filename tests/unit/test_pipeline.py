@@ -72,7 +72,7 @@ def test_an_impossible_frame_is_an_error(pipeline):
         pipeline.process(Frame(np.zeros((5, 5, 2), np.uint8), 0.0, 0, "x"))
 
 
-def test_nothing_is_logged_a_frame(pipeline, caplog):
+def test_nothing_is_logged_for_each_frame(pipeline, caplog):
     with caplog.at_level(logging.DEBUG):
         list(pipeline.run(SyntheticCamera(frames=20)))
     assert caplog.records == []

@@ -51,7 +51,7 @@ def test_white_is_white_in_every_dtype(white, dtype, shape):
         (np.zeros((1, MAX_SIDE_PX + 1), np.uint8), "scale it down"),
     ],
 )
-def test_what_is_no_frame_is_refused_with_its_value(frame, message):
+def test_an_unusable_frame_is_refused_with_its_value(frame, message):
     with pytest.raises(BadInput, match=message):
         to_gray(frame)
 
