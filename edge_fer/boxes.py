@@ -18,6 +18,7 @@ class Box(NamedTuple):
         """Return intersection over union, in [0, 1]."""
         shared_width = min(self.x + self.width, other.x + other.width) - max(self.x, other.x)
         shared_height = min(self.y + self.height, other.y + other.height) - max(self.y, other.y)
+        # Without this, two boxes that are apart in both directions would share a positive area.
         if shared_width <= 0 or shared_height <= 0:
             return 0.0
         shared = shared_width * shared_height
@@ -38,6 +39,7 @@ class Box(NamedTuple):
 
         Right and bottom are the first pixels beyond them. If it touches none, right <= left or bottom <= top.
         """
+        # Outwards, so that a pixel which the box covers in part is among them.
         left = max(0, math.floor(self.x))
         top = max(0, math.floor(self.y))
         right = min(shape[1], math.ceil(self.x + self.width))

@@ -190,6 +190,7 @@ class Bundle:
 
     def read(self, entry: FileEntry) -> bytes:
         """Return a file's content. Raises `BadBundle` if it is missing, or has another size or checksum."""
+        # One byte more than promised is read at most, which is enough to see that a file is too large.
         content = self._files.read(entry.file, entry.size_bytes)
         if len(content) != entry.size_bytes:
             raise BadBundle(
@@ -260,6 +261,7 @@ def shipped() -> list[str]:
 
 
 def _locate(path: str | Path) -> Path:
+    # A path comes first, so that a bundle of one's own may have the name of a shipped one.
     if Path(path).exists():
         return Path(path)
     if str(path) in shipped():
@@ -278,6 +280,7 @@ def _parse(content: bytes, path: Path) -> Manifest:
     # ValueError: bad JSON, bad UTF-8, integers of thousands of digits. RecursionError: deeply nested lists.
     except (ValueError, RecursionError) as exc:
         raise BadBundle(f"{path}: {MANIFEST} is not JSON ({exc}); the bundle is damaged: copy it again") from exc
+    # The version first: a manifest of another version would only fail with errors that hide the reason.
     version = raw.get("format_version") if isinstance(raw, dict) else None
     if version != FORMAT_VERSION or isinstance(version, bool):  # True equals 1
         raise BadBundle(
@@ -310,10 +313,12 @@ class _Zip:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
+            # Opened again for each read: a bundle that holds no open file needs no closing.
             with zipfile.ZipFile(path) as archive:
                 members = archive.infolist()
         except (OSError, zipfile.BadZipFile) as exc:
             raise BadBundle(f"{path} is neither a folder nor a readable zip: {exc}; copy the bundle again") from exc
+        # Nothing is ever extracted, but a zip with such names was made to harm, or is no bundle.
         for member in members:
             if not re.fullmatch(r"[A-Za-z0-9._-]+", member.filename) or ".." in member.filename:
                 raise BadBundle(

@@ -78,6 +78,7 @@ class Classifier:
 
     def crop(self, gray: NDArray[np.uint8], boxes: Sequence[Sequence[float]]) -> NDArray[np.uint8]:
         """Cut *boxes*, in pixels, out of grey *gray*. Return ``(n, N, N)`` uint8, valid until the next call."""
+        # Doubled, so that it grows a few times only, however many faces come.
         while len(self._crops) < len(boxes):
             self._crops = np.concatenate([self._crops, self._crops])
         for box, out in zip(boxes, self._crops, strict=False):
@@ -90,6 +91,7 @@ class Classifier:
         Raises `BackendError` if a score is NaN or infinite.
         """
         scores = self.backend.run(crops)
+        # Checked here, since a single NaN would stay in the average of a face for good.
         finite = np.isfinite(scores)
         if not finite.all():
             raise BackendError(f"{self.bundle.path} answers {scores[~finite][0]}; convert the model again")

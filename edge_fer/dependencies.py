@@ -17,6 +17,7 @@ def require(packages: Mapping[str, str] | Iterable[str], extra: str, purpose: st
     distributions = packages if isinstance(packages, Mapping) else {module: module for module in packages}
     missing = []
     for module, distribution in distributions.items():
+        # find_spec only looks for the module: importing TensorFlow takes seconds.
         if util.find_spec(module) is None:
             missing.append(distribution)
     if missing:

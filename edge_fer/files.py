@@ -25,6 +25,7 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield beside
         beside.replace(path)
+    # BaseException, since Ctrl-C must not leave a file behind either.
     except BaseException:
         with contextlib.suppress(OSError):
             beside.unlink()

@@ -41,6 +41,7 @@ def facts(root: Path = ROOT) -> dict[str, Any]:
         "machine": platform.machine(),
         "model": _text(root / "proc/device-tree/model"),
         "soc": _soc(root),
+        # Kernels on Arm give no name, only the number of the core's design.
         "cpu": cpu.get("model name") or cpu.get("CPU part"),
         "cpu_features": _cpu_features(cpu),
         "cores": usable_cores(),
@@ -136,6 +137,7 @@ def cpu_seconds(root: Path = ROOT) -> tuple[float, float] | None:
 
     Stolen are those that its hypervisor gave to other machines.
     """
+    # The first line sums up all cores; user, nice, system, idle, iowait, irq, softirq, steal (man 5 proc).
     first_line = (_text(root / "proc/stat") or "").partition("\n")[0]
     counts = first_line.split()[1:]
     if len(counts) < 8:

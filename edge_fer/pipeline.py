@@ -54,6 +54,7 @@ class Pipeline:
         *capture_ms* and *dropped* go into the record: how long the frame took to arrive, and how many the source has
         dropped so far.
         """
+        # Each reading of the clock ends one stage and begins the next: together they are the whole time.
         now = self._clock.now
         started = now()
         gray = to_gray(frame.image)
@@ -75,11 +76,13 @@ class Pipeline:
         """Yield each of the source's frames with its record, until the source ends."""
         frames = iter(source.frames())
         while True:
+            # By hand instead of a for loop, since the time that a frame takes to arrive is measured.
             started = self._clock.now()
             frame = next(frames, None)
             if frame is None:
                 return
             capture_ms = (self._clock.now() - started) * 1e3
+            # A face at the same place in another still is another face.
             if source.stills:
                 self.reset()
             yield frame, self.process(frame, capture_ms, source.dropped)

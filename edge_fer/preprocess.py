@@ -54,7 +54,7 @@ def _to_uint8(frame: NDArray[Any]) -> NDArray[np.uint8]:
     if frame.dtype == np.bool_:
         return frame.astype(np.uint8) * np.uint8(255)
     if frame.dtype == np.uint16:
-        return (frame >> 8).astype(np.uint8)
+        return (frame >> 8).astype(np.uint8)  # the upper byte
     if frame.dtype.kind == "f":
         low, high = float(frame.min()), float(frame.max())
         # Written so that NaN, which compares false, is refused as well.
@@ -124,6 +124,7 @@ class Preprocess(Frozen):
         # Maps the centres of the crop's pixels into the frame. A pixel's centre lies half a pixel from its corner, in
         # the crop as in the frame, hence the (scale - 1) / 2.
         matrix = np.array([[scale_x, 0.0, left + (scale_x - 1) / 2], [0.0, scale_y, top + (scale_y - 1) / 2]])
+        # Beyond the frame its edge is repeated; black would add edges that no data set of faces has.
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         cv2.warpAffine(gray, matrix, (side, side), dst=crop, flags=flags, borderMode=cv2.BORDER_REPLICATE)
         return self.finish(crop)
@@ -152,6 +153,7 @@ class Preprocess(Frozen):
 
     def table(self) -> NDArray[np.float32]:
         """Return the ``(256, planes)`` float32 table of model values: linear from `low` at 0 to `high` at 255."""
+        # In float64, so that each value is rounded only once.
         values = np.linspace(self.low, self.high, 256, dtype=np.float64).reshape(256, -1)
         return np.broadcast_to(values, (256, self.planes)).astype(np.float32)
 

@@ -24,6 +24,7 @@ HEADER: Final = "# Written by edge-fer bench --write-profile; edge-fer run begin
 
 def default_path() -> Path:
     """Return the profile's path: ``$XDG_CONFIG_HOME/edge-fer/profile.toml``, by default below ``~/.config``."""
+    # An empty variable counts as unset (XDG Base Directory Specification).
     base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
     return Path(base) / "edge-fer" / "profile.toml"
 

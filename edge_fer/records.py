@@ -50,6 +50,7 @@ class Record:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the record as ``edge-fer run --json`` prints it. The names of the fields are a stable format."""
+        # Rounded to what the values are good for: further digits would be most of the output.
         return {
             "index": self.index,
             "time_s": round(self.time_s, 6),
@@ -61,6 +62,7 @@ class Record:
 
     def as_json(self) -> str:
         """Return the record as one line of JSON, without the newline."""
+        # JSON has no NaN, and most readers refuse it: an error here is better than one there.
         return json.dumps(self.as_dict(), separators=(",", ":"), allow_nan=False)
 
     def _face_as_dict(self, face: FaceRecord) -> dict[str, Any]:

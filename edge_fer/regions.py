@@ -37,6 +37,7 @@ def _cascade(name: str) -> cv2.CascadeClassifier:
 def find_regions(face: NDArray[np.uint8]) -> dict[str, Box]:
     """Return the regions of grey *face* ``(N, N)`` uint8 by name, as x, y, width, height in its pixels."""
     side = face.shape[0]
+    # Enlarged: in a face of 48 pixels, an eye is smaller than the cascade's window.
     large = cv2.resize(face, (SEARCHED_PX, SEARCHED_PX), interpolation=cv2.INTER_LINEAR)
     found = {name: np.array(place) * SEARCHED_PX for name, place in PLACES.items()}
     found.update(_find_eyes(large))

@@ -62,10 +62,11 @@ class Smoother:
         if scores.shape != (len(self.labels),) or not np.isfinite(scores).all():
             raise BadInput(f"scores are {scores!r}; pass {len(self.labels)} finite values")
         if self._mean is None:
-            self._mean = scores.astype(np.float32)
+            self._mean = scores.astype(np.float32)  # a copy, since the mean is changed in place
             self._time_s = time_s
         else:
             self._mean += self._weight(time_s) * (scores - self._mean)
+            # Where the clock jumped back, the time until it reaches this moment again must not count twice.
             self._time_s = max(self._time_s, time_s)
         self.state = self._decide(self._mean)
         return self.state, self._mean

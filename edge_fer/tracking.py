@@ -109,6 +109,7 @@ class FaceTracker:
         if time_s < self._searched_s:  # the source's time has started again
             self._searched_s = -math.inf
         followed = [self._follow(gray, track, time_s) for track in self._tracks]
+        # When people pass each other, the search around one face may find the other.
         self._tracks = _distinct(followed)
         if time_s - self._searched_s >= self._pause_s(time_s):
             self._search(gray, time_s)
@@ -137,6 +138,7 @@ class FaceTracker:
                 return replace(track, face=track.face._replace(box=moved), seen_s=time_s)
         face = self.detector.follow(gray, track.box)
         if face is None:
+            # A patch must not keep alive what the detector does not see.
             return replace(track, patch=None)
         return self._confirmed(gray, track, face, time_s)
 
@@ -156,6 +158,8 @@ class FaceTracker:
         """Search the whole frame. What is found continues a lost track near it, or begins a new one."""
         self.searches += 1
         self._searched_s = time_s
+        # Where the cascade mistakes something for a face, it does so for long. So what appears beside a face must be
+        # confirmed first; what appears alone is reported, so that a first face comes without delay.
         alone = not self._in_sight(time_s)
         lost = [index for index, track in enumerate(self._tracks) if track.seen_s != time_s]
         followed = [track.box for track in self._tracks if track.seen_s == time_s]

@@ -111,6 +111,7 @@ def load(name: str, model: ModelFile) -> Backend:
     """
     if name not in BACKENDS:
         raise BadInput(f"no backend {name!r}; known backends are {', '.join(BACKENDS)}")
+    # Only now: few machines have all runtimes, and each takes long to import.
     module: BackendModule = importlib.import_module(BACKENDS[name])
     return module.load(model)
 

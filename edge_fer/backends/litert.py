@@ -55,6 +55,7 @@ class LiteRT(BackendBase):
         try:
             self._interpreter: Any = module.Interpreter(model_content=model.content, num_threads=model.threads)
             self._interpreter.allocate_tensors()
+        # ValueError: the content is no model. RuntimeError: it has an operator that this version lacks.
         except (ValueError, RuntimeError) as exc:
             raise BackendError(f"{runtime} {version} refuses the model: {exc}; convert it again") from exc
         self._preprocess = model.preprocess
@@ -62,6 +63,7 @@ class LiteRT(BackendBase):
         source = only(self._interpreter.get_input_details(), "input")
         self._output = only(self._interpreter.get_output_details(), "output")
         self._input_index = source["index"]
+        # Plain integers: NumPy's would stand in error messages as np.int32(1).
         self._input = Input(model, [int(n) for n in source["shape"]], source["dtype"], *source["quantization"])
         check_output(model, [int(n) for n in self._output["shape"]])
         self._scale, self._zero = _quantization(self._output)
@@ -94,7 +96,7 @@ class LiteRT(BackendBase):
 def _quantization(details: dict[str, Any]) -> tuple[np.float32, np.float32]:
     """Return scale and zero point of a tensor; 1 and 0 for floats."""
     scale, zero_point = details["quantization"]
-    if not scale:
+    if not scale:  # LiteRT gives scale 0 for tensors that are not quantized
         return np.float32(1), np.float32(0)
     return np.float32(scale), np.float32(zero_point)
 

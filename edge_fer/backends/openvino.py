@@ -42,11 +42,12 @@ class OpenVINO(BackendBase):
             import openvino
         except ImportError as exc:
             raise MissingDependency("OpenVINO is not installed: pip install 'edge-fer[openvino]'") from exc
-        version = openvino.__version__.split("-")[0]
+        version = openvino.__version__.split("-")[0]  # without number and branch of the build
         try:
             core = openvino.Core()
             graph = core.read_model(model=model.content, weights=model.weights)
             quantized = any(node.get_type_name() == "FakeQuantize" for node in graph.get_ops())
+            # The CPU by name: AUTO would take a GPU where there is one, and results would depend on it.
             compiled = core.compile_model(graph, "CPU", _settings(model.threads))
         except (RuntimeError, TypeError, ValueError) as exc:
             raise BackendError(f"openvino {version} refuses the model: {_last_line(exc)}; convert it again") from exc

@@ -157,6 +157,7 @@ class Preview:
         """Show the frame. Raises `SinkClosed` once the window was closed."""
         if self._open:
             picture = cv2.cvtColor(annotate(frame, record), cv2.COLOR_BGR2RGB)
+            # PPM has no compression: it is the fastest way of pixels into Tk.
             header = f"P6 {picture.shape[1]} {picture.shape[0]} 255 ".encode()
             # Kept in an attribute: Tk shows nothing once Python has collected the image.
             self._photo = self._tk.PhotoImage(master=self._root, data=header + picture.tobytes(), format="PPM")

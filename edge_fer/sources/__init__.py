@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from edge_fer.errors import SourceError
-from edge_fer.images import IMAGE_SUFFIXES, is_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,6 +99,8 @@ def open_source(name: str) -> Source:
     ``synthetic`` · ``picamera`` · a camera (``0``, ``/dev/video0``, ``rtsp://…``) · a folder of images · an image ·
     a video. Raises `SourceError` if there is no such source, `MissingDependency` without picamera2.
     """
+    # Imported here, since they import OpenCV, which `Frame` and `Source` do not need.
+    from edge_fer.images import IMAGE_SUFFIXES, is_image
     from edge_fer.sources import camera, files, picamera, synthetic
 
     if name == "synthetic":

@@ -87,6 +87,7 @@ class Camera(SourceBase):
 
         Raises `SourceError` if capturing fails with an error.
         """
+        # A daemon, so that a driver that hangs cannot keep the program from ending.
         self._thread = threading.Thread(target=self._capture_all, name=f"camera {self.device}", daemon=True)
         self._thread.start()
         while True:
@@ -133,6 +134,7 @@ class Camera(SourceBase):
             self._stop()
 
     def _hand_over(self, frame: Frame) -> None:
+        # One frame only is kept: a slow reader misses frames, but never lags behind.
         with self._arrived:
             if self._latest is not None:
                 self.dropped += 1

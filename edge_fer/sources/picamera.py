@@ -52,6 +52,7 @@ class PiCamera(SourceBase):
         first_ns: int | None = None
         index = 0
         while self._open:
+            # flush=True waits for a frame exposed after this call, instead of one that waits since an earlier moment.
             request = self._camera.capture_request(flush=True)
             try:
                 sensor_ns = int(request.get_metadata()["SensorTimestamp"])

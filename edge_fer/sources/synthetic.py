@@ -71,6 +71,7 @@ def draw_face(expression: Expression) -> NDArray[np.uint8]:
     for side in (-1, 1):
         _ellipse(patch, side * 0.30, -0.17, 0.23, 0.15, 128)  # socket
         _ellipse(patch, side * 0.36, 0.22, 0.20, 0.16, 214)  # cheek
+        # The white of the eye, then the iris, which is never taller than the eye is open.
         _ellipse(patch, side * 0.30, -0.14, 0.14, expression.eye_open, 225)
         _ellipse(patch, side * 0.30, -0.14, 0.07, min(0.08, expression.eye_open), 25)
         brow = -0.36 - expression.brow_raise
@@ -84,6 +85,7 @@ def draw_face(expression: Expression) -> NDArray[np.uint8]:
 
 
 def _mouth(patch: NDArray[np.uint8], expression: Expression) -> None:
+    # The line between the lips is a parabola; above and below it, half an ellipse is open.
     across = np.linspace(-1, 1, 15)
     middle = 0.52 - expression.mouth_curve * (across**2 - 0.5)
     open_ = expression.mouth_open * np.sqrt(np.maximum(0.0, 1 - across**2)) + 0.015
@@ -137,6 +139,7 @@ class _Actor:
 
     def place(self, time_s: float) -> tuple[float, float, float]:
         """Return x and y of the patch's centre, and its side, in pixels."""
+        # Three sines with phases and rates of their own: x, y and size.
         swing = np.sin(self._phase + self._rate * time_s)
         low, high = self._side_px
         side = low + (high - low) * (swing[2] + 1) / 2
@@ -200,6 +203,7 @@ class SyntheticCamera(SourceBase):
                 x, y, side = actor.place(time_s)
                 self._paste(image, draw_face(actor.expression(time_s, self._hold_s)), x, y, side)
                 truth.append(Truth(_haar_box(x, y, side), actor.label(time_s, self._hold_s)))
+        # By the frame's number and not from the generator, so that frames can be drawn in any order.
         noisy = np.clip(image + self._noise[index % len(self._noise)], 0, 255).astype(np.uint8)
         return Frame(noisy, time_s, index, "synthetic", tuple(truth))
 
@@ -211,6 +215,7 @@ class SyntheticCamera(SourceBase):
         y1 = min(image.shape[0], math.ceil(y + side / 2))
         if x1 <= x0 or y1 <= y0:
             return
+        # A fraction of a pixel matters: whole steps would make the face jump, and the tracker with it.
         scale = side / PATCH_PX
         matrix = np.array([[scale, 0, x - side / 2 - x0], [0, scale, y - side / 2 - y0]])
         size = x1 - x0, y1 - y0
@@ -244,6 +249,6 @@ def _scene(rng: np.random.Generator, width_px: int, height_px: int) -> NDArray[n
 
 
 def _haar_box(x: float, y: float, side: float) -> Box:
-    """Return the box in which Haar's frontal-face cascade sees a drawn face; the factors were measured."""
+    """Return the box in which Haar's frontal-face cascade sees a drawn face."""
     width = 0.926 * side
     return Box(x - width / 2, y + 0.027 * side - width / 2, width, width)
