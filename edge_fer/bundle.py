@@ -138,6 +138,7 @@ class Manifest(Frozen):
 
     @model_validator(mode="after")
     def _consistent(self) -> Manifest:
+        # A label named unknown could not be told from the state that means no label.
         if len(set(self.labels)) != len(self.labels) or UNKNOWN in self.labels:
             raise ValueError(f"labels must be distinct and not {UNKNOWN!r}: {', '.join(self.labels)}")
         files = [MANIFEST, self.golden.file]

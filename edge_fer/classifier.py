@@ -65,6 +65,7 @@ class Classifier:
         self.preprocess = model.manifest.preprocess
         weights = model.read(self.target.weights) if self.target.weights else b""
         file = backends.ModelFile(model.read(self.target), self.preprocess, self.labels, threads, weights)
+        # By default the runtime that the target was converted for; another one, such as fake, may stand in.
         self.backend = backends.load(backend or self.target.runtime, file)
         # One array for all frames: nothing is allocated on the hot path.
         self._crops = np.empty((4, self.preprocess.size_px, self.preprocess.size_px), np.uint8)
@@ -81,6 +82,7 @@ class Classifier:
         # Doubled, so that it grows a few times only, however many faces come.
         while len(self._crops) < len(boxes):
             self._crops = np.concatenate([self._crops, self._crops])
+        # Not strict: the array may have room for more crops than there are boxes.
         for box, out in zip(boxes, self._crops, strict=False):
             self.preprocess.crop(gray, box, out)
         return self._crops[: len(boxes)]

@@ -48,6 +48,7 @@ class _Commands(click.Group):
         command = super().get_command(ctx, cmd_name)
         if command is None:
             for entry in metadata.entry_points(group=COMMANDS, name=cmd_name):
+                # Only now, so that a command works although the packages of another one are missing.
                 command = entry.load()
         return command
 
@@ -132,6 +133,7 @@ def run(
 
     chosen = profile.choose(model, target, threads, DEFAULT_MODEL)
 
+    # Closed in the reverse order, also after an error: sinks first, the source last.
     with contextlib.ExitStack() as stack:
         opened = stack.enter_context(open_source(source))
         classifier = stack.enter_context(_classifier(chosen.model, chosen.target, backend, chosen.threads))
@@ -143,6 +145,7 @@ def run(
     frame_counts = f"{count} frames, {opened.skipped} skipped, {opened.dropped} dropped"
     executed_by = f"{info.runtime} {info.version}, computes {info.computes}, {info.threads} thread(s)"
     origin = "; chosen by this machine's profile" if chosen.from_profile else ""
+    # On stderr, so that stdout holds nothing but results.
     click.echo(f"{frame_counts}; {executed_by}{origin}", err=True)
 
 

@@ -75,6 +75,7 @@ class Regression(EdgeFerError):
 
 def first_fault(exc: ValidationError) -> str:
     """Return pydantic's first error in one line: where, the value, what is wrong; then how many more there are."""
+    # Without the URL of pydantic's documentation, which would not fit into a line.
     faults = exc.errors(include_url=False)
     first = faults[0]
     parts = [".".join(str(part) for part in first["loc"])]

@@ -81,6 +81,7 @@ class Detection:
         if min(sides) < CASCADE_SIDE_PX:
             raise BadInput(f"face sides are {sides} px; the cascade sees nothing smaller than {CASCADE_SIDE_PX} px")
         for factor in (self.scale_factor, self.follow_scale_factor):
+            # Written so that NaN is refused as well. The closer to 1, the more sizes are searched.
             if not 1.01 <= factor <= 2.0:
                 raise BadInput(f"scale factor is {factor}; pass a value in [1.01, 2.0]")
         if min(self.min_neighbors, self.follow_min_neighbors) < 1:
@@ -103,13 +104,16 @@ class HaarDetector:
         scale = min(1.0, detection.search_side_px / detection.min_face_px)
         smallest = max(CASCADE_SIDE_PX, round(detection.min_face_px * scale))
         effort = detection.scale_factor, detection.min_neighbors
+        # Without an upper limit: a face may fill the frame.
         faces = self._detect(_scaled(gray, scale), scale, (0, 0), (smallest, 0), effort)
+        # Largest first, so that the nearest person gets the first track.
         return sorted(faces, key=lambda face: -face.box.width)
 
     def follow(self, gray: NDArray[np.uint8], last: Box) -> Face | None:
         """Return the face that was at *last*, searched for around it at about its size; None if it is not there."""
         x0, y0, x1, y1 = last.grown(FOLLOW_MARGIN).pixels(gray.shape)
         scale = min(1.0, self.detection.follow_side_px / last.width)
+        # At the edge of the frame too little of the face may be left.
         if min(x1 - x0, y1 - y0) * scale < CASCADE_SIDE_PX:
             return None
         side = last.width * scale
@@ -118,6 +122,7 @@ class HaarDetector:
         effort = self.detection.follow_scale_factor, self.detection.follow_min_neighbors
         surroundings = _scaled(gray[y0:y1, x0:x1], scale)
         found = self._detect(surroundings, scale, (x0, y0), (smallest, largest), effort)
+        # Of several, the one that overlaps most: the others may be faces of neighbours.
         nearest = max(found, key=lambda face: face.box.iou(last), default=None)
         if nearest is None or nearest.box.iou(last) <= MIN_OVERLAP:
             return None
@@ -140,6 +145,7 @@ class HaarDetector:
             return []
         smallest, largest = sides_px
         scale_factor, min_neighbors = effort
+        # This variant also returns how many windows agreed on each face.
         boxes, neighbors = self._cascade.detectMultiScale2(
             gray,
             scaleFactor=scale_factor,
@@ -161,4 +167,5 @@ def _scaled(gray: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
         return gray
     height, width = gray.shape
     size = max(1, round(width * scale)), max(1, round(height * scale))
+    # INTER_AREA averages the pixels; bilinear resampling would skip some and alias.
     return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.uint8)

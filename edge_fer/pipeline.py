@@ -101,6 +101,7 @@ class Pipeline:
             state, mean = smoother.update(row, time_s)
             # A copy, since the smoother goes on to change its mean.
             faces.append(FaceRecord(track.id, track.box, track.face.confidence, row, mean.copy(), state))
+        # Otherwise they would accumulate for as long as the program runs.
         for ended in self._smoothers.keys() - self.tracker.known():
             del self._smoothers[ended]
         return tuple(faces)

@@ -132,11 +132,13 @@ class Preprocess(Frozen):
     def finish(self, crops: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Apply `regions`, `equalize` and `canny` to resized *crops*, ``(N, N)`` or ``(n, N, N)`` uint8, in place."""
         if self.equalize or self.regions or self.canny is not None:
+            # As a stack, one crop and many are treated alike.
             for crop in crops.reshape(-1, *crops.shape[-2:]):
                 self._finish(crop)
         return crops
 
     def _finish(self, crop: NDArray[np.uint8]) -> None:
+        # The order is part of the spec: another order would give other crops.
         if self.regions:
             # Imported here: no shipped model needs the cascades.
             from edge_fer.regions import keep_regions

@@ -50,6 +50,7 @@ class ProgressDisplay(ProgressListener):
         """Start the display."""
         with ExitStack() as stack:
             self._stream = stack.enter_context(_diverted_stderr() if self._quiet else nullcontext(sys.stderr))
+            # A log file or a pipe gets plain lines: nothing there can be moved or removed.
             if self._stream.isatty():
                 self._bar = _live_line(self._stream)
             if self._bar is not None:

@@ -31,6 +31,7 @@ They stand in where a cascade finds nothing, and for the nose, for which OpenCV 
 
 @cache
 def _cascade(name: str) -> cv2.CascadeClassifier:
+    # Loaded once: reading a cascade takes longer than searching a face.
     return cv2.CascadeClassifier(str(cascade_path(name)))
 
 
@@ -71,6 +72,7 @@ def _find_mouth(face: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
 
 def keep_regions(face: NDArray[np.uint8]) -> None:
     """Replace all of grey *face* ``(N, N)`` uint8 but its regions by the face's mean, in place."""
+    # A mask, since the regions may overlap and their mean is that of the untouched face.
     kept = np.zeros(face.shape, np.bool_)
     for left, top, width, height in find_regions(face).values():
         kept[max(0, top) : top + height, max(0, left) : left + width] = True

@@ -81,6 +81,7 @@ class Smoother:
         return np.float32(-math.expm1(-elapsed_s / constant_s))
 
     def _decide(self, mean: NDArray[np.float32]) -> str:
+        # Hysteresis: with a single threshold, a score near it would make the state flicker.
         best = int(mean.argmax())
         may_enter = mean[best] >= self.smoothing.enter
         if self.state == UNKNOWN:

@@ -68,6 +68,7 @@ class Track:
     followed: bool = False
     """Whether a search around it has ever confirmed it. What only a search of the whole frame sees is rarely a face:
     beside another face it is not reported, and when it disappears it is not searched for."""
+    # Not compared: == of arrays is an array.
     patch: Patch | None = field(default=None, compare=False, repr=False)
     """How it looked at `confirmed_s`."""
     confirmed_s: float = -math.inf

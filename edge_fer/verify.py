@@ -51,6 +51,7 @@ class Verification:
 
 def verify(bundle: Bundle, threads: int = 1) -> list[Verification]:
     """Check all files and run every target whose runtime is installed. Raises `BadBundle` if a file is damaged."""
+    # All files first: of a damaged bundle, nothing is executed.
     bundle.read(bundle.manifest.golden)
     for target in bundle.manifest.targets:
         for entry in target.files:

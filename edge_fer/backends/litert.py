@@ -80,6 +80,7 @@ class LiteRT(BackendBase):
         raw = np.empty((len(crops), self._classes), self._output["dtype"])
         for crop, row in zip(crops, raw, strict=True):
             self._input.fill(crop)
+            # This copies the batch, so that it can be filled again at once.
             self._interpreter.set_tensor(self._input_index, self._input.batch)
             try:
                 self._interpreter.invoke()

@@ -35,6 +35,7 @@ class OnnxRuntime(BackendBase):
         options.log_severity_level = 3  # errors only
         version = onnxruntime.__version__
         try:
+            # The CPU by name: packages for a GPU would prefer it.
             self._session: Any = onnxruntime.InferenceSession(model.content, options, ["CPUExecutionProvider"])
         except Exception as exc:  # onnxruntime's errors have no common base
             raise BackendError(f"onnxruntime {version} refuses the model: {exc}; convert it again") from exc

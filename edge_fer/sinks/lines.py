@@ -24,6 +24,7 @@ class _Lines:
     def _line(self, text: str) -> None:
         try:
             self._stream.write(text + "\n")
+            # Each line at once: who reads along must not wait until a buffer is full.
             self._stream.flush()
         except BrokenPipeError:
             raise  # the reader is gone, as with `| head`: the command ends in silence

@@ -36,6 +36,7 @@ def annotate(frame: Frame, record: Record) -> NDArray[np.uint8]:
     if image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3:
         canvas = image.copy()
     else:
+        # In colour, so that boxes of grey frames are coloured too.
         canvas = np.asarray(cv2.cvtColor(to_gray(image), cv2.COLOR_GRAY2BGR), np.uint8)
     thickness = max(1, round(min(canvas.shape[:2]) / 240))  # 2 px at 640x480, in proportion at other sizes
     for face in record.faces:
@@ -74,6 +75,7 @@ class AnnotatedImages:
         if not encoded:
             raise SinkError(f"{record.source} cannot be encoded as PNG; scale it down first")
         try:
+            # "x" fails if another program has written the file in the meantime.
             with path.open("xb") as file:
                 file.write(content.tobytes())
         except OSError as exc:

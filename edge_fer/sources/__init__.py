@@ -107,6 +107,7 @@ def open_source(name: str) -> Source:
         return synthetic.SyntheticCamera()
     if name == "picamera":
         return picamera.PiCamera()
+    # Before files: a device file exists as a path as well.
     if name.isdecimal() or name.startswith(("/dev/video", "rtsp://", "http://", "https://")):
         return camera.Camera(name)
     path = Path(name)

@@ -92,6 +92,7 @@ class Camera(SourceBase):
         self._thread.start()
         while True:
             with self._arrived:
+                # Woken by a frame, by closing, or by an error in the thread, which closes too.
                 self._arrived.wait_for(lambda: self._latest is not None or self._closing.is_set())
                 frame = self._latest
                 self._latest = None
@@ -130,6 +131,7 @@ class Camera(SourceBase):
         except Exception as exc:  # noqa: BLE001  (whoever reads the frames gets the thread's error)
             self._failure = exc
         finally:
+            # Both in any case: the device must become free, and the reader must not wait for ever.
             self._capture.release()
             self._stop()
 

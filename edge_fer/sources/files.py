@@ -72,6 +72,7 @@ class Folder(SourceBase):
                 self.skipped += 1
                 log.warning("skipped: %s", exc)
                 continue
+            # Stills have no time of their own; they count as a second apart.
             yield Frame(image, float(index), index, path.name)
         if self.skipped == len(self._paths):
             raise SourceError(f"none of the {self.skipped} images could be read; see the lines above")

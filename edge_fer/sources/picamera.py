@@ -73,5 +73,6 @@ class PiCamera(SourceBase):
 
     def _luma(self, planes: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return the Y plane ``(height, width)`` of YUV420 *planes* ``(height * 3 / 2, stride)``, without a copy."""
+        # Rows are padded to the stride, and the colour planes U and V follow below.
         width, height = self._size
         return planes[:height, :width]

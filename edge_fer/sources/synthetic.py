@@ -68,6 +68,7 @@ def draw_face(expression: Expression) -> NDArray[np.uint8]:
     _ellipse(patch, 0, -0.12, 0.80, 1.00, 45)  # hair
     _ellipse(patch, 0, 0.08, 0.68, 0.90, 196)  # head
     _ellipse(patch, 0, -0.62, 0.52, 0.16, 208)  # forehead
+    # Left and right half of the face.
     for side in (-1, 1):
         _ellipse(patch, side * 0.30, -0.17, 0.23, 0.15, 128)  # socket
         _ellipse(patch, side * 0.36, 0.22, 0.20, 0.16, 214)  # cheek
@@ -124,6 +125,7 @@ class _Actor:
         self._side_px = side_px
         self._phase = rng.uniform(0, 2 * math.pi, 3)
         self._rate = rng.uniform((0.5, 0.4, 0.25), (0.9, 0.7, 0.5))  # radians a second
+        # Every label once a round, in an order of the face's own.
         self._order = rng.permutation(len(FER2013))
 
     def label(self, time_s: float, hold_s: float) -> str:
@@ -229,6 +231,7 @@ def _place_actors(rng: np.random.Generator, count: int, width_px: int, height_px
     """Return *count* actors, each with a cell of a grid to move in and a range of sizes that fits it."""
     if count == 0:
         return []
+    # As many columns and rows as make the cells nearly square.
     columns = math.ceil(math.sqrt(count * width_px / height_px))
     rows = math.ceil(count / columns)
     width = width_px / columns
@@ -244,6 +247,7 @@ def _place_actors(rng: np.random.Generator, count: int, width_px: int, height_px
 
 
 def _scene(rng: np.random.Generator, width_px: int, height_px: int) -> NDArray[np.uint8]:
+    # Soft mid-tones, in which the cascade finds nothing.
     coarse = rng.uniform(90, 150, (4, 5)).astype(np.float32)
     return np.asarray(cv2.resize(coarse, (width_px, height_px), interpolation=cv2.INTER_CUBIC), np.uint8)
 
