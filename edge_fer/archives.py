@@ -1,4 +1,4 @@
-"""Zips, and numpy's archives, of which nobody knows whether they are whole."""
+"""Zip files and NumPy's archives from outside, which may be damaged."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ UNPACK_ERRORS: Final = (
     OSError, EOFError, KeyError, ValueError, RuntimeError, MemoryError, SyntaxError, tokenize.TokenError,
     zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
-"""What zipfile raises for members that are damaged, encrypted, exotic or missing, and numpy for damaged headers."""
+"""All that zipfile raises for damaged, encrypted, missing or unsupported members, and NumPy for damaged headers."""
 
 
 def load_arrays(source: Path | BinaryIO) -> dict[str, NDArray[Any]]:
-    """Return the arrays of an ``.npz``, by name. Raises `ValueError` for what is none, or is damaged."""
+    """Return the arrays of an ``.npz`` file by name. Raises `ValueError` if it is damaged or something else."""
     try:
-        found = np.load(source, allow_pickle=False)
-        if not isinstance(found, NpzFile):
+        # Pickled objects can execute code when they are loaded.
+        archive = np.load(source, allow_pickle=False)
+        if not isinstance(archive, NpzFile):
             raise ValueError("it is a single array, as .npy files are")  # noqa: TRY004 (of a file, its content is a value)
-        with found:
-            return {name: found[name] for name in found.files}
+        with archive:
+            return dict(archive)
     except UNPACK_ERRORS as exc:
         raise ValueError(str(exc) or type(exc).__name__) from exc

@@ -1,7 +1,7 @@
-"""The bundle: the deployable unit. A folder, or the same as one zip, with a manifest, model files and golden answers.
+"""The bundle, the deployable unit: a folder, or a zip of one, with a manifest, model files and golden answers.
 
-A bundle is data from outside. Whatever is wrong with it, a `BadBundle` says what, and nothing is half-loaded: files are
-named by the manifest alone, bounded in size, and checked against their checksums before anybody sees a byte.
+A bundle is data from outside. Every fault is a `BadBundle` that names it, and nothing is loaded in part: only files
+that the manifest names are read, bounded in size, and checked against their checksums before their content is used.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Protocol
 
 import numpy as np
 from pydantic import AfterValidator, Field, ValidationError, model_validator
@@ -28,15 +28,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FORMAT_VERSION: Final = 1
-MANIFEST = "manifest.json"
-MODEL_CARD = "MODEL_CARD.md"
-MAX_MANIFEST_BYTES = 1 << 20
-MAX_FILE_BYTES = 512 << 20
-SHIPPED_MODELS = Path(__file__).parent / "models"
-"""Where the bundles lie that are shipped inside the package."""
+MANIFEST: Final = "manifest.json"
+MODEL_CARD: Final = "MODEL_CARD.md"
+MAX_MANIFEST_BYTES: Final = 1 << 20
+MAX_FILE_BYTES: Final = 512 << 20
+SHIPPED_MODELS: Final = Path(__file__).parent / "models"
+"""Folder of the bundles that are shipped inside the package."""
 
 
 def _plain_name(name: str) -> str:
+    # No separators and no leading dot, on any system: a name must not lead out of the bundle's folder.
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name) or ".." in name:
         raise ValueError(f"{name!r} is not a plain file name (letters, digits, '.', '_', '-')")
     return name
@@ -46,7 +47,7 @@ PlainName = Annotated[str, AfterValidator(_plain_name)]
 
 
 class FileEntry(Frozen):
-    """A file of the bundle, pinned."""
+    """A file of the bundle, with its checksum and size."""
 
     file: PlainName
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -54,13 +55,13 @@ class FileEntry(Frozen):
 
 
 class Evaluation(Frozen):
-    """What a target was measured to be worth, and on what."""
+    """The measured accuracy of a target, and the images on which it was measured."""
 
     data: str
     split: str
     images: Annotated[int, Field(ge=1)]
     accuracy: Annotated[float, Field(ge=0, le=1)] | None = None
-    """None where the images had no labels."""
+    """None if the images had no labels."""
     macro_f1: Annotated[float, Field(ge=0, le=1)] | None = None
     fresh_images: Annotated[int, Field(ge=0)] | None = None
     """Images without a near-copy in the training split."""
@@ -68,58 +69,60 @@ class Evaluation(Frozen):
     drop_points: float | None = None
     """Accuracy of float32 minus this target's, in percentage points; negative is a gain."""
     drop_interval_points: tuple[float, float] | None = None
-    """What holds the drop in 95 of 100 draws of such images (bootstrap)."""
+    """95 % confidence interval of the drop (bootstrap over the images)."""
     f1_drop_points: float | None = None
+    """The same drop of macro-F1, in points."""
     f1_drop_interval_points: tuple[float, float] | None = None
     agreement: Annotated[float, Field(ge=0, le=1)] | None = None
     """Share of images on which this target and float32 choose the same label."""
 
 
 class Target(FileEntry):
-    """One model file: ``<runtime>-<precision>``."""
+    """A model file for one runtime in one precision."""
 
     name: Annotated[str, Field(pattern=r"^[a-z]+-[a-z0-9]+$")]
+    """``<runtime>-<precision>``."""
     weights: FileEntry | None = None
     """The second file of a format that has two (OpenVINO's ``.bin`` beside its ``.xml``)."""
     recipe: str
-    """How it was quantized, in words."""
+    """How it was quantized, as a sentence."""
     evaluation: Evaluation | None = None
 
     @property
     def files(self) -> tuple[FileEntry, ...]:
-        """The target's files: one, or two."""
+        """The target's files, one or two."""
         return (self,) if self.weights is None else (self, self.weights)
 
     @property
     def total_bytes(self) -> int:
-        """Size of its files together."""
+        """Total size of its files."""
         return sum(entry.size_bytes for entry in self.files)
 
     @property
     def runtime(self) -> str:
-        """First half of the name: which backend executes it."""
+        """First half of the name: the backend that executes it."""
         return self.name.split("-", 1)[0]
 
     @property
     def precision(self) -> str:
-        """Second half of the name: ``int8``, ``float32``, ..."""
+        """Second half of the name: ``int8``, ``float32``, …"""
         return self.name.split("-", 1)[1]
 
 
 class CalibrationSet(Frozen):
-    """What the quantized targets were calibrated with."""
+    """The images with which the quantized targets were calibrated."""
 
     data: str
     images: Annotated[int, Field(ge=1)]
     seed: int
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    """Of the crops, in their order."""
+    """Checksum of the crops, in their order."""
     tools: dict[str, str]
-    """Distribution → version of what quantized."""
+    """Versions of the packages that quantized, by name of the distribution."""
 
 
 class Manifest(Frozen):
-    """``manifest.json``."""
+    """The content of ``manifest.json``."""
 
     format_version: Literal[1]
     name: PlainName
@@ -130,37 +133,43 @@ class Manifest(Frozen):
     calibration: CalibrationSet | None = None
     golden: FileEntry
     card: FileEntry | None = None
-    """What it is for and not for, what it was made from, what it is worth: Markdown."""
+    """The model card, Markdown: what the model is for and not for, its data, its accuracy, its limits."""
     targets: Annotated[tuple[Target, ...], Field(min_length=1, max_length=50)]
 
     @model_validator(mode="after")
     def _consistent(self) -> Manifest:
+        # A label named unknown could not be told from the state that means no label.
         if len(set(self.labels)) != len(self.labels) or UNKNOWN in self.labels:
             raise ValueError(f"labels must be distinct and not {UNKNOWN!r}: {', '.join(self.labels)}")
-        names = [target.name for target in self.targets]
-        cards = [self.card.file] if self.card else []
-        files = [MANIFEST, self.golden.file, *cards, *(entry.file for target in self.targets for entry in target.files)]
-        if len(set(names)) != len(names) or len(set(files)) != len(files):
+        files = [MANIFEST, self.golden.file]
+        if self.card is not None:
+            files.append(self.card.file)
+        for target in self.targets:
+            files.extend(entry.file for entry in target.files)
+        names = {target.name for target in self.targets}
+        if len(names) != len(self.targets) or len(set(files)) != len(files):
             raise ValueError("two targets, or two files, have the same name")
         return self
 
 
 @dataclass(frozen=True)
 class Golden:
-    """Generated inputs and the answers that the workstation got for them."""
+    """Generated inputs, and the scores that the workstation computed for them."""
 
     inputs: NDArray[np.uint8]
     """``(n, N, N)`` crops, drawn or random: no photographs of people."""
     answers: dict[str, NDArray[np.float32]]
-    """Target name → ``(n, labels)`` scores."""
+    """``(n, labels)`` scores by name of the target."""
 
 
 class _Files(Protocol):
-    def read(self, name: str, most_bytes: int) -> bytes: ...
+    """Where a bundle's files are read from: at most *max_bytes* + 1 bytes of each."""
+
+    def read(self, name: str, max_bytes: int) -> bytes: ...
 
 
 class Bundle:
-    """A manifest that has been checked, and access to its files, each checked when it is read."""
+    """A checked manifest, and access to its files, each of which is checked when it is read."""
 
     def __init__(self, path: Path, manifest: Manifest, files: _Files) -> None:
         self.path = path
@@ -168,9 +177,9 @@ class Bundle:
         self._files = files
 
     def target(self, name: str | None = None) -> Target:
-        """Return the target *name*, or the first, which is the one a bundle recommends.
+        """Return the target *name*, by default the first, which the bundle recommends.
 
-        Raises `BadBundle` when it has none of that name.
+        Raises `BadBundle` if it has no such target.
         """
         if name is None:
             return self.manifest.targets[0]
@@ -181,7 +190,8 @@ class Bundle:
         raise BadBundle(f"{self.path} has no target {name!r}; it has: {known}")
 
     def read(self, entry: FileEntry) -> bytes:
-        """Return a file's bytes. Raises `BadBundle` when size or checksum are not the manifest's."""
+        """Return a file's content. Raises `BadBundle` if it is missing, or has another size or checksum."""
+        # One byte more than promised is read at most, which is enough to see that a file is too large.
         content = self._files.read(entry.file, entry.size_bytes)
         if len(content) != entry.size_bytes:
             raise BadBundle(
@@ -196,74 +206,84 @@ class Bundle:
             )
         return content
 
-    def card(self) -> str | None:
-        """Return the model card as Markdown, or None where there is none."""
+    def model_card(self) -> str | None:
+        """Return the model card, Markdown; None if there is none. Raises `BadBundle` if it is damaged."""
         if self.manifest.card is None:
             return None
         try:
             return self.read(self.manifest.card).decode()
         except UnicodeDecodeError as exc:
             raise BadBundle(
-                f"{self.path}: {self.manifest.card.file} is no text: {exc}; write the bundle again"
+                f"{self.path}: {self.manifest.card.file} is not UTF-8 text: {exc}; write the bundle again"
             ) from exc
 
     def golden(self) -> Golden:
-        """Return the golden inputs and answers. Raises `BadBundle` where they do not fit the manifest."""
-        content = self.read(self.manifest.golden)
+        """Return the golden inputs and answers. Raises `BadBundle` if they do not fit the manifest."""
+        file = self.manifest.golden.file
         try:
-            loaded = load_arrays(io.BytesIO(content))
+            arrays = load_arrays(io.BytesIO(self.read(self.manifest.golden)))
         except ValueError as exc:
-            raise BadBundle(f"{self.path}: {self.manifest.golden.file} is no npz of plain arrays: {exc}") from exc
-        inputs = loaded.pop("inputs", np.empty(0))
-        side, labels = self.manifest.preprocess.size_px, len(self.manifest.labels)
-        fits = inputs.ndim == 3 and len(inputs) > 0 and inputs.shape[1:] == (side, side) and inputs.dtype == np.uint8
-        answers_fit = all(
-            a.shape == (len(inputs), labels) and a.dtype.kind == "f" and np.isfinite(a).all() for a in loaded.values()
-        )
-        if not (fits and loaded and answers_fit):
-            shapes = {name: array.shape for name, array in {"inputs": inputs, **loaded}.items()}
+            raise BadBundle(f"{self.path}: {file} is not an npz of plain arrays: {exc}; write it again") from exc
+        shapes = {name: array.shape for name, array in arrays.items()}
+        inputs = arrays.pop("inputs", np.empty(0))
+        if not (self._inputs_fit(inputs) and arrays and self._answers_fit(arrays, len(inputs))):
             raise BadBundle(
-                f"{self.path}: {self.manifest.golden.file} does not fit the manifest ({side} px, {labels} labels, "
-                f"finite): {shapes}; write the bundle again"
+                f"{self.path}: {file} does not fit the manifest ({self.manifest.preprocess.size_px} px, "
+                f"{len(self.manifest.labels)} labels, finite): {shapes}; write the bundle again"
             )
-        return Golden(inputs, {name: array.astype(np.float32) for name, array in loaded.items()})
+        return Golden(inputs, {name: array.astype(np.float32) for name, array in arrays.items()})
+
+    def _inputs_fit(self, inputs: NDArray[Any]) -> bool:
+        side = self.manifest.preprocess.size_px
+        return inputs.ndim == 3 and len(inputs) > 0 and inputs.shape[1:] == (side, side) and inputs.dtype == np.uint8
+
+    def _answers_fit(self, answers: dict[str, NDArray[Any]], count: int) -> bool:
+        for scores in answers.values():
+            if scores.shape != (count, len(self.manifest.labels)):
+                return False
+            if scores.dtype.kind != "f" or not np.isfinite(scores).all():
+                return False
+        return True
 
 
 def load(path: str | Path) -> Bundle:
     """Open the bundle at *path*, a folder or a zip, or the shipped one of that name. Raises `BadBundle`."""
-    found = _locate(path)
-    files: _Files = _Folder(found) if found.is_dir() else _Zip(found)
+    location = _locate(path)
+    files: _Files = _Folder(location) if location.is_dir() else _Zip(location)
     content = files.read(MANIFEST, MAX_MANIFEST_BYTES)
-    return Bundle(found, _parse(content, found), files)
+    return Bundle(location, _parse(content, location), files)
 
 
 def shipped() -> list[str]:
-    """Return the names of the bundles inside the package."""
-    return (
-        sorted(folder.name for folder in SHIPPED_MODELS.iterdir() if (folder / MANIFEST).is_file())
-        if SHIPPED_MODELS.is_dir()
-        else []
-    )
+    """Return the names of the bundles inside the package, sorted."""
+    if not SHIPPED_MODELS.is_dir():
+        return []
+    return sorted(folder.name for folder in SHIPPED_MODELS.iterdir() if (folder / MANIFEST).is_file())
 
 
 def _locate(path: str | Path) -> Path:
+    # A path comes first, so that a bundle of one's own may have the name of a shipped one.
     if Path(path).exists():
         return Path(path)
     if str(path) in shipped():
         return SHIPPED_MODELS / str(path)
-    in_box = ", ".join(shipped()) or "none"
-    raise BadBundle(f"no bundle at {path}; pass a folder, a .zip, or a shipped one: {in_box}")
+    names = ", ".join(shipped()) or "none"
+    raise BadBundle(f"no bundle at {path}; pass a folder, a .zip, or a shipped one: {names}")
 
 
 def _parse(content: bytes, path: Path) -> Manifest:
     if len(content) > MAX_MANIFEST_BYTES:
-        raise BadBundle(f"{path}: {MANIFEST} is larger than {MAX_MANIFEST_BYTES} bytes; this is no bundle of ours")
+        raise BadBundle(
+            f"{path}: {MANIFEST} is larger than {MAX_MANIFEST_BYTES} bytes; this is not a bundle of edge-fer"
+        )
     try:
         raw = json.loads(content)
-    except (ValueError, RecursionError) as exc:  # ValueError: bad JSON, bad UTF-8, absurdly long integers
+    # ValueError: bad JSON, bad UTF-8, integers of thousands of digits. RecursionError: deeply nested lists.
+    except (ValueError, RecursionError) as exc:
         raise BadBundle(f"{path}: {MANIFEST} is not JSON ({exc}); the bundle is damaged: copy it again") from exc
+    # The version first: a manifest of another version would only fail with errors that hide the reason.
     version = raw.get("format_version") if isinstance(raw, dict) else None
-    if version != FORMAT_VERSION or isinstance(version, bool):
+    if version != FORMAT_VERSION or isinstance(version, bool):  # True equals 1
         raise BadBundle(
             f"{path}: {MANIFEST} has format version {version!r}, this edge-fer reads {FORMAT_VERSION}; "
             "update edge-fer, or write the bundle again"
@@ -278,13 +298,14 @@ class _Folder:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def read(self, name: str, most_bytes: int) -> bytes:
+    def read(self, name: str, max_bytes: int) -> bytes:
         try:
+            # Resolved first: a link could lead to any file of the machine.
             path = (self._folder / name).resolve(strict=True)
             if path.parent != self._folder.resolve():
                 raise BadBundle(f"{self._folder}: {name} is a link out of the bundle; copy the file itself into it")
             with path.open("rb") as file:
-                return file.read(most_bytes + 1)
+                return file.read(max_bytes + 1)
         except OSError as exc:
             raise BadBundle(f"{self._folder}: {name} cannot be read ({exc.strerror}); copy the bundle again") from exc
 
@@ -293,21 +314,23 @@ class _Zip:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
+            # Opened again for each read: a bundle that holds no open file needs no closing.
             with zipfile.ZipFile(path) as archive:
                 members = archive.infolist()
         except (OSError, zipfile.BadZipFile) as exc:
             raise BadBundle(f"{path} is neither a folder nor a readable zip: {exc}; copy the bundle again") from exc
+        # Nothing is ever extracted, but a zip with such names was made to harm, or is no bundle.
         for member in members:
             if not re.fullmatch(r"[A-Za-z0-9._-]+", member.filename) or ".." in member.filename:
                 raise BadBundle(
                     f"{path} holds {member.filename!r}; a bundle's zip holds plain files only: zip the folder's content"
                 )
 
-    def read(self, name: str, most_bytes: int) -> bytes:
-        # Bounded by what is asked for, whatever the archive claims: a bomb is read to most_bytes + 1 and no further.
+    def read(self, name: str, max_bytes: int) -> bytes:
+        # Bounded whatever size the archive claims: of a zip bomb, no more than max_bytes + 1 is unpacked.
         try:
             with zipfile.ZipFile(self._path) as archive, archive.open(name) as file:
-                return file.read(most_bytes + 1)
+                return file.read(max_bytes + 1)
         except KeyError as exc:
             raise BadBundle(f"{self._path} holds no {name}; write the bundle again") from exc
         except UNPACK_ERRORS as exc:

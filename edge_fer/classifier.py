@@ -1,9 +1,9 @@
-"""Bundle + backend → scores."""
+"""The classifier: a bundle's target, executed by a backend, scores faces."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 
@@ -18,24 +18,28 @@ if TYPE_CHECKING:
 
     from edge_fer.bundle import Bundle, Target
 
-#: Largest difference of a golden score that still is the same computation. int8: two steps of 1/256, what LiteRT
-#: differs by between its kernels with and without XNNPACK (with it, x86-64 and arm64 are bit-identical). float32: 40
-#: times what those were seen to differ by. OpenVINO chooses by the machine what it computes int8 models in.
-GOLDEN_TOLERANCE = {"litert-int8": 2.5 / 256, "onnx-int8": 2.5 / 256}
-GOLDEN_TOLERANCE_FLOAT32 = 1e-4
-GOLDEN_TOLERANCE_OTHER = 0.1
+GOLDEN_TOLERANCE: Final = {"litert-int8": 2.5 / 256, "onnx-int8": 2.5 / 256}
+"""Largest difference of a score from its golden answer that passes as the same computation, by target.
+
+Two steps of 1/256: by so much LiteRT's kernels with and without XNNPACK differ. With XNNPACK, x86-64 and arm64 are
+bit-identical."""
+GOLDEN_TOLERANCE_FLOAT32: Final = 1e-4
+"""The same for float32 targets: 40 times the largest difference that was measured."""
+GOLDEN_TOLERANCE_OTHER: Final = 0.1
+"""The same for all others: OpenVINO chooses by the machine which numbers it computes int8 models in."""
+MAX_THREADS: Final = 64
 
 
 @dataclass(frozen=True)
 class GoldenCheck:
-    """How the golden answers came out on this machine."""
+    """How this machine's answers to the golden inputs compare with the workstation's."""
 
     inputs: int
     worst: float
-    """Largest difference of any score."""
+    """Largest difference of a score."""
     tolerance: float
     same_label: int
-    """On how many inputs the winning label is the workstation's."""
+    """Number of inputs that get the same label as on the workstation."""
 
     @property
     def passed(self) -> bool:
@@ -44,33 +48,41 @@ class GoldenCheck:
 
 
 class Classifier:
-    """Scores faces with one target of a bundle. A context manager; closing releases the model."""
+    """Scores faces with one target of a bundle. A context manager, since closing releases the model.
+
+    Raises `BadBundle` for a damaged file or an unknown target, `MissingDependency` without the runtime, `BackendError`
+    if the runtime refuses the model, `BadInput` for an unknown backend or a number of threads out of range.
+    """
 
     def __init__(
         self, model: Bundle, target: str | None = None, *, backend: str | None = None, threads: int = 1
     ) -> None:
-        if not 1 <= threads <= 64:
-            raise BadInput(f"threads is {threads}; pass 1 to 64")
+        if not 1 <= threads <= MAX_THREADS:
+            raise BadInput(f"threads is {threads}; pass 1 to {MAX_THREADS}")
         self.bundle = model
         self.target = model.target(target)
         self.labels = model.manifest.labels
         self.preprocess = model.manifest.preprocess
         weights = model.read(self.target.weights) if self.target.weights else b""
         file = backends.ModelFile(model.read(self.target), self.preprocess, self.labels, threads, weights)
+        # By default the runtime that the target was converted for; another one, such as fake, may stand in.
         self.backend = backends.load(backend or self.target.runtime, file)
+        # One array for all frames: nothing is allocated on the hot path.
         self._crops = np.empty((4, self.preprocess.size_px, self.preprocess.size_px), np.uint8)
 
     @classmethod
     def load(
         cls, path: str | Path, target: str | None = None, *, backend: str | None = None, threads: int = 1
     ) -> Classifier:
-        """Open the bundle at *path*, or the shipped one of that name, and load one of its targets."""
+        """Load *target*, by default the first, of the bundle at *path* or of the shipped one of that name."""
         return cls(bundle.load(path), target, backend=backend, threads=threads)
 
     def crop(self, gray: NDArray[np.uint8], boxes: Sequence[Sequence[float]]) -> NDArray[np.uint8]:
-        """Cut *boxes* out of grey *gray* and return ``(n, N, N)`` uint8, valid until the next call."""
+        """Cut *boxes*, in pixels, out of grey *gray*. Return ``(n, N, N)`` uint8, valid until the next call."""
+        # Doubled, so that it grows a few times only, however many faces come.
         while len(self._crops) < len(boxes):
             self._crops = np.concatenate([self._crops, self._crops])
+        # Not strict: the array may have room for more crops than there are boxes.
         for box, out in zip(boxes, self._crops, strict=False):
             self.preprocess.crop(gray, box, out)
         return self._crops[: len(boxes)]
@@ -78,25 +90,31 @@ class Classifier:
     def scores(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return ``(n, labels)`` float32 scores of ``(n, N, N)`` uint8 *crops*.
 
-        Raises `BackendError` when the model answers with NaN or infinity.
+        Raises `BackendError` if a score is NaN or infinite.
         """
         scores = self.backend.run(crops)
-        if not np.isfinite(scores).all():
-            raise BackendError(f"{self.bundle.path} answers {scores[~np.isfinite(scores)][0]}; convert the model again")
+        # Checked here, since a single NaN would stay in the average of a face for good.
+        finite = np.isfinite(scores)
+        if not finite.all():
+            raise BackendError(f"{self.bundle.path} answers {scores[~finite][0]}; convert the model again")
         return scores
 
     def check_golden(self) -> GoldenCheck:
-        """Run the bundle's golden inputs and compare. Raises `GoldenMismatch` without answers for this target."""
+        """Compare this machine's scores of the golden inputs with those in the bundle.
+
+        Raises `GoldenMismatch` if the bundle has none for this target.
+        """
         golden = self.bundle.golden()
         expected = golden.answers.get(self.target.name)
         if expected is None:
             raise GoldenMismatch(f"{self.bundle.path} has no golden answers for {self.target.name}; write it again")
-        got = self.scores(golden.inputs)
+        scores = self.scores(golden.inputs)
+        same_label = scores.argmax(axis=1) == expected.argmax(axis=1)
         return GoldenCheck(
-            inputs=len(got),
-            worst=float(np.abs(got - expected).max()),
+            inputs=len(scores),
+            worst=float(np.abs(scores - expected).max()),
             tolerance=_tolerance(self.target),
-            same_label=int((got.argmax(axis=1) == expected.argmax(axis=1)).sum()),
+            same_label=int(same_label.sum()),
         )
 
     def close(self) -> None:
@@ -113,5 +131,6 @@ class Classifier:
 
 
 def _tolerance(target: Target) -> float:
-    other = GOLDEN_TOLERANCE_FLOAT32 if target.precision == "float32" else GOLDEN_TOLERANCE_OTHER
-    return GOLDEN_TOLERANCE.get(target.name, other)
+    if target.precision == "float32":
+        return GOLDEN_TOLERANCE_FLOAT32
+    return GOLDEN_TOLERANCE.get(target.name, GOLDEN_TOLERANCE_OTHER)

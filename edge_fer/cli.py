@@ -1,4 +1,4 @@
-"""The command ``edge-fer``: thin, and free of heavy imports until a command runs.
+"""The command ``edge-fer``. Heavy imports wait until a command runs, so that ``--help`` is instant.
 
 Results go to stdout, progress and warnings to stderr. Exit codes: 0 done; 1 error; 2 wrong usage; 3 bad input; 4 bad
 bundle, or golden answers that do not match; 5 source; 6 sink; 7 backend; 8 something is not installed; 9 a conversion
@@ -14,37 +14,41 @@ import os
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from edge_fer import __version__
 from edge_fer.errors import BadInput, EdgeFerError, GoldenMismatch
 from edge_fer.options import DEFAULT_MODEL, model_options
+from edge_fer.sinks import SinkClosed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from edge_fer.bundle import Evaluation
     from edge_fer.classifier import Classifier
     from edge_fer.pipeline import Pipeline
     from edge_fer.sinks import Sink
     from edge_fer.sources import Source
 
-INTERRUPTED = 130
+COMMANDS: Final = "edge_fer.commands"
+"""The entry-point group through which other packages add commands."""
+INTERRUPTED: Final = 130
+"""Exit code after Ctrl-C, as shells have it: 128 + SIGINT."""
 
 
 class _Commands(click.Group):
-    """Finds further commands through the entry-point group ``edge_fer.commands`` and reports errors in one line."""
+    """Finds further commands by entry point, imports each when it is called, and reports errors in one line."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(
-            {*super().list_commands(ctx), *(e.name for e in metadata.entry_points(group="edge_fer.commands"))}
-        )
+        names = set(super().list_commands(ctx))
+        names.update(metadata.entry_points(group=COMMANDS).names)
+        return sorted(names)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         command = super().get_command(ctx, cmd_name)
         if command is None:
-            for entry in metadata.entry_points(group="edge_fer.commands", name=cmd_name):
+            for entry in metadata.entry_points(group=COMMANDS, name=cmd_name):
+                # Only now, so that a command works although the packages of another one are missing.
                 command = entry.load()
         return command
 
@@ -59,7 +63,9 @@ class _Commands(click.Group):
         except KeyboardInterrupt:
             click.echo("edge-fer: interrupted", err=True)
             ctx.exit(INTERRUPTED)
-        except BrokenPipeError:  # the reader of our output has gone, as `| head` does
+        except BrokenPipeError:
+            # The reader of our output is gone, as with `| head`. Python flushes stdout once more when it exits, which
+            # would fail again: that last flush goes to /dev/null.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(0)
 
@@ -72,9 +78,9 @@ Examples:
   edge-fer run --source synthetic --frames 90
   edge-fer run --source photo.jpg --json
   edge-fer run --source 0 --show
-  edge-fer verify cnn-1
+  edge-fer verify compact
   edge-fer convert model.keras --calibrate faces/
-  edge-fer eval cnn-1 --data faces/
+  edge-fer eval compact --data faces/
   edge-fer bench
 
 Exit codes: 0 done, 1 error, 2 usage, 3 bad input, 4 bad bundle, 5 source, 6 sink, 7 backend, 8 not installed,
@@ -85,7 +91,7 @@ Exit codes: 0 done, 1 error, 2 usage, 3 bad input, 4 bad bundle, 5 source, 6 sin
 def main(debug: bool) -> None:
     """Facial-emotion recognition on small computers."""
     del debug
-    # Our own line says what is wrong with a source; OpenCV's and FFmpeg's beside it would only repeat it.
+    # edge-fer reports a bad source in a line of its own, which OpenCV's and FFmpeg's would only repeat.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="edge-fer: %(message)s")
@@ -105,40 +111,42 @@ Examples:
     help="An image, a folder, a video, a camera (0, /dev/video0, rtsp://…), picamera, or synthetic.",
 )  # fmt: skip
 @model_options
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a frame.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object for each frame.")
 @click.option(
     "--save", type=click.Path(path_type=Path), help="Write annotated pictures of the people seen to this folder."
 )
-@click.option("--show", is_flag=True, help="Show a preview window.")
-@click.option("--frames", type=click.IntRange(1), help="Stop after so many frames.")
-@click.option("--min-face", default=64, show_default=True, help="Side of the smallest face looked for, in pixels.")
+@click.option("--show", is_flag=True, help="Show a preview window; closing it ends the run.")
+@click.option("--frames", type=click.IntRange(1), help="Stop after this number of frames.")
+@click.option("--min-face", default=64, show_default=True, help="Side of the smallest face to search for, in pixels.")
 def run(
     source: str, model: str | None, target: str | None, backend: str | None, threads: int | None, as_json: bool,
     save: Path | None, show: bool, frames: int | None, min_face: int,
 ) -> None:  # fmt: skip
-    """Find faces in a source and say what they express.
+    """Find the faces in a source and classify their expressions.
 
-    Prints a line when a face comes, goes or changes its state; for stills, a line a face. Keeps no picture of anybody
-    unless --save is given. Where edge-fer bench --write-profile has found what is best on this machine, that is what
-    runs, unless --model or --target say otherwise.
+    Prints a line when a face comes, goes or changes its state; for still images, a line for each face. Stores no
+    picture of anybody unless --save is given. Uses the model, target and threads that edge-fer bench --write-profile
+    found best on this machine, unless --model or --target name others.
     """
     from edge_fer import profile
     from edge_fer.sources import open_source
 
     chosen = profile.choose(model, target, threads, DEFAULT_MODEL)
 
+    # Closed in the reverse order, also after an error: sinks first, the source last.
     with contextlib.ExitStack() as stack:
         opened = stack.enter_context(open_source(source))
         classifier = stack.enter_context(_classifier(chosen.model, chosen.target, backend, chosen.threads))
-        sinks = list(_sinks(opened, source, as_json, save, show))
+        sinks = _sinks(opened, source, as_json, save, show)
         for sink in sinks:
             stack.callback(sink.close)
-        seen = _drain(opened, _pipeline(classifier, min_face), sinks, frames)
+        count = _write_records(opened, _pipeline(classifier, min_face), sinks, frames)
         info = classifier.backend.info
-    counts = f"{seen} frames, {opened.skipped} skipped, {opened.dropped} dropped"
-    how = f"{info.runtime} {info.version}, computes {info.computes}, {info.threads} thread(s)"
-    why = "; chosen by this machine's profile" if chosen.from_profile else ""
-    click.echo(f"{counts}; {how}{why}", err=True)
+    frame_counts = f"{count} frames, {opened.skipped} skipped, {opened.dropped} dropped"
+    executed_by = f"{info.runtime} {info.version}, computes {info.computes}, {info.threads} thread(s)"
+    origin = "; chosen by this machine's profile" if chosen.from_profile else ""
+    # On stderr, so that stdout holds nothing but results.
+    click.echo(f"{frame_counts}; {executed_by}{origin}", err=True)
 
 
 def _classifier(model: str, target: str | None, backend: str | None, threads: int) -> Classifier:
@@ -146,6 +154,7 @@ def _classifier(model: str, target: str | None, backend: str | None, threads: in
 
     from edge_fer.classifier import Classifier
 
+    # OpenCV would otherwise take all cores for the search, whatever --threads says.
     cv2.setNumThreads(threads)
     return Classifier.load(model, target, backend=backend, threads=threads)
 
@@ -155,71 +164,84 @@ def _pipeline(classifier: Classifier, min_face_px: int) -> Pipeline:
     from edge_fer.pipeline import Pipeline
     from edge_fer.tracking import FaceTracker
 
-    return Pipeline(classifier, FaceTracker(HaarDetector(Detection(min_face_px=min_face_px))))
+    detector = HaarDetector(Detection(min_face_px=min_face_px))
+    return Pipeline(classifier, FaceTracker(detector))
 
 
-def _sinks(source: Source, word: str, as_json: bool, save: Path | None, show: bool) -> Iterator[Sink]:
+def _sinks(source: Source, name: str, as_json: bool, save: Path | None, show: bool) -> list[Sink]:
+    """Return the sinks for *source*, which the user called *name*: text on stdout, then what was asked for besides."""
     from edge_fer.sinks import lines
 
-    yield lines.JsonLines(sys.stdout) if as_json else lines.Text(sys.stdout, every_frame=source.stills)
+    sinks: list[Sink] = []
+    if as_json:
+        sinks.append(lines.JsonLines(sys.stdout))
+    else:
+        sinks.append(lines.Text(sys.stdout, every_frame=source.stills))
+    if save is None and not show:
+        return sinks
+
+    from edge_fer.sinks import pictures
+
     if save is not None:
-        from edge_fer.sinks import pictures
-
-        images = pictures.AnnotatedImages(save)
-        yield images if source.stills else pictures.AnnotatedVideo(save / f"{Path(word).stem or 'camera'}.mp4")
+        images = pictures.AnnotatedImages(save)  # creates the folder, for a video too
+        video_path = save / f"{Path(name).stem or 'camera'}.mp4"
+        sinks.append(images if source.stills else pictures.AnnotatedVideo(video_path))
     if show:
-        from edge_fer.sinks import pictures
+        sinks.append(pictures.Preview())
+    return sinks
 
-        yield pictures.Preview()
 
-
-def _drain(source: Source, pipeline: Pipeline, sinks: list[Sink], most: int | None) -> int:
-    seen = 0
+def _write_records(source: Source, pipeline: Pipeline, sinks: list[Sink], limit: int | None) -> int:
+    """Write up to *limit* frames of *source* to all *sinks*, until one is closed; return how many frames there were."""
+    count = 0
     for frame, record in pipeline.run(source):
-        for sink in sinks:
-            sink.write(frame, record)
-        seen += 1
-        if seen == most:
+        count += 1
+        try:
+            for sink in sinks:
+                sink.write(frame, record)
+        except SinkClosed:
             break
-    return seen
+        if count == limit:
+            break
+    return count
 
 
 @main.command(
     epilog="""\b
 Examples:
-  edge-fer verify cnn-1
+  edge-fer verify compact
   edge-fer verify my-bundle.zip --json"""
 )
 @click.argument("bundle")
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(1, 64), help="Threads of the model.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object for each target.")
 def verify(bundle: str, threads: int, as_json: bool) -> None:
-    """Check a bundle's files, checksums and golden answers on this machine.
+    """Check the files, checksums and golden answers of BUNDLE on this machine.
 
-    Targets whose runtime is not installed are reported as not run. Exit code 4 when anything does not match.
+    Targets whose runtime is not installed are reported as not run. The exit code is 4 if anything does not match.
     """
     from edge_fer import bundle as bundles
-    from edge_fer.verify import verify as check
+    from edge_fer.verify import verify as verify_bundle
 
-    results = check(bundles.load(bundle), threads)
+    results = verify_bundle(bundles.load(bundle), threads)
     for result in results:
         click.echo(json.dumps(result.as_dict()) if as_json else result.sentence())
     if any(result.failed for result in results):
         raise GoldenMismatch(f"{bundle} does not compute here what it computed on the workstation; see above")
     if not any(result.ran for result in results):
-        raise BadInput(f"no target of {bundle} could be run here; see above")
+        raise BadInput(f"no target of {bundle} can be run here; see above")
 
 
-@main.command(epilog="\b\nExamples:\n  edge-fer models\n  edge-fer models cnn-1\n  edge-fer models --json")
+@main.command(epilog="\b\nExamples:\n  edge-fer models\n  edge-fer models compact\n  edge-fer models --json")
 @click.argument("bundle", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print manifests as JSON.")
 def models(bundle: str | None, as_json: bool) -> None:
-    """List the bundles that are in the box; of BUNDLE, show the model card: what it is worth, and not for."""
+    """List the shipped bundles. With BUNDLE, print its model card: what it is for, how accurate it is, its limits."""
     from edge_fer import bundle as bundles
 
     if bundle is not None:
         opened = bundles.load(bundle)
-        text = opened.manifest.model_dump_json(indent=2) if as_json else opened.card()
+        text = opened.manifest.model_dump_json(indent=2) if as_json else opened.model_card()
         click.echo(text or f"{opened.path} has no model card")
         return
     manifests = [bundles.load(name).manifest for name in bundles.shipped()]
@@ -229,12 +251,13 @@ def models(bundle: str | None, as_json: bool) -> None:
     for manifest in manifests:
         click.echo(f"{manifest.name}: {manifest.description}")
         for target in manifest.targets:
-            size = f"  {target.name:16} {target.total_bytes / 1e6:5.2f} MB"
-            worth = target.evaluation
-            measured = ""
-            if worth is not None and worth.accuracy is not None:
-                measured = f"{worth.accuracy:.2%} on {worth.data} {worth.split}, {worth.images} images"
-            click.echo(f"{size}  {measured}")
+            click.echo(f"  {target.name:16} {target.total_bytes / 1e6:5.2f} MB  {_accuracy(target.evaluation)}")
+
+
+def _accuracy(evaluation: Evaluation | None) -> str:
+    if evaluation is None or evaluation.accuracy is None:
+        return ""
+    return f"{evaluation.accuracy:.2%} on {evaluation.data} {evaluation.split}, {evaluation.images} images"
 
 
 if __name__ == "__main__":

@@ -1,13 +1,17 @@
-"""Time, injected: code that waits or measures takes a clock, so that a test can be the clock."""
+"""Time as a parameter: code that waits or measures takes a clock, so that a test can be the clock."""
 
 from __future__ import annotations
 
 import time
-from typing import Protocol
+from threading import Event
+from typing import Final, Protocol
+
+POLL_S: Final = 0.001
+"""How often, in real time, a held waiter of the `FakeClock` looks whether the clock was moved."""
 
 
 class Clock(Protocol):
-    """Seconds that never run backwards, and a way to wait."""
+    """Seconds that never run backwards, and two ways to wait."""
 
     def now(self) -> float:
         """Return seconds since some fixed moment."""
@@ -15,6 +19,10 @@ class Clock(Protocol):
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
+        ...
+
+    def wait(self, event: Event, seconds: float) -> bool:
+        """Wait until *event* is set, for at most *seconds*. Return whether it is set."""
         ...
 
 
@@ -26,20 +34,49 @@ class SystemClock:
         return time.perf_counter()
 
     def sleep(self, seconds: float) -> None:
-        """Wait for real."""
+        """Wait in real time."""
         time.sleep(seconds)
+
+    def wait(self, event: Event, seconds: float) -> bool:
+        """Wait until *event* is set, for at most *seconds* of real time. Return whether it is set."""
+        return event.wait(seconds)
 
 
 class FakeClock:
-    """A clock that stands still until somebody sleeps or moves it on."""
+    """A clock that stands still until somebody moves it.
 
-    def __init__(self, start: float = 0.0) -> None:
+    Waiting moves it, and returns at once. With *held*, waiting blocks as it does in reality: until `advance` has moved
+    the clock far enough, or the event is set.
+    """
+
+    def __init__(self, start: float = 0.0, *, held: bool = False) -> None:
         self.time = start
+        self.waiting = Event()
+        """Set while somebody waits."""
+        self._held = held
 
     def now(self) -> float:
-        """Return the time it was left at, in seconds."""
+        """Return the time at which it stands, in seconds."""
         return self.time
 
+    def advance(self, seconds: float) -> None:
+        """Move the clock on."""
+        self.time += seconds
+
     def sleep(self, seconds: float) -> None:
-        """Move on at once."""
-        self.time += max(0.0, seconds)
+        """Wait for *seconds* of this clock."""
+        self.wait(Event(), seconds)
+
+    def wait(self, event: Event, seconds: float) -> bool:
+        """Wait until *event* is set, for at most *seconds* of this clock. Return whether it is set."""
+        if not self._held:
+            if not event.is_set():
+                self.time += max(0.0, seconds)
+            return event.is_set()
+        end = self.time + seconds
+        self.waiting.set()
+        # In short turns: a thread can sleep until the event is set or until the clock is moved, not until either.
+        while self.time < end and not event.wait(POLL_S):
+            pass
+        self.waiting.clear()
+        return event.is_set()

@@ -1,7 +1,7 @@
-"""Every error that edge-fer raises on purpose, in one tree.
+"""All errors that edge-fer raises on purpose, in one tree.
 
 Each message says what happened, with the value, then what to do. Most errors also inherit the builtin that a caller
-would expect, so ``except ValueError`` and ``except FileNotFoundError`` work as one hopes.
+would expect, so that ``except ValueError`` or ``except OSError`` catches them.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
-SHOWN: Final = 60
-"""Length up to which a value that was refused is shown in a message."""
+MAX_SHOWN: Final = 60
+"""Longest refused value, in characters, that a message shows."""
 
 
 class EdgeFerError(Exception):
-    """Base of all errors of edge-fer. The command line prints it as one line and leaves with ``exit_code``."""
+    """Base of all errors of edge-fer. The command line prints the message and exits with ``exit_code``."""
 
     exit_code = 1
 
@@ -44,7 +44,7 @@ class SourceError(EdgeFerError, OSError):
 
 
 class SinkError(EdgeFerError, OSError):
-    """A result cannot be written where it was asked for."""
+    """A result cannot be written to the place that the user chose."""
 
     exit_code = 6
 
@@ -56,7 +56,7 @@ class BackendError(EdgeFerError, RuntimeError):
 
 
 class MissingDependency(EdgeFerError, ImportError):
-    """Something that is not installed is needed; the message ends with the command that installs it."""
+    """Something needed is not installed; the message says how to install it."""
 
     exit_code = 8
 
@@ -74,11 +74,14 @@ class Regression(EdgeFerError):
 
 
 def first_fault(exc: ValidationError) -> str:
-    """Return in one line what pydantic found first: where, the value, what is wrong with it; and how much more."""
+    """Return pydantic's first error in one line: where, the value, what is wrong; then how many more there are."""
+    # Without the URL of pydantic's documentation, which would not fit into a line.
     faults = exc.errors(include_url=False)
     first = faults[0]
-    where = ".".join(str(part) for part in first["loc"])
-    value = repr(first["input"])
-    told = " ".join(filter(None, (where, value if len(value) <= SHOWN and first["type"] != "missing" else "")))
-    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-    return f"{told}: {first['msg']}{more}" if told else f"{first['msg']}{more}"
+    parts = [".".join(str(part) for part in first["loc"])]
+    # Of a missing field, pydantic's input is the whole object around it.
+    if first["type"] != "missing" and len(repr(first["input"])) <= MAX_SHOWN:
+        parts.append(repr(first["input"]))
+    subject = " ".join(filter(None, parts))
+    message = f"{subject}: {first['msg']}" if subject else first["msg"]
+    return f"{message} (and {len(faults) - 1} more)" if len(faults) > 1 else message

@@ -1,11 +1,11 @@
-"""Faces: OpenCV's Haar cascade, on a whole frame and around a face that is known."""
+"""Face detection with OpenCV's Haar cascade, in a whole frame or around a known face."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import cv2
 import numpy as np
@@ -16,8 +16,15 @@ from edge_fer.errors import BadInput, MissingDependency
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-CASCADE = "haarcascade_frontalface_default.xml"
-CASCADE_SIDE_PX = 24  # the window that the cascade was trained on
+CASCADE: Final = "haarcascade_frontalface_default.xml"
+CASCADE_SIDE_PX: Final = 24
+"""Side of the window that the cascade was trained on: it finds no smaller face."""
+FOLLOW_MARGIN: Final = 0.25
+"""How far around a known face it is searched for, as a share of its size on each side."""
+FOLLOW_SIZES: Final = (0.8, 1.3)
+"""Smallest and largest size at which a known face is searched for, relative to its last size."""
+MIN_OVERLAP: Final = 0.2
+"""Least intersection over union with its last box at which a found face is taken for the known one."""
 
 
 class Face(NamedTuple):
@@ -25,17 +32,18 @@ class Face(NamedTuple):
 
     box: Box
     confidence: float
-    """n / (n + min_neighbors) of the n detector windows that agree on this face: it ranks, it is no probability."""
+    """n / (n + min_neighbors), where n detector windows agree on this face. It ranks faces and is no probability."""
 
 
 def cascade_path(name: str = CASCADE) -> Path:
-    """Return where OpenCV's cascade file *name* lies. Raises `MissingDependency` with the remedy where it does not."""
+    """Return the path of OpenCV's cascade file *name*. Raises `MissingDependency` if it is not installed."""
     if not hasattr(cv2, "CascadeClassifier"):
         raise MissingDependency(
             f"OpenCV {cv2.__version__} has no CascadeClassifier (dropped from the wheels of 5.0); "
             "install an OpenCV 4: pip install 'opencv-python-headless<5'"
         )
     folders = [Path("/usr/share/opencv4/haarcascades")]
+    # Only the wheels have cv2.data; Debian's OpenCV keeps the cascades in a package of their own.
     if hasattr(cv2, "data"):
         folders.insert(0, Path(cv2.data.haarcascades))  # type: ignore[attr-defined, unused-ignore]
     for folder in folders:
@@ -49,23 +57,23 @@ def cascade_path(name: str = CASCADE) -> Path:
 
 @dataclass(frozen=True)
 class Detection:
-    """How faces are searched. Raises `BadInput` for values that no search can use."""
+    """Parameters of the face search. Raises `BadInput` for values outside their range."""
 
     min_face_px: int = 64
-    """Side of the smallest face that is looked for, in pixels of the frame. Twice as large is four times as fast."""
+    """Side of the smallest face to search for, in pixels of the frame. Twice the side is four times as fast."""
     scale_factor: float = 1.1
-    """Ratio between neighbouring sizes of the search; smaller is slower and finds a little more."""
+    """Ratio of successive window sizes. A smaller ratio is slower and finds a little more."""
     min_neighbors: int = 5
-    """How many overlapping windows must agree on a face in a full search."""
+    """How many overlapping windows must agree on a face in a search of the whole frame."""
     follow_scale_factor: float = 1.2
-    """`scale_factor` of a search around a known face, whose size is nearly known."""
+    """`scale_factor` around a known face. Coarser, since its size is nearly known."""
     follow_min_neighbors: int = 1
-    """`min_neighbors` of a search around a known face, which needs less proof."""
+    """`min_neighbors` around a known face. Lower, since a face is likely there."""
     search_side_px: int = 30
-    """Side to which the smallest face is scaled down before a full search."""
+    """Side to which the smallest face is scaled down before the whole frame is searched, in pixels."""
     follow_side_px: int = 60
-    """Side to which a known face is scaled down before the search around it. Under 60 faces are lost now and then, and
-    boxes settle too small: the cascade knows few sizes near its own 24 px."""
+    """Side to which a known face is scaled down before the search around it, in pixels. Below 60, faces are lost now
+    and then and boxes become too small: near its own 24 px the cascade tries only a few sizes."""
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -73,6 +81,7 @@ class Detection:
         if min(sides) < CASCADE_SIDE_PX:
             raise BadInput(f"face sides are {sides} px; the cascade sees nothing smaller than {CASCADE_SIDE_PX} px")
         for factor in (self.scale_factor, self.follow_scale_factor):
+            # Written so that NaN is refused as well. The closer to 1, the more sizes are searched.
             if not 1.01 <= factor <= 2.0:
                 raise BadInput(f"scale factor is {factor}; pass a value in [1.01, 2.0]")
         if min(self.min_neighbors, self.follow_min_neighbors) < 1:
@@ -80,7 +89,7 @@ class Detection:
 
 
 class HaarDetector:
-    """OpenCV's frontal-face Haar cascade, on frames scaled down to what the wanted faces need."""
+    """OpenCV's frontal-face Haar cascade. It searches frames scaled down as far as the wanted faces allow."""
 
     def __init__(self, detection: Detection | None = None, cascade: Path | None = None) -> None:
         self.detection = detection or Detection()
@@ -90,25 +99,34 @@ class HaarDetector:
             raise BadInput(f"{path} is not a cascade that OpenCV reads; reinstall opencv-python-headless")
 
     def search(self, gray: NDArray[np.uint8]) -> list[Face]:
-        """Find all faces of at least ``min_face_px`` in grey ``(height, width)`` uint8 *gray*, largest first."""
-        scale = min(1.0, self.detection.search_side_px / self.detection.min_face_px)
-        smallest = max(CASCADE_SIDE_PX, round(self.detection.min_face_px * scale))
-        effort = self.detection.scale_factor, self.detection.min_neighbors
+        """Return all faces of at least ``min_face_px`` in grey ``(height, width)`` uint8 *gray*, largest first."""
+        detection = self.detection
+        scale = min(1.0, detection.search_side_px / detection.min_face_px)
+        smallest = max(CASCADE_SIDE_PX, round(detection.min_face_px * scale))
+        effort = detection.scale_factor, detection.min_neighbors
+        # Without an upper limit: a face may fill the frame.
         faces = self._detect(_scaled(gray, scale), scale, (0, 0), (smallest, 0), effort)
+        # Largest first, so that the nearest person gets the first track.
         return sorted(faces, key=lambda face: -face.box.width)
 
     def follow(self, gray: NDArray[np.uint8], last: Box) -> Face | None:
-        """Find the face that was at *last*, searching only around it at about its size. None when it is not there."""
-        x0, y0, x1, y1 = last.grown(0.25).pixels(gray.shape)
+        """Return the face that was at *last*, searched for around it at about its size; None if it is not there."""
+        x0, y0, x1, y1 = last.grown(FOLLOW_MARGIN).pixels(gray.shape)
         scale = min(1.0, self.detection.follow_side_px / last.width)
+        # At the edge of the frame too little of the face may be left.
         if min(x1 - x0, y1 - y0) * scale < CASCADE_SIDE_PX:
             return None
         side = last.width * scale
-        sides = max(CASCADE_SIDE_PX, int(side * 0.8)), math.ceil(side * 1.3)
+        smallest = max(CASCADE_SIDE_PX, int(side * FOLLOW_SIZES[0]))
+        largest = math.ceil(side * FOLLOW_SIZES[1])
         effort = self.detection.follow_scale_factor, self.detection.follow_min_neighbors
-        found = self._detect(_scaled(gray[y0:y1, x0:x1], scale), scale, (x0, y0), sides, effort)
+        surroundings = _scaled(gray[y0:y1, x0:x1], scale)
+        found = self._detect(surroundings, scale, (x0, y0), (smallest, largest), effort)
+        # Of several, the one that overlaps most: the others may be faces of neighbours.
         nearest = max(found, key=lambda face: face.box.iou(last), default=None)
-        return nearest if nearest is not None and nearest.box.iou(last) > 0.2 else None
+        if nearest is None or nearest.box.iou(last) <= MIN_OVERLAP:
+            return None
+        return nearest
 
     def _detect(
         self,
@@ -118,11 +136,16 @@ class HaarDetector:
         sides_px: tuple[int, int],
         effort: tuple[float, int],
     ) -> list[Face]:
-        """Search *gray*, the frame from *origin* on at *scale*, for faces between two sizes (0: no limit)."""
+        """Search *gray*, a part of the frame that begins at *origin*, scaled by *scale*. Return faces in frame pixels.
+
+        *sides_px* are the smallest and the largest side of a face in *gray* (0: no limit), *effort* the scale factor
+        and the min neighbors.
+        """
         if min(gray.shape) < CASCADE_SIDE_PX:
             return []
         smallest, largest = sides_px
         scale_factor, min_neighbors = effort
+        # This variant also returns how many windows agreed on each face.
         boxes, neighbors = self._cascade.detectMultiScale2(
             gray,
             scaleFactor=scale_factor,
@@ -130,13 +153,19 @@ class HaarDetector:
             minSize=(smallest, smallest),
             maxSize=(largest, largest),
         )
-        agreeing = np.asarray(neighbors, float).ravel()
-        places = np.asarray(boxes, float).reshape(-1, 4) / scale + (*origin, 0, 0)
-        return [Face(Box(*p), n / (n + min_neighbors)) for p, n in zip(places.tolist(), agreeing.tolist(), strict=True)]
+        # OpenCV returns an empty tuple instead of an array where it finds nothing.
+        agreeing = np.asarray(neighbors, float).ravel().tolist()
+        places = (np.asarray(boxes, float).reshape(-1, 4) / scale + (*origin, 0, 0)).tolist()
+        faces = []
+        for place, count in zip(places, agreeing, strict=True):
+            faces.append(Face(Box(*place), count / (count + min_neighbors)))
+        return faces
 
 
 def _scaled(gray: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
     if scale >= 1.0:
         return gray
-    size = max(1, round(gray.shape[1] * scale)), max(1, round(gray.shape[0] * scale))
+    height, width = gray.shape
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    # INTER_AREA averages the pixels; bilinear resampling would skip some and alias.
     return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.uint8)

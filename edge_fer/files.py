@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Files that are written completely or not at all."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ if TYPE_CHECKING:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a path beside *path* to write to, and rename what was written there to *path* at the end.
+    """Yield a temporary path beside *path* to write to, which replaces *path* at the end.
 
-    The path given has the suffix of *path*, since some writers choose their format by it. Folders that are missing are
-    made. Where writing fails, *path* stays as it was and nothing is left beside it. Raises `OSError`.
+    It has the suffix of *path*, by which some writers choose their format. Missing folders are created. If writing
+    fails, *path* stays as it was and the temporary file is removed. Raises `OSError`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The process's own name, so that two processes do not write into each other's file.
+    # With the process's number, so that two processes do not write into each other's file.
     beside = path.with_name(f".{path.stem}.part-{os.getpid()}{path.suffix}")
     try:
         yield beside
         beside.replace(path)
+    # BaseException, since Ctrl-C must not leave a file behind either.
     except BaseException:
         with contextlib.suppress(OSError):
             beside.unlink()
@@ -32,6 +33,6 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write(path: Path, content: bytes | str) -> None:
-    """Write *content*, text as UTF-8, to *path*; see `replacing`. Raises `OSError`."""
+    """Write *content* to *path*, text as UTF-8, completely or not at all (see `replacing`). Raises `OSError`."""
     with replacing(path) as beside:
         beside.write_bytes(content.encode() if isinstance(content, str) else content)

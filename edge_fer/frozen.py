@@ -1,4 +1,4 @@
-"""The base of everything that is read from JSON or TOML."""
+"""The base of the classes that are read from JSON or TOML."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Frozen(BaseModel):
-    """Typed values that do not change once they are read. A field that the class does not know is refused."""
+    """Typed values that cannot be changed after they were read. Unknown fields are an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -1,9 +1,9 @@
-"""The loop that joins them: frame → faces → crops → scores → states."""
+"""The loop that joins the parts: frame → faces → crops → scores → states."""
 
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from edge_fer.clock import SystemClock
 from edge_fer.faces import HaarDetector
@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from edge_fer.sources import Frame, Source
     from edge_fer.tracking import Track
 
-STAGES = ("capture", "detect", "preprocess", "classify", "smooth")
+STAGES: Final = ("capture", "detect", "preprocess", "classify", "smooth")
+"""Names of the steps whose time each record holds."""
 
 
 class Pipeline:
-    """Frames in, records out. Holds the tracks and one smoother a track."""
+    """Turns frames into records. Holds the tracks and a smoother for each."""
 
     def __init__(
         self,
@@ -42,8 +43,18 @@ class Pipeline:
         self._clock = clock or SystemClock()
         self._smoothers: dict[int, Smoother] = {}
 
+    @property
+    def states(self) -> dict[int, str]:
+        """The state of each face that is remembered, seen now or not, by the id of its track."""
+        return {track: smoother.state for track, smoother in self._smoothers.items()}
+
     def process(self, frame: Frame, capture_ms: float = 0.0, dropped: int = 0) -> Record:
-        """Return the record of *frame*. Raises `BadInput` for a frame that cannot be used."""
+        """Return the record of *frame*. Raises `BadInput` for a frame that cannot be used.
+
+        *capture_ms* and *dropped* go into the record: how long the frame took to arrive, and how many the source has
+        dropped so far.
+        """
+        # Each reading of the clock ends one stage and begins the next: together they are the whole time.
         now = self._clock.now
         started = now()
         gray = to_gray(frame.image)
@@ -55,26 +66,29 @@ class Pipeline:
         classified = now()
         faces = self._smooth(tracks, scores, frame.time_s)
         smoothed = now()
-        marks = (started, detected, cropped, classified, smoothed)
-        spent = [capture_ms, *((b - a) * 1e3 for a, b in pairwise(marks))]
-        stage_ms = dict(zip(STAGES, spent, strict=True))
+        durations_ms = [capture_ms]
+        for begin, end in pairwise((started, detected, cropped, classified, smoothed)):
+            durations_ms.append((end - begin) * 1e3)
+        stage_ms = dict(zip(STAGES, durations_ms, strict=True))
         return Record(frame.index, frame.time_s, frame.name, self.classifier.labels, faces, stage_ms, dropped)
 
     def run(self, source: Source) -> Iterator[tuple[Frame, Record]]:
         """Yield each of the source's frames with its record, until the source ends."""
         frames = iter(source.frames())
         while True:
+            # By hand instead of a for loop, since the time that a frame takes to arrive is measured.
             started = self._clock.now()
             frame = next(frames, None)
             if frame is None:
                 return
             capture_ms = (self._clock.now() - started) * 1e3
+            # A face at the same place in another still is another face.
             if source.stills:
                 self.reset()
             yield frame, self.process(frame, capture_ms, source.dropped)
 
     def reset(self) -> None:
-        """Forget all faces and states: what comes next has nothing to do with what was."""
+        """Forget all faces and states. To be called when the next frame is unrelated to the last one."""
         self.tracker.reset()
         self._smoothers.clear()
 
@@ -85,7 +99,9 @@ class Pipeline:
             if smoother is None:
                 smoother = self._smoothers[track.id] = Smoother(self.classifier.labels, self.smoothing)
             state, mean = smoother.update(row, time_s)
+            # A copy, since the smoother goes on to change its mean.
             faces.append(FaceRecord(track.id, track.box, track.face.confidence, row, mean.copy(), state))
+        # Otherwise they would accumulate for as long as the program runs.
         for ended in self._smoothers.keys() - self.tracker.known():
             del self._smoothers[ended]
         return tuple(faces)

@@ -1,6 +1,7 @@
-"""What was best on this machine: written by ``edge-fer bench --write-profile``, read by ``edge-fer run``.
+"""The profile: what was measured to be best on this machine.
 
-A table ``[check]`` in it, written by hand, says what ``edge-fer bench check`` allows here.
+``edge-fer bench --write-profile`` writes it, ``edge-fer run`` reads it. A table ``[check]`` in it, written by hand,
+sets the limits of ``edge-fer bench check`` on this machine.
 """
 
 from __future__ import annotations
@@ -22,64 +23,66 @@ HEADER: Final = "# Written by edge-fer bench --write-profile; edge-fer run begin
 
 
 def default_path() -> Path:
-    """Return where the profile lies: ``$XDG_CONFIG_HOME/edge-fer/profile.toml``, by default below ``~/.config``."""
+    """Return the profile's path: ``$XDG_CONFIG_HOME/edge-fer/profile.toml``, by default below ``~/.config``."""
+    # An empty variable counts as unset (XDG Base Directory Specification).
     base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
     return Path(base) / "edge-fer" / "profile.toml"
 
 
 class Thresholds(Frozen):
-    """What a run may lose against its baseline."""
+    """How much worse than its baseline a run may be."""
 
     max_slowdown: float = Field(0.10, ge=0)
-    """Of a frame's p90, as a share."""
+    """Allowed increase of the p90 of a frame's latency, as a share of it."""
     max_memory_mb: float = Field(10.0, ge=0)
-    """More peak memory."""
+    """Allowed increase of peak memory, in MiB."""
     max_drop: float = Field(0.5, ge=0)
-    """Less accuracy, in points."""
+    """Allowed drop of accuracy, in percentage points."""
 
 
 class Profile(Frozen):
-    """Choices that were measured to be best here."""
+    """The model, target and threads that were measured to be best on this machine."""
 
     model: str
-    """A shipped bundle's name, or the absolute path of one."""
+    """Name of a shipped bundle, or absolute path of another."""
     target: str
     threads: int = Field(ge=1, le=64)
     measured: str = ""
-    """When, and how fast, in words."""
+    """When it was measured and how fast it was, as a sentence."""
     check: Thresholds = Thresholds()
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read it. Raises `BadInput` for what is none."""
+        """Read the profile at *path*. Raises `BadInput` if it cannot be used."""
         try:
             return cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as exc:
-            fault = first_fault(exc) if isinstance(exc, ValidationError) else exc
+            reason = first_fault(exc) if isinstance(exc, ValidationError) else exc
             raise BadInput(
-                f"profile {path} cannot be used: {fault}; write it again (edge-fer bench --write-profile), or remove it"
+                f"profile {path} cannot be used: {reason}; write it again (edge-fer bench --write-profile) or remove it"
             ) from exc
 
     def save(self, path: Path) -> None:
-        """Write it, beside its place first. Raises `SinkError`."""
+        """Write the profile to *path*. Raises `SinkError`."""
         values = self.model_dump(exclude={"check"})
+        # Only what somebody set by hand: a default that is written down would not change with edge-fer's.
         if self.check.model_fields_set:
             values["check"] = self.check.model_dump(exclude_unset=True)
         try:
-            files.write(path, f"{HEADER}{tomli_w.dumps(values)}")
+            files.write(path, HEADER + tomli_w.dumps(values))
         except OSError as exc:
             raise SinkError(f"profile {path} cannot be written: {exc.strerror or exc}") from exc
 
 
 def of_this_machine() -> Profile | None:
-    """Return the profile at `default_path`; None where there is none. Raises `BadInput` for what is none."""
+    """Return the profile at `default_path`, or None if there is none. Raises `BadInput` if it cannot be used."""
     path = default_path()
     return Profile.load(path) if path.is_file() else None
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What to run: what the user asked for, else what the profile says, else the defaults."""
+    """What to run: the user's choice, else the profile's, else the defaults."""
 
     model: str
     target: str | None
@@ -88,7 +91,11 @@ class Choice:
 
 
 def choose(model: str | None, target: str | None, threads: int | None, default_model: str) -> Choice:
-    """Fill in what was not asked for. A profile for another model than *model* says nothing."""
+    """Complete the user's choice, in which None stands for no choice. Raises `BadInput` for an unusable profile.
+
+    A target is only as good as it was measured with its model, so the profile counts only if the user chose no target
+    and no other model.
+    """
     profile = of_this_machine()
     if profile is not None and target is None and model in (None, profile.model):
         return Choice(profile.model, profile.target, threads or profile.threads, from_profile=True)

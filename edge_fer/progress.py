@@ -1,6 +1,6 @@
-"""What a person at a terminal sees of long work: one live line on stderr, and warnings that stay.
+"""Progress of long work for a person at a terminal: one live line on stderr, and messages that stay.
 
-The live line needs rich. Without it, a line is printed for each new step.
+The live line needs rich. Without it, each new step is a line.
 """
 
 from __future__ import annotations
@@ -8,80 +8,89 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Self, TextIO
+from contextlib import ExitStack, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, Final, Self, TextIO
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rich.table import Table
 
+STDERR: Final = 2
+"""Descriptor of stderr, which C++ libraries write to without Python."""
+TABLE_WIDTH: Final = 200
+"""Width of a table, in characters, where stdout is no terminal."""
+
 
 class ProgressListener:
-    """Hears how far long work is. This one ignores what it hears."""
+    """Receives the progress of long work. This one ignores it."""
 
-    def step(self, words: str, share: float = 0.0) -> None:
-        """Hear that the step *words* is running, and which *share* of it, in [0, 1], is done."""
+    def step(self, message: str, share: float = 0.0) -> None:
+        """Receive the name of the step that is running, and which *share* of it, in [0, 1], is done."""
 
-    def tell(self, words: str) -> None:
-        """Hear of a result that the user may want to read later."""
+    def tell(self, message: str) -> None:
+        """Receive a result that the user may want to read later."""
 
-    def warn(self, words: str) -> None:
-        """Hear of something that the user should know."""
+    def warn(self, message: str) -> None:
+        """Receive a warning."""
 
 
 class ProgressDisplay(ProgressListener):
     """Shows progress on stderr. A context manager.
 
-    With *quiet*, what C++ libraries write to stderr meanwhile is thrown away.
+    With *quiet*, what C++ libraries write to stderr in the meantime is discarded.
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._quiet = quiet
-        self._last = ""
+        self._last_step = ""
         self._bar: Any = None
 
     def __enter__(self) -> Self:
-        """Begin to show."""
-        self._silence = _diverted_stderr() if self._quiet else _own_stderr()
-        self._stream = self._silence.__enter__()
-        if self._stream.isatty():
-            self._bar = _live_line(self._stream)
+        """Start the display."""
+        with ExitStack() as stack:
+            self._stream = stack.enter_context(_diverted_stderr() if self._quiet else nullcontext(sys.stderr))
+            # A log file or a pipe gets plain lines: nothing there can be moved or removed.
+            if self._stream.isatty():
+                self._bar = _live_line(self._stream)
+            if self._bar is not None:
+                stack.callback(self._bar.stop)
+            self._undo = stack.pop_all()
         return self
 
     def __exit__(self, *exc: object) -> None:
-        """Remove the live line and give stderr back."""
-        if self._bar is not None:
-            self._bar.stop()
-        self._silence.__exit__(None, None, None)
+        """Remove the live line and restore stderr."""
+        self._undo.close()
 
-    def step(self, words: str, share: float = 0.0) -> None:
-        """Show what is being done; where nobody looks, one line for each new step."""
+    def step(self, message: str, share: float = 0.0) -> None:
+        """Show the running step; without a terminal, print a line for each new step."""
         if self._bar is not None:
-            total = 1.0 if share else None  # without a share, the bar only pulses
-            self._bar.update(self._bar.task_ids[0], description=words, completed=share, total=total)
-        elif words != self._last:
-            self._print(words)
-        self._last = words
+            total = 1.0 if share else None  # a bar without a total only pulses
+            self._bar.update(self._bar.task_ids[0], description=message, completed=share, total=total)
+        elif message != self._last_step:
+            self._print(message)
+        self._last_step = message
 
-    def tell(self, words: str) -> None:
+    def tell(self, message: str) -> None:
         """Print a line that stays."""
-        self._print(words)
+        self._print(message)
 
-    def warn(self, words: str) -> None:
+    def warn(self, message: str) -> None:
         """Print a warning that stays."""
-        self._print(f"warning: {words}", style="yellow")
+        self._print(f"warning: {message}", style="yellow")
 
-    def _print(self, words: str, style: str | None = None) -> None:
+    def _print(self, message: str, style: str | None = None) -> None:
         if self._bar is not None:
-            self._bar.console.print(words, style=style, highlight=False, soft_wrap=True, markup=False)
+            # Through rich's console, which moves the live line below the message. Messages are plain text: without
+            # markup=False, rich would take a name in square brackets for a style.
+            self._bar.console.print(message, style=style, highlight=False, soft_wrap=True, markup=False)
         else:
-            self._stream.write(f"{words}\n")
+            self._stream.write(f"{message}\n")
             self._stream.flush()
 
 
 def _live_line(stream: TextIO) -> Any:
-    """Return rich's progress bar on *stream*, started; None where rich is not installed."""
+    """Return rich's progress bar on *stream*, started; None without rich."""
     try:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -95,40 +104,35 @@ def _live_line(stream: TextIO) -> Any:
 
 
 @contextmanager
-def _own_stderr() -> Iterator[TextIO]:
-    """Give stderr as it is."""
-    yield sys.stderr
-
-
-@contextmanager
 def _diverted_stderr() -> Iterator[TextIO]:
-    """Send descriptor 2 to a file that nobody reads, and give a stream to where it led before."""
+    """Send descriptor 2 to a temporary file, and yield a stream to where it led before."""
     sys.stderr.flush()
-    saved = os.dup(2)
-    terminal = os.fdopen(os.dup(2), "w") if _is_descriptor_2(sys.stderr) else sys.stderr
+    saved = os.dup(STDERR)
+    # A test may have replaced sys.stderr by a stream of its own, which goes on to receive the messages.
+    terminal = os.fdopen(os.dup(STDERR), "w") if _writes_to_descriptor_2(sys.stderr) else sys.stderr
     try:
-        with tempfile.TemporaryFile() as noise:
-            os.dup2(noise.fileno(), 2)
+        # The file is deleted at once; the descriptor keeps its content alive until stderr is restored.
+        with tempfile.TemporaryFile() as discarded:
+            os.dup2(discarded.fileno(), STDERR)
         yield terminal
     finally:
         if terminal is not sys.stderr:
             terminal.close()
         sys.stderr.flush()
-        os.dup2(saved, 2)
+        os.dup2(saved, STDERR)
         os.close(saved)
 
 
-def _is_descriptor_2(stream: TextIO) -> bool:
-    """Return whether *stream* writes to the process's own stderr, and not to what a test has put in its place."""
+def _writes_to_descriptor_2(stream: TextIO) -> bool:
     try:
-        return stream.fileno() == 2
-    except (OSError, ValueError):
+        return stream.fileno() == STDERR
+    except (OSError, ValueError):  # streams in memory have no descriptor
         return False
 
 
 def print_table(table: Table) -> None:
-    """Print *table* to stdout, as wide as the terminal, or as it wants to be where there is none."""
+    """Print *table* to stdout, as wide as the terminal, or `TABLE_WIDTH` without one."""
     from rich.console import Console
 
-    width: dict[str, Any] = {} if sys.stdout.isatty() else {"width": 200}
-    Console(**width).print(table)
+    console = Console() if sys.stdout.isatty() else Console(width=TABLE_WIDTH)
+    console.print(table)

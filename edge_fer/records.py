@@ -1,4 +1,4 @@
-"""The record: what is known of one frame. It is what sinks get, and one line of JSON Lines."""
+"""The record of one frame: what sinks receive, and one line of the JSON output."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ class FaceRecord:
     """One face in one frame."""
 
     track: int
-    """Id of the track; 0 has never been given."""
+    """Id of the track, from 1."""
     box: Box
-    """Pixels of the frame."""
+    """In pixels of the frame."""
     confidence: float
-    """Of the detection; see `edge_fer.faces.Face`."""
+    """Confidence of the detection, in [0, 1); see `edge_fer.faces.Face`."""
     scores: NDArray[np.float32]
-    """``(labels,)`` of this frame alone."""
+    """``(labels,)`` scores of this frame alone."""
     smoothed: NDArray[np.float32]
-    """``(labels,)`` averaged over time."""
+    """``(labels,)`` scores averaged over time."""
     state: str
     """A label, or ``unknown``."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """One frame."""
+    """One frame and the faces in it."""
 
     index: int
-    """Number of the frame in its source, from 0; gaps are frames that were dropped."""
+    """Number of the frame in its source, from 0. Gaps are dropped frames."""
     time_s: float
-    """Time of the frame in its source's own time."""
+    """Time of the frame in seconds of its source's own time."""
     source: str
-    """File name, or the camera."""
+    """File name, or name of the camera."""
     labels: tuple[str, ...]
     faces: tuple[FaceRecord, ...]
     stage_ms: dict[str, float]
@@ -49,29 +49,32 @@ class Record:
     """Frames that the source has dropped so far."""
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the record as JSON has it; the fields are documented in the README."""
+        """Return the record as ``edge-fer run --json`` prints it. The names of the fields are a stable format."""
+        # Rounded to what the values are good for: further digits would be most of the output.
         return {
             "index": self.index,
             "time_s": round(self.time_s, 6),
             "source": self.source,
-            "faces": [
-                {
-                    "track": face.track,
-                    "box": [round(float(v), 1) for v in face.box],
-                    "confidence": round(face.confidence, 3),
-                    "state": face.state,
-                    "scores": self._named(face.scores),
-                    "smoothed": self._named(face.smoothed),
-                }
-                for face in self.faces
-            ],
-            "stage_ms": {stage: round(value, 3) for stage, value in self.stage_ms.items()},
+            "faces": [self._face_as_dict(face) for face in self.faces],
+            "stage_ms": {stage: round(duration, 3) for stage, duration in self.stage_ms.items()},
             "dropped": self.dropped,
         }
 
     def as_json(self) -> str:
         """Return the record as one line of JSON, without the newline."""
+        # JSON has no NaN, and most readers refuse it: an error here is better than one there.
         return json.dumps(self.as_dict(), separators=(",", ":"), allow_nan=False)
 
-    def _named(self, values: NDArray[np.float32]) -> dict[str, float]:
-        return {label: round(float(value), 4) for label, value in zip(self.labels, values, strict=True)}
+    def _face_as_dict(self, face: FaceRecord) -> dict[str, Any]:
+        return {
+            "track": face.track,
+            "box": [round(float(value), 1) for value in face.box],
+            "confidence": round(face.confidence, 3),
+            "state": face.state,
+            "scores": self._by_label(face.scores),
+            "smoothed": self._by_label(face.smoothed),
+        }
+
+    def _by_label(self, scores: NDArray[np.float32]) -> dict[str, float]:
+        rounded = [round(float(score), 4) for score in scores]
+        return dict(zip(self.labels, rounded, strict=True))

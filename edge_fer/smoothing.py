@@ -1,4 +1,4 @@
-"""Scores over time → a stable state, one smoother a face."""
+"""Smoothing: one face's scores over time become a stable state."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Smoothing:
-    """How quickly a state follows the scores. Times are in seconds, so the frame rate changes nothing.
+    """How quickly a state follows the scores. Times are in seconds, so that the frame rate has no influence.
 
-    Raises `BadInput` where ``leave <= enter`` or a range is violated.
+    Raises `BadInput` unless ``leave <= enter`` and every value is in its range.
     """
 
     time_constant_s: float = 0.4
-    """Age at which a frame's scores still count 1/e (37 %)."""
+    """Age at which a frame's scores have a weight of 1/e (37 %) of the newest ones."""
     enter: float = 0.45
-    """Smoothed score from which a label may become the state."""
+    """Least smoothed score at which a label may become the state."""
     leave: float = 0.35
-    """Smoothed score under which the state becomes `unknown`."""
+    """Smoothed score below which a state becomes `unknown`."""
     margin: float = 0.10
-    """By how much another label must lead the present one to replace it."""
+    """By how much another label must lead the present state to replace it."""
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -44,7 +44,7 @@ class Smoothing:
 
 
 class Smoother:
-    """Exponential average of one face's scores, with hysteresis between labels and `unknown` for none."""
+    """Exponential average of one face's scores; the state is a label, with hysteresis, or `unknown`."""
 
     def __init__(self, labels: Sequence[str], smoothing: Smoothing | None = None) -> None:
         self.labels = tuple(labels)
@@ -56,29 +56,37 @@ class Smoother:
     def update(self, scores: NDArray[np.float32], time_s: float) -> tuple[str, NDArray[np.float32]]:
         """Take the ``(labels,)`` *scores* of a frame at *time_s* and return the state and the smoothed scores.
 
-        A time before the last one counts as the same moment. Raises `BadInput` for NaN or a wrong shape.
+        The scores returned are valid until the next call. A time before the last one counts as the same moment. Raises
+        `BadInput` for NaN, infinity or a wrong shape.
         """
         if scores.shape != (len(self.labels),) or not np.isfinite(scores).all():
             raise BadInput(f"scores are {scores!r}; pass {len(self.labels)} finite values")
         if self._mean is None:
-            self._mean = scores.astype(np.float32)
+            self._mean = scores.astype(np.float32)  # a copy, since the mean is changed in place
             self._time_s = time_s
         else:
             self._mean += self._weight(time_s) * (scores - self._mean)
+            # Where the clock jumped back, the time until it reaches this moment again must not count twice.
             self._time_s = max(self._time_s, time_s)
         self.state = self._decide(self._mean)
         return self.state, self._mean
 
     def _weight(self, time_s: float) -> np.float32:
-        elapsed, constant = max(0.0, time_s - self._time_s), self.smoothing.time_constant_s
-        return np.float32(1.0 if constant == 0 else -math.expm1(-elapsed / constant))
+        """Return the weight of the scores at *time_s* against the average so far, in [0, 1]."""
+        constant_s = self.smoothing.time_constant_s
+        if constant_s == 0:
+            return np.float32(1.0)
+        elapsed_s = max(0.0, time_s - self._time_s)
+        # 1 - exp(-x), which expm1 computes without cancellation for the small x of a high frame rate.
+        return np.float32(-math.expm1(-elapsed_s / constant_s))
 
     def _decide(self, mean: NDArray[np.float32]) -> str:
-        top = int(mean.argmax())
-        sure = mean[top] >= self.smoothing.enter
+        # Hysteresis: with a single threshold, a score near it would make the state flicker.
+        best = int(mean.argmax())
+        may_enter = mean[best] >= self.smoothing.enter
         if self.state == UNKNOWN:
-            return self.labels[top] if sure else UNKNOWN
-        present = float(mean[self.labels.index(self.state)])
-        if sure and mean[top] >= present + self.smoothing.margin:
-            return self.labels[top]
-        return self.state if present >= self.smoothing.leave else UNKNOWN
+            return self.labels[best] if may_enter else UNKNOWN
+        present_score = float(mean[self.labels.index(self.state)])
+        if may_enter and mean[best] >= present_score + self.smoothing.margin:
+            return self.labels[best]
+        return self.state if present_score >= self.smoothing.leave else UNKNOWN

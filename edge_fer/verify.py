@@ -1,4 +1,4 @@
-"""Does a bundle compute here what it computed on the workstation?"""
+"""Check that a bundle computes on this machine what it computed on the workstation."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Verified:
-    """What became of one target."""
+class Verification:
+    """The result for one target."""
 
     target: str
     runtime: str
-    """Package and version that executed it, or why nothing did."""
+    """Package and version that executed it, or the reason why none could."""
     check: GoldenCheck | None
-    """None when it could not be run here."""
+    """None if the target cannot be run here."""
 
     @property
     def ran(self) -> bool:
@@ -31,37 +31,41 @@ class Verified:
 
     @property
     def failed(self) -> bool:
-        """Whether it was executed and answered differently."""
+        """Whether it was executed and its scores differ by more than allowed."""
         return self.check is not None and not self.check.passed
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the result as JSON has it."""
-        return {**asdict(self), "passed": self.check.passed if self.check else None}
+        """Return the fields of the JSON object that ``edge-fer verify --json`` prints."""
+        return {**asdict(self), "passed": None if self.check is None else self.check.passed}
 
     def sentence(self) -> str:
-        """Return the result as a line for people."""
+        """Return the result as one line for people."""
         if self.check is None:
-            return f"{self.target}: files and checksums are right; not run: {self.runtime}"
+            return f"{self.target}: files and checksums match; not run: {self.runtime}"
         verdict = "matches" if self.check.passed else "DOES NOT MATCH"
         return (
-            f"{self.target}: {verdict}: {self.check.same_label} of {self.check.inputs} golden inputs get its label, "
+            f"{self.target}: {verdict}: {self.check.same_label} of {self.check.inputs} golden inputs get their label, "
             f"scores differ by at most {self.check.worst:.5f} (allowed {self.check.tolerance:.5f}); {self.runtime}"
         )
 
 
-def verify(bundle: Bundle, threads: int = 1) -> list[Verified]:
-    """Check all files and run every target whose runtime is here. Raises `BadBundle` for damaged files."""
-    for entry in (bundle.manifest.golden, *(file for target in bundle.manifest.targets for file in target.files)):
-        bundle.read(entry)
+def verify(bundle: Bundle, threads: int = 1) -> list[Verification]:
+    """Check all files and run every target whose runtime is installed. Raises `BadBundle` if a file is damaged."""
+    # All files first: of a damaged bundle, nothing is executed.
+    bundle.read(bundle.manifest.golden)
+    for target in bundle.manifest.targets:
+        for entry in target.files:
+            bundle.read(entry)
     return [_verify(bundle, target, threads) for target in bundle.manifest.targets]
 
 
-def _verify(bundle: Bundle, target: Target, threads: int) -> Verified:
+def _verify(bundle: Bundle, target: Target, threads: int) -> Verification:
+    # A bundle of a later version may have targets for other runtimes.
     if target.runtime not in BACKENDS:
-        return Verified(target.name, f"this edge-fer has no backend {target.runtime!r}", None)
+        return Verification(target.name, f"this edge-fer has no backend {target.runtime!r}", None)
     try:
         with Classifier(bundle, target.name, threads=threads) as classifier:
             info = classifier.backend.info
-            return Verified(target.name, f"{info.runtime} {info.version}", classifier.check_golden())
+            return Verification(target.name, f"{info.runtime} {info.version}", classifier.check_golden())
     except MissingDependency as exc:
-        return Verified(target.name, str(exc), None)
+        return Verification(target.name, str(exc), None)

@@ -1,10 +1,11 @@
-"""What many tests need: the tiny bundle, the data where it is, a labelled zip made on the spot."""
+"""What many tests need: the tiny bundle, FER2013 if it is there, labelled faces drawn on the spot."""
 
 from __future__ import annotations
 
 import os
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -12,10 +13,15 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from edge_fer.backends import ModelFile, litert
+from edge_fer.backends.inputs import Input
 from edge_fer.boxes import Box
 from edge_fer.bundle import Bundle, load
 from edge_fer.emotions import FER2013
 from edge_fer.sources.synthetic import EXPRESSIONS, draw_face
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 settings.register_profile("default", deadline=None, max_examples=60)
 settings.load_profile("default")
@@ -28,6 +34,20 @@ DATA = Path(os.environ.get("EDGE_FER_DATA", Path(__file__).parents[2] / "shared"
 @pytest.fixture
 def tiny() -> Bundle:
     return load(TINY)
+
+
+@pytest.fixture
+def int8_input() -> Callable[[ModelFile], Input]:
+    """Returns the input of a LiteRT model: how its quantization and the preprocessing spec combine."""
+
+    def read(model: ModelFile) -> Input:
+        _, _, runtime = litert.find_runtime()
+        interpreter = runtime.Interpreter(model_content=model.content)
+        (details,) = interpreter.get_input_details()
+        scale, zero_point = details["quantization"]
+        return Input(model, details["shape"].tolist(), details["dtype"], scale, zero_point)
+
+    return read
 
 
 @pytest.fixture
@@ -65,5 +85,5 @@ def shades(tmp_path):
 
 @pytest.fixture(autouse=True)
 def no_profile_of_this_machine(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What somebody found to be best on this machine changes no test."""
+    """A profile in the home folder changes no test."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))

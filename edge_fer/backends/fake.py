@@ -1,4 +1,4 @@
-"""A backend that needs no runtime: for tests, demos, and to time everything but the model."""
+"""A backend without a runtime: for tests, demos, and to time everything but the model."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def load(model: ModelFile) -> Fake:
-    """Make a fake of *model*; its content is not looked at."""
+    """Return a fake for *model*, whose content is ignored."""
     return Fake(model)
 
 
 class Fake(BackendBase):
-    """Scores that depend on the crop alone: the brighter, the later the label that leads."""
+    """Scores that depend on the crop's brightness alone: the brighter, the later the label with the highest score."""
 
     def __init__(self, model: ModelFile) -> None:
         self._model = model
@@ -34,9 +34,12 @@ class Fake(BackendBase):
         if self._closed:
             raise BackendError("this model is closed; load it again")
         classes = len(self._model.labels)
-        brightness = crops.reshape(len(crops), -1).mean(axis=1, keepdims=True) / 255 if len(crops) else np.empty((0, 1))
-        away = np.arange(classes) - brightness * (classes - 1)
-        weights = np.exp(-2.0 * away**2)
+        if len(crops) == 0:  # reshape cannot infer a size of nothing
+            return np.empty((0, classes), np.float32)
+        brightness = crops.reshape(len(crops), -1).mean(axis=1, keepdims=True) / 255
+        distance = np.arange(classes) - brightness * (classes - 1)
+        # A bell curve around the label that the brightness points to.
+        weights = np.exp(-2.0 * distance**2)
         return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
-"""How a crop gets into a model: one table look-up a plane, whatever the order of axes and the type of numbers.
+"""The input of a model: a table look-up per channel, whatever the order of axes and the type of numbers.
 
-The spec's table and the input's own quantization fold into one table from pixel to the number that the model takes.
-For int8 with range [0, 1], scale 1/255 and zero point -128 that is a pixel minus 128.
+The spec's table and the input's quantization combine into one table from pixel to the number that the model takes. For
+int8 with range [0, 1], scale 1/255 and zero point -128, that number is the pixel minus 128.
 """
 
 from __future__ import annotations
@@ -22,25 +22,36 @@ if TYPE_CHECKING:
 
 
 class Input:
-    """The array that a model reads its one face from, ``(1, N, N, planes)`` or ``(1, planes, N, N)``."""
+    """The array from which a model reads one face, ``(1, N, N, planes)`` or ``(1, planes, N, N)``.
+
+    Raises `BackendError` for another *shape*, or a *dtype* that is not supported.
+    """
 
     def __init__(
         self, model: ModelFile, shape: Sequence[Any], dtype: Any, scale: float = 0.0, zero_point: int = 0
     ) -> None:
-        side, planes = model.preprocess.size_px, model.preprocess.planes
-        last, first = (1, side, side, planes), (1, planes, side, side)
-        if tuple(shape) not in (last, first):
-            raise BackendError(f"the model's input is {tuple(shape)}, the manifest means {last} or {first}")
+        side = model.preprocess.size_px
+        planes = model.preprocess.planes
+        planes_last = (1, side, side, planes)
+        planes_first = (1, planes, side, side)
+        if tuple(shape) not in (planes_last, planes_first):
+            raise BackendError(
+                f"the model's input is {tuple(shape)}, the manifest says {planes_last} or {planes_first}; "
+                "convert the model again"
+            )
         self.table = _quantized(model.preprocess.table(), np.dtype(dtype), scale, zero_point)
+        """``(256, planes)``: the number for each pixel."""
         self.batch = np.empty(tuple(shape), dtype)
-        # A look-up writes into contiguous memory: planes apart, or one plane. Three planes last are taken together.
-        self._together = planes > 1 and tuple(shape) == last
-        inner = self.batch[0] if tuple(shape) == first else self.batch[0].transpose(2, 0, 1)
-        self._planes = [(plane, np.ascontiguousarray(self.table[:, n])) for n, plane in enumerate(inner)]
+        # OpenCV's look-up is the faster one, but writes into contiguous planes only. With several planes last, the
+        # planes alternate in memory, and NumPy writes all of them at once.
+        self._interleaved = planes > 1 and tuple(shape) == planes_last
+        by_plane = self.batch[0] if tuple(shape) == planes_first else self.batch[0].transpose(2, 0, 1)
+        self._planes = list(zip(by_plane, np.ascontiguousarray(self.table.T), strict=True))
 
     def fill(self, crop: NDArray[np.uint8]) -> None:
         """Write *crop*, ``(N, N)`` uint8, into `batch`."""
-        if self._together:
+        if self._interleaved:
+            # A uint8 is always in range; "clip" spares NumPy the check and the buffer that it needs for it.
             np.take(self.table, crop, axis=0, out=self.batch[0], mode="clip")
             return
         for plane, table in self._planes:
@@ -49,25 +60,27 @@ class Input:
 
 def check_output(model: ModelFile, shape: Sequence[Any]) -> None:
     """Raise `BackendError` unless *shape* is ``(1, labels)``."""
-    wanted = (1, len(model.labels))
-    if tuple(shape) != wanted:
-        raise BackendError(f"the model's output is {tuple(shape)}, the manifest means {wanted}")
+    expected = (1, len(model.labels))
+    if tuple(shape) != expected:
+        raise BackendError(
+            f"the model's output is {tuple(shape)}, the manifest says {expected}; convert the model again"
+        )
 
 
 def only(parts: Sequence[Any], what: str) -> Any:
-    """Return the one of *parts*. Raises `BackendError` when there are none or several."""
+    """Return the only one of *parts*. Raises `BackendError` if there are none or several."""
     if len(parts) != 1:
-        raise BackendError(f"the model has {len(parts)} {what}s; a FER classifier has one: convert it again")
+        raise BackendError(f"the model has {len(parts)} {what}s; a classifier has one: convert it again")
     return parts[0]
 
 
 def _quantized(values: NDArray[np.float32], dtype: np.dtype[Any], scale: float, zero_point: int) -> NDArray[Any]:
+    """Return *values* as the numbers that stand for them in a tensor of *dtype*: value / scale + zero point."""
     if dtype == np.float32:
         return values
     if dtype not in (np.int8, np.uint8) or not scale:
         raise BackendError(f"the model's input is {dtype.name}; quantized int8 and uint8, and float32 are supported")
     bounds = np.iinfo(dtype)
-    table: NDArray[Any] = np.clip(np.rint(values / np.float32(scale) + zero_point), bounds.min, bounds.max).astype(
-        dtype
-    )
-    return table
+    rounded = np.rint(values / np.float32(scale) + zero_point)
+    clipped: NDArray[Any] = np.clip(rounded, bounds.min, bounds.max).astype(dtype)
+    return clipped

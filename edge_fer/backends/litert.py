@@ -1,4 +1,4 @@
-"""LiteRT, under whichever of its three names is installed."""
+"""LiteRT, under any of the names by which it is distributed."""
 
 from __future__ import annotations
 
@@ -17,22 +17,25 @@ if TYPE_CHECKING:
 
     from edge_fer.backends import ModelFile
 
-#: Distribution → module, in the order in which they are tried.
 RUNTIMES: Final = {
     "ai-edge-litert": "ai_edge_litert.interpreter",
     "tflite-runtime": "tflite_runtime.interpreter",
     "tensorflow": "tensorflow.lite",
     "tensorflow-cpu": "tensorflow.lite",
 }
+"""Modules by name of the distribution, in the order in which they are tried."""
 
 
 def load(model: ModelFile) -> LiteRT:
-    """Load a ``.tflite`` model. Raises `MissingDependency` without a runtime, `BackendError` for a bad file."""
+    """Load a ``.tflite`` model. Raises `MissingDependency` without a runtime, `BackendError` if it is refused."""
     return LiteRT(model)
 
 
 def find_runtime() -> tuple[str, str, Any]:
-    """Return the distribution, version and module of the first LiteRT that is installed."""
+    """Return distribution, version and module of the first LiteRT that is installed.
+
+    Raises `MissingDependency` if there is none.
+    """
     for distribution, module in RUNTIMES.items():
         try:
             version = metadata.version(distribution)
@@ -45,25 +48,27 @@ def find_runtime() -> tuple[str, str, Any]:
 
 
 class LiteRT(BackendBase):
-    """A ``.tflite`` model: one image in, one row of scores out, int8, uint8 or float32."""
+    """A ``.tflite`` model: one image in, one row of scores out, each int8, uint8 or float32."""
 
     def __init__(self, model: ModelFile) -> None:
         runtime, version, module = find_runtime()
         try:
             self._interpreter: Any = module.Interpreter(model_content=model.content, num_threads=model.threads)
             self._interpreter.allocate_tensors()
+        # ValueError: the content is no model. RuntimeError: it has an operator that this version lacks.
         except (ValueError, RuntimeError) as exc:
             raise BackendError(f"{runtime} {version} refuses the model: {exc}; convert it again") from exc
         self._preprocess = model.preprocess
         self._classes = len(model.labels)
         source = only(self._interpreter.get_input_details(), "input")
         self._output = only(self._interpreter.get_output_details(), "output")
-        self._source = source["index"]
+        self._input_index = source["index"]
+        # Plain integers: NumPy's would stand in error messages as np.int32(1).
         self._input = Input(model, [int(n) for n in source["shape"]], source["dtype"], *source["quantization"])
         check_output(model, [int(n) for n in self._output["shape"]])
         self._scale, self._zero = _quantization(self._output)
         precision = np.dtype(source["dtype"]).name
-        computes = _computes(self._interpreter.get_tensor_details())
+        computes = executed_precision(self._interpreter.get_tensor_details())
         self.info = BackendInfo("litert", runtime, version, model.threads, precision, computes)
 
     def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -71,10 +76,12 @@ class LiteRT(BackendBase):
         check_crops(crops, self._preprocess)
         if self._interpreter is None:
             raise BackendError("this model is closed; load it again")
+        # In the model's own numbers, which are converted to scores together at the end.
         raw = np.empty((len(crops), self._classes), self._output["dtype"])
         for crop, row in zip(crops, raw, strict=True):
             self._input.fill(crop)
-            self._interpreter.set_tensor(self._source, self._input.batch)
+            # This copies the batch, so that it can be filled again at once.
+            self._interpreter.set_tensor(self._input_index, self._input.batch)
             try:
                 self._interpreter.invoke()
             except (ValueError, RuntimeError) as exc:
@@ -88,13 +95,22 @@ class LiteRT(BackendBase):
 
 
 def _quantization(details: dict[str, Any]) -> tuple[np.float32, np.float32]:
-    """Return scale and zero point of a tensor; (1, 0) for floats."""
-    scale, zero = details["quantization"]
-    return (np.float32(scale), np.float32(zero)) if scale else (np.float32(1), np.float32(0))
+    """Return scale and zero point of a tensor; 1 and 0 for floats."""
+    scale, zero_point = details["quantization"]
+    if not scale:  # LiteRT gives scale 0 for tensors that are not quantized
+        return np.float32(1), np.float32(0)
+    return np.float32(scale), np.float32(zero_point)
 
 
-def _computes(tensors: list[dict[str, Any]]) -> str:
-    """Tell what flows between the layers: integers, floats, or some of both."""
-    flows = {np.dtype(t["dtype"]).name for t in tensors if len(t["shape"]) == 4 and t["shape"][0] == 1}
-    kinds = flows & {"int8", "int16", "uint8", "float32"}
-    return kinds.pop() if len(kinds) == 1 else "mixed" if kinds else "float32"
+def executed_precision(tensors: list[dict[str, Any]]) -> str:
+    """Return the numbers of the activations among a model's *tensors*; ``mixed`` if they differ."""
+    precisions = set()
+    for tensor in tensors:
+        # Activations are (1, height, width, channels); weights have another first axis or fewer axes.
+        is_activation = len(tensor["shape"]) == 4 and tensor["shape"][0] == 1
+        precision = np.dtype(tensor["dtype"]).name
+        if is_activation and precision in {"int8", "int16", "uint8", "float32"}:
+            precisions.add(precision)
+    if not precisions:
+        return "float32"
+    return precisions.pop() if len(precisions) == 1 else "mixed"

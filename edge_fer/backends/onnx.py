@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def load(model: ModelFile) -> OnnxRuntime:
-    """Load an ``.onnx`` model. Raises `MissingDependency` without the runtime, `BackendError` for a bad file."""
+    """Load an ``.onnx`` model. Raises `MissingDependency` without the runtime, `BackendError` if it is refused."""
     return OnnxRuntime(model)
 
 
@@ -30,22 +30,27 @@ class OnnxRuntime(BackendBase):
         except ImportError as exc:
             raise MissingDependency("ONNX Runtime is not installed: pip install 'edge-fer[onnx]'") from exc
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads = model.threads, 1
-        options.log_severity_level = 3
+        options.intra_op_num_threads = model.threads
+        options.inter_op_num_threads = 1  # the layers follow one another; more would only idle
+        options.log_severity_level = 3  # errors only
         version = onnxruntime.__version__
         try:
+            # The CPU by name: packages for a GPU would prefer it.
             self._session: Any = onnxruntime.InferenceSession(model.content, options, ["CPUExecutionProvider"])
-        except Exception as exc:  # its errors have no base of their own
+        except Exception as exc:  # onnxruntime's errors have no common base
             raise BackendError(f"onnxruntime {version} refuses the model: {exc}; convert it again") from exc
         source = only(self._session.get_inputs(), "input")
         sink = only(self._session.get_outputs(), "output")
         if source.type != "tensor(float)":
-            raise BackendError(f"the model's input is {source.type}; tensor(float) is supported")
+            raise BackendError(f"the model's input is {source.type}, only tensor(float) is supported; convert it again")
         self._input = Input(model, source.shape, np.float32)
         check_output(model, sink.shape)
-        self._preprocess, self._classes = model.preprocess, len(model.labels)
-        self._feed, self._output = {source.name: self._input.batch}, [sink.name]
-        self.info = BackendInfo("onnx", "onnxruntime", version, model.threads, "float32", _computes(model.content))
+        self._preprocess = model.preprocess
+        self._classes = len(model.labels)
+        self._feed = {source.name: self._input.batch}
+        self._output = [sink.name]
+        computes = executed_precision(model.content)
+        self.info = BackendInfo("onnx", "onnxruntime", version, model.threads, "float32", computes)
 
     def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return ``(n, labels)`` float32 scores of ``(n, N, N)`` uint8 *crops*."""
@@ -57,7 +62,7 @@ class OnnxRuntime(BackendBase):
             self._input.fill(crop)
             try:
                 row[:] = self._session.run(self._output, self._feed)[0][0]
-            except Exception as exc:  # its errors have no base of their own
+            except Exception as exc:  # onnxruntime's errors have no common base
                 raise BackendError(f"onnxruntime failed while executing the model: {exc}") from exc
         return scores
 
@@ -66,6 +71,11 @@ class OnnxRuntime(BackendBase):
         self._session = None
 
 
-def _computes(content: bytes) -> str:
-    """Tell whether the file quantizes what flows between its layers; the operators' names stand in it as they are."""
-    return "int8" if b"QuantizeLinear" in content.replace(b"DequantizeLinear", b"") else "float32"
+def executed_precision(content: bytes) -> str:
+    """Return ``int8`` if the model file *content* quantizes its activations, else ``float32``.
+
+    Files whose weights alone are quantized only dequantize.
+    """
+    # The names of the operators stand in the file as plain text, so that it need not be parsed.
+    without_dequantizing = content.replace(b"DequantizeLinear", b"")
+    return "int8" if b"QuantizeLinear" in without_dequantizing else "float32"

@@ -19,21 +19,22 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: The layers that take the time, those that take the most first, and OpenVINO's names of what they execute in.
-HEAVY: Final = (frozenset({"Convolution", "GroupConvolution"}), frozenset({"FullyConnected", "MatMul"}))
+HEAVY_LAYERS: Final = (frozenset({"Convolution", "GroupConvolution"}), frozenset({"FullyConnected", "MatMul"}))
+"""The types of layers that take most of the time, those that take more of it first."""
 PRECISIONS: Final = {"i8": "int8", "u8": "int8", "f16": "float16", "f32": "float32", "bf16": "bfloat16"}
+"""The usual names of what OpenVINO's layers execute in, by OpenVINO's own."""
 
 
 def load(model: ModelFile) -> OpenVINO:
-    """Load an ``.xml`` and ``.bin``. Raises `MissingDependency` without the runtime, `BackendError` for a bad file."""
+    """Load an ``.xml`` and ``.bin``. Raises `MissingDependency` without the runtime, `BackendError` if refused."""
     return OpenVINO(model)
 
 
 class OpenVINO(BackendBase):
     """An OpenVINO model: one float32 image in, one row of float32 scores out.
 
-    float32 models are computed in float32 everywhere. On Arm, OpenVINO has no int8 convolutions and executes those of
-    int8 models in float32: `info.computes` says so, and so does a warning.
+    It computes float32 models in float32 on every machine. On Arm, OpenVINO has no int8 convolutions and executes those
+    of int8 models in float32: `info.computes` and a warning say so.
     """
 
     def __init__(self, model: ModelFile) -> None:
@@ -41,22 +42,25 @@ class OpenVINO(BackendBase):
             import openvino
         except ImportError as exc:
             raise MissingDependency("OpenVINO is not installed: pip install 'edge-fer[openvino]'") from exc
-        version = openvino.__version__.split("-")[0]
+        version = openvino.__version__.split("-")[0]  # without number and branch of the build
         try:
             core = openvino.Core()
             graph = core.read_model(model=model.content, weights=model.weights)
             quantized = any(node.get_type_name() == "FakeQuantize" for node in graph.get_ops())
+            # The CPU by name: AUTO would take a GPU where there is one, and results would depend on it.
             compiled = core.compile_model(graph, "CPU", _settings(model.threads))
         except (RuntimeError, TypeError, ValueError) as exc:
-            reason = str(exc).strip().splitlines()[-1] if str(exc).strip() else type(exc).__name__
-            raise BackendError(f"openvino {version} refuses the model: {reason}; convert it again") from exc
-        source, sink = only(compiled.inputs, "input"), only(compiled.outputs, "output")
+            raise BackendError(f"openvino {version} refuses the model: {_last_line(exc)}; convert it again") from exc
+        source = only(compiled.inputs, "input")
+        sink = only(compiled.outputs, "output")
         self._input = Input(model, tuple(source.get_shape()), source.get_element_type().to_dtype())
         check_output(model, tuple(sink.get_shape()))
-        self._preprocess, self._classes = model.preprocess, len(model.labels)
+        self._preprocess = model.preprocess
+        self._classes = len(model.labels)
         self._request: Any = compiled.create_infer_request()
+        # Shared, so that filling the batch is all that it takes to set the input.
         self._request.set_input_tensor(openvino.Tensor(self._input.batch, shared_memory=True))
-        self.info = BackendInfo("openvino", "openvino", version, model.threads, "float32", _computes(compiled))
+        self.info = BackendInfo("openvino", "openvino", version, model.threads, "float32", executed_precision(compiled))
         if quantized and self.info.computes not in {"int8", "mixed"}:
             log.warning(
                 "OpenVINO computes this int8 model in %s on %s; a litert-int8 target computes int8 there",
@@ -84,20 +88,28 @@ class OpenVINO(BackendBase):
 
 
 def _settings(threads: int) -> dict[str, Any]:
-    """Return what OpenVINO would otherwise choose by itself, machine by machine.
+    """Return what OpenVINO would otherwise choose by itself, differently on each machine.
 
-    What is not int8 is computed in float32. In float16, which Arm's newer CPUs have, activations fall beside the steps
-    that they are rounded to, and scores of an int8 model differ by up to 0.13.
+    All that is not int8 is computed in float32. In float16, which newer Arm CPUs have, activations would fall beside
+    the steps to which they are quantized, and scores of an int8 model would differ by up to 0.13.
     """
     return {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
 
 
-def _computes(compiled: Any) -> str:
-    """Return what the heaviest layers execute in, as the executed graph says; ``mixed`` where they differ."""
-    infos = [node.get_rt_info() for node in compiled.get_runtime_model().get_ordered_ops()]
-    for kinds in HEAVY:
-        heavy = (info for info in infos if info["layerType"].astype(str) in kinds)
-        executed = {PRECISIONS.get(info["runtimePrecision"].astype(str), "other") for info in heavy}
+def executed_precision(compiled: Any) -> str:
+    """Return the numbers in which the heaviest layers of a *compiled* model execute; ``mixed`` if they differ."""
+    layers = [node.get_rt_info() for node in compiled.get_runtime_model().get_ordered_ops()]
+    for types in HEAVY_LAYERS:
+        executed = set()
+        for layer in layers:
+            if layer["layerType"].astype(str) in types:
+                executed.add(PRECISIONS.get(layer["runtimePrecision"].astype(str), "other"))
         if executed:
             return executed.pop() if len(executed) == 1 else "mixed"
     return "float32"
+
+
+def _last_line(exc: Exception) -> str:
+    """Return the last line of an error of OpenVINO: the lines before it are places in its own source."""
+    lines = str(exc).strip().splitlines()
+    return lines[-1] if lines else type(exc).__name__

@@ -15,6 +15,7 @@ from edge_fer.archives import UNPACK_ERRORS, load_arrays
 from edge_fer.emotions import FER2013
 from edge_fer.errors import BadInput
 from edge_fer.evaluation.tables import read_rows
+from edge_fer.images import is_image
 from edge_fer.preprocess import Preprocess, to_gray
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp"})
 UNLABELLED: Final = -1
 FORMS: Final = (
     "a folder or .zip of <class>/<image>, a .csv like FER2013's (emotion,pixels,Usage), or an .npz (images, labels)"
@@ -110,7 +110,7 @@ def image_files(path: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
 
 def _folder_members(folder: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
     for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in SUFFIXES and path.is_file():
+        if is_image(path) and path.is_file():
             yield PurePosixPath(path.relative_to(folder).as_posix()), path.read_bytes()
 
 
@@ -118,7 +118,7 @@ def _zip_members(path: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
     try:
         with zipfile.ZipFile(path) as archive:
             for member in sorted(archive.namelist()):
-                if PurePosixPath(member).suffix.lower() in SUFFIXES:
+                if is_image(PurePosixPath(member)):
                     yield PurePosixPath(member), archive.read(member)
     except UNPACK_ERRORS as exc:
         raise BadInput(f"{path} cannot be read as a zip: {exc}; download it again") from exc

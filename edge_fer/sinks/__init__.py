@@ -1,4 +1,4 @@
-"""Where results go. One Protocol. Nothing that shows a person is written unless it was asked for."""
+"""Where results go: the `Sink` protocol. A sink that shows people exists only because somebody asked for it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,18 @@ if TYPE_CHECKING:
     from edge_fer.sources import Frame
 
 
+class SinkClosed(Exception):
+    """The user closed a sink, such as the preview window. It ends the run and is no error."""
+
+
 class Sink(Protocol):
     """Takes each frame's record."""
 
     def write(self, frame: Frame, record: Record) -> None:
-        """Take *record*, and *frame*, which may change afterwards. Raises `SinkError`."""
+        """Take *record*, and *frame*, whose pixels may change afterwards.
+
+        Raises `SinkError` if the result cannot be written, `SinkClosed` if the user closed the sink.
+        """
         ...
 
     def close(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Final
 
 from edge_fer.errors import SinkError
 
@@ -11,8 +11,10 @@ if TYPE_CHECKING:
     from edge_fer.sources import Frame
 
 
-GONE_AFTER_S = 0.5
-"""A face that is unseen for less is not reported as gone; the tracker remembers it as long."""
+GONE_AFTER_S: Final = 0.5
+"""A face is reported as out of sight after this time. The tracker remembers it equally long."""
+SHOWN_LABELS: Final = 3
+"""How many labels, the best ones, a sentence gives with their scores."""
 
 
 class _Lines:
@@ -22,35 +24,40 @@ class _Lines:
     def _line(self, text: str) -> None:
         try:
             self._stream.write(text + "\n")
+            # Each line at once: who reads along must not wait until a buffer is full.
             self._stream.flush()
         except BrokenPipeError:
-            raise  # the reader has gone: whoever runs the loop ends it in silence
+            raise  # the reader is gone, as with `| head`: the command ends in silence
         except (OSError, ValueError) as exc:
             raise SinkError(f"a result cannot be written: {exc}; is the disk full?") from exc
 
     def close(self) -> None:
-        """Leave the stream to its owner."""
+        """Do nothing: the stream belongs to the caller."""
 
 
 class JsonLines(_Lines):
-    """One record a line, each a JSON object; the README documents its fields."""
+    """A JSON object for each frame, one on each line. `Record.as_dict` has its fields."""
 
     def write(self, frame: Frame, record: Record) -> None:
-        """Write the record."""
+        """Write the record. Raises `SinkError` if the stream refuses it."""
         del frame
         self._line(record.as_json())
 
 
 class Text(_Lines):
-    """A line for each picture of stills; of moving pictures only when a face comes, goes or changes its state."""
+    """Sentences: with *every_frame* one for each face of each frame, else one when a face comes, goes or changes state.
+
+    The first suits still images, the second a video or a camera.
+    """
 
     def __init__(self, stream: IO[str], *, every_frame: bool) -> None:
         super().__init__(stream)
         self._every_frame = every_frame
-        self._shown: dict[int, tuple[str, float]] = {}  # track: the state that was written, when it was last seen
+        # By track: the state that was written last, and when the face was last seen.
+        self._reported: dict[int, tuple[str, float]] = {}
 
     def write(self, frame: Frame, record: Record) -> None:
-        """Write what is new."""
+        """Write what is new. Raises `SinkError` if the stream refuses it."""
         del frame
         if self._every_frame:
             self._write_still(record)
@@ -66,18 +73,19 @@ class Text(_Lines):
     def _write_changes(self, record: Record) -> None:
         now = f"{record.time_s:8.2f} s"
         for face in record.faces:
-            state, _ = self._shown.get(face.track, (None, 0.0))
-            if state != face.state:
+            reported_state, _ = self._reported.get(face.track, (None, 0.0))
+            if reported_state != face.state:
                 self._line(f"{now}: {_describe(face, record.labels)}")
-            self._shown[face.track] = face.state, record.time_s
-        for track, (_, seen_s) in list(self._shown.items()):
+            self._reported[face.track] = face.state, record.time_s
+        # A copy, since entries are removed on the way.
+        for track, (_, seen_s) in list(self._reported.items()):
             if record.time_s - seen_s > GONE_AFTER_S:
                 self._line(f"{now}: face {track} is out of sight")
-                del self._shown[track]
+                del self._reported[track]
 
 
 def _describe(face: FaceRecord, labels: tuple[str, ...]) -> str:
-    best = sorted(zip(face.smoothed.tolist(), labels, strict=True), reverse=True)[:3]
-    shares = ", ".join(f"{label} {score:.0%}" for score, label in best)
-    x, y, width, height = (round(v) for v in face.box)
+    ranked = sorted(zip(face.smoothed.tolist(), labels, strict=True), reverse=True)
+    shares = ", ".join(f"{label} {score:.0%}" for score, label in ranked[:SHOWN_LABELS])
+    x, y, width, height = (round(value) for value in face.box)
     return f"face {face.track} at {x},{y} {width}x{height} px: {face.state} ({shares})"

@@ -1,4 +1,4 @@
-"""Where frames come from. One Protocol; `open_source` finds the source that a user's word means."""
+"""Where frames come from: the `Source` protocol, and `open_source`, which chooses the source for a user's word."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Truth:
-    """What a source knows to be in a frame, because it drew it."""
+    """A face that a source drew into a frame itself, so that its place and expression are known."""
 
     box: Box
     label: str
@@ -31,7 +31,7 @@ class Frame:
     image: NDArray[Any]
     """``(height, width)`` grey or ``(height, width, 1 | 3 | 4)`` grey, BGR, BGRA."""
     time_s: float
-    """In the source's own time: a video's, not the wall clock's."""
+    """In the source's own time: of a video its playing time, not the wall clock."""
     index: int
     """From 0; a live source that drops frames leaves gaps."""
     name: str
@@ -44,7 +44,7 @@ class Source(Protocol):
 
     @property
     def stills(self) -> bool:
-        """Whether the frames have nothing to do with each other, so nothing may be tracked or smoothed over them."""
+        """Whether the frames are unrelated pictures, over which nothing may be tracked or smoothed."""
         ...
 
     @property
@@ -75,7 +75,7 @@ class Source(Protocol):
 
 
 class SourceBase:
-    """What most sources share: nothing is dropped, nothing is held."""
+    """What most sources share: moving pictures, nothing dropped, nothing to release."""
 
     stills = False
     dropped = 0
@@ -93,33 +93,36 @@ class SourceBase:
         self.close()
 
 
-def open_source(word: str) -> Source:
-    """Return the source that *word* means.
+def open_source(name: str) -> Source:
+    """Return the source that *name* stands for.
 
     ``synthetic`` · ``picamera`` · a camera (``0``, ``/dev/video0``, ``rtsp://…``) · a folder of images · an image ·
-    a video. Raises `SourceError` where there is no such thing.
+    a video. Raises `SourceError` if there is no such source, `MissingDependency` without picamera2.
     """
+    # Imported here, since they import OpenCV, which `Frame` and `Source` do not need.
+    from edge_fer.images import IMAGE_SUFFIXES, is_image
     from edge_fer.sources import camera, files, picamera, synthetic
 
-    if word == "synthetic":
+    if name == "synthetic":
         return synthetic.SyntheticCamera()
-    if word == "picamera":
+    if name == "picamera":
         return picamera.PiCamera()
-    if word.isdecimal() or word.startswith(("/dev/video", "rtsp://", "http://", "https://")):
-        return camera.Camera(word)
-    path = Path(word)
+    # Before files: a device file exists as a path as well.
+    if name.isdecimal() or name.startswith(("/dev/video", "rtsp://", "http://", "https://")):
+        return camera.Camera(name)
+    path = Path(name)
     if path.is_dir():
         return files.Folder(path)
     if not path.exists():
         raise SourceError(
-            f"no source {word!r}; pass an image, a folder, a video, a camera (0, /dev/video0), picamera or synthetic"
+            f"no source {name!r}; pass an image, a folder, a video, a camera (0, /dev/video0), picamera or synthetic"
         )
-    suffix = path.suffix.lower()
-    if suffix in files.IMAGE_SUFFIXES:
+    if is_image(path):
         return files.Image(path)
-    if suffix in files.VIDEO_SUFFIXES:  # FFmpeg would show a text file as a film of its letters
+    suffix = path.suffix.lower()
+    # Only known suffixes: FFmpeg would show a text file as a film of its letters.
+    if suffix in files.VIDEO_SUFFIXES:
         return files.Video(path)
-    raise SourceError(
-        f"{path} ends in {suffix!r}; images end in {' '.join(sorted(files.IMAGE_SUFFIXES))}, "
-        f"videos in {' '.join(sorted(files.VIDEO_SUFFIXES))}"
-    )
+    images = " ".join(sorted(IMAGE_SUFFIXES))
+    videos = " ".join(sorted(files.VIDEO_SUFFIXES))
+    raise SourceError(f"{path} ends in {suffix!r}; images end in {images}, videos in {videos}")

@@ -1,11 +1,12 @@
-"""A V4L2 camera or a network stream: the latest frame only, and reopened when it stops delivering."""
+"""A camera of the machine or a network stream: the newest frame only, reopened when it stops delivering."""
 
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import cv2
 import numpy as np
@@ -21,12 +22,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-BACKOFF_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
-"""Pauses before each new try to reopen; the last one is repeated."""
+BACKOFF_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+"""Pauses before each try to reopen; the last one is repeated."""
+CLOSING_S: Final = 5.0
+"""How long `Camera.close` waits for a driver that does not return from a read or from opening."""
 
 
 class Capture(Protocol):
-    """What of `cv2.VideoCapture` is used."""
+    """The part of `cv2.VideoCapture` that is used."""
 
     def isOpened(self) -> bool: ...  # noqa: D102, N802
     def read(self) -> tuple[bool, Any]: ...  # noqa: D102
@@ -34,22 +37,25 @@ class Capture(Protocol):
 
 
 def open_capture(device: str, width_px: int, height_px: int, fps: float) -> Capture:
-    """Open a camera by number, device file or URL, asking for a size and a rate that it may not follow."""
-    if device.isdecimal() or device.startswith("/dev/"):
-        capture = cv2.VideoCapture(int(device) if device.isdecimal() else device, cv2.CAP_V4L2)
-        capture.set(cv2.CAP_PROP_FRAME_WIDTH, width_px)
-        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, height_px)
-        capture.set(cv2.CAP_PROP_FPS, fps)
-        capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
-        return capture
-    return cv2.VideoCapture(device, cv2.CAP_FFMPEG)
+    """Open a camera by number, device file or URL. It is asked for a size and a rate, which it need not follow."""
+    if not (device.isdecimal() or device.startswith("/dev/")):
+        return cv2.VideoCapture(device, cv2.CAP_FFMPEG)
+    # V4L2 by name, since not each of OpenCV's readers supports the buffer size that is set below.
+    api = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
+    capture = cv2.VideoCapture(int(device) if device.isdecimal() else device, api)
+    capture.set(cv2.CAP_PROP_FRAME_WIDTH, width_px)
+    capture.set(cv2.CAP_PROP_FRAME_HEIGHT, height_px)
+    capture.set(cv2.CAP_PROP_FPS, fps)
+    # With a longer queue in the driver, the newest frame would wait behind older ones.
+    capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+    return capture
 
 
 class Camera(SourceBase):
     """Frames of a live camera, captured in a thread of its own.
 
-    Raises `SourceError` when the camera is not there at the start. Later, when it stops delivering, it is reopened with
-    growing pauses for as long as it takes, and each step is reported through `logging`.
+    Raises `SourceError` if the camera cannot be opened at the start. If it stops delivering later, it is reopened with
+    growing pauses, for as long as it takes; each step is reported through `logging`.
     """
 
     def __init__(
@@ -69,10 +75,7 @@ class Camera(SourceBase):
         self._clock = clock or SystemClock()
         self._capture = self._open()
         if not self._capture.isOpened():
-            raise SourceError(
-                f"camera {device} cannot be opened; list cameras with 'ls /dev/video*', close other programs that use "
-                "it, and check that you are in the group 'video'; a Pi's ribbon-cable camera is --source picamera"
-            )
+            raise SourceError(f"camera {device} cannot be opened; {_remedy()}")
         self._arrived = threading.Condition()
         self._latest: Frame | None = None
         self._failure: Exception | None = None
@@ -80,13 +83,19 @@ class Camera(SourceBase):
         self._thread: threading.Thread | None = None
 
     def frames(self) -> Iterator[Frame]:
-        """Yield the newest frame each time one is asked for, never the same twice, until closed."""
+        """Yield the newest frame whenever one is asked for, each once, until the camera is closed.
+
+        Raises `SourceError` if capturing fails with an error.
+        """
+        # A daemon, so that a driver that hangs cannot keep the program from ending.
         self._thread = threading.Thread(target=self._capture_all, name=f"camera {self.device}", daemon=True)
         self._thread.start()
         while True:
             with self._arrived:
+                # Woken by a frame, by closing, or by an error in the thread, which closes too.
                 self._arrived.wait_for(lambda: self._latest is not None or self._closing.is_set())
-                frame, self._latest = self._latest, None
+                frame = self._latest
+                self._latest = None
             if self._failure is not None:
                 raise SourceError(f"camera {self.device} failed: {self._failure}") from self._failure
             if frame is None:
@@ -94,12 +103,14 @@ class Camera(SourceBase):
             yield frame
 
     def close(self) -> None:
-        """Stop the thread and release the camera."""
+        """Stop the thread and release the camera. Nothing is opened afterwards."""
         self._stop()
-        if self._thread is not None:
-            self._thread.join(timeout=5.0)
-        else:
+        if self._thread is None:
             self._capture.release()
+            return
+        self._thread.join(timeout=CLOSING_S)
+        if self._thread.is_alive():
+            log.warning("camera %s: its driver does not return; it is released when it does", self.device)
 
     def _stop(self) -> None:
         self._closing.set()
@@ -107,6 +118,7 @@ class Camera(SourceBase):
             self._arrived.notify_all()
 
     def _capture_all(self) -> None:
+        """Read frames until the camera is closed; the whole work of the thread, which alone uses the capture."""
         try:
             index = 0
             while not self._closing.is_set():
@@ -116,29 +128,48 @@ class Camera(SourceBase):
                     index += 1
                 else:
                     self._reopen()
-        except Exception as exc:  # noqa: BLE001  (a thread's error belongs to whoever reads the frames)
+        except Exception as exc:  # noqa: BLE001  (whoever reads the frames gets the thread's error)
             self._failure = exc
         finally:
+            # Both in any case: the device must become free, and the reader must not wait for ever.
             self._capture.release()
             self._stop()
 
     def _hand_over(self, frame: Frame) -> None:
+        # One frame only is kept: a slow reader misses frames, but never lags behind.
         with self._arrived:
-            self.dropped += self._latest is not None
+            if self._latest is not None:
+                self.dropped += 1
             self._latest = frame
             self._arrived.notify()
 
     def _reopen(self) -> None:
-        log.warning("camera %s stopped delivering; reopening it", self.device)
-        attempt = 0
-        while not self._closing.is_set():
-            self._capture.release()
-            pause = BACKOFF_S[min(attempt, len(BACKOFF_S) - 1)]
-            self._clock.sleep(pause)
+        """Try to open the camera until it opens or is closed. `_capture_all` releases what was opened last."""
+        tries = 0
+        while True:
+            self._capture.release()  # a device file can be opened once only
+            pause_s = BACKOFF_S[min(tries, len(BACKOFF_S) - 1)]
+            if tries == 0:
+                log.warning("camera %s stopped delivering; reopening it in %g s", self.device, pause_s)
+            else:
+                log.warning("camera %s does not open (try %d); next try in %g s", self.device, tries, pause_s)
+            if self._clock.wait(self._closing, pause_s):
+                return
             self._capture = self._open()
+            # Opening takes seconds, in which the camera may have been closed.
+            if self._closing.is_set():
+                return
             if self._capture.isOpened():
                 self.reopened += 1
                 log.warning("camera %s is back", self.device)
                 return
-            attempt += 1
-            log.warning("camera %s is still away after %d tries; next in %g s", self.device, attempt, pause)
+            tries += 1
+
+
+def _remedy() -> str:
+    if sys.platform != "linux":
+        return "check that it is connected, that no other program uses it, and that this program may"
+    return (
+        "list cameras with 'ls /dev/video*', close other programs that use it, and check that you are in the group "
+        "'video'; a Pi's ribbon-cable camera is --source picamera"
+    )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import cv2
 import numpy as np
 
 from edge_fer.errors import SourceError
+from edge_fer.images import IMAGE_SUFFIXES, decode_image, is_image
 from edge_fer.sources import Frame, SourceBase
 
 if TYPE_CHECKING:
@@ -17,9 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
-
-VIDEO_SUFFIXES = frozenset(
+VIDEO_SUFFIXES: Final = frozenset(
     {".avi", ".flv", ".h264", ".m4v", ".mjpeg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm", ".wmv"}
 )
 
@@ -27,20 +26,13 @@ log = logging.getLogger(__name__)
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
-    """Read *path* as BGR ``(height, width, 3)`` uint8. Raises `SourceError` for what is no readable image."""
+    """Return the image file *path* as BGR ``(height, width, 3)`` uint8. Raises `SourceError` if it cannot be read."""
     try:
-        content = np.fromfile(path, np.uint8)
+        return decode_image(path.read_bytes())
     except OSError as exc:
         raise SourceError(f"{path} cannot be read: {exc.strerror or exc}") from exc
-    if content.size == 0:
-        raise SourceError(f"{path} is empty (0 bytes); copy it again")
-    try:
-        image = cv2.imdecode(content, cv2.IMREAD_COLOR)
-    except cv2.error as exc:  # more than 2^30 pixels, for one
-        raise SourceError(f"{path} is refused by OpenCV: {exc.err}") from exc
-    if image is None:
-        raise SourceError(f"{path} ({content.size} bytes) is no image that OpenCV reads; convert it to PNG or JPEG")
-    return np.asarray(image, np.uint8)
+    except ValueError as exc:
+        raise SourceError(f"{path} {exc}") from exc
 
 
 class Image(SourceBase):
@@ -52,12 +44,12 @@ class Image(SourceBase):
         self._path = path
 
     def frames(self) -> Iterator[Frame]:
-        """Yield the image."""
+        """Yield the image. Raises `SourceError` if it cannot be read."""
         yield Frame(read_image(self._path), 0.0, 0, self._path.name)
 
 
 class Folder(SourceBase):
-    """The images of a folder, in the order of their names. Other files are passed over, unreadable images skipped."""
+    """The images directly in a folder, sorted by name. Other files are ignored, unreadable images skipped."""
 
     stills = True
 
@@ -66,14 +58,13 @@ class Folder(SourceBase):
             entries = sorted(entry for entry in folder.iterdir() if entry.is_file())
         except OSError as exc:
             raise SourceError(f"{folder} cannot be read: {exc.strerror or exc}") from exc
-        self._paths = [entry for entry in entries if entry.suffix.lower() in IMAGE_SUFFIXES]
+        self._paths = list(filter(is_image, entries))
         if not self._paths:
-            raise SourceError(
-                f"{folder} holds no images among its {len(entries)} files; wanted: {', '.join(sorted(IMAGE_SUFFIXES))}"
-            )
+            suffixes = ", ".join(sorted(IMAGE_SUFFIXES))
+            raise SourceError(f"{folder} holds no images among its {len(entries)} files; images end in {suffixes}")
 
     def frames(self) -> Iterator[Frame]:
-        """Yield the readable images. Raises `SourceError` when not one of them is."""
+        """Yield the readable images. Raises `SourceError` if there is not a single one."""
         for index, path in enumerate(self._paths):
             try:
                 image = read_image(path)
@@ -81,24 +72,30 @@ class Folder(SourceBase):
                 self.skipped += 1
                 log.warning("skipped: %s", exc)
                 continue
+            # Stills have no time of their own; they count as a second apart.
             yield Frame(image, float(index), index, path.name)
         if self.skipped == len(self._paths):
             raise SourceError(f"none of the {self.skipped} images could be read; see the lines above")
 
 
 class Video(SourceBase):
-    """The frames of a video file, in its own time."""
+    """The frames of a video file. Their times are the video's own, however fast they are read."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        # FFmpeg by name, since OpenCV would otherwise go on to its other readers, such as that of image sequences.
         self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
         if not self._capture.isOpened():
             size = path.stat().st_size
-            raise SourceError(f"{path} ({size} bytes) is no video that OpenCV reads; it may be cut off")
+            raise SourceError(f"{path} ({size} bytes) is not a video that OpenCV reads; it may be incomplete")
 
     def frames(self) -> Iterator[Frame]:
-        """Yield all frames that can be decoded; a file that ends early is reported."""
+        """Yield all frames that can be decoded, and report a file that ends early.
+
+        Raises `SourceError` if no frame can be decoded.
+        """
         fps = self._capture.get(cv2.CAP_PROP_FPS)
+        # Containers without a frame rate give 0, NaN or a time base such as 90,000.
         period_s = 1 / fps if 0 < fps < 1000 else 1 / 30
         promised = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
         index = 0
@@ -109,10 +106,10 @@ class Video(SourceBase):
             yield Frame(np.asarray(image, np.uint8), index * period_s, index, self._path.name)
             index += 1
         if index == 0:
-            raise SourceError(f"{self._path} holds no frame that can be decoded; it may be cut off")
+            raise SourceError(f"{self._path} holds no frame that can be decoded; it may be incomplete")
         if index < promised:
             self.skipped = promised - index
-            log.warning("%s ended after %d of %d frames: it is cut off or damaged", self._path, index, promised)
+            log.warning("%s ended after %d of %d frames: it is incomplete or damaged", self._path, index, promised)
 
     def close(self) -> None:
         """Close the file."""

@@ -1,7 +1,7 @@
-"""A drawn face that moves, scales and changes its expression, and that Haar really finds.
+"""The synthetic camera: drawn faces that move, scale and change their expression, and that Haar's cascade finds.
 
-It is the camera of demos, tests and default benchmarks: it needs no hardware and no picture of anybody, it is the same
-for the same seed, and it knows where the face is and what it shows.
+Demos, tests and default benchmarks use it. It needs no hardware and no picture of anybody, draws the same frames for
+the same seed, and knows where each face is and what it expresses.
 """
 
 from __future__ import annotations
@@ -25,11 +25,13 @@ if TYPE_CHECKING:
 
 PATCH_PX: Final = 192
 """Side of the square on which a face is drawn before it is scaled into the frame."""
+FADE_S: Final = 0.3
+"""How long an expression takes to change into the next one."""
 
 
 @dataclass(frozen=True)
 class Expression:
-    """What the parts of a drawn face do. Lengths are fractions of half the face's width."""
+    """The parts of a drawn face. Lengths are fractions of half the face's width."""
 
     brow_raise: float = 0.0
     brow_tilt: float = 0.0
@@ -41,10 +43,12 @@ class Expression:
     mouth_width: float = 0.32
 
     def toward(self, other: Expression, weight: float) -> Expression:
-        """Return the expression that lies *weight*, in [0, 1], of the way to *other*."""
-        names = [field.name for field in fields(self)]
-        mixed = {n: getattr(self, n) + weight * (getattr(other, n) - getattr(self, n)) for n in names}
-        return Expression(**mixed)
+        """Return the expression between this one and *other*: *weight* 0 is this one, 1 the other."""
+        blended = {}
+        for field in fields(self):
+            start = getattr(self, field.name)
+            blended[field.name] = start + weight * (getattr(other, field.name) - start)
+        return Expression(**blended)
 
 
 EXPRESSIONS: Final = {
@@ -59,19 +63,22 @@ EXPRESSIONS: Final = {
 
 
 def draw_face(expression: Expression) -> NDArray[np.uint8]:
-    """Draw a face, seen from the front, on a ``(PATCH_PX, PATCH_PX)`` uint8 patch; its head fills the height."""
+    """Return a frontal face as a ``(PATCH_PX, PATCH_PX)`` uint8 patch, whose height the head fills."""
     patch = np.full((PATCH_PX, PATCH_PX), 120, np.uint8)
     _ellipse(patch, 0, -0.12, 0.80, 1.00, 45)  # hair
     _ellipse(patch, 0, 0.08, 0.68, 0.90, 196)  # head
     _ellipse(patch, 0, -0.62, 0.52, 0.16, 208)  # forehead
+    # Left and right half of the face.
     for side in (-1, 1):
         _ellipse(patch, side * 0.30, -0.17, 0.23, 0.15, 128)  # socket
         _ellipse(patch, side * 0.36, 0.22, 0.20, 0.16, 214)  # cheek
+        # The white of the eye, then the iris, which is never taller than the eye is open.
         _ellipse(patch, side * 0.30, -0.14, 0.14, expression.eye_open, 225)
         _ellipse(patch, side * 0.30, -0.14, 0.07, min(0.08, expression.eye_open), 25)
         brow = -0.36 - expression.brow_raise
-        inner, outer = (side * 0.13, brow + expression.brow_tilt), (side * 0.48, brow - expression.brow_tilt * 0.3)
-        cv2.line(patch, _pixel(*inner), _pixel(*outer), 55, 6, cv2.LINE_AA)
+        inner = _pixel(side * 0.13, brow + expression.brow_tilt)
+        outer = _pixel(side * 0.48, brow - expression.brow_tilt * 0.3)
+        cv2.line(patch, inner, outer, 55, 6, cv2.LINE_AA)
     _ellipse(patch, 0, 0.00, 0.07, 0.28, 216)  # bridge of the nose
     _ellipse(patch, 0, 0.27, 0.15, 0.05, 120)  # its shadow
     _mouth(patch, expression)
@@ -79,64 +86,78 @@ def draw_face(expression: Expression) -> NDArray[np.uint8]:
 
 
 def _mouth(patch: NDArray[np.uint8], expression: Expression) -> None:
+    # The line between the lips is a parabola; above and below it, half an ellipse is open.
     across = np.linspace(-1, 1, 15)
     middle = 0.52 - expression.mouth_curve * (across**2 - 0.5)
     open_ = expression.mouth_open * np.sqrt(np.maximum(0.0, 1 - across**2)) + 0.015
-    upper = [_pixel(u * expression.mouth_width, v) for u, v in zip(across, middle - open_, strict=True)]
-    lower = [_pixel(u * expression.mouth_width, v) for u, v in zip(across, middle + open_, strict=True)]
-    outline = np.array(upper + lower[::-1], np.int32)
+    x = across * expression.mouth_width
+    # Around the mouth: along the upper lip, and back along the lower one.
+    outline_u = np.concatenate([x, x[::-1]])
+    outline_v = np.concatenate([middle - open_, (middle + open_)[::-1]])
+    outline = np.array([_pixel(u, v) for u, v in zip(outline_u, outline_v, strict=True)], np.int32)
     cv2.fillPoly(patch, [outline], 60, cv2.LINE_AA)
     cv2.polylines(patch, [outline], True, 105, 3, cv2.LINE_AA)
 
 
 def _pixel(u: float, v: float) -> tuple[int, int]:
-    """Map face coordinates, -1 to 1 from the middle, to a pixel of the patch."""
+    """Map face coordinates, -1 to 1 with 0 in the middle, to a pixel of the patch."""
     return round((u + 1) * PATCH_PX / 2), round((v + 1) * PATCH_PX / 2)
 
 
 def _ellipse(patch: NDArray[np.uint8], u: float, v: float, half_width: float, half_height: float, tone: int) -> None:
-    axes = max(1, round(half_width * PATCH_PX / 2)), max(1, round(half_height * PATCH_PX / 2))
-    cv2.ellipse(patch, _pixel(u, v), axes, 0, 0, 360, tone, -1, cv2.LINE_AA)
+    half_width_px = max(1, round(half_width * PATCH_PX / 2))
+    half_height_px = max(1, round(half_height * PATCH_PX / 2))
+    cv2.ellipse(patch, _pixel(u, v), (half_width_px, half_height_px), 0, 0, 360, tone, -1, cv2.LINE_AA)
 
 
 def _mask() -> NDArray[np.float32]:
-    """Return the patch's opacity: 1 inside the head and hair, falling to 0 around them."""
+    """Return the patch's opacity: 1 inside head and hair, falling to 0 around them."""
     mask = np.zeros((PATCH_PX, PATCH_PX), np.uint8)
     _ellipse(mask, 0, -0.06, 0.76, 0.92, 255)
     return np.asarray(cv2.GaussianBlur(mask, (0, 0), 4.0) / 255, np.float32)
 
 
 class _Actor:
-    """One face's seeded path, size and order of expressions, as functions of time."""
+    """The path, size and expressions of one face as functions of time. All chance lies in the seed."""
 
     def __init__(self, rng: np.random.Generator, cell: Box, side_px: tuple[float, float]) -> None:
-        self._cell, self._side = cell, side_px
+        self._cell = cell
+        self._side_px = side_px
         self._phase = rng.uniform(0, 2 * math.pi, 3)
         self._rate = rng.uniform((0.5, 0.4, 0.25), (0.9, 0.7, 0.5))  # radians a second
+        # Every label once a round, in an order of the face's own.
         self._order = rng.permutation(len(FER2013))
 
     def label(self, time_s: float, hold_s: float) -> str:
         return FER2013[self._order[int(time_s / hold_s) % len(self._order)]]
 
     def expression(self, time_s: float, hold_s: float) -> Expression:
-        """Return what the face shows: each expression comes in during the first 0.3 s of its turn."""
-        now, before = self.label(time_s, hold_s), self.label(max(0.0, time_s - hold_s), hold_s)
-        weight = min(1.0, (time_s % hold_s) / 0.3) if time_s >= hold_s else 1.0
-        return EXPRESSIONS[before].toward(EXPRESSIONS[now], weight)
+        """Return the face's expression: each fades in during the first `FADE_S` of its turn."""
+        present = EXPRESSIONS[self.label(time_s, hold_s)]
+        if time_s < hold_s:  # nothing came before the first one
+            return present
+        previous = EXPRESSIONS[self.label(time_s - hold_s, hold_s)]
+        return previous.toward(present, min(1.0, (time_s % hold_s) / FADE_S))
 
     def place(self, time_s: float) -> tuple[float, float, float]:
-        """Return the patch's centre and side, in pixels."""
+        """Return x and y of the patch's centre, and its side, in pixels."""
+        # Three sines with phases and rates of their own: x, y and size.
         swing = np.sin(self._phase + self._rate * time_s)
-        low, high = self._side
+        low, high = self._side_px
         side = low + (high - low) * (swing[2] + 1) / 2
-        free_x, free_y = max(0.0, self._cell.width - side) / 2, max(0.0, self._cell.height - side) / 2
+        free_x = max(0.0, self._cell.width - side) / 2
+        free_y = max(0.0, self._cell.height - side) / 2
         x = self._cell.x + self._cell.width / 2 + swing[0] * free_x * 0.9
         y = self._cell.y + self._cell.height / 2 + swing[1] * free_y * 0.9
         return x, y, side
 
 
 class SyntheticCamera(SourceBase):
-    """Drawn faces over a soft background with sensor noise, grey uint8, the same for the same arguments."""
+    """Drawn faces over a soft background with sensor noise, grey uint8. The same arguments give the same frames.
+
+    Each of *faces* changes its expression every *hold_s*. During each ``(start, end)`` of *hidden_s* no face is drawn.
+    With *frames* None the source never ends. Raises `BadInput` for a scene that cannot be drawn.
+    """
 
     def __init__(
         self,
@@ -150,46 +171,53 @@ class SyntheticCamera(SourceBase):
         hidden_s: Sequence[tuple[float, float]] = (),
         seed: int = 0,
     ) -> None:
-        """Set the scene; *frames* None never ends. During each ``(from, to)`` of *hidden_s* no face is drawn."""
         if min(width_px, height_px) < 32 or fps <= 0 or faces < 0 or hold_s <= 0:
             raise BadInput(
                 f"synthetic camera of {width_px}x{height_px} px, {fps} frames a second, {faces} faces held {hold_s} s; "
                 "pass at least 32x32 px, positive times and no negative count"
             )
         rng = np.random.default_rng(seed)
-        self.fps, self._frames, self._hold_s, self._hidden = fps, frames, hold_s, tuple(hidden_s)
+        self.fps = fps
+        self._frames = frames
+        self._hold_s = hold_s
+        self._hidden_s = tuple(hidden_s)
         self._actors = _place_actors(rng, faces, width_px, height_px)
         self._mask = _mask()
         self._scene = _scene(rng, width_px, height_px)
+        # Four images of noise in turn: drawing new noise would take longer than drawing the faces.
         self._noise = rng.normal(0, 2.0, (4, height_px, width_px)).astype(np.int16)
 
     def frames(self) -> Iterator[Frame]:
-        """Yield the frames, as fast as they are asked for."""
+        """Yield the frames as fast as they are asked for."""
         index = 0
         while self._frames is None or index < self._frames:
             yield self.frame(index)
             index += 1
 
     def frame(self, index: int) -> Frame:
-        """Draw frame *index*; any frame can be drawn at any time."""
+        """Return frame *index*. Any frame can be drawn at any time."""
         time_s = index / self.fps
         image = self._scene.copy()
         truth = []
-        if not any(start <= time_s < end for start, end in self._hidden):
+        hidden = any(start <= time_s < end for start, end in self._hidden_s)
+        if not hidden:
             for actor in self._actors:
                 x, y, side = actor.place(time_s)
                 self._paste(image, draw_face(actor.expression(time_s, self._hold_s)), x, y, side)
                 truth.append(Truth(_haar_box(x, y, side), actor.label(time_s, self._hold_s)))
+        # By the frame's number and not from the generator, so that frames can be drawn in any order.
         noisy = np.clip(image + self._noise[index % len(self._noise)], 0, 255).astype(np.uint8)
         return Frame(noisy, time_s, index, "synthetic", tuple(truth))
 
     def _paste(self, image: NDArray[np.uint8], patch: NDArray[np.uint8], x: float, y: float, side: float) -> None:
-        """Scale *patch* to *side* and blend it in around ``(x, y)``, to a fraction of a pixel."""
-        x0, y0 = max(0, math.floor(x - side / 2)), max(0, math.floor(y - side / 2))
+        """Scale *patch* to *side* and blend it into *image* around ``(x, y)``, to a fraction of a pixel."""
+        x0 = max(0, math.floor(x - side / 2))
+        y0 = max(0, math.floor(y - side / 2))
         x1 = min(image.shape[1], math.ceil(x + side / 2))
         y1 = min(image.shape[0], math.ceil(y + side / 2))
         if x1 <= x0 or y1 <= y0:
             return
+        # A fraction of a pixel matters: whole steps would make the face jump, and the tracker with it.
         scale = side / PATCH_PX
         matrix = np.array([[scale, 0, x - side / 2 - x0], [0, scale, y - side / 2 - y0]])
         size = x1 - x0, y1 - y0
@@ -200,19 +228,26 @@ class SyntheticCamera(SourceBase):
 
 
 def _place_actors(rng: np.random.Generator, count: int, width_px: int, height_px: int) -> list[_Actor]:
-    """Give each face a cell of a grid to move in, and a range of sizes that fits it."""
+    """Return *count* actors, each with a cell of a grid to move in and a range of sizes that fits it."""
     if count == 0:
         return []
+    # As many columns and rows as make the cells nearly square.
     columns = math.ceil(math.sqrt(count * width_px / height_px))
     rows = math.ceil(count / columns)
-    wide, high = width_px / columns, height_px / rows
-    roomy = min(wide, high) * 0.9
-    sides = (roomy * 0.42, roomy * 0.70) if count == 1 else (roomy * 0.85, roomy)
-    cells = [Box(i % columns * wide, i // columns * high, wide, high) for i in range(count)]
-    return [_Actor(rng, cell, sides) for cell in cells]
+    width = width_px / columns
+    height = height_px / rows
+    largest = min(width, height) * 0.9
+    # Several faces fill their cells, or they would be too small for the detector's default.
+    sides = (largest * 0.42, largest * 0.70) if count == 1 else (largest * 0.85, largest)
+    actors = []
+    for number in range(count):
+        row, column = divmod(number, columns)
+        actors.append(_Actor(rng, Box(column * width, row * height, width, height), sides))
+    return actors
 
 
 def _scene(rng: np.random.Generator, width_px: int, height_px: int) -> NDArray[np.uint8]:
+    # Soft mid-tones, in which the cascade finds nothing.
     coarse = rng.uniform(90, 150, (4, 5)).astype(np.float32)
     return np.asarray(cv2.resize(coarse, (width_px, height_px), interpolation=cv2.INTER_CUBIC), np.uint8)
 

@@ -1,4 +1,4 @@
-"""The suite that every backend passes. A new one adds a class of three lines."""
+"""The suite that every backend passes. A new backend adds a class of three lines."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class BackendSuite:
     def crops(self) -> np.ndarray:
         return np.random.default_rng(0).integers(0, 256, (5, 16, 16)).astype(np.uint8)
 
-    def test_it_says_what_executes(self, backend):
+    def test_its_info_tells_what_executes(self, backend):
         info = backend.info
         assert info.name == self.name
         assert info.runtime
@@ -56,7 +56,7 @@ class BackendSuite:
         assert info.computes in {"int8", "float16", "float32", "mixed"}
 
     @pytest.mark.parametrize("count", [0, 1, 5])
-    def test_a_row_of_probabilities_a_crop(self, backend, crops, count):
+    def test_each_crop_gets_a_row_of_probabilities(self, backend, crops, count):
         scores = backend.run(crops[:count])
         assert scores.shape == (count, 3)
         assert scores.dtype == np.float32
@@ -68,7 +68,7 @@ class BackendSuite:
         alone = np.concatenate([backend.run(crops[n : n + 1]) for n in range(len(crops))])
         assert np.array_equal(together, alone)
 
-    def test_the_crop_is_left_alone_and_the_answer_is_ones_own(self, backend, crops):
+    def test_neither_crops_nor_earlier_scores_are_changed(self, backend, crops):
         before = crops.copy()
         first = backend.run(crops)
         kept = first.copy()
@@ -82,7 +82,8 @@ class BackendSuite:
         assert np.array_equal(backend.run(spread[:, ::2, ::2]), backend.run(crops))
 
     def test_the_answer_depends_on_the_crop(self, backend):
-        dark, bright = np.zeros((1, 16, 16), np.uint8), np.full((1, 16, 16), 255, np.uint8)
+        dark = np.zeros((1, 16, 16), np.uint8)
+        bright = np.full((1, 16, 16), 255, np.uint8)
         assert not np.array_equal(backend.run(dark), backend.run(bright))
 
     @pytest.mark.parametrize(
@@ -112,24 +113,24 @@ class BackendSuite:
 
 
 class RealBackendSuite(BackendSuite):
-    """What only a backend that reads a model file can be asked."""
+    """What holds for a backend that reads a model file."""
 
     def test_golden_answers(self, backend, tiny):
         golden = tiny.golden()
         assert np.allclose(backend.run(golden.inputs), golden.answers[self.target], atol=2.5 / 256)
 
     @pytest.mark.parametrize("content", [b"", b"nonsense", bytes(1000)])
-    def test_what_is_no_model_is_refused(self, model, content):
+    def test_content_that_is_no_model_is_refused(self, model, content):
         with pytest.raises(BackendError):
             backends.load(self.name, replace(model, content=content))
 
     def test_a_model_of_other_labels_is_refused(self, model):
-        with pytest.raises(BackendError, match="the manifest means"):
+        with pytest.raises(BackendError, match="the manifest says"):
             backends.load(self.name, replace(model, labels=("a", "b")))
 
     def test_a_model_of_another_size_is_refused(self, model):
         larger = model.preprocess.model_copy(update={"size_px": 32})
-        with pytest.raises(BackendError, match="the manifest means"):
+        with pytest.raises(BackendError, match="the manifest says"):
             backends.load(self.name, replace(model, preprocess=larger))
 
     def test_another_range_of_values_is_another_input(self, model, backend, crops):
@@ -145,10 +146,12 @@ LITERT = ("ai_edge_litert", "tflite_runtime", "tensorflow")
 class TestLiteRTInt8(RealBackendSuite):
     name, target, runtimes = "litert", "litert-int8", LITERT
 
-    def test_pixels_go_in_almost_as_they_are(self, backend):
+    def test_it_knows_that_it_is_quantized(self, backend):
         assert backend.info.precision == "int8"
-        assert np.array_equal(backend._input.table[:, 0], np.arange(-128, 128, dtype=np.int8))
         assert backend.info.computes == "int8"
+
+    def test_the_models_input_is_the_pixel_minus_128(self, model, int8_input):
+        assert np.array_equal(int8_input(model).table[:, 0], np.arange(-128, 128, dtype=np.int8))
 
 
 class TestLiteRTFloat32(RealBackendSuite):
@@ -158,9 +161,9 @@ class TestLiteRTFloat32(RealBackendSuite):
 class TestOpenVINOInt8(RealBackendSuite):
     name, target, runtimes = "openvino", "openvino-int8", ("openvino",)
 
-    def test_it_says_when_int8_is_not_what_is_computed(self, model, monkeypatch, caplog):
+    def test_it_warns_if_it_does_not_compute_in_int8(self, model, monkeypatch, caplog):
         """As on Arm, where it executes int8 models in floats; here the executed graph is made to say so."""
-        monkeypatch.setattr(openvino, "_computes", lambda compiled: "float16")
+        monkeypatch.setattr(openvino, "executed_precision", lambda compiled: "float16")
         loaded = backends.load(self.name, model)
         assert loaded.info.computes == "float16"
         assert "computes this int8 model in float16" in caplog.text

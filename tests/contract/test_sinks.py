@@ -1,4 +1,4 @@
-"""The suite that every sink passes, and what each one promises beyond it."""
+"""The suite that every sink passes, and the tests of what each does beyond it."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ import contextlib
 import io
 import json
 import os
+import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from edge_fer.boxes import Box
+from edge_fer.cli import main
 from edge_fer.emotions import UNKNOWN
 from edge_fer.errors import MissingDependency, SinkError
 from edge_fer.records import FaceRecord, Record
+from edge_fer.sinks import SinkClosed, pictures
 from edge_fer.sinks.lines import JsonLines, Text
 from edge_fer.sinks.pictures import AnnotatedImages, AnnotatedVideo, Preview, annotate
 from edge_fer.sources import Frame
@@ -25,12 +29,12 @@ FRAME = Frame(np.full((120, 160, 3), 90, np.uint8), 0.0, 0, "picture.png")
 
 
 def record(*states: str, index: int = 0) -> Record:
-    faces = tuple(
-        FaceRecord(n + 1, Box(20.0 * n, 30.0, 40.0, 40.0), 0.8, np.array([0.7, 0.3], np.float32),
-                   np.array([0.6, 0.4], np.float32), state)
-        for n, state in enumerate(states)
-    )  # fmt: skip
-    return Record(index, index / 30, "picture.png", LABELS, faces, {"capture": 1.0, "detect": 2.0}, 3)
+    faces = []
+    for number, state in enumerate(states):
+        scores = np.array([0.7, 0.3], np.float32)
+        smoothed = np.array([0.6, 0.4], np.float32)
+        faces.append(FaceRecord(number + 1, Box(20.0 * number, 30.0, 40.0, 40.0), 0.8, scores, smoothed, state))
+    return Record(index, index / 30, "picture.png", LABELS, tuple(faces), {"capture": 1.0, "detect": 2.0}, 3)
 
 
 def write_two(sink) -> None:
@@ -39,7 +43,7 @@ def write_two(sink) -> None:
 
 
 class SinkSuite:
-    """Inherited by each sink."""
+    """What every sink does; each inherits it."""
 
     @pytest.fixture
     def sink(self, tmp_path):
@@ -104,7 +108,7 @@ class TestTextOfStills(SinkSuite):
     def sink(self):
         return Text(io.StringIO(), every_frame=True)
 
-    def test_a_line_a_face(self):
+    def test_each_face_gets_a_line(self):
         stream = io.StringIO()
         sink = Text(stream, every_frame=True)
         sink.write(FRAME, record("a", "b"))
@@ -146,9 +150,9 @@ class TestAnnotatedImages(SinkSuite):
         with pytest.raises(SinkError, match="empty folder"):
             sink.write(FRAME, record("a", index=1))
 
-    def test_a_folder_that_cannot_be_made_is_an_error(self, tmp_path):
+    def test_a_folder_that_cannot_be_created_is_an_error(self, tmp_path):
         (tmp_path / "file").write_text("")
-        with pytest.raises(SinkError, match="cannot be made"):
+        with pytest.raises(SinkError, match="cannot be created"):
             AnnotatedImages(tmp_path / "file" / "out")
 
 
@@ -177,30 +181,65 @@ class TestAnnotatedVideo(SinkSuite):
         with pytest.raises(SinkError, match="exists"):
             AnnotatedVideo(tmp_path / "out.mp4")
 
-    def test_a_folder_that_is_not_there_is_an_error(self, tmp_path):
+    def test_a_missing_folder_is_an_error(self, tmp_path):
         with pytest.raises(SinkError, match="cannot be written"):
             write_two(AnnotatedVideo(tmp_path / "no" / "out.mp4"))
 
 
 class TestPreview(SinkSuite):
     @pytest.fixture
-    def sink(self):
-        pytest.importorskip("tkinter", reason="Tk is not installed: apt install python3-tk")
+    def windows(self, monkeypatch) -> list:
+        """The Tk windows that are opened during a test."""
+        tkinter = pytest.importorskip("tkinter", reason="Tk is not installed: apt install python3-tk")
         if not os.environ.get("DISPLAY"):
             pytest.skip("there is no screen; run under xvfb-run to test the preview window")
+        opened = []
+
+        class Recorded(tkinter.Tk):
+            def __init__(self):
+                super().__init__()
+                opened.append(self)
+
+        monkeypatch.setattr(tkinter, "Tk", Recorded)
+        return opened
+
+    @pytest.fixture
+    def sink(self, windows):
         return Preview()
 
-    def test_closing_the_window_ends_the_run(self, sink):
+    def test_it_raises_once_its_window_was_closed(self, sink, windows):
         sink.write(FRAME, record("a"))
-        sink._stop()
-        with pytest.raises(KeyboardInterrupt):
+        click_close_button(windows[0])
+        with pytest.raises(SinkClosed):
             sink.write(FRAME, record("a"))
         sink.close()
+
+    def test_closing_its_window_ends_a_run_with_its_summary(self, windows, monkeypatch):
+        written = []
+
+        class ClosedAfterThree(Preview):
+            def write(self, frame, record):
+                written.append(record.index)
+                if len(written) == 3:
+                    click_close_button(windows[0])
+                super().write(frame, record)
+
+        monkeypatch.setattr(pictures, "Preview", ClosedAfterThree)
+        done = CliRunner().invoke(main, ["run", "--show", "--frames", "30", "--backend", "fake"])
+        assert done.exit_code == 0, done.output
+        assert written == [0, 1, 2]
+        assert done.stderr.splitlines()[-1].startswith("3 frames, 0 skipped, 0 dropped; edge-fer")
+
+
+def click_close_button(window) -> None:
+    """Do what the window manager does when somebody clicks on the window's close button."""
+    window.tk.eval(window.protocol("WM_DELETE_WINDOW"))
 
 
 def test_without_a_screen_the_remedy_is_named(monkeypatch):
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
     with pytest.raises(MissingDependency, match="no screen"):
         Preview()
 

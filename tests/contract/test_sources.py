@@ -1,4 +1,4 @@
-"""The suite that every source passes, and what each one promises beyond it."""
+"""The suite that every source passes, and the tests of what each does beyond it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_fer.clock import FakeClock
+from edge_fer.clock import FakeClock, SystemClock
 from edge_fer.errors import BadInput, MissingDependency, SourceError
 from edge_fer.preprocess import to_gray
-from edge_fer.sources import Source, open_source
+from edge_fer.sources import Source, camera, open_source
 from edge_fer.sources.camera import BACKOFF_S, Camera
 from edge_fer.sources.files import Folder, Image, Video
 from edge_fer.sources.picamera import PiCamera
@@ -29,10 +29,13 @@ PICTURE = np.random.default_rng(0).integers(0, 256, (48, 64, 3)).astype(np.uint8
 
 
 class FakeCapture:
-    """A camera that delivers numbered frames, and stops when it is told to."""
+    """A camera that delivers a number of frames and then stops; with *gate*, one frame for each time it is released."""
 
     def __init__(self, frames: int, opened: bool = True, gate: threading.Semaphore | None = None):
-        self.left, self.opened, self.gate, self.released = frames, opened, gate, False
+        self.left = frames
+        self.opened = opened
+        self.gate = gate
+        self.released = False
 
     def isOpened(self):  # noqa: N802
         return self.opened
@@ -49,6 +52,31 @@ class FakeCapture:
         self.released = True
 
 
+class Opener:
+    """Opens the given captures, one with each call; after the last, the camera stays away."""
+
+    def __init__(self, *captures: FakeCapture):
+        self.captures = iter(captures)
+        self.calls = 0
+
+    def __call__(self, device, width_px, height_px, fps) -> FakeCapture:
+        self.calls += 1
+        return next(self.captures, FakeCapture(0, opened=False))
+
+
+def wait_until(condition) -> None:
+    """Wait, for at most five seconds, until *condition* is true."""
+    clock = SystemClock()
+    end_s = clock.now() + 5
+    while not condition():
+        assert clock.now() < end_s, "it never happened"
+        clock.sleep(0.001)
+
+
+def threads_of(device: str) -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == f"camera {device}"]
+
+
 def write_video(path: Path, frames: int = 20) -> Path:
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (64, 48))
     rng = np.random.default_rng(0)
@@ -59,7 +87,7 @@ def write_video(path: Path, frames: int = 20) -> Path:
 
 
 class SourceSuite:
-    """Inherited by each source."""
+    """What every source does; each inherits it."""
 
     stills = False
     frames = 3
@@ -85,11 +113,11 @@ class SourceSuite:
         assert all(names)
         source.close()
 
-    def test_it_says_whether_frames_belong_together(self, source):
+    def test_it_tells_whether_its_frames_are_stills(self, source):
         assert source.stills is self.stills
         source.close()
 
-    def test_it_counts_from_nothing(self, source):
+    def test_its_counters_start_at_zero(self, source):
         assert source.dropped == source.skipped == 0
         source.close()
 
@@ -112,9 +140,9 @@ class TestImage(SourceSuite):
 
     @pytest.mark.parametrize(
         ("content", "message"),
-        [(b"", r"empty \(0 bytes\)"), (b"nonsense", "no image"), (b"\x89PNG\r\n\x1a\n", "no image")],
+        [(b"", r"empty \(0 bytes\)"), (b"nonsense", "not an image"), (b"\x89PNG\r\n\x1a\n", "not an image")],
     )
-    def test_what_is_no_image_is_an_error(self, tmp_path, content, message):
+    def test_a_file_that_is_no_image_is_an_error(self, tmp_path, content, message):
         path = tmp_path / "bad.png"
         path.write_bytes(content)
         with pytest.raises(SourceError, match=message):
@@ -176,7 +204,7 @@ class TestVideo(SourceSuite):
         times = [frame.time_s for frame in source.frames()]
         assert times == pytest.approx([n / 10 for n in range(20)])
 
-    def test_a_video_cut_in_half_gives_what_is_there_and_says_so(self, path, caplog):
+    def test_the_frames_of_a_video_cut_in_half_are_delivered_and_reported(self, path, caplog):
         content = path.read_bytes()
         path.write_bytes(content[: len(content) // 2])
         source = Video(path)
@@ -186,10 +214,10 @@ class TestVideo(SourceSuite):
         assert f"ended after {len(frames)} of 20 frames" in caplog.text
 
     @pytest.mark.parametrize("content", [b"", b"nonsense" * 100])
-    def test_what_is_no_video_is_an_error(self, tmp_path, content):
+    def test_a_file_that_is_no_video_is_an_error(self, tmp_path, content):
         path = tmp_path / "clip.mp4"
         path.write_bytes(content)
-        with pytest.raises(SourceError, match="no video that OpenCV reads"):
+        with pytest.raises(SourceError, match="not a video that OpenCV reads"):
             Video(path)
 
 
@@ -206,36 +234,123 @@ class TestCamera(SourceSuite):
         gate.release()
         assert next(frames).index == 0
         gate.release(5)
-        while source.dropped < 4:
-            pass
+        wait_until(lambda: source.dropped == 4)
         assert next(frames).index == 5
         assert source.dropped == 4
         gate.release(1000)
         source.close()
         assert capture.released
 
-    def test_a_camera_that_is_not_there_is_an_error(self):
+    def test_a_missing_camera_is_an_error(self):
         with pytest.raises(SourceError, match=r"camera 7 cannot be opened; .*ls /dev/video"):
             Camera("7", opener=lambda *_: FakeCapture(0, opened=False))
 
-    def test_a_real_camera_that_is_not_there_is_an_error(self):
+    def test_a_missing_device_file_is_an_error(self):
         with pytest.raises(SourceError, match="camera /dev/video97"):
             open_source("/dev/video97")
 
-    def test_one_that_vanishes_is_reopened_with_growing_pauses(self, caplog):
+    def test_a_camera_that_stops_delivering_is_reopened_with_growing_pauses(self, caplog):
         clock = FakeClock()
         away = [FakeCapture(0, opened=False) for _ in range(3)]
-        captures = iter([FakeCapture(2), *away, FakeCapture(10_000)])
+        captures = iter([FakeCapture(2), *away, FakeCapture(10**9)])
         source = Camera("7", opener=lambda *_: next(captures), clock=clock)
         with caplog.at_level(logging.WARNING):
-            frames = source.frames()
-            while source.reopened == 0:
-                next(frames)
+            for frame in source.frames():
+                if source.reopened:
+                    break
+                assert frame.index < 1000
         source.close()
         assert clock.time == sum(BACKOFF_S[:4])
         assert "stopped delivering" in caplog.text
         assert "is back" in caplog.text
         assert all(capture.released for capture in away)
+
+    def test_the_pause_that_is_announced_is_the_one_that_comes(self, caplog):
+        class Recording(FakeClock):
+            """Notes each wait beside the messages so far."""
+
+            def wait(self, event, seconds):
+                waits.append((seconds, caplog.messages[-1]))
+                return super().wait(event, seconds)
+
+            def sleep(self, seconds):
+                waits.append((seconds, caplog.messages[-1]))
+                super().sleep(seconds)
+
+        waits: list[tuple[float, str]] = []
+        opener = Opener(FakeCapture(0), *[FakeCapture(0, opened=False)] * 8, FakeCapture(1))
+        source = Camera("7", opener=opener, clock=Recording())
+        next(source.frames())
+        source.close()
+        assert [seconds for seconds, _ in waits[:9]] == [*BACKOFF_S, 30.0, 30.0, 30.0]
+        for seconds, message in waits[:9]:
+            assert message.endswith(f" in {seconds:g} s")
+
+    def test_closing_ends_a_pause_before_reopening_at_once(self):
+        clock = FakeClock(held=True)
+        source = Camera("closed in a pause", opener=Opener(FakeCapture(0)), clock=clock)
+        reader = threading.Thread(target=lambda: list(source.frames()))
+        reader.start()
+        assert clock.waiting.wait(5)
+        source.close()
+        try:
+            assert threads_of("closed in a pause") == []
+        finally:
+            clock.advance(60)  # lets a thread that is still there go
+            reader.join(5)
+        assert not reader.is_alive()
+
+    def test_nothing_is_opened_after_closing(self):
+        clock = FakeClock(held=True)
+        opener = Opener(FakeCapture(0), FakeCapture(10_000))
+        source = Camera("never again", opener=opener, clock=clock)
+        reader = threading.Thread(target=lambda: list(source.frames()))
+        reader.start()
+        assert clock.waiting.wait(5)
+        source.close()
+        clock.advance(60)
+        reader.join(5)
+        for thread in threads_of("never again"):
+            thread.join(5)
+        assert opener.calls == 1
+        assert source.reopened == 0
+
+    def test_a_camera_that_opens_after_closing_is_released(self, caplog):
+        class SlowOpener(Opener):
+            """The second time it is called, it closes the camera in the meantime."""
+
+            def __call__(self, *arguments):
+                capture = super().__call__(*arguments)
+                if self.calls == 2:
+                    closer.start()
+                    assert closed.wait(5)
+                return capture
+
+        late = FakeCapture(10_000)
+        closed = threading.Event()
+        source = Camera("late", opener=SlowOpener(FakeCapture(0), late), clock=FakeClock())
+        closer = threading.Thread(target=source.close)
+        assert list(source.frames()) == []  # closing ends them, while the camera is still opening
+        closed.set()
+        closer.join(5)
+        assert threads_of("late") == []
+        assert late.released
+        assert late.left == 10_000
+        assert source.reopened == 0
+        assert "is back" not in caplog.text
+
+    def test_a_driver_that_does_not_return_does_not_hold_closing_up(self, monkeypatch, caplog):
+        monkeypatch.setattr(camera, "CLOSING_S", 0.01)
+        stuck = threading.Semaphore(0)
+        capture = FakeCapture(1000, gate=stuck)
+        source = Camera("stuck", opener=lambda *_: capture, clock=FakeClock())
+        frames = source.frames()
+        stuck.release()
+        next(frames)
+        source.close()
+        assert "its driver does not return" in caplog.text
+        stuck.release(1000)
+        wait_until(lambda: capture.released)
 
     def test_an_error_in_the_thread_reaches_the_reader(self):
         class Broken(FakeCapture):
@@ -255,11 +370,12 @@ class TestCamera(SourceSuite):
 
 
 def install_picamera2(monkeypatch, cameras: int = 1) -> list:
-    """Put a picamera2 into place that delivers a YUV420 ramp with a stride of 96 bytes, and notes its releases."""
+    """Install a picamera2 that delivers a YUV420 ramp with a stride of 96 bytes; return the list of its releases."""
     released = []
     planes = np.zeros((72, 96), np.uint8)
     planes[:48, :64] = np.arange(64, dtype=np.uint8)
-    planes[48:] = 200  # colour, and the stride's padding, must not be looked at
+    # Neither the colour nor the padding of the stride may be read.
+    planes[48:] = 200
     planes[:48, 64:] = 201
 
     class Request:
@@ -308,7 +424,7 @@ def install_picamera2(monkeypatch, cameras: int = 1) -> list:
 
 
 class TestPiCamera(SourceSuite):
-    """Against a picamera2 of our own: the real one needs a Raspberry Pi."""
+    """With a fake picamera2: the real one needs a Raspberry Pi."""
 
     @pytest.fixture
     def source(self, monkeypatch):
@@ -365,7 +481,7 @@ class TestSynthetic(SourceSuite):
         assert SyntheticCamera(hidden_s=[(0, 1)]).frame(10).truth == ()
 
     @pytest.mark.parametrize("values", [{"width_px": 10}, {"fps": 0}, {"faces": -1}, {"hold_s": 0}])
-    def test_a_scene_that_cannot_be_is_refused(self, values):
+    def test_an_impossible_scene_is_refused(self, values):
         with pytest.raises(BadInput, match="synthetic camera"):
             SyntheticCamera(**values)
 
@@ -373,7 +489,7 @@ class TestSynthetic(SourceSuite):
         assert SyntheticCamera(faces=0).frame(0).truth == ()
 
 
-def test_a_source_that_is_none_names_what_there_is():
+def test_an_unknown_source_names_the_known_ones():
     with pytest.raises(SourceError, match=r"no source 'nowhere.png'; pass an image, a folder"):
         open_source("nowhere.png")
 

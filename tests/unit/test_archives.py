@@ -19,7 +19,7 @@ def written(save, *arrays, **named) -> bytes:
 WHOLE = written(np.savez_compressed, **ARRAYS)
 
 
-def test_what_was_saved_is_loaded():
+def test_saved_arrays_are_loaded():
     loaded = load_arrays(io.BytesIO(WHOLE))
     assert loaded.keys() == ARRAYS.keys()
     assert all(np.array_equal(loaded[name], array) for name, array in ARRAYS.items())
@@ -56,6 +56,6 @@ def with_open_header() -> bytes:
     ],
     ids=["empty", "cut", "text", "npy", "objects", "encrypted", "method", "damaged", "header"],
 )
-def test_what_is_no_such_archive_is_refused(content, message):
+def test_other_content_is_refused(content, message):
     with pytest.raises(ValueError, match=message):
         load_arrays(io.BytesIO(content))

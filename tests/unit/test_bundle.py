@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from edge_fer import bundle
 from edge_fer.bundle import MANIFEST, Bundle, Manifest, load
 from edge_fer.errors import BadBundle
+from edge_fer.options import DEFAULT_MODEL
 
 TINY = Path(__file__).parents[1] / "golden" / "tiny"
 
@@ -65,8 +66,8 @@ def test_the_first_target_is_the_recommended_one(tiny):
         tiny.target("litert-int4")
 
 
-def test_what_is_not_there_names_what_is_in_the_box():
-    with pytest.raises(BadBundle, match="no bundle at nowhere"):
+def test_a_missing_bundle_is_an_error_that_names_the_shipped_ones():
+    with pytest.raises(BadBundle, match=r"no bundle at nowhere; pass .* cnn-1, compact"):
         load("nowhere")
 
 
@@ -85,7 +86,7 @@ def test_what_is_not_there_names_what_is_in_the_box():
         (b'{"format_version": 1}', "Field required"),
     ],
 )
-def test_a_manifest_that_is_none_is_refused(copy, content, message):
+def test_a_file_that_is_no_manifest_is_refused(copy, content, message):
     (copy / MANIFEST).write_bytes(content)
     with pytest.raises(BadBundle, match=message):
         load(copy)
@@ -179,7 +180,7 @@ def test_a_bomb_behind_a_small_size_is_not_unpacked(copy, tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"not a zip at all", b"PK\x05\x06" + bytes(18)])
-def test_what_is_no_zip_is_refused(tmp_path, content):
+def test_a_file_that_is_no_zip_is_refused(tmp_path, content):
     path = tmp_path / "bundle.zip"
     path.write_bytes(content)
     with pytest.raises(BadBundle):
@@ -233,8 +234,9 @@ ANSWERS = np.full((2, 3), 0.3, np.float32)
         npz(inputs=np.zeros((2, 16, 16), np.uint8), a=ANSWERS * np.nan),
         npz(inputs=np.array([{"pickled": "code"}], object), a=ANSWERS),
         npz(inputs=np.zeros((2, 16, 16), np.uint8), a=np.full((2, 3), "x")),
+        npz(inputs=np.uint8(7), a=ANSWERS),
     ],
-    ids=range(9),
+    ids=range(10),
 )
 def test_golden_vectors_that_do_not_fit_are_refused(copy, content):
     replace_golden(copy, content)
@@ -247,12 +249,27 @@ def test_a_manifest_survives_its_own_json(tiny):
 
 
 @pytest.mark.parametrize("name", bundle.shipped())
-def test_every_bundle_in_the_box_is_whole(name):
+def test_every_shipped_bundle_is_whole(name):
     shipped = load(name)
     read_all(shipped)
     assert shipped.manifest.name == name
     assert {target.name for target in shipped.manifest.targets} <= shipped.golden().answers.keys()
 
 
-def test_there_is_a_bundle_in_the_box():
-    assert "cnn-1" in bundle.shipped()
+def test_the_default_bundle_and_the_papers_are_shipped():
+    assert {DEFAULT_MODEL, "cnn-1"} <= set(bundle.shipped())
+
+
+def test_a_model_card_is_text_or_none(copy, tiny):
+    assert load("cnn-1").model_card().startswith("# ")
+    edit(copy, card=None)
+    assert load(copy).model_card() is None
+
+
+def test_a_model_card_that_is_not_text_is_refused(copy):
+    content = b"\xff\xfe\x00"
+    (copy / "MODEL_CARD.md").write_bytes(content)
+    entry = {"file": "MODEL_CARD.md", "sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content)}
+    edit(copy, card=entry)
+    with pytest.raises(BadBundle, match=r"MODEL_CARD.md is not UTF-8 text"):
+        load(copy).model_card()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from edge_fer import bundle
+from edge_fer.backends import ModelFile
 from edge_fer.classifier import Classifier
 from edge_fer.errors import BackendError, BadInput, EdgeFerError, GoldenMismatch
 from edge_fer.evaluation.labelled import load_faces, near_copies
@@ -19,16 +20,19 @@ def test_golden_answers_are_reproduced(tiny):
 
 
 @pytest.mark.parametrize("name", bundle.shipped())
-def test_what_is_in_the_box_computes_here_what_it_computed_on_the_workstation(name):
+def test_shipped_bundles_compute_here_what_they_computed_on_the_workstation(name):
     shipped = bundle.load(name)
     for target in shipped.manifest.targets:
         with Classifier(shipped, target.name) as classifier:
             assert classifier.check_golden().passed
 
 
-def test_the_shipped_model_takes_pixels_almost_as_they_are():
-    with Classifier.load("cnn-1", "litert-int8") as classifier:
-        assert np.array_equal(classifier.backend._input.table[:, 0], np.arange(-128, 128, dtype=np.int8))  # type: ignore[attr-defined]
+@pytest.mark.parametrize("name", bundle.shipped())
+def test_the_input_of_the_shipped_int8_models_is_the_pixel_minus_128(name, int8_input):
+    shipped = bundle.load(name)
+    content = shipped.read(shipped.target("litert-int8"))
+    model = ModelFile(content, shipped.manifest.preprocess, shipped.manifest.labels)
+    assert np.array_equal(int8_input(model).table[:, 0], np.arange(-128, 128, dtype=np.int8))
 
 
 def test_a_backend_that_computes_something_else_fails_the_golden_check(tiny):
@@ -56,7 +60,7 @@ def test_crops_of_several_boxes_come_in_their_order(tiny):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_scores_that_are_no_numbers_are_an_error(tiny, value):
+def test_scores_that_are_not_finite_are_an_error(tiny, value):
     with Classifier(tiny, backend="fake") as classifier:
         classifier.backend.run = lambda crops: np.full((len(crops), 3), value, np.float32)  # type: ignore[method-assign]
         with pytest.raises(BackendError, match=str(value)):

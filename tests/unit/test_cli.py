@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import cv2
@@ -13,10 +14,14 @@ import pytest
 from click.testing import CliRunner
 
 from edge_fer import __version__
+from edge_fer.classifier import Classifier
 from edge_fer.cli import main
+from edge_fer.options import DEFAULT_MODEL
+from edge_fer.sinks import SinkClosed, pictures
 from edge_fer.sources.synthetic import SyntheticCamera
 
 TARGETS = [f"{runtime}-{precision}" for runtime in ("litert", "openvino", "onnx") for precision in ("int8", "float32")]
+COMMANDS = set(main.commands) | metadata.entry_points(group="edge_fer.commands").names
 TINY = str(Path(__file__).parents[1] / "golden" / "tiny")
 
 
@@ -26,15 +31,19 @@ def call(*arguments: str, code: int = 0) -> str:
     return done.stdout if code == 0 else done.stderr
 
 
+def test_the_packages_add_their_commands():
+    assert {"run", "verify", "models", "bench", "convert", "eval", "train"} <= COMMANDS
+
+
 def test_help_lists_every_command_and_the_exit_codes():
     text = call("--help")
-    for command in ("run", "verify", "models", "bench", "train"):
-        assert command in text
+    for command in COMMANDS:
+        assert f"  {command} " in text
     assert "Exit codes" in text
     assert __version__ in call("--version")
 
 
-@pytest.mark.parametrize("command", ["run", "verify", "models", "bench", "train"])
+@pytest.mark.parametrize("command", sorted(COMMANDS))
 def test_every_command_shows_examples(command):
     assert "Example" in call(command, "--help")
 
@@ -44,7 +53,7 @@ def test_run_prints_changes():
     assert text.startswith("    0.00 s: face 1 at ")
 
 
-def test_run_prints_a_json_object_a_frame():
+def test_run_prints_a_json_object_for_each_frame():
     lines = call("run", "--model", TINY, "--frames", "5", "--json").splitlines()
     assert [json.loads(line)["index"] for line in lines] == list(range(5))
 
@@ -74,15 +83,55 @@ def test_the_astronaut_is_found(tmp_path):
     assert record["faces"][0]["scores"]["happy"] > 0.5
 
 
-def test_verify_says_what_matches():
+def test_a_run_without_a_model_takes_the_default_one(monkeypatch):
+    loaded = []
+    original = Classifier.load.__func__
+
+    def load(cls, path, *arguments, **options):
+        loaded.append(path)
+        return original(cls, path, *arguments, **options)
+
+    monkeypatch.setattr(Classifier, "load", classmethod(load))
+    call("run", "--frames", "2")
+    assert loaded == [DEFAULT_MODEL] == ["compact"]
+    assert "by default compact" in " ".join(call("run", "--help").split())
+
+
+def test_a_sink_that_the_user_closes_ends_the_run_with_its_summary(monkeypatch):
+    closed = []
+
+    class Window:
+        """A preview window that is closed while it shows the second frame."""
+
+        def write(self, frame, record):
+            if record.index == 1:
+                raise SinkClosed
+
+        def close(self):
+            closed.append(True)
+
+    monkeypatch.setattr(pictures, "Preview", Window)
+    done = CliRunner().invoke(main, ["run", "--model", TINY, "--frames", "30", "--show", "--json"])
+    assert done.exit_code == 0
+    assert len(done.stdout.splitlines()) == 2
+    assert done.stderr.splitlines()[-1].startswith("2 frames, 0 skipped, 0 dropped; ")
+    assert closed == [True]
+
+
+def test_verify_reports_each_target():
     text = call("verify", TINY)
     assert text.count("matches: 10 of 10") == len(TARGETS)
     assert json.loads(call("verify", TINY, "--json").splitlines()[0])["passed"] is True
 
 
-def test_models_lists_the_box():
+def test_models_lists_the_shipped_bundles():
     assert "cnn-1" in call("models")
+    assert "compact" in call("models")
     assert json.loads(call("models", "--json"))[0]["name"] == "cnn-1"
+
+
+def test_models_prints_a_bundles_card():
+    assert call("models", DEFAULT_MODEL).startswith("# ")
 
 
 def test_each_error_is_one_line_with_its_own_code(tmp_path):
@@ -99,7 +148,7 @@ def test_each_error_is_one_line_with_its_own_code(tmp_path):
         (("run", "--model", "nothing"), 4, "no bundle at nothing"),
         (("run", "--model", TINY, "--source", str(empty)), 5, "is empty (0 bytes)"),
         (("run", "--source", "/dev/video97"), 5, "cannot be opened"),
-        (("run", "--model", TINY, "--frames", "1", "--save", str(empty)), 6, "cannot be made"),
+        (("run", "--model", TINY, "--frames", "1", "--save", str(empty)), 6, "cannot be created"),
         (("run", "--source", "picamera"), 8, "apt install python3-picamera2"),
     ):
         text = call(*arguments, code=code)

@@ -33,7 +33,7 @@ class Whole(BaseModel):
     ],
     ids=["a value", "a place", "a long value", "nothing", "several", "the whole"],
 )
-def test_what_was_refused_is_told_in_one_line(given, said):
+def test_a_refused_value_is_described_in_one_line(given, said):
     with pytest.raises(ValidationError) as caught:
         Whole.model_validate(given)
     line = first_fault(caught.value)

@@ -77,6 +77,6 @@ def test_a_damaged_cascade_is_refused(tmp_path):
 @pytest.mark.parametrize(
     "values", [{"min_face_px": 10}, {"scale_factor": 1.0}, {"scale_factor": math.nan}, {"min_neighbors": 0}]
 )
-def test_a_search_that_cannot_be_made_is_refused(values):
+def test_detection_parameters_out_of_range_are_refused(values):
     with pytest.raises(BadInput):
         Detection(**values)

@@ -52,7 +52,7 @@ def test_a_crop_need_not_be_contiguous():
 
 @pytest.mark.parametrize("shape", [(1, 9, 9, 1), (1, 8, 8, 3), (2, 8, 8, 1), (8, 8)])
 def test_other_shapes_are_refused(shape):
-    with pytest.raises(BackendError, match="the manifest means"):
+    with pytest.raises(BackendError, match="the manifest says"):
         Input(model(ONE), shape, np.float32)
 
 
@@ -64,7 +64,7 @@ def test_other_numbers_are_refused(dtype, scale):
 
 def test_ends_are_checked():
     check_output(model(ONE), (1, 2))
-    with pytest.raises(BackendError, match="the manifest means"):
+    with pytest.raises(BackendError, match="the manifest says"):
         check_output(model(ONE), (1, 3))
     assert only(["x"], "input") == "x"
     with pytest.raises(BackendError, match="the model has 2 inputs"):

@@ -38,7 +38,7 @@ def test_neither_a_face_that_is_gone_nor_one_out_of_reach_is_found():
     assert patch.find(moved(0.6 * FACE.width, 0), FACE) is None
 
 
-def test_nothing_is_known_by_looks_that_it_does_not_have():
+def test_an_even_surface_gives_no_patch():
     assert Patch.of(np.full((480, 640), 120, np.uint8), FACE) is None
 
 

@@ -35,12 +35,13 @@ def test_each_face_has_its_own_track_and_its_own_state(pipeline):
     *_, (_, last) = pipeline.run(SyntheticCamera(width_px=1280, height_px=720, frames=30, faces=6, seed=3))
     assert len(last.faces) == 6
     assert len({face.track for face in last.faces}) == 6
-    assert len(pipeline._smoothers) == 6
+    assert pipeline.states == {face.track: face.state for face in last.faces}
 
 
-def test_a_face_that_is_gone_takes_its_smoother_along(pipeline):
-    list(pipeline.run(SyntheticCamera(frames=90, seed=2, hidden_s=[(1.0, 3.0)])))
-    assert pipeline._smoothers == {}
+def test_the_state_of_a_face_that_is_gone_is_forgotten(pipeline):
+    remembered = [len(pipeline.states) for _ in pipeline.run(SyntheticCamera(frames=90, seed=2, hidden_s=[(1.0, 3.0)]))]
+    assert max(remembered) == 1
+    assert pipeline.states == {}
 
 
 def test_nothing_is_carried_from_still_to_still(pipeline):
@@ -71,7 +72,7 @@ def test_an_impossible_frame_is_an_error(pipeline):
         pipeline.process(Frame(np.zeros((5, 5, 2), np.uint8), 0.0, 0, "x"))
 
 
-def test_nothing_is_logged_a_frame(pipeline, caplog):
+def test_nothing_is_logged_for_each_frame(pipeline, caplog):
     with caplog.at_level(logging.DEBUG):
         list(pipeline.run(SyntheticCamera(frames=20)))
     assert caplog.records == []

@@ -51,7 +51,7 @@ def test_white_is_white_in_every_dtype(white, dtype, shape):
         (np.zeros((1, MAX_SIDE_PX + 1), np.uint8), "scale it down"),
     ],
 )
-def test_what_is_no_frame_is_refused_with_its_value(frame, message):
+def test_an_unusable_frame_is_refused_with_its_value(frame, message):
     with pytest.raises(BadInput, match=message):
         to_gray(frame)
 
@@ -142,14 +142,14 @@ def test_values_run_from_low_to_high(low, high):
     assert values[0].tolist() == [[np.float32(low)], [np.float32(high)]]
 
 
-def test_three_planes_may_have_a_range_each():
+def test_three_channels_may_have_a_range_each():
     spec = Preprocess(size_px=8, channels="gray3", low=(-1, -2, -3), high=(1, 2, 3))
     values = spec.to_values(np.array([[0, 255]], np.uint8))
     assert values[0].tolist() == [[-1, -2, -3], [1, 2, 3]]
     assert Preprocess(size_px=8, channels="gray3").to_values(np.zeros((2, 8, 8), np.uint8)).shape == (2, 8, 8, 3)
 
 
-def test_one_plane_has_one_range():
+def test_one_channel_has_one_range():
     with pytest.raises(ValidationError, match="needs channels 'gray3'"):
         Preprocess(low=(0, 0, 0))
 

@@ -5,10 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_fer.errors import BadInput, SinkError
-from edge_fer.profile import Profile, choose, default_path
+from edge_fer.profile import Choice, Profile, choose, default_path
 
 WORDS = st.text(st.characters(blacklist_categories=("Cs", "Cc")), min_size=1)
-PROFILE = "model = 'a'\ntarget = 'b'\nthreads = "
 
 
 @given(WORDS, WORDS, st.integers(1, 64), WORDS)
@@ -20,7 +19,7 @@ def test_a_profile_survives_its_file(tmp_path_factory, model, target, threads, m
     assert [entry.name for entry in path.parent.iterdir()] == ["profile.toml"]
 
 
-def test_what_was_written_by_hand_about_checks_is_kept(tmp_path):
+def test_limits_written_by_hand_are_kept(tmp_path):
     path = tmp_path / "profile.toml"
     path.write_text('model = "a"\ntarget = "b"\nthreads = 1\n\n[check]\nmax_slowdown = 0.25\n')
     profile = Profile.load(path)
@@ -40,7 +39,7 @@ def test_what_was_written_by_hand_about_checks_is_kept(tmp_path):
         "model = 'a'\ntarget = 'b'\nthreads = 1\n[check]\nmax_slowdown = -1",
     ],
 )
-def test_what_is_no_profile_is_refused(tmp_path, content):
+def test_a_file_that_is_no_profile_is_refused(tmp_path, content):
     path = tmp_path / "profile.toml"
     path.write_text(content)
     with pytest.raises(BadInput, match=r"^profile .* cannot be used: .* or remove it$"):
@@ -54,20 +53,24 @@ def test_a_place_that_cannot_be_written_is_an_error(tmp_path):
 
 
 def test_without_a_profile_the_defaults_are_chosen():
-    assert (choose(None, None, None, "cnn-1").model, choose(None, None, None, "cnn-1").threads) == ("cnn-1", 1)
-    assert not choose(None, None, None, "cnn-1").from_profile
+    chosen = choose(None, None, None, "default")
+    assert chosen == Choice("default", None, 1, from_profile=False)
 
 
-def test_a_profile_fills_in_what_nobody_asked_for():
+def test_a_profile_completes_the_users_choice():
     Profile(model="mine", target="openvino-int8", threads=3).save(default_path())
-    assert choose(None, None, None, "cnn-1").target == "openvino-int8"
-    assert choose("mine", None, 2, "cnn-1").threads == 2
-    assert choose("mine", None, 2, "cnn-1").from_profile
+    assert choose(None, None, None, "default") == Choice("mine", "openvino-int8", 3, from_profile=True)
+    assert choose("mine", None, 2, "default") == Choice("mine", "openvino-int8", 2, from_profile=True)
 
 
-@pytest.mark.parametrize("asked", [("other", None), (None, "litert-int8"), ("mine", "litert-int8")])
-def test_who_asks_for_something_else_gets_it(asked):
+@pytest.mark.parametrize(
+    ("model", "target", "chosen"),
+    [
+        ("other", None, Choice("other", None, 1)),
+        (None, "litert-int8", Choice("default", "litert-int8", 1)),
+        ("mine", "litert-int8", Choice("mine", "litert-int8", 1)),
+    ],
+)
+def test_the_users_choice_overrides_the_profile(model, target, chosen):
     Profile(model="mine", target="openvino-int8", threads=3).save(default_path())
-    chosen = choose(*asked, None, "cnn-1")
-    assert not chosen.from_profile
-    assert (chosen.model, chosen.target, chosen.threads) == (asked[0] or "cnn-1", asked[1], 1)
+    assert choose(model, target, None, "default") == chosen

@@ -25,7 +25,7 @@ def test_every_region_lies_in_the_face(side):
     assert found["mouth"][1] > found["left eye"][1]
 
 
-def test_what_is_no_region_becomes_the_mean():
+def test_all_but_the_regions_becomes_the_mean():
     face = Preprocess(size_px=96).crop(draw_face(EXPRESSIONS["happy"]))
     before, mean = face.copy(), round(float(face.mean()))
     keep_regions(face)

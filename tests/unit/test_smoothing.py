@@ -85,7 +85,7 @@ def test_the_mean_stays_within_what_was_seen(samples):
 
 
 @pytest.mark.parametrize("bad", [scores(0.5, np.nan, 0.5), scores(0.5, 0.5), scores(np.inf, 0, 0)])
-def test_scores_that_are_none_are_refused(bad):
+def test_scores_of_another_shape_or_not_finite_are_refused(bad):
     with pytest.raises(BadInput, match="scores"):
         Smoother(LABELS).update(bad, 0.0)
 
@@ -94,6 +94,6 @@ def test_scores_that_are_none_are_refused(bad):
     "values",
     [{"time_constant_s": -1.0}, {"time_constant_s": np.nan}, {"enter": 0.2}, {"margin": 2.0}, {"enter": 1.5}],
 )
-def test_settings_that_make_no_sense_are_refused(values):
+def test_settings_out_of_range_are_refused(values):
     with pytest.raises(BadInput):
         Smoothing(**values)

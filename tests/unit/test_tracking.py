@@ -36,7 +36,7 @@ class Scripted:
 @pytest.mark.parametrize(
     "values", [{"search_every_s": -1.0}, {"forget_after_s": math.inf}, {"settle": 0.0}, {"confirm_every_s": -0.1}]
 )
-def test_a_tracking_that_makes_no_sense_is_refused(values):
+def test_tracking_parameters_out_of_range_are_refused(values):
     with pytest.raises(BadInput):
         Tracking(**values)
 
@@ -94,7 +94,7 @@ def test_two_tracks_on_one_face_become_the_older():
     assert [track.id for track in tracks] == [1]
 
 
-def test_a_source_whose_time_starts_anew_is_searched_at_once():
+def test_a_source_whose_time_starts_again_is_searched_at_once():
     detector = Scripted()
     tracker = FaceTracker(detector)
     tracker.update(EMPTY, 1000.0)
@@ -103,7 +103,7 @@ def test_a_source_whose_time_starts_anew_is_searched_at_once():
 
 
 @given(st.lists(st.tuples(st.lists(BOXES, max_size=5), st.floats(0, 1), st.booleans()), max_size=12))
-def test_whatever_the_detector_says_tracks_are_distinct_and_fresh(script):
+def test_tracks_are_distinct_and_seen_now_whatever_the_detector_returns(script):
     detector = Scripted()
     tracker = FaceTracker(detector)
     time_s, ended = 0.0, set()
@@ -121,7 +121,7 @@ def test_whatever_the_detector_says_tracks_are_distinct_and_fresh(script):
 
 
 @pytest.mark.parametrize("at_first", [False, True])
-def test_what_only_a_full_search_sees_beside_a_face_is_neither_reported_nor_searched_for(at_first):
+def test_beside_a_face_one_that_only_full_searches_see_is_not_reported(at_first):
     detector = Scripted()
     tracker = FaceTracker(detector)
     face, phantom = Box(100, 100, 80, 80), Box(400, 300, 90, 90)
@@ -177,7 +177,7 @@ def test_a_face_is_confirmed_a_few_times_a_second_and_stays_where_it_is():
     assert seldom.followed < 20
 
 
-def test_what_no_longer_looks_like_the_face_is_shown_to_the_detector_at_once():
+def test_a_place_that_looks_different_is_shown_to_the_detector_at_once():
     frame = SyntheticCamera(seed=2).frame(0)
     detector = Counting()
     tracker = FaceTracker(detector)
@@ -189,7 +189,7 @@ def test_what_no_longer_looks_like_the_face_is_shown_to_the_detector_at_once():
     assert detector.followed == 2
 
 
-def test_a_full_search_is_spared_what_is_known_and_finds_what_is_not():
+def test_a_full_search_skips_known_faces_and_finds_others():
     camera = SyntheticCamera(faces=2, width_px=800, seed=4)
     left, right = (truth.box for truth in sorted(camera.frame(0).truth, key=lambda truth: truth.box.x))
     alone = camera.frame(0).image.copy()
@@ -210,7 +210,7 @@ def test_a_full_search_is_spared_what_is_known_and_finds_what_is_not():
     assert [max(track.box.iou(box) for track in tracks) > 0.6 for box in (left, right)] == [True, True]
 
 
-def test_looks_of_a_later_time_are_not_trusted():
+def test_a_patch_from_a_later_time_is_not_used():
     frame = SyntheticCamera(seed=2).frame(0)
     detector = Counting()
     tracker = FaceTracker(detector)

@@ -10,7 +10,8 @@ import numpy as np
 
 from edge_fer.emotions import FER2013
 from edge_fer.errors import BadInput
-from edge_fer.evaluation.labelled import SUFFIXES, LabelledFaces, stack
+from edge_fer.evaluation.labelled import LabelledFaces, stack
+from edge_fer.images import is_image
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +39,7 @@ def images_under(path: Path) -> list[PurePosixPath]:
             names = [PurePosixPath(name) for name in archive.namelist()]
     else:
         return []
-    return sorted(name for name in names if name.suffix.lower() in SUFFIXES)
+    return sorted(name for name in names if is_image(name))
 
 
 def labelled(

@@ -31,7 +31,7 @@ def converted(float_model, pool, tmp_path, evaluated=None) -> str:
     )
     conversion = convert(job)
     conversion.write(tmp_path / "mine")
-    card = bundle.load(tmp_path / "mine").card()
+    card = bundle.load(tmp_path / "mine").model_card()
     assert card is not None
     return card
 

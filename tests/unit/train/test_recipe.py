@@ -20,7 +20,7 @@ def test_every_recipe_is_read_and_named_after_its_file(path):
 
 @pytest.mark.parametrize("name", bundle.shipped())
 def test_the_card_of_a_shipped_model_says_what_its_recipe_says(name):
-    assert recipe.load(name).in_words() in bundle.load(name).card().splitlines()
+    assert recipe.load(name).in_words() in bundle.load(name).model_card().splitlines()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from edge_fer.progress import ProgressDisplay, ProgressListener
+
+
+def test_without_a_terminal_each_new_step_is_a_line(capfd):
+    with ProgressDisplay() as progress:
+        for share in (0.0, 0.5, 1.0):
+            progress.step("reading", share)
+        progress.step("writing")
+        progress.tell("done in [1] s")
+        progress.warn("a file was skipped")
+    assert capfd.readouterr().err.splitlines() == [
+        "reading", "writing", "done in [1] s", "warning: a file was skipped",
+    ]  # fmt: skip
+
+
+def test_a_quiet_display_discards_what_libraries_write_to_descriptor_2(capfd):
+    with ProgressDisplay(quiet=True) as progress:
+        os.write(2, b"noise of a library\n")
+        progress.step("converting")
+    os.write(2, b"heard again\n")
+    heard = capfd.readouterr().err
+    assert "noise" not in heard
+    assert "converting" in heard
+    assert "heard again" in heard
+
+
+def test_a_quiet_display_restores_stderr_after_an_error(capfd):
+    with pytest.raises(RuntimeError), ProgressDisplay(quiet=True):
+        raise RuntimeError
+    os.write(2, b"heard again\n")
+    assert capfd.readouterr().err == "heard again\n"
+
+
+def test_a_listener_ignores_everything(capfd):
+    listener = ProgressListener()
+    listener.step("reading", 0.5)
+    listener.tell("done")
+    listener.warn("careful")
+    assert capfd.readouterr() == ("", "")
