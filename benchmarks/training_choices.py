@@ -1,7 +1,7 @@
 """What each choice of training is worth: CNN_1 at 48 px, one thing changed at a time, evaluated on FER2013 PublicTest.
 
     KERAS_BACKEND=torch python benchmarks/training_choices.py --data fer2013/ --runs runs/choices \
-        --json benchmarks/results/<device>/training_choices.json
+        --json experiments/training_choices.json
 
 Every run has the same seed and the same number of steps. Its best epoch is evaluated, one of the last, since the
 learning rate ends near zero. To resume interrupted runs, repeat the command. Differences have the interval of a paired

@@ -129,7 +129,8 @@ def _class_metrics(
 ) -> tuple[ClassMetrics, ...]:
     from sklearn.metrics import average_precision_score, precision_recall_fscore_support
 
-    # Without an explicit order, scikit-learn leaves out the classes that do not occur.
+    # Without an explicit order, scikit-learn leaves out the classes that do not occur. A class that is never predicted
+    # has precision 0, as in most papers.
     order = np.arange(len(names))
     columns = precision_recall_fscore_support(labels, predicted, labels=order, zero_division=0)
     metrics = []

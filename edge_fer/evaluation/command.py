@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from edge_fer.evaluation.labelled import LabelledFaces
 
 NEEDED = {"sklearn": "scikit-learn", "matplotlib": "matplotlib", "jinja2": "jinja2", "rich": "rich"}
-SWEEPS = "resolution,blur,noise"
+SWEEPS = "resolution,blur,noise"  # as text, since edge_fer.evaluation.conditions imports OpenCV
 SAMPLE_SEED = 0  # --limit chooses the same faces every time, so that two runs can be compared
 
 

@@ -94,6 +94,7 @@ class SystemComparison:
         faces as float16, rounded so that every winner stays the winner, and its winning labels under the other
         conditions as int8.
         """
+        # Few bytes an answer, since such files are kept in git; figures have four digits at most.
         arrays: dict[str, Any] = {}
         for result in self.results:
             arrays[f"{result.system}/{result.condition.name}"] = _compact_answers(result)
@@ -156,6 +157,7 @@ def export(faces: LabelledFaces, conditions: Sequence[Condition], folder: Path) 
             for condition in conditions:
                 images = _write_images(apply_condition(faces, condition), folder / condition.name)
                 for path, image in zip(faces.paths, images, strict=True):
+                    # The true label is left out: the program that is asked should not see it.
                     rows.writerow([condition.name, path, image.relative_to(folder), ""])
     except OSError as exc:
         raise SinkError(f"{folder} cannot be written: {exc.strerror}; choose another with --export") from exc

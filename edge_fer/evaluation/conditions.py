@@ -39,6 +39,7 @@ class Condition:
 
         The same *seed* and image give the same noise.
         """
+        # Each keeps the size, so that the classifier's own preprocessing is the same under all conditions.
         if self.kind == "resolution":
             return _reduced(image, round(self.amount))
         if self.kind == "blur":
@@ -48,12 +49,17 @@ class Condition:
         return image
 
 
+def _sweep(kind: Literal["resolution", "blur", "noise"], amounts: Sequence[float]) -> tuple[Condition, ...]:
+    return tuple(Condition(kind, amount) for amount in amounts)
+
+
 ORIGINAL: Final = Condition("original")
-SWEEPS: Final[dict[str, tuple[Condition, ...]]] = {
-    "resolution": tuple(Condition("resolution", side) for side in RESOLUTIONS_PX),
-    "blur": tuple(Condition("blur", sigma) for sigma in BLURS_PX),
-    "noise": tuple(Condition("noise", sigma) for sigma in NOISES),
+SWEEPS: Final = {
+    "resolution": _sweep("resolution", RESOLUTIONS_PX),
+    "blur": _sweep("blur", BLURS_PX),
+    "noise": _sweep("noise", NOISES),
 }
+"""Name → conditions, each worse than the one before."""
 
 
 def of_sweeps(names: Sequence[str]) -> tuple[Condition, ...]:
@@ -76,7 +82,8 @@ def _reduced(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
 
 
 def _noisy(image: NDArray[np.uint8], sigma: float, seed: int) -> NDArray[np.uint8]:
-    # The image is part of the seed: faces get different noise, whatever their order or number.
+    # The image is part of the seed: faces get different noise, whatever their order or number. By crc32, since hash()
+    # differs from process to process.
     rng = np.random.default_rng((seed, zlib.crc32(image.tobytes())))
     noise = rng.normal(0, sigma, image.shape)
     return np.clip(np.rint(image + noise), 0, 255).astype(np.uint8)

@@ -41,6 +41,7 @@ def read(path: Path, part: str, names: tuple[str, ...] | None) -> LabelledFaces:
 
 def _pixels(text: str) -> NDArray[np.uint8]:
     """Return the square image that *text* lists row by row, as ``(side, side)`` uint8."""
+    # Not uint8 at once: 300 is to be refused, and not to wrap around to 44.
     values = np.array(text.split(), np.int64)
     side = int(len(values) ** 0.5)
     if side == 0 or side**2 != len(values):

@@ -81,6 +81,8 @@ def render_text(
 def _environment(package: str, filters: Mapping[str, Callable[..., str]] | None, *, autoescape: bool) -> Environment:
     from jinja2 import ChoiceLoader, Environment, PackageLoader
 
+    # The package's own templates first; base.html.j2, which they extend, is found beside this module. Plain text has no
+    # markup to protect, and escaping would spoil it.
     loader = ChoiceLoader([PackageLoader(package), PackageLoader("edge_fer.evaluation")])
     environment = Environment(loader=loader, autoescape=autoescape, trim_blocks=True, lstrip_blocks=True)  # noqa: S701
     environment.filters["percent"] = percent

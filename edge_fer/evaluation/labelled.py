@@ -60,7 +60,7 @@ def load_faces(path: str | Path, names: tuple[str, ...] | None = None) -> Labell
         raise BadInput(f"{source} is not there; pass {FORMS}")
     elif source.suffix.lower() == ".csv":
         faces = fer2013_csv.read(source, part, names)
-    elif source.suffix.lower() == ".npz":
+    elif source.suffix.lower() == ".npz":  # before the zips: an .npz is one, too
         faces = npz.read(source, names)
     elif zipfile.is_zipfile(source):
         faces = _from_images(source, part, names)

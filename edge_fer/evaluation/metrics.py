@@ -41,4 +41,5 @@ def mean_f1(hits: NDArray[np.int64], occurrences: NDArray[np.int64]) -> NDArray[
     occurs = occurrences > 0
     # The classes that do not occur keep the 0 of *out*, which adds nothing to the sum below.
     f1 = np.divide(2 * hits, occurrences, out=np.zeros(hits.shape), where=occurs)
+    # At least 1, for a row in which no class occurs: its macro-F1 is 0.
     return np.asarray(f1.sum(axis=-1) / np.maximum(occurs.sum(axis=-1), 1))

@@ -106,9 +106,12 @@ def _accuracies(comparison: SystemComparison, conditions: Sequence[Condition]) -
 
     A system without answers beyond the first condition is left out: it makes no line.
     """
-    columns = [comparison.reports(condition) for condition in conditions]
     lines = {}
     for name in comparison.systems:
-        if any(name in reports for reports in columns[1:]):
-            lines[name] = [reports[name].accuracy if name in reports else np.nan for reports in columns]
+        accuracies = []
+        for condition in conditions:
+            report = comparison.reports(condition).get(name)
+            accuracies.append(np.nan if report is None else report.accuracy)
+        if not np.isnan(accuracies[1:]).all():
+            lines[name] = accuracies
     return lines

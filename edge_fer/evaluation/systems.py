@@ -63,6 +63,7 @@ class BundleSystem:
             raise BadInput(
                 f"{self.name} knows {', '.join(labels)}, not {', '.join(unknown)}: leave out the faces of those classes"
             )
+        # The faces may have fewer classes than the bundle, and in another order.
         order = [labels.index(name) for name in faces.names]
         return self._classifier.scores(faces.crops(self._classifier.preprocess))[:, order]
 
@@ -84,6 +85,7 @@ class CsvSystem:
         self._rows: dict[tuple[str, str], dict[str, str]] = {}
         self._conditions: set[str] = set()
         for _, row in read_rows(path, ("path",), "table of answers (path, and label or a column for each label)"):
+            # Without the column, or with an empty cell in it, as people leave it who fill a table by hand.
             condition = row.get("condition") or ORIGINAL.name
             self._rows[condition, row["path"]] = row
             self._conditions.add(condition)
@@ -104,6 +106,7 @@ class CsvSystem:
         return scores
 
     def _row_scores(self, row: dict[str, str], path: str, names: tuple[str, ...]) -> Sequence[float]:
+        # Where a file has scores and a label, the scores: they give average precision and calibration, too.
         if set(names) <= set(row):
             try:
                 return [float(row[name]) for name in names]
@@ -163,7 +166,7 @@ def open_all(specs: Sequence[str], threads: int, stack: ExitStack) -> list[Syste
     counts: dict[str, int] = {}
     for spec in specs:
         system = open_system(spec, threads)
-        stack.callback(system.close)
+        stack.callback(system.close)  # at once, so that it is closed when a later one cannot be opened
         counts[system.name] = counts.get(system.name, 0) + 1
         if counts[system.name] > 1:
             system.name = f"{system.name} #{counts[system.name]}"

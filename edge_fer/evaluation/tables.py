@@ -55,6 +55,8 @@ def _abridged(names: Sequence[str]) -> str:
 @contextmanager
 def _reader(path: Path) -> Iterator[csv.DictReader[str]]:
     try:
+        # utf-8-sig drops a byte-order mark and reads files without one as well; newline="" leaves line ends within
+        # quoted cells to the csv module.
         with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
             yield csv.DictReader(file, restval="", skipinitialspace=True)
     except OSError as exc:
