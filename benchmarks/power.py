@@ -3,8 +3,8 @@
     python benchmarks/power.py --json benchmarks/results/<device>/power.json
 
 Measures the same thing twice, many times: how often is a difference found (it should be never), and how far apart are
-the headlines? Then slows one stage down by some per cent of its own time: is a difference found, and is it put down to
-that stage?
+the headlines? Then slows one stage down by some per cent of its own time: is a difference found, and is it attributed
+to that stage?
 """
 
 # ruff: noqa: T201  (a script prints)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from edge_fer import files
 from edge_fer.dependencies import require
 from edge_fer.errors import EdgeFerError, MissingDependency
-from edge_fer_convert.command import NEEDED
+from edge_fer_convert.command import NEEDED as NEEDED_TO_CONVERT
+from edge_fer_train.command import NEEDED as NEEDED_TO_TRAIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,12 +38,16 @@ def save(result: dict[str, Any], path: Path | None, indent: int | None = None) -
 
 
 def require_convert() -> None:
-    """Raise `MissingDependency` unless the `convert` extra is installed.
+    """Raise `MissingDependency` unless all that ``edge-fer convert`` needs is installed.
 
-    To be called after the options are parsed and before anything of the extra is imported, so that ``--help`` works
-    without it.
+    Call it after the options are parsed and before anything of the extra is imported: ``--help`` works without it.
     """
-    require(NEEDED, "convert", "this script")
+    require(NEEDED_TO_CONVERT, "convert", "this script")
+
+
+def require_training() -> None:
+    """Raise `MissingDependency` unless all that ``edge-fer train`` needs is installed; see `require_convert`."""
+    require(NEEDED_TO_TRAIN, "convert", "this script")
 
 
 def float_weights(name: str) -> Path:

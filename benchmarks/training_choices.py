@@ -1,12 +1,12 @@
-"""What each choice of training is worth: CNN_1 at 48 px, one thing changed at a time, evaluated on FER2013 PublicTest.
+"""How accuracy depends on the choices of training: CNN_1 at 48 px on FER2013, one thing changed at a time.
 
     KERAS_BACKEND=torch python benchmarks/training_choices.py --data fer2013/ --runs runs/choices \
         --json experiments/training_choices.json
 
-Every run has the same seed and the same number of steps. Its best epoch is evaluated, one of the last, since the
-learning rate ends near zero. To resume interrupted runs, repeat the command. Differences have the interval of a paired
-bootstrap, which covers the chance of the images and not that of the seed: the base is trained twice to show the latter.
-Needs the `convert` extra.
+Every run has the same seed and the same number of steps. Its best epoch is evaluated on PublicTest, one of the last
+epochs, since the learning rate ends near zero. To resume interrupted runs, repeat the command. Differences have the
+interval of a paired bootstrap, which covers the chance of the images and not that of the seed: the base is trained
+twice to show the latter. Needs the `convert` extra.
 """
 
 # ruff: noqa: T201  (a script prints)
@@ -119,7 +119,7 @@ def main() -> None:
     )
     parser.add_argument("--only", choices=CHOICES, action="append", help="train the base and this choice only")
     options = parser.parse_args()
-    script.require_convert()
+    script.require_training()
     from edge_fer_train import datasets
     from edge_fer_train.datasets import splits
 

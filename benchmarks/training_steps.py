@@ -77,7 +77,7 @@ def measure(model: Any, steps: int) -> dict[str, list[float]]:
 
 def check_torch() -> None:
     """Raise an error unless Keras runs on PyTorch, whose kernels these are."""
-    script.require_convert()
+    script.require_training()
     if util.find_spec("torch") is None:
         raise MissingDependency("this script needs PyTorch: pip install torch")
     import keras

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import script
 from edge_fer.bundle import load
+from edge_fer.dependencies import require
 from edge_fer.errors import BackendError, MissingDependency
 
 BIN = Path(sys.executable).parent
@@ -57,7 +58,7 @@ def main() -> None:
     parser = script.parser(__doc__)
     parser.add_argument("bundle", type=Path)
     options = parser.parse_args()
-    script.require_convert()
+    require(("onnx",), "convert", "this script")
     reports: dict[str, list[str]] = {}
     for target in load(options.bundle).manifest.targets:
         reports[target.name] = checked(options.bundle / target.file, target.runtime)

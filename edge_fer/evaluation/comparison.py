@@ -116,8 +116,8 @@ def compare_systems(
 ) -> SystemComparison:
     """Evaluate every system on *faces* under every condition.
 
-    *data* is what the faces are called. *deduplicated*, ``(len(faces),)`` bool, marks the faces without a near-copy in
-    the training set; the original ones among them are evaluated on their own, too.
+    *data* is the name of the faces. *deduplicated*, ``(len(faces),)`` bool, marks those without a near-copy in the
+    training set; under the original condition they are also evaluated on their own.
     """
     listener = progress or ProgressListener()
     results = []
@@ -157,7 +157,6 @@ def export(faces: LabelledFaces, conditions: Sequence[Condition], folder: Path) 
             for condition in conditions:
                 images = _write_images(apply_condition(faces, condition), folder / condition.name)
                 for path, image in zip(faces.paths, images, strict=True):
-                    # The true label is left out: the program that is asked should not see it.
                     rows.writerow([condition.name, path, image.relative_to(folder), ""])
     except OSError as exc:
         raise SinkError(f"{folder} cannot be written: {exc.strerror}; choose another with --export") from exc

@@ -114,7 +114,7 @@ class CsvSystem:
                 raise BadInput(f"{self._path}: the scores of {path} are not numbers: {exc}") from exc
         label = row.get("label")
         if label not in names:
-            raise BadInput(f"{self._path} labels {path} {label!r}; the labels are {', '.join(names)}")
+            raise BadInput(f"{self._path} has label {label!r} for {path}; it should be one of: {', '.join(names)}")
         return [float(name == label) for name in names]
 
     def close(self) -> None:
@@ -133,7 +133,7 @@ class FunctionSystem:
             self._function: Callable[..., Any] = getattr(importlib.import_module(module), function)
         except (ImportError, AttributeError) as exc:
             raise BadInput(
-                f"{spec} cannot be imported: {exc}; pass module:function, the module in the current folder or installed"
+                f"{spec} cannot be imported: {exc}; pass module:function, of a module that is installed or lies here"
             ) from exc
         finally:
             sys.path.pop(0)

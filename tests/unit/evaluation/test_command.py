@@ -37,7 +37,7 @@ def test_another_programs_answers_are_evaluated_beside_ours(faces, drawn_zip, wr
     assert original["scores"]["macro_average_precision"] == 1
     assert all(entry["fresh"] is None for entry in original.values())  # the training set has a copy of every face
     degraded = {entry["system"] for entry in report["judged"] if entry["condition"] == "resolution-12"}
-    assert degraded == set(original) - {"labels", "scores"}  # a csv has no answers for faces that nobody asked about
+    assert degraded == set(original) - {"labels", "scores"}  # a csv has no answers for faces that were not exported
     with np.load("eval/answers.npz") as kept:
         assert kept["labels"].tolist() == faces.labels.tolist()
         assert kept["scores/original"].shape == (28, 7)

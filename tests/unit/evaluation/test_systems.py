@@ -20,7 +20,7 @@ def test_systems_of_one_name_are_numbered():
     ("content", "message"),
     [
         ("path,label\nx,happy\n", "has no row for"),
-        ("path,label\n{path},bored\n", "labels .* 'bored'; the labels are angry"),
+        ("path,label\n{path},bored\n", "has label 'bored' for .*; it should be one of: angry"),
         ("file,label\nx,happy\n", "is no table of answers .*: no column path"),
         ("path," + ",".join(FER2013) + "\n{path},a,b,c,d,e,f,g\n", "are not numbers"),
     ],
