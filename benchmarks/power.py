@@ -1,17 +1,16 @@
-"""Whether ``edge-fer bench compare`` finds what is there, and nothing where nothing is.
+"""Whether ``edge-fer bench compare`` finds a slowdown that is there, and finds none where there is none.
 
     python benchmarks/power.py --json benchmarks/results/<device>/power.json
 
-Two runs of the same thing after each other, many times: how often is a difference found (it should be never), and how
-far apart are their headlines? Then one stage is slowed down by so many per cent of its own time: is it found, and is
-that stage blamed?
+Measures the same thing twice, many times: how often is a difference found (it should be never), and how far apart are
+the headlines? Then slows one stage down by some per cent of its own time: is a difference found, and is it attributed
+to that stage?
 """
+
+# ruff: noqa: T201  (a script prints)
 
 from __future__ import annotations
 
-import argparse
-import json
-import shlex
 import sys
 import tempfile
 import time
@@ -19,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import script
 from edge_fer import bundle as bundles
 from edge_fer import host
 from edge_fer.progress import ProgressListener
@@ -29,6 +29,7 @@ from edge_fer_bench.statistics import p90
 from edge_fer_bench.suites import QUICK
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable
 
     from edge_fer_bench.candidates import Candidate
@@ -47,23 +48,25 @@ class Slowed(worker.Worker):
     def __init__(self, options: argparse.Namespace) -> None:
         super().__init__(options)
         pipeline: Any = self.pipeline
-        holder, name = {"detect": (pipeline.tracker, "update"), "classify": (pipeline.classifier, "scores")}[self.stage]
-        setattr(holder, name, self._slowed(getattr(holder, name)))
+        holders = {"detect": (pipeline.tracker, "update"), "classify": (pipeline.classifier, "scores")}
+        holder, method = holders[self.stage]
+        setattr(holder, method, self._slowed(getattr(holder, method)))
 
     def _slowed(self, work: Callable[..., Any]) -> Callable[..., Any]:
         def slower(*arguments: Any) -> Any:
             began = time.perf_counter()
-            done = work(*arguments)
+            result = work(*arguments)
             end = began + (time.perf_counter() - began) * (1 + self.share)
+            # Spinning, because sleep overshoots by more than the few per cent that are to be found.
             while time.perf_counter() < end:
                 pass
-            return done
+            return result
 
         return slower
 
 
 def slowed(candidate: Candidate, stage: str, share: float) -> Candidate:
-    """Return *candidate* with *stage* slowed down: this very file is its worker."""
+    """Return *candidate* with *stage* slowed down; its worker is this file, see `main`."""
     command = (sys.executable, __file__, "--worker", stage, str(share), *candidate.command[3:])
     return replace(candidate, command=command)
 
@@ -75,56 +78,64 @@ def measure(candidate: Candidate, seed: int) -> Run:
 
 
 def compared(first: Candidate, second: Candidate, seed: int) -> dict[str, Any]:
-    """Measure both after each other and compare."""
+    """Measure both, one after the other, and compare."""
     runs = measure(first, 2 * seed), measure(second, 2 * seed + 1)
-    found = compare_runs(*runs)
-    blamed = found.to_blame(first.name)
+    comparison = compare_runs(*runs)
+    blamed = comparison.to_blame(first.name)
+    changes = {}
+    for change in comparison.changes:
+        changes[change.what] = [change.ratio.value, change.ratio.low, change.ratio.high, change.p]
     return {
         "p90_ms": [p90(run.measurements[0].frames_ms()) for run in runs],
         "unstable": [[*stability.unstable(run), *stability.unsteady(run.measurements[0])] for run in runs],
-        "found": [change.what for change in found.found()],
+        "found": [change.what for change in comparison.found()],
         "blamed": blamed.what if blamed else None,
-        "changes": {change.what: [change.ratio.value, change.ratio.low, change.ratio.high, change.p]
-                    for change in found.changes},
-    }  # fmt: skip
+        "changes": changes,
+    }
 
 
 def main() -> None:
-    """Compare, print a line each, and keep everything where asked."""
+    """Compare, print a line for each comparison, and save the raw values after each round."""
     if sys.argv[1:2] == ["--worker"]:
-        Slowed.stage, Slowed.share = sys.argv[2], float(sys.argv[3])
-        del sys.argv[1:4]
-        worker.main(Slowed)
+        _be_a_worker()
         return
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = script.parser(__doc__)
     parser.add_argument("--target", default="openvino-int8")
-    parser.add_argument("--tries", type=int, default=20)
-    parser.add_argument("--slowdown", type=float, default=0.15)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--tries", type=int, default=20, help="rounds of comparisons")
+    parser.add_argument("--slowdown", type=float, default=0.15, help="share of a stage's own time that is added")
     options = parser.parse_args()
     (candidate,) = candidates.of_bundle("cnn-1", bundles.load("cnn-1"), [1], options.target)
-    told: dict[str, Any] = {
-        "command": shlex.join(["python", "benchmarks/power.py", *sys.argv[1:]]),
+    null: list[dict[str, Any]] = []
+    planted: dict[str, list[dict[str, Any]]] = {stage: [] for stage in STAGES}
+    result = {
+        "command": script.command(),
         "host": host.facts(),
         "slowdown": options.slowdown,
-        "null": [],
-        "planted": {stage: [] for stage in STAGES},
+        "null": null,
+        "planted": planted,
     }
     for seed in range(options.tries):
-        told["null"].append(compared(candidate, candidate, seed))
-        print("null", _line(told["null"][-1]), flush=True)  # noqa: T201
+        null.append(compared(candidate, candidate, seed))
+        print("null", _line(null[-1]), flush=True)
         for stage in STAGES:
-            told["planted"][stage].append(compared(candidate, slowed(candidate, stage, options.slowdown), seed))
-            print(f"{stage} +{options.slowdown:.0%}", _line(told["planted"][stage][-1]), flush=True)  # noqa: T201
-        if options.json:
-            options.json.write_text(json.dumps(told) + "\n", encoding="utf-8")
+            planted[stage].append(compared(candidate, slowed(candidate, stage, options.slowdown), seed))
+            print(f"{stage} +{options.slowdown:.0%}", _line(planted[stage][-1]), flush=True)
+        script.save(result, options.json)
 
 
-def _line(found: dict[str, Any]) -> str:
-    first, second = found["p90_ms"]
-    unstable = ", unstable" if any(found["unstable"]) else ""
-    return f"p90 {first:.2f} and {second:.2f} ms; found {found['found']}, blamed {found['blamed']}{unstable}"
+def _be_a_worker() -> None:
+    """Answer the harness as ``edge_fer_bench.worker`` does: ``--worker STAGE SHARE``, then a worker's own options."""
+    Slowed.stage = sys.argv[2]
+    Slowed.share = float(sys.argv[3])
+    del sys.argv[1:4]
+    worker.main(Slowed)
+
+
+def _line(comparison: dict[str, Any]) -> str:
+    first, second = comparison["p90_ms"]
+    unstable = ", unstable" if any(comparison["unstable"]) else ""
+    return f"p90 {first:.2f} and {second:.2f} ms; found {comparison['found']}, blamed {comparison['blamed']}{unstable}"
 
 
 if __name__ == "__main__":
-    main()
+    script.run(main)

@@ -1,48 +1,43 @@
-"""Which quantizer loses less for LiteRT: TensorFlow's, AI Edge Quantizer's, and the latter with ranges of our own.
+"""Which quantizer loses less for LiteRT: TensorFlow's, AI Edge Quantizer's, or the latter with ranges of our own.
 
     python benchmarks/quantizers.py --data fer2013/ --json benchmarks/results/<device>/quantizers.json
 
-Each model and each calibration set (500 images of Training, two seeds) is quantized in every way and judged on all of
-FER2013 PublicTest beside its float32. Needs the `convert` extra.
+Quantizes each model with each of two calibration sets (500 images of Training) in every way, and compares it with its
+float32 on all of FER2013 PublicTest. Needs the `convert` extra and a clone.
 """
+
+# ruff: noqa: T201  (a script prints)
 
 from __future__ import annotations
 
-import argparse
-import json
-import shlex
-import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tensorflow as tf
-from ai_edge_quantizer import quantizer
-from ai_edge_quantizer import recipe as aeq_recipe
 
+import script
 from edge_fer.backends import ModelFile
 from edge_fer.backends import load as load_backend
 from edge_fer.evaluation.labelled import load_faces
-from edge_fer_convert import calibration
-from edge_fer_convert.float_model import FloatModel, open_model
-from edge_fer_convert.gate import compare_with_float32
-from edge_fer_convert.targets.litert import LiteRT
-from edge_fer_train import recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
+    from edge_fer.evaluation.labelled import LabelledFaces
+    from edge_fer_convert.float_model import FloatModel
+
 MODELS = ("cnn-1", "mobilenet-v2-0.5")
 SEEDS = (20261120, 1)
 
 
 def by_tensorflow(weights: Path, model: FloatModel, values: NDArray[np.float32]) -> bytes:
-    """Quantize as TFLiteConverter does with a representative dataset."""
+    """Quantize with TFLiteConverter and a representative data set."""
     import keras
+    import tensorflow as tf
 
     def samples() -> Iterator[list[NDArray[np.float32]]]:
         for value in values:
@@ -56,19 +51,26 @@ def by_tensorflow(weights: Path, model: FloatModel, values: NDArray[np.float32])
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.representative_dataset = samples
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = converter.inference_output_type = tf.int8
+        converter.inference_input_type = tf.int8
+        converter.inference_output_type = tf.int8
         return bytes(converter.convert())
 
 
 def by_ai_edge_quantizer(model: FloatModel, values: NDArray[np.float32]) -> bytes:
-    """Quantize as AI Edge Quantizer does, with its own calibration."""
+    """Quantize with AI Edge Quantizer and its own calibration."""
+    from ai_edge_quantizer import quantizer
+    from ai_edge_quantizer import recipe as aeq_recipe
+
     work = quantizer.Quantizer(bytearray(model.tflite or b""), aeq_recipe.static_wi8_ai8())
-    found = work.calibrate({"serving_default": [{"face": value[np.newaxis]} for value in values]}, num_threads=2)
-    return bytes(work.quantize(found, enable_progress_report=False).quantized_model)
+    samples = [{"face": value[np.newaxis]} for value in values]
+    ranges = work.calibrate({"serving_default": samples}, num_threads=2)
+    return bytes(work.quantize(ranges, enable_progress_report=False).quantized_model)
 
 
 def ways(weights: Path, model: FloatModel, values: NDArray[np.float32]) -> Iterator[tuple[str, bytes]]:
-    """Yield each way of quantizing, by name."""
+    """Yield the name and the model file of each way to quantize."""
+    from edge_fer_convert.targets.litert import LiteRT
+
     yield "TensorFlow", by_tensorflow(weights, model, values)
     yield "AI Edge Quantizer, its own calibration", by_ai_edge_quantizer(model, values)
     converter = LiteRT(model, values)
@@ -76,48 +78,66 @@ def ways(weights: Path, model: FloatModel, values: NDArray[np.float32]) -> Itera
         yield f"AI Edge Quantizer, {method}", converter.static(method, frozenset()).content
 
 
+def rows_of(name: str, pool: LabelledFaces, evaluation: LabelledFaces) -> Iterator[dict[str, Any]]:
+    """Quantize the model *name* in every way and with every seed; yield what each loses on *evaluation*."""
+    from edge_fer_convert import calibration
+    from edge_fer_convert.float_model import open_model
+    from edge_fer_convert.gate import compare_with_float32
+    from edge_fer_train import recipe
+
+    weights = script.float_weights(name)
+    spec = recipe.load(name).preprocess
+    model = open_model(weights)
+    file = ModelFile(b"", spec, evaluation.names, threads=2)
+    crops = evaluation.crops(spec)
+    reference = scores_of(replace(file, content=model.tflite or b""), crops)
+    for seed in SEEDS:
+        prepared = calibration.prepare(calibration.choose(pool, 500, seed), spec)
+        for way, content in ways(weights, model, prepared.values):
+            scores = scores_of(replace(file, content=content), crops)
+            comparison = compare_with_float32(scores, reference, evaluation.labels)
+            assert comparison.drop is not None  # noqa: S101  (there are labels)
+            assert comparison.f1_drop is not None  # noqa: S101
+            yield {
+                "model": name,
+                "seed": seed,
+                "way": way,
+                "size_bytes": len(content),
+                "accuracy": comparison.accuracy,
+                "drop_points": comparison.drop.points,
+                "f1_drop_points": comparison.f1_drop.points,
+                "agreement": comparison.agreement,
+            }
+
+
+def scores_of(file: ModelFile, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return LiteRT's scores of *crops*."""
+    with load_backend("litert", file) as backend:
+        return backend.run(crops)
+
+
 def main() -> None:
-    """Compare, print, and keep the raw values where asked."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--json", type=Path)
+    """Compare, print a line for each way, and save all rows."""
+    parser = script.parser(__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder of FER2013")
     options = parser.parse_args()
-    train, judged = (load_faces(options.data / f"fer2013-{part}.zip") for part in ("train", "public-test"))
-    pool = calibration.without_evaluated(train, judged, print, forced=False)
+    script.require_convert()
+    from edge_fer_convert import calibration
+
+    train = load_faces(options.data / "fer2013-train.zip")
+    evaluation = load_faces(options.data / "fer2013-public-test.zip")
+    pool = calibration.without_evaluated(train, evaluation, print, forced=False)
     rows: list[dict[str, Any]] = []
     for name in MODELS:
-        chosen = recipe.load(name)
-        weights = recipe.WEIGHTS / f"{name}.keras"
-        model = open_model(weights)
-        crops = judged.crops(chosen.preprocess)
-        file = ModelFile(b"", chosen.preprocess, judged.names, threads=2)
-
-        def score(content: bytes, file: ModelFile = file, crops: NDArray[np.uint8] = crops) -> NDArray[np.float32]:
-            with load_backend("litert", replace(file, content=content)) as backend:
-                return backend.run(crops)
-
-        reference = score(model.tflite or b"")
-        for seed in SEEDS:
-            prepared = calibration.prepare(calibration.choose(pool, 500, seed), chosen.preprocess)
-            for way, content in ways(weights, model, prepared.values):
-                verdict = compare_with_float32(score(content), reference, judged.labels)
-                assert verdict.drop is not None and verdict.f1_drop is not None  # noqa: S101, PT018  (there are labels)
-                rows.append(
-                    {
-                        "model": name, "seed": seed, "way": way, "size_bytes": len(content),
-                        "accuracy": verdict.accuracy, "drop_points": verdict.drop.points,
-                        "f1_drop_points": verdict.f1_drop.points, "agreement": verdict.agreement,
-                    }
-                )  # fmt: skip
-                print(  # noqa: T201
-                    f"{name:<18} {seed:<9} {way:<60} drop {verdict.drop.points:+.2f}  "
-                    f"macro-F1 {verdict.f1_drop.points:+.2f}  agreement {verdict.agreement:.2%}",
-                    flush=True,
-                )
-    if options.json:
-        command = shlex.join(["python", "benchmarks/quantizers.py", *sys.argv[1:]])
-        options.json.write_text(json.dumps({"command": command, "rows": rows}, indent=1) + "\n")
+        for row in rows_of(name, pool, evaluation):
+            rows.append(row)
+            print(
+                f"{row['model']:<18} {row['seed']:<9} {row['way']:<60} drop {row['drop_points']:+.2f}  "
+                f"macro-F1 {row['f1_drop_points']:+.2f}  agreement {row['agreement']:.2%}",
+                flush=True,
+            )
+    script.save({"command": script.command(), "rows": rows}, options.json, indent=1)
 
 
 if __name__ == "__main__":
-    main()
+    script.run(main)

@@ -1,32 +1,24 @@
-"""What signed 8-bit weights cost on this CPU: they saturate in pairs where there is no VNNI.
+"""What signed 8-bit weights cost on this CPU: without VNNI, sums of two products saturate.
 
     python benchmarks/saturation.py --data fer2013/ --json benchmarks/results/<device>/saturation.json
 
-CNN_1 for ONNX Runtime with signed weights and activations (its default) and unsigned, as the converter writes it;
-CNN_1 and MobileNetV2 for OpenVINO with weights of 8 and of 7 bits, ranges alike. Judged on FER2013 PublicTest beside
-float32. Needs the `convert` extra.
+Quantizes CNN_1 for ONNX Runtime with signed weights and activations (ONNX Runtime's default) and with unsigned ones, as
+the converter does; CNN_1 and MobileNetV2 for OpenVINO with weights of 8 and of 7 bits and the same ranges. Compares
+each with its float32 on FER2013 PublicTest. Needs the `convert` extra and a clone.
 """
+
+# ruff: noqa: T201  (a script prints)
 
 from __future__ import annotations
 
-import argparse
-import json
-import shlex
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import script
 from edge_fer.backends import ModelFile
 from edge_fer.backends import load as load_backend
 from edge_fer.evaluation.labelled import load_faces
-from edge_fer_convert import calibration
-from edge_fer_convert.float_model import FloatModel, open_model
-from edge_fer_convert.gate import compare_with_float32
-from edge_fer_convert.targets import Files
-from edge_fer_convert.targets.onnx import Onnx
-from edge_fer_convert.targets.openvino import OpenVINO
-from edge_fer_train import recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,10 +26,20 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from edge_fer.evaluation.labelled import LabelledFaces
+    from edge_fer.preprocess import Preprocess
+    from edge_fer_convert.float_model import FloatModel
+    from edge_fer_convert.targets import Files
+
+MODELS = ("cnn-1", "mobilenet-v2-0.5")
+SEED = 20261120
+
 
 def signed(model: FloatModel, values: NDArray[np.float32]) -> Files:
-    """Quantize as ONNX Runtime does by default, by channel."""
+    """Quantize as ONNX Runtime does by default, per channel."""
     from onnxruntime.quantization import CalibrationDataReader, quantize_static
+
+    from edge_fer_convert.targets import Files
 
     samples = iter(values)
 
@@ -47,14 +49,18 @@ def signed(model: FloatModel, values: NDArray[np.float32]) -> Files:
             return None if sample is None else {"face": sample[None]}
 
     with tempfile.TemporaryDirectory() as folder:
-        source, made = Path(folder) / "float.onnx", Path(folder) / "made.onnx"
+        source = Path(folder) / "float.onnx"
+        quantized = Path(folder) / "quantized.onnx"
         source.write_bytes(model.onnx or b"")
-        quantize_static(source, made, Reader(), per_channel=True)
-        return Files(made.read_bytes())
+        quantize_static(source, quantized, Reader(), per_channel=True)
+        return Files(quantized.read_bytes())
 
 
 def ways(name: str, model: FloatModel, values: NDArray[np.float32]) -> Iterator[tuple[str, str, Files, Files]]:
-    """Yield runtime, what is done, its files, and those of float32."""
+    """Yield the runtime, the way to quantize, the quantized files and the float32 files."""
+    from edge_fer_convert.targets.onnx import Onnx
+    from edge_fer_convert.targets.openvino import OpenVINO
+
     if name == "cnn-1":
         onnx = Onnx(model, values)
         yield "onnx", "signed", signed(model, values), onnx.float32()
@@ -64,34 +70,55 @@ def ways(name: str, model: FloatModel, values: NDArray[np.float32]) -> Iterator[
         yield "openvino", method, openvino.static(method, frozenset()), openvino.float32()
 
 
+def rows_of(name: str, pool: LabelledFaces, evaluation: LabelledFaces) -> Iterator[dict[str, Any]]:
+    """Quantize the model *name* in every way; yield the accuracy of each on *evaluation*."""
+    from edge_fer_convert import calibration
+    from edge_fer_convert.float_model import open_model
+    from edge_fer_convert.gate import compare_with_float32
+    from edge_fer_train import recipe
+
+    spec = recipe.load(name).preprocess
+    prepared = calibration.prepare(calibration.choose(pool, 500, SEED), spec)
+    model = open_model(script.float_weights(name))
+    for runtime, way, quantized, float32 in ways(name, model, prepared.values):
+        scores = scores_of(quantized, runtime, spec, evaluation)
+        reference = scores_of(float32, runtime, spec, evaluation)
+        comparison = compare_with_float32(scores, reference, evaluation.labels)
+        yield {
+            "model": name,
+            "runtime": runtime,
+            "way": way,
+            "accuracy": comparison.accuracy,
+            "agreement": comparison.agreement,
+        }
+
+
+def scores_of(files: Files, runtime: str, spec: Preprocess, faces: LabelledFaces) -> NDArray[np.float32]:
+    """Return the scores of *faces* that *runtime* computes from *files*."""
+    model = ModelFile(files.content, spec, faces.names, 2, files.weights)
+    with load_backend(runtime, model) as backend:
+        return backend.run(faces.crops(spec))
+
+
 def main() -> None:
-    """Compare, print, and keep the raw values where asked."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--json", type=Path)
+    """Compare, print a line for each way, and save all rows."""
+    parser = script.parser(__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder of FER2013")
     options = parser.parse_args()
-    train, judged = (load_faces(options.data / f"fer2013-{part}.zip") for part in ("train", "public-test"))
-    pool = calibration.without_evaluated(train, judged, print, forced=False)
+    script.require_convert()
+    from edge_fer_convert import calibration
+
+    train = load_faces(options.data / "fer2013-train.zip")
+    evaluation = load_faces(options.data / "fer2013-public-test.zip")
+    pool = calibration.without_evaluated(train, evaluation, print, forced=False)
     rows: list[dict[str, Any]] = []
-    for name in ("cnn-1", "mobilenet-v2-0.5"):
-        spec = recipe.load(name).preprocess
-        crops = judged.crops(spec)
-        prepared = calibration.prepare(calibration.choose(pool, 500, 20261120), spec)
-        for runtime, way, *both in ways(name, open_model(recipe.WEIGHTS / f"{name}.keras"), prepared.values):
-            scores = []
-            for files in both:
-                model = ModelFile(files.content, spec, judged.names, 2, files.weights)
-                with load_backend(runtime, model) as backend:
-                    scores.append(backend.run(crops))
-            verdict = compare_with_float32(scores[0], scores[1], judged.labels)
-            told = {"model": name, "runtime": runtime, "way": way}
-            rows.append(told | {"accuracy": verdict.accuracy, "agreement": verdict.agreement})
-            words = f"{verdict.accuracy:.2%}  agreement {verdict.agreement:.2%}"
-            print(f"{name:<17} {runtime:<9} {way:<58} {words}", flush=True)  # noqa: T201
-    if options.json:
-        command = shlex.join(["python", "benchmarks/saturation.py", *sys.argv[1:]])
-        options.json.write_text(json.dumps({"command": command, "rows": rows}, indent=1) + "\n")
+    for name in MODELS:
+        for row in rows_of(name, pool, evaluation):
+            rows.append(row)
+            figures = f"{row['accuracy']:.2%}  agreement {row['agreement']:.2%}"
+            print(f"{row['model']:<17} {row['runtime']:<9} {row['way']:<58} {figures}", flush=True)
+    script.save({"command": script.command(), "rows": rows}, options.json, indent=1)
 
 
 if __name__ == "__main__":
-    main()
+    script.run(main)

@@ -1,101 +1,124 @@
-"""How boxes that are followed compare with those of a full search, what following costs, how soon a face is back.
+"""Tracked face boxes against those of a full search: how close they are, what they cost, how soon a lost face is back.
 
     python benchmarks/tracking.py --json benchmarks/results/<device>/tracking.json
 
-Twice, frame by frame in turn: with the detector looking around a known face in every frame, and only now and then, the
-face being found by its looks in between.
+Tracks every scene in two ways that take turns frame by frame: with the detector looking around a known face in every
+frame, and only now and then, following the face by its looks in between.
 """
+
+# ruff: noqa: T201  (a script prints)
 
 from __future__ import annotations
 
-import argparse
-import json
-import shlex
-import sys
 import time
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 import cv2
 import numpy as np
 
+import script
 from edge_fer.faces import Detection, HaarDetector
 from edge_fer.sources.synthetic import SyntheticCamera
 from edge_fer.tracking import FaceTracker, Tracking
 
+if TYPE_CHECKING:
+    from edge_fer.sources import Frame
+
 WAYS: Final = {"every frame": Tracking(confirm_every_s=0.0), "now and then": Tracking()}
+HIDDEN_S: Final = ((3.0, 4.0), (6.5, 7.5))
+"""When the face is hidden in each scene of 10 s."""
+
+Figures = dict[str, list[float]]
+"""Figure → values: iou, seen and update_ms of frames, found_again_s of times when the face was hidden."""
 
 
-def tracking(seeds: range) -> dict[str, dict[str, list[float]]]:
+def tracking(seeds: range) -> dict[str, Figures]:
     """Compare tracked boxes with a full search of every third frame, and time how a hidden face is found again.
 
     The reference is OpenCV's cascade on the whole, unscaled frame. Each seed is a scene of 10 s in which the face is
     hidden twice for 1 s and comes back elsewhere. Frames in which it is hidden, or not yet found again, count for the
     last figure only.
     """
-    found: dict[str, dict[str, list[float]]] = {
-        name: {"iou": [], "seen": [], "update_ms": [], "found_again_s": []} for name in WAYS
-    }
+    figures: dict[str, Figures] = {}
+    for name in WAYS:
+        figures[name] = {"iou": [], "seen": [], "update_ms": [], "found_again_s": []}
     for seed in seeds:
-        hidden = ((3.0, 4.0), (6.5, 7.5))
-        camera = SyntheticCamera(frames=300, seed=seed, hidden_s=hidden)
-        _follow(camera, found)
+        camera = SyntheticCamera(frames=300, seed=seed, hidden_s=HIDDEN_S)
+        _follow(camera, figures)
         for name, way in WAYS.items():
-            found[name]["found_again_s"] += [_found_again(camera, end, way) for _, end in hidden]
-    return found
+            for _, end_s in HIDDEN_S:
+                figures[name]["found_again_s"].append(_found_again(camera, end_s, way))
+    return figures
 
 
-def _follow(camera: SyntheticCamera, found: dict[str, dict[str, list[float]]]) -> None:
-    everything = HaarDetector(Detection(min_face_px=64, search_side_px=64))
+def _follow(camera: SyntheticCamera, figures: dict[str, Figures]) -> None:
+    """Track the scene of *camera* in every way, and add the figures of its frames to *figures*."""
+    full_search = HaarDetector(Detection(min_face_px=64, search_side_px=64))
     trackers = {name: FaceTracker(HaarDetector(), way) for name, way in WAYS.items()}
     settled = False
     for frame in camera.frames():
-        tracks, spent = {}, {}
+        tracks = {}
+        times_ms = {}
         for name, tracker in trackers.items():
             began = time.perf_counter()
             tracks[name] = tracker.update(frame.image, frame.time_s)
-            spent[name] = (time.perf_counter() - began) * 1e3
+            times_ms[name] = (time.perf_counter() - began) * 1e3
+        # From when every tracker has the face until it is hidden: how soon it is found again is a figure of its own.
         settled = bool(frame.truth) and (settled or all(tracks.values()))
         if not settled:
             continue
-        faces = [] if frame.index % 3 else everything.search(frame.image)
-        for name, told in found.items():
-            told["seen"].append(float(bool(tracks[name])))
-            told["update_ms"].append(spent[name])
-            told["iou"] += [max((t.box.iou(face.box) for t in tracks[name]), default=0.0) for face in faces]
+        # Of every third frame only: a full search takes ten times as long as a tracker.
+        references = full_search.search(frame.image) if frame.index % 3 == 0 else []
+        for name, values in figures.items():
+            values["seen"].append(float(bool(tracks[name])))
+            values["update_ms"].append(times_ms[name])
+            for face in references:
+                overlaps = [track.box.iou(face.box) for track in tracks[name]]
+                values["iou"].append(max(overlaps, default=0.0))
 
 
 def _found_again(camera: SyntheticCamera, end_s: float, way: Tracking) -> float:
-    """Return seconds from *end_s*, when the face is drawn again, to the first frame in which the tracker has it."""
+    """Return seconds from *end_s*, when the face is visible again, to the first frame in which the tracker has it."""
     tracker = FaceTracker(HaarDetector(), way)
+    # Two seconds before, so that the tracker knows the face before it is hidden.
     for index in range(int((end_s - 2.0) * camera.fps), int((end_s + 3.0) * camera.fps)):
         frame = camera.frame(index)
         tracks = tracker.update(frame.image, frame.time_s)
-        if frame.time_s >= end_s and any(t.box.iou(truth.box) > 0.3 for t in tracks for truth in frame.truth):
+        if frame.time_s >= end_s and _on_the_face(tracks, frame):
             return frame.time_s - end_s
     return float("inf")
 
 
+def _on_the_face(tracks: Any, frame: Frame) -> bool:
+    """Return whether a track lies on a face of *frame*, and not on where the face was before."""
+    return any(track.box.iou(truth.box) > 0.3 for track in tracks for truth in frame.truth)
+
+
 def main() -> None:
-    """Compare, print, and keep the raw values where asked."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    """Compare, save the raw values, and print a line for each way."""
+    parser = script.parser(__doc__)
     parser.add_argument("--scenes", type=int, default=3)
-    parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    found = tracking(range(options.scenes))
-    if options.json:
-        kept = {way: {what: np.round(v, 4).tolist() for what, v in values.items()} for way, values in found.items()}
-        told = {"command": shlex.join(["python", "benchmarks/tracking.py", *sys.argv[1:]]), **kept}
-        options.json.write_text(json.dumps(told) + "\n", encoding="utf-8")
-    for name, values in found.items():
-        middle, most, mean = (f(values["update_ms"]) for f in (np.median, lambda v: np.percentile(v, 90), np.mean))
-        print(  # noqa: T201
-            f"detector in {name}: mean IoU {np.mean(values['iou']):.3f} over {len(values['iou'])} frames, seen in "
-            f"{np.mean(values['seen']):.1%} of {len(values['seen'])}, {middle:.2f} ms a frame, 90 % within {most:.2f}, "
-            f"mean {mean:.2f}, found again in {max(values['found_again_s']):.2f} s at worst"
-        )
+    figures = tracking(range(options.scenes))
+    result: dict[str, Any] = {"command": script.command()}
+    for name, values in figures.items():
+        result[name] = {figure: np.round(entries, 4).tolist() for figure, entries in values.items()}
+    script.save(result, options.json)
+    for name, values in figures.items():
+        print(f"detector in {name}: {_line(values)}")
+
+
+def _line(values: Figures) -> str:
+    updates = values["update_ms"]
+    return (
+        f"mean IoU {np.mean(values['iou']):.3f} over {len(values['iou'])} frames, "
+        f"seen in {np.mean(values['seen']):.1%} of {len(values['seen'])}, "
+        f"{np.median(updates):.2f} ms a frame, 90 % within {np.percentile(updates, 90):.2f}, "
+        f"mean {np.mean(updates):.2f}, "
+        f"found again in {max(values['found_again_s']):.2f} s at worst"
+    )
 
 
 if __name__ == "__main__":
-    main()
+    script.run(main)

@@ -1,35 +1,29 @@
-"""What each choice of training is worth: CNN_1 at 48 px, one thing changed at a time, judged on FER2013 PublicTest.
+"""How accuracy depends on the choices of training: CNN_1 at 48 px on FER2013, one thing changed at a time.
 
     KERAS_BACKEND=torch python benchmarks/training_choices.py --data fer2013/ --runs runs/choices \
         --json experiments/training_choices.json
 
-Every run has the same seed and the same number of steps; its best epoch is judged, one of the last, since the learning
-rate ends near nought. Runs go on where they were stopped. Differences have the interval of a paired bootstrap, which
-holds the chance of the images and not that of the seed: the base is trained twice to show the latter. Needs the
-`convert` extra.
+Every run has the same seed and the same number of steps. Its best epoch is evaluated on PublicTest, one of the last
+epochs, since the learning rate ends near zero. To resume interrupted runs, repeat the command. Differences have the
+interval of a paired bootstrap, which covers the chance of the images and not that of the seed: the base is trained
+twice to show the latter. Needs the `convert` extra.
 """
+
+# ruff: noqa: T201  (a script prints)
 
 from __future__ import annotations
 
-import argparse
 import json
-import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 
-from edge_fer_convert.gate import compare_with_float32
-from edge_fer_train import datasets, soft_labels
+import script
 from edge_fer_train import recipe as recipes
-from edge_fer_train.datasets import splits
-from edge_fer_train.precision import POLICIES
 from edge_fer_train.recipe import Recipe, Stage, TrainingSettings
-from edge_fer_train.run import TrainingRun
-from edge_fer_train.teacher import Teacher
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,84 +50,119 @@ CHOICES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
     "hinge": ({"loss": "hinge"}, {}, {}),
     "no averaged weights": ({"ema_momentum": 0.0}, {}, {}),
 }
+PARTS = ("training", "stage", "recipe")
+"""What the three of a choice change."""
 
 
 def recipe_of(choice: str, epochs: int) -> Recipe:
     """Return the recipe of CNN_1 with one stage of *epochs* at 48 px, and what *choice* changes."""
-    training, stage, whole = CHOICES[choice]
+    training, stage, recipe = CHOICES[choice]
     base = recipes.load("cnn-1")
     one = Stage(size_px=48, epochs=epochs, learning_rate=2e-3, final_learning_rate=1e-5, augment=0.5)
-    changed = {
+    changes = {
         "dropout": 0.2,
         "ema_momentum": 0.995,
         "teaching": None,
         **training,
         "stages": (one.model_copy(update=stage),),
     }
-    trained = TrainingSettings.model_validate(base.trained.model_dump() | changed)
-    return base.model_copy(update={"training": trained, **whole})
+    trained = TrainingSettings.model_validate(base.trained.model_dump() | changes)
+    return base.model_copy(update={"training": trained, **recipe})
 
 
 def scores_of(recipe: Recipe, dataset: Dataset, votes: Path, folder: Path, precision: str) -> NDArray[np.float32]:
     """Train, and return the scores of the best epoch's averaged weights on the validation faces."""
-    keras.utils.clear_session()
+    import keras
+
+    from edge_fer_train import soft_labels
+    from edge_fer_train.datasets import splits
+    from edge_fer_train.run import TrainingRun
+    from edge_fer_train.teacher import Teacher
+
+    keras.utils.clear_session()  # or the graphs of all earlier runs stay in memory
     split = splits.split(dataset, "official", 0)
-    faces, judged = dataset.faces.take(split.train), dataset.faces.take(split.validation)
-    targets = soft_labels.from_votes(faces, soft_labels.load_votes(votes), recipe.trained.own_label)
+    faces = dataset.faces.take(split.train)
+    validation = dataset.faces.take(split.validation)
+    labels = soft_labels.from_votes(faces, soft_labels.load_votes(votes), recipe.trained.own_label)
     teaching = recipe.trained.teaching
     teacher = Teacher(teaching.paths, recipe.preprocess, faces.names) if teaching else None
-    TrainingRun(recipe, folder, faces, targets, judged, _say, teacher, computing=precision).execute()
-    with np.load(folder / "scores.npz") as kept:
-        return np.asarray(kept["scores"], np.float32)
+    TrainingRun(recipe, folder, faces, labels, validation, _print_progress, teacher, computing=precision).execute()
+    with np.load(folder / "scores.npz") as arrays:
+        return np.asarray(arrays["scores"], np.float32)
 
 
-def _say(text: str) -> None:
-    print(text, end="", file=sys.stderr)  # noqa: T201
+def figures_of(
+    choice: str, scores: NDArray[np.float32], reference: NDArray[np.float32], labels: NDArray[np.int64]
+) -> dict[str, Any]:
+    """Return the figures of *scores*, and their drop against *reference*, the scores of `BASE`."""
+    from edge_fer_convert.gate import compare_with_float32
+
+    comparison = compare_with_float32(scores, reference, labels)
+    assert comparison.drop is not None  # noqa: S101  (there are labels)
+    return {
+        "changed": dict(zip(PARTS, CHOICES[choice], strict=True)),
+        "accuracy": comparison.accuracy,
+        "macro_f1": comparison.macro_f1,
+        "drop_against_base": asdict(comparison.drop),
+        "predicted": scores.argmax(axis=1).tolist(),
+    }
 
 
 def main() -> None:
-    """Train each, print a line, and keep everything where asked."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    """Train each choice, print a line for it, and save all figures after each."""
+    parser = script.parser(__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of FER2013 with ferplus.csv")
     parser.add_argument("--runs", type=Path, required=True, help="folder of the runs")
     parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--precision", choices=POLICIES, default="float32", help="what training steps compute in")
-    parser.add_argument("--only", choices=CHOICES, action="append")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument(
+        "--precision", choices=("float32", "bfloat16"), default="float32", help="number format of training steps"
+    )
+    parser.add_argument("--only", choices=CHOICES, action="append", help="train the base and this choice only")
     options = parser.parse_args()
+    script.require_training()
+    from edge_fer_train import datasets
+    from edge_fer_train.datasets import splits
+
     dataset = datasets.load(options.data)
     labels = dataset.faces.take(splits.split(dataset, "official", 0).validation).labels
-    found: dict[str, Any] = {
-        "command": shlex.join(["python", "benchmarks/training_choices.py", *sys.argv[1:]]),
+    choices: dict[str, Any] = {}
+    result = {
+        "command": script.command(),
         "epochs": options.epochs,
         "precision": options.precision,
         "labels": labels.tolist(),
-        "choices": {},
+        "choices": choices,
     }
     reference = None
-    for choice in [BASE, *(name for name in options.only or CHOICES if name != BASE)]:
+    for choice in _base_first(options.only or CHOICES):
         folder = options.runs / choice.replace(" ", "-").replace("'", "")
-        scores = scores_of(
-            recipe_of(choice, options.epochs), dataset, options.data / "ferplus.csv", folder, options.precision
-        )
-        reference = scores if reference is None else reference
-        comparison = compare_with_float32(scores, reference, labels)
-        assert comparison.drop is not None  # noqa: S101 (there are labels)
-        found["choices"][choice] = {
-            "changed": dict(zip(("training", "stage", "recipe"), CHOICES[choice], strict=True)),
-            "accuracy": comparison.accuracy,
-            "macro_f1": comparison.macro_f1,
-            "drop_against_base": asdict(comparison.drop),
-            "predicted": scores.argmax(axis=1).tolist(),
-            "history": json.loads((folder / "history.json").read_text()),
-        }
-        if options.json:
-            options.json.write_text(json.dumps(found) + "\n", encoding="utf-8")
-        gain, low, high = (
-            0.0 - points for points in (comparison.drop.points, comparison.drop.high, comparison.drop.low)
-        )
-        print(f"{choice:<32}{comparison.accuracy:.2%}  {gain:+.2f} points ({low:+.2f} to {high:+.2f})", flush=True)  # noqa: T201
+        recipe = recipe_of(choice, options.epochs)
+        scores = scores_of(recipe, dataset, options.data / "ferplus.csv", folder, options.precision)
+        if reference is None:
+            reference = scores
+        history = json.loads((folder / "history.json").read_text())
+        choices[choice] = {**figures_of(choice, scores, reference, labels), "history": history}
+        script.save(result, options.json)
+        print(_line(choice, choices[choice]), flush=True)
+
+
+def _base_first(names: Any) -> list[str]:
+    """Return `BASE`, which the others are compared with, and then the other *names*."""
+    return [BASE, *(name for name in names if name != BASE)]
+
+
+def _line(choice: str, figures: dict[str, Any]) -> str:
+    drop = figures["drop_against_base"]
+    # A gain is a drop with its sign turned, so the ends of the interval change places. 0.0 - x, since -0.0 prints "-0".
+    gain = 0.0 - drop["points"]
+    low = 0.0 - drop["high"]
+    high = 0.0 - drop["low"]
+    return f"{choice:<32}{figures['accuracy']:.2%}  {gain:+.2f} points ({low:+.2f} to {high:+.2f})"
+
+
+def _print_progress(text: str) -> None:
+    print(text, end="", file=sys.stderr)
 
 
 if __name__ == "__main__":
-    main()
+    script.run(main)

@@ -1,48 +1,59 @@
-"""What the fast kernels of `edge_fer_convert.training` gain on a CPU: steps with and without them, in turn.
+"""What the fast kernels of `edge_fer_train` gain on a CPU: training steps with and without them.
 
     KERAS_BACKEND=torch python benchmarks/training_steps.py --json benchmarks/results/<device>/training_steps.json
 
-Needs the `convert` extra and PyTorch. Faces are random: only the time matters.
+The ways take turns step by step. Faces are random: only the time matters. Needs the `convert` extra and PyTorch.
 """
+
+# ruff: noqa: T201  (a script prints)
 
 from __future__ import annotations
 
-import argparse
-import json
-import shlex
-import sys
 import time
 from contextlib import ExitStack
-from pathlib import Path
-from typing import Any
+from importlib import util
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
-import torch
 
-from edge_fer_train import depthwise, normalisation, precision, zoo
-from edge_fer_train.run import keep_freed_memory
+import script
+from edge_fer.errors import BadInput, MissingDependency
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NETWORKS = (("mobilenet-v2", 64), ("compact", 48))
-WAYS: dict[str, tuple[Any, ...]] = {
-    "as Keras does": (),
-    "normalisation": (normalisation.native,),
-    "normalisation and depthwise": (normalisation.native, depthwise.native),
-}
+PRECISIONS = ("float32", "bfloat16")
 BATCH = 96
+PLAIN = "as Keras does"
 
 
-def network(name: str, size_px: int, computing: str) -> Any:
+def ways() -> dict[str, tuple[Callable[[], Any], ...]]:
+    """Return the context managers of each way to compute a step."""
+    from edge_fer_train import depthwise, normalisation
+
+    return {
+        PLAIN: (),
+        "normalisation": (normalisation.native,),
+        "normalisation and depthwise": (normalisation.native, depthwise.native),
+    }
+
+
+def network(name: str, size_px: int, number_format: str) -> Any:
     """Return a network that is ready for training, channels first."""
-    with precision.computing(computing):
+    import keras
+
+    from edge_fer_train import precision, zoo
+
+    with precision.computing(number_format):
         model = zoo.build(name, size_px, 1, 7, data_format="channels_first")
     precision.keep_scores(model)
     model.compile(keras.optimizers.AdamW(1e-3, use_ema=True), keras.losses.CategoricalCrossentropy())
     return model
 
 
-def seconds(model: Any, kernels: tuple[Any, ...]) -> float:
-    """Return how long one step takes with these *kernels*."""
+def seconds(model: Any, kernels: tuple[Callable[[], Any], ...]) -> float:
+    """Return how long one training step takes with these *kernels*."""
     rng = np.random.default_rng(0)
     faces = rng.random((BATCH, *model.input_shape[1:])).astype(np.float32)
     labels = np.eye(7, dtype=np.float32)[rng.integers(0, 7, BATCH)]
@@ -51,36 +62,65 @@ def seconds(model: Any, kernels: tuple[Any, ...]) -> float:
             stack.enter_context(kernel())
         started = time.perf_counter()
         model.train_on_batch(faces, labels)
-    return time.perf_counter() - started
+        return time.perf_counter() - started
+
+
+def measure(model: Any, steps: int) -> dict[str, list[float]]:
+    """Return the seconds of the steps of each way; the first step, which builds the model and warms up, is extra."""
+    all_ways = ways()
+    times_s: dict[str, list[float]] = {way: [] for way in all_ways}
+    for _ in range(steps + 1):
+        for way, kernels in all_ways.items():
+            times_s[way].append(seconds(model, kernels))
+    return times_s
+
+
+def check_torch() -> None:
+    """Raise an error unless Keras runs on PyTorch, whose kernels these are."""
+    script.require_training()
+    if util.find_spec("torch") is None:
+        raise MissingDependency("this script needs PyTorch: pip install torch")
+    import keras
+
+    backend = keras.backend.backend()
+    if backend != "torch":
+        raise BadInput(f"the kernels are PyTorch's, and Keras runs on {backend}: set KERAS_BACKEND=torch")
 
 
 def main() -> None:
-    """Time all ways in turn, print ratios of medians, keep the raw values where asked."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", type=Path)
+    """Time all ways in turn, print ratios of medians, and save the raw values."""
+    parser = script.parser(__doc__)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--steps", type=int, default=15)
+    parser.add_argument("--steps", type=int, default=15, help="steps of each network in each way")
     options = parser.parse_args()
-    if keras.backend.backend() != "torch":
-        sys.exit(f"the kernels are PyTorch's, and Keras runs on {keras.backend.backend()}: set KERAS_BACKEND=torch")
+    check_torch()
+    import keras
+    import torch
+
+    from edge_fer_train.run import keep_freed_memory
+
     torch.set_num_threads(options.threads)
     keep_freed_memory()
-    spent: dict[str, dict[str, list[float]]] = {}
+    times_s: dict[str, dict[str, list[float]]] = {}
     for name, size_px in NETWORKS:
-        for computing in ("float32", "bfloat16"):
-            model = network(name, size_px, computing)
-            times = spent[f"{name} {size_px} px {computing}"] = {way: [] for way in WAYS}
-            for _ in range(options.steps + 1):
-                for way, kernels in WAYS.items():
-                    times[way].append(seconds(model, kernels))
-            medians = {way: np.median(values[1:]) for way, values in times.items()}  # the first builds and warms up
-            ratios = ", ".join(f"{way} {medians['as Keras does'] / median:.2f}x" for way, median in medians.items())
-            print(f"{name} {size_px} px {computing}: {ratios}")  # noqa: T201
-    if options.json:
-        command = "KERAS_BACKEND=torch " + shlex.join(["python", "benchmarks/training_steps.py", *sys.argv[1:]])
-        about = {"command": command, "batch": BATCH, "torch": torch.__version__, "keras": keras.__version__}
-        options.json.write_text(json.dumps({**about, "seconds": spent}) + "\n")
+        for number_format in PRECISIONS:
+            title = f"{name} {size_px} px {number_format}"
+            times_s[title] = measure(network(name, size_px, number_format), options.steps)
+            print(f"{title}: {_ratios(times_s[title])}")
+    result = {
+        "command": f"KERAS_BACKEND=torch {script.command()}",
+        "batch": BATCH,
+        "torch": torch.__version__,
+        "keras": keras.__version__,
+        "seconds": times_s,
+    }
+    script.save(result, options.json)
+
+
+def _ratios(times_s: dict[str, list[float]]) -> str:
+    medians = {way: np.median(values[1:]) for way, values in times_s.items()}
+    return ", ".join(f"{way} {medians[PLAIN] / median:.2f}x" for way, median in medians.items())
 
 
 if __name__ == "__main__":
-    main()
+    script.run(main)

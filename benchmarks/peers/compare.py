@@ -1,27 +1,37 @@
-"""edge-fer and what a user would pick instead, under one harness: the same film, threads, faces, and test images.
+"""edge-fer and what a user would pick instead, in one harness: the same film, threads, faces, and test images.
 
     python benchmarks/peers/compare.py --data fer2013/fer2013-public-test.zip \
         --json benchmarks/results/<device>/peers.json
 
-Each peer runs in an environment of its own below ``--environments``, made where it is not there (that of `fer` takes
-3 GB). Peers whose weights are not on the disk are left out, with the reason: nothing is downloaded but packages. Blocks
-of frames of all of them take turns, as in ``edge-fer bench``; ``edge-fer bench show`` reads the result.
+Each peer runs in an environment of its own below ``--environments``, which is made when it is missing (that of `fer`
+takes 3 GB). Nothing but packages is downloaded: peers whose weights are not on the disk are left out, with the reason.
+Blocks of frames of all candidates take turns, as in ``edge-fer bench``; ``edge-fer bench show`` reads the result.
+
+The peer opencv-dnn runs our own float model as ONNX, which is converted first. So it needs the `convert` extra and the
+float weights of a clone; in the clone, run: pip install -e '.[convert]'. To measure without it, name the other peers
+with ``--only``.
 """
+
+# ruff: noqa: T201  (a script prints)
 
 from __future__ import annotations
 
 import argparse
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from edge_fer import bundle as bundles
-from edge_fer.evaluation.labelled import LabelledFaces, load_faces
+from edge_fer.dependencies import require
+from edge_fer.errors import BackendError, BadInput, EdgeFerError, MissingDependency
+from edge_fer.evaluation.labelled import load_faces
 from edge_fer.progress import ProgressDisplay
 from edge_fer_bench import candidates, results, table
 from edge_fer_bench.candidates import Candidate
@@ -29,107 +39,182 @@ from edge_fer_bench.harness import Harness
 from edge_fer_bench.results import Skipped
 from edge_fer_bench.suites import SUITES
 
-HERE = Path(__file__).parent
-CAPABILITIES = frozenset({"frames", "judge"})
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edge_fer.evaluation.labelled import LabelledFaces
+
+HERE: Final = Path(__file__).parent
+CAPABILITIES: Final = frozenset({"frames", "judge"})
+OPENCV: Final = "opencv-dnn"
+"""The peer that runs our own float model."""
 
 
 @dataclass(frozen=True)
 class Peer:
-    """A program, what its environment is made of, and the file without which it would download its weights."""
+    """A program that is compared."""
 
     name: str
     packages: tuple[str, ...]
+    """What pip installs in the peer's environment."""
     weights: Path | None = None
-    arguments: tuple[str, ...] = ()
+    """The file without which the peer would download its weights."""
 
 
-def peers(onnx: Path, size_px: int) -> list[Peer]:
-    """Return all peers; *onnx* is our own float32 model of *size_px*."""
-    home = Path.home()
-    return [
-        Peer("fer", ("fer==25.10.3", "opencv-contrib-python<5", "setuptools<81")),  # it imports pkg_resources
-        Peer("opencv-dnn", ("opencv-python-headless<5", "numpy"), onnx, ("--onnx", str(onnx), "--size", str(size_px))),
-        Peer(
-            "deepface", ("deepface", "tf-keras", "opencv-python<5"),
-            home / ".deepface/weights/facial_expression_model_weights.h5",
-        ),
-        Peer(
-            "emotiefflib", ("emotiefflib", "onnx", "onnxruntime", "opencv-python<5"),
-            home / ".emotiefflib/enet_b0_8_best_vgaf.onnx",
-        ),
-    ]  # fmt: skip
+PEERS: Final = (
+    Peer("fer", ("fer==25.10.3", "opencv-contrib-python<5", "setuptools<81")),  # it imports pkg_resources
+    Peer(OPENCV, ("opencv-python-headless<5", "numpy")),
+    Peer(
+        "deepface",
+        ("deepface", "tf-keras", "opencv-python<5"),
+        Path.home() / ".deepface/weights/facial_expression_model_weights.h5",
+    ),
+    Peer(
+        "emotiefflib",
+        ("emotiefflib", "onnx", "onnxruntime", "opencv-python<5"),
+        Path.home() / ".emotiefflib/enet_b0_8_best_vgaf.onnx",
+    ),
+)
 
 
-def candidate(peer: Peer, python: Path, threads: int) -> Candidate:
-    """Return *peer* as something that is measured, told by every means to take so many threads."""
+def chosen_peers(only: Sequence[str] | None) -> tuple[list[Peer], list[Skipped]]:
+    """Return the peers that can run, of those named or of all, and the others with the reason.
+
+    Raises `BadInput` for a name that no peer has.
+    """
+    known = [peer.name for peer in PEERS]
+    for name in only or ():
+        if name not in known:
+            raise BadInput(f"there is no peer {name!r}; choose from: {', '.join(known)}")
+    peers = []
+    skipped = []
+    for peer in PEERS:
+        if only and peer.name not in only:
+            continue
+        if peer.weights is not None and not peer.weights.exists():
+            skipped.append(Skipped(name=peer.name, why=f"its weights are not in {peer.weights.parent.name}/"))
+        else:
+            peers.append(peer)
+    return peers, skipped
+
+
+def require_conversion() -> None:
+    """Raise `MissingDependency` unless our float model can be converted, for `OPENCV`."""
+    from edge_fer_convert.command import NEEDED
+    from edge_fer_train.recipe import WEIGHTS
+
+    require(NEEDED, "convert", f"the peer {OPENCV}")
+    if not WEIGHTS.is_dir():
+        raise MissingDependency(
+            f"the peer {OPENCV} needs the float weights of a clone, and {WEIGHTS} is not there; leave it out with "
+            "--only, or run in a clone: pip install -e '.[convert]'"
+        )
+
+
+def candidate(peer: Peer, python: Path, threads: int, arguments: Sequence[str] = ()) -> Candidate:
+    """Return *peer* as a candidate of the harness that computes with *threads* threads."""
     script = HERE / f"worker_{peer.name.replace('-', '_')}.py"
-    command = (str(python), str(script), "--threads", str(threads), *peer.arguments)
-    limits = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
-    environment = {**dict.fromkeys(limits, str(threads)), "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
-    name = f"{peer.name} x{threads}"
+    # OpenMP and TensorFlow read the number of threads from variables of their own.
+    limits = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), str(threads))
     return Candidate(
-        name, command, threads, "peer", bundle=peer.name, environment=environment, capabilities=CAPABILITIES
+        f"{peer.name} x{threads}",
+        (str(python), str(script), "--threads", str(threads), *arguments),
+        threads,
+        "peer",
+        bundle=peer.name,
+        environment={**limits, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""},
+        capabilities=CAPABILITIES,
     )
 
 
 def environment_of(peer: Peer, folder: Path) -> Path:
-    """Return the Python of the peer's environment, made where it is not there."""
-    python = folder / peer.name / "bin" / "python"
-    if not python.exists():
-        print(f"making {folder / peer.name} with {' '.join(peer.packages)}", file=sys.stderr)  # noqa: T201
-        subprocess.run([sys.executable, "-m", "venv", str(folder / peer.name)], check=True)
+    """Return the Python of the peer's environment in *folder*, which is made when it is missing.
+
+    Raises `MissingDependency` when its packages cannot be installed.
+    """
+    environment = folder / peer.name
+    python = environment / "bin" / "python"
+    if python.exists():
+        return python
+    print(f"making {environment} with {' '.join(peer.packages)}", file=sys.stderr)
+    try:
+        subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
         subprocess.run([str(python), "-m", "pip", "install", "-q", *peer.packages], check=True)
+    except subprocess.CalledProcessError as exc:
+        # Half an environment would be taken for a whole one the next time.
+        shutil.rmtree(environment, ignore_errors=True)
+        raise MissingDependency(
+            f"the environment of {peer.name} could not be made, see above; leave the peer out with --only, or try: "
+            f"pip install {shlex.join(peer.packages)}"
+        ) from exc
     return python
 
 
 def float_onnx(recipe: str, data: Path, folder: Path) -> Path:
-    """Convert the float model of *recipe* to plain ONNX. Needs the `convert` extra."""
+    """Convert the float model of *recipe* to plain ONNX, and return the file. Raises `BackendError`."""
     command = [str(Path(sys.executable).parent / "edge-fer"), "convert", "--recipe", recipe, "--data", str(data)]
-    subprocess.run([*command, "--targets", "onnx-float32", "--out", str(folder / "bundle")], check=True)
+    command += ["--targets", "onnx-float32", "--out", str(folder / "bundle")]
+    if subprocess.run(command, check=False).returncode != 0:
+        raise BackendError(f"the float model of {recipe} could not be converted for {OPENCV}; the reason stands above")
     return folder / "bundle" / "onnx-float32.onnx"
 
 
 def as_npz(faces: LabelledFaces, path: Path) -> Path:
-    """Write *faces* as a file that every peer can read."""
+    """Write *faces* to *path*, a file that every peer can read."""
     np.savez(path, images=faces.images, labels=faces.labels, names=np.array(faces.names))
     return path
 
 
-def main() -> None:
-    """Compare, print, and keep the raw values where asked."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="zip of FER2013 PublicTest, Training's beside it")
-    parser.add_argument("--model", action="append", help="cnn-1 by default; may be given again, the first is OpenCV's")
-    parser.add_argument("--threads", type=int, action="append", help="1 by default; may be given again")
-    parser.add_argument("--only", action="append", help="a peer's name")
-    parser.add_argument("--environments", type=Path, default=Path(".venv-peers"))
-    parser.add_argument("--suite", choices=SUITES, default="full")
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
+def compare(options: argparse.Namespace) -> results.Run:
+    """Measure edge-fer's targets and the peers in one run."""
+    peers, skipped = chosen_peers(options.only)
+    converts = any(peer.name == OPENCV for peer in peers)
+    if converts:
+        require_conversion()
+    threads = options.threads or [1]
     models = {name: bundles.load(name) for name in options.model or ["cnn-1"]}
-    first, opened = next(iter(models.items()))
-    skipped, threads = [], options.threads or [1]
-    chosen = [one for name, model in models.items() for one in candidates.of_bundle(name, model, threads)]
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        faces = load_faces(options.data, opened.manifest.labels)
+    first, bundle = next(iter(models.items()))
+    measured = []
+    for name, model in models.items():
+        measured += candidates.of_bundle(name, model, threads)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        faces = load_faces(options.data, bundle.manifest.labels)
         data = as_npz(faces, folder / f"{options.data.stem}.npz")
-        onnx = float_onnx(first, options.data.parent, folder)
-        for peer in peers(onnx, opened.manifest.preprocess.size_px):
-            if options.only and peer.name not in options.only:
-                continue
-            if peer.weights is not None and not peer.weights.exists():
-                skipped.append(Skipped(name=peer.name, why=f"its weights are not in {peer.weights.parent.name}/"))
-                continue
-            python = environment_of(peer, options.environments)
-            chosen += [candidate(peer, python.absolute(), count) for count in threads]
+        arguments: dict[str, list[str]] = {}
+        if converts:
+            onnx = float_onnx(first, options.data.parent, folder)
+            arguments[OPENCV] = ["--onnx", str(onnx), "--size", str(bundle.manifest.preprocess.size_px)]
+        for peer in peers:
+            python = environment_of(peer, options.environments).absolute()
+            measured += [candidate(peer, python, count, arguments.get(peer.name, ())) for count in threads]
         with ProgressDisplay() as progress:
             harness = Harness(SUITES[options.suite], folder, progress, data=(data, faces))
-            run = harness.run(chosen, shlex.join(["python", "benchmarks/peers/compare.py", *sys.argv[1:]]))
-    run = run.model_copy(update={"skipped": (*run.skipped, *skipped)})
-    if options.json:
-        results.save(run, options.json)
-    print(table.render(run))  # noqa: T201
+            run = harness.run(measured, shlex.join(["python", "benchmarks/peers/compare.py", *sys.argv[1:]]))
+    return run.model_copy(update={"skipped": (*run.skipped, *skipped)})
+
+
+def main() -> None:
+    """Compare, save the raw values, and print a table; print an error of edge-fer as one line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="zip of FER2013 PublicTest, Training's beside it")
+    parser.add_argument(
+        "--model", action="append", help="a bundle, cnn-1 by default; may be repeated, OpenCV runs the first"
+    )
+    parser.add_argument("--threads", type=int, action="append", help="1 by default; may be repeated")
+    parser.add_argument("--only", action="append", help="measure this peer only; may be repeated")
+    parser.add_argument("--environments", type=Path, default=Path(".venv-peers"), help="folder of the environments")
+    parser.add_argument("--suite", choices=SUITES, default="full")
+    parser.add_argument("--json", type=Path, help="write the raw values to this file")
+    options = parser.parse_args()
+    try:
+        run = compare(options)
+        if options.json:
+            results.save(run, options.json)
+    except EdgeFerError as exc:
+        print(f"compare.py: {exc}", file=sys.stderr)
+        sys.exit(exc.exit_code)
+    print(table.render(run))
 
 
 if __name__ == "__main__":

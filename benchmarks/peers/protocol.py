@@ -1,6 +1,6 @@
-"""How a peer answers the harness (``edge_fer_bench.worker`` tells the questions). Imports nothing of edge-fer.
+"""How a peer answers the harness; ``edge_fer_bench.worker`` lists the questions.
 
-Peers run in environments of their own: numpy and OpenCV are all that is needed here.
+Peers run in environments of their own, so this imports nothing of edge-fer: numpy and OpenCV are all it needs.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
 
 def arguments(**more: str) -> argparse.Namespace:
-    """Read what every worker is started with, and *more* options: name → help."""
+    """Parse the options of every worker, and *more* required ones: name → help."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--scene", required=True, help="the film, (frames, height, width) uint8 as .npy")
     parser.add_argument("--fps", type=float, default=30.0)
     parser.add_argument("--threads", type=int, default=1)
-    for name, words in more.items():
-        parser.add_argument(f"--{name}", required=True, help=words)
+    for name, help_text in more.items():
+        parser.add_argument(f"--{name}", required=True, help=help_text)
     options = parser.parse_args()
     cv2.setNumThreads(options.threads)
     return options
@@ -40,40 +40,45 @@ def serve(
     frame: Callable[[np.ndarray], int],
     label: Callable[[np.ndarray], int],
 ) -> None:
-    """Say hello after the first frame, then answer until the input ends.
+    """Say hello after the first frame, then answer questions until the input ends.
 
-    *frame* detects and classifies a BGR picture and returns how many faces it found; *label* returns the index into
-    `LABELS` of one face that is all of a grey picture.
+    *package* is the distribution whose version is reported. *frame* detects and classifies the faces of a BGR picture
+    and returns their number; *label* returns the index into `LABELS` of a face that fills a grey picture.
     """
     film = np.load(options.scene, mmap_mode="r")
-    found = frame(cv2.cvtColor(film[0], cv2.COLOR_GRAY2BGR))
+    faces = frame(cv2.cvtColor(film[0], cv2.COLOR_GRAY2BGR))
     runtime = {"runtime": package, "version": metadata.version(package), "threads": options.threads}
-    _tell({"runtime": {**runtime, "faces_in_first_frame": found}})
-    seen = 1
+    _answer({"runtime": {**runtime, "faces_in_first_frame": faces}})
+    shown = 1
     for line in sys.stdin:
-        asked = json.loads(line)
-        if asked["do"] == "frames":
-            spent = _frames(film, seen, frame, asked["seconds"], asked["turn"])
-            seen += len(spent)
-            answer: dict[str, Any] = {"frame_ms": spent}
+        question = json.loads(line)
+        if question["do"] == "frames":
+            times_ms = _frames(film, shown, frame, question["seconds"], question["turn"])
+            shown += len(times_ms)
+            answer: dict[str, Any] = {"frame_ms": times_ms}
         else:
-            with np.load(asked["data"]) as faces:
-                answer = {"predicted": [label(image) for image in faces["images"]]}
-        _tell({**answer, "cpu_s": time.process_time()})
+            with np.load(question["data"]) as arrays:
+                answer = {"predicted": [label(image) for image in arrays["images"]]}
+        _answer({**answer, "cpu_s": time.process_time()})
 
 
-def _frames(film: np.ndarray, seen: int, frame: Callable[[np.ndarray], int], seconds: float, turn: int) -> list[float]:
-    """Return the milliseconds of each frame; the film goes forwards and backwards in turn."""
-    spent: list[float] = []
+def _frames(film: np.ndarray, shown: int, frame: Callable[[np.ndarray], int], seconds: float, turn: int) -> list[float]:
+    """Return the milliseconds of each frame, for *seconds* and on to a multiple of *turn* frames.
+
+    The film is played forwards and backwards in turn, from where it stopped after *shown* frames.
+    """
+    times_ms: list[float] = []
     end = time.perf_counter() + seconds
-    while time.perf_counter() < end or not spent or len(spent) % turn:
-        at = (seen + len(spent)) % (2 * len(film) - 2)
-        picture = cv2.cvtColor(film[at if at < len(film) else 2 * len(film) - 2 - at], cv2.COLOR_GRAY2BGR)
+    period = 2 * len(film) - 2  # the first and the last frame are shown once in each period, the others twice
+    while time.perf_counter() < end or not times_ms or len(times_ms) % turn:
+        position = (shown + len(times_ms)) % period
+        index = position if position < len(film) else period - position
+        picture = cv2.cvtColor(film[index], cv2.COLOR_GRAY2BGR)
         began = time.perf_counter()
         frame(picture)
-        spent.append((time.perf_counter() - began) * 1e3)
-    return spent
+        times_ms.append((time.perf_counter() - began) * 1e3)
+    return times_ms
 
 
-def _tell(answer: dict[str, Any]) -> None:
-    print(json.dumps(answer), flush=True)  # noqa: T201
+def _answer(answer: dict[str, Any]) -> None:
+    print(json.dumps(answer), flush=True)  # noqa: T201  (stdout is the answer)

@@ -1,4 +1,4 @@
-"""DeepFace: its emotion model behind OpenCV's Haar. Needs its weights on the disk."""
+"""DeepFace: its emotion model behind OpenCV's Haar cascade. Needs its weights on the disk."""
 
 from __future__ import annotations
 
@@ -9,20 +9,23 @@ from protocol import LABELS, arguments, serve
 
 
 def main() -> None:
-    """Answer with ``DeepFace.analyze``."""
+    """Answer the harness with ``DeepFace.analyze``."""
     options = arguments()
 
-    def scores(picture: np.ndarray, detector: str) -> list[dict[str, float]]:
-        found = DeepFace.analyze(
+    def emotions(picture: np.ndarray, detector: str) -> list[dict[str, float]]:
+        faces = DeepFace.analyze(
             picture, actions=["emotion"], detector_backend=detector, enforce_detection=False, silent=True
         )
-        return [face["emotion"] for face in found]
+        return [face["emotion"] for face in faces]
+
+    def frame(picture: np.ndarray) -> int:
+        return len(emotions(picture, "opencv"))
 
     def label(image: np.ndarray) -> int:
-        found = scores(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), "skip")[0]
-        return int(np.argmax([found[name] for name in LABELS]))
+        scores = emotions(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), "skip")[0]
+        return int(np.argmax([scores[name] for name in LABELS]))
 
-    serve(options, "deepface", lambda picture: len(scores(picture, "opencv")), label)
+    serve(options, "deepface", frame, label)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""EmotiEffLib (ex-HSEmotion) on ONNX Runtime, behind OpenCV's Haar. Needs its weights on the disk."""
+"""EmotiEffLib (formerly HSEmotion) on ONNX Runtime, behind OpenCV's Haar cascade. Needs its weights on the disk."""
 
 from __future__ import annotations
 
@@ -14,20 +14,23 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MODEL = "enet_b0_8_best_vgaf"
-#: Our label → its word; contempt, which FER2013 does not have, is left out.
-WORDS = dict(zip(LABELS, ("Anger", "Disgust", "Fear", "Happiness", "Sadness", "Surprise", "Neutral"), strict=True))
+#: Our label → EmotiEffLib's. Contempt, which FER2013 does not have, is left out.
+THEIR_LABELS = dict(
+    zip(LABELS, ("Anger", "Disgust", "Fear", "Happiness", "Sadness", "Surprise", "Neutral"), strict=True)
+)
 
 
 def main() -> None:
-    """Answer with a cascade and ``predict_emotions``."""
+    """Answer the harness with a cascade and ``predict_emotions``."""
     options = arguments()
     recognizer = EmotiEffLibRecognizer(engine="onnx", model_name=MODEL)
-    columns = [list(recognizer.idx_to_emotion_class.values()).index(WORDS[label]) for label in LABELS]
+    classes = list(recognizer.idx_to_emotion_class.values())
+    columns = [classes.index(THEIR_LABELS[label]) for label in LABELS]
     haar = cv2.CascadeClassifier(str(Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml"))
 
     def scores(face: np.ndarray) -> np.ndarray:
-        _, found = recognizer.predict_emotions(cv2.cvtColor(face, cv2.COLOR_BGR2RGB), logits=False)
-        return np.asarray(found)[0, columns]
+        _, rows = recognizer.predict_emotions(cv2.cvtColor(face, cv2.COLOR_BGR2RGB), logits=False)
+        return np.asarray(rows)[0, columns]
 
     def frame(picture: np.ndarray) -> int:
         gray = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
@@ -36,7 +39,10 @@ def main() -> None:
             scores(picture[y : y + height, x : x + width])
         return len(boxes)
 
-    serve(options, "emotiefflib", frame, lambda face: int(scores(cv2.cvtColor(face, cv2.COLOR_GRAY2BGR)).argmax()))
+    def label(image: np.ndarray) -> int:
+        return int(scores(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)).argmax())
+
+    serve(options, "emotiefflib", frame, label)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""PyPI `fer`: Haar on each frame, mini-XCEPTION on TensorFlow."""
+"""PyPI `fer`: OpenCV's Haar cascade on each frame, mini-XCEPTION on TensorFlow."""
 
 from __future__ import annotations
 
@@ -11,18 +11,22 @@ from protocol import LABELS, arguments, serve
 
 
 def main() -> None:
-    """Answer with ``detect_emotions``; a given face is classified without the margin that it adds to detected ones."""
-    logging.disable(logging.CRITICAL)
+    """Answer the harness with ``detect_emotions``."""
+    logging.disable(logging.CRITICAL)  # fer logs every face
     options = arguments()
-    detector, whole = FER(min_face_size=64), FER(offsets=(0, 0))  # 64: what edge-fer looks for by default
+    detector = FER(min_face_size=64)  # 64 px: the smallest face that edge-fer looks for by default
+    classifier = FER(offsets=(0, 0))  # a test image is all face: without the margin of a detected one
+
+    def frame(picture: np.ndarray) -> int:
+        return len(detector.detect_emotions(picture))
 
     def label(image: np.ndarray) -> int:
         height, width = image.shape
-        colour = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
-        scores = whole.detect_emotions(colour, [(0, 0, width, height)])[0]["emotions"]
+        picture = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
+        scores = classifier.detect_emotions(picture, [(0, 0, width, height)])[0]["emotions"]
         return int(np.argmax([scores[name] for name in LABELS]))
 
-    serve(options, "fer", lambda picture: len(detector.detect_emotions(picture)), label)
+    serve(options, "fer", frame, label)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Plain OpenCV: Haar on each frame as its tutorial does it, our own float32 ONNX file in ``cv2.dnn``."""
+"""Plain OpenCV, as its tutorials do it: its Haar cascade on each frame, our own float32 ONNX file in ``cv2.dnn``."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Answer with a cascade and a network."""
+    """Answer the harness with a cascade and a network."""
     options = arguments(onnx="the float32 model, faces as (1, N, N, 1) in [0, 1]", size="N")
-    net, side = cv2.dnn.readNetFromONNX(options.onnx), int(options.size)
+    net = cv2.dnn.readNetFromONNX(options.onnx)
+    side = int(options.size)
     haar = cv2.CascadeClassifier(str(Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml"))
 
     def label(face: np.ndarray) -> int:

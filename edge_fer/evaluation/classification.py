@@ -1,9 +1,9 @@
-"""Figures of one classifier on one set of labelled faces."""
+"""The figures of one classifier on one set of labelled faces."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -13,12 +13,14 @@ from edge_fer.evaluation.metrics import accuracy, confusion
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-BINS = 10
+BINS: Final = 10
+FIGURES: Final = ("precision", "recall", "f1", "average_precision")
+"""The figures of a class that have a mean over the classes."""
 
 
 @dataclass(frozen=True)
 class ClassMetrics:
-    """Figures of one class, as shares of 1."""
+    """The figures of one class, each a share of 1."""
 
     name: str
     images: int
@@ -26,113 +28,135 @@ class ClassMetrics:
     recall: float
     f1: float
     average_precision: float | None
-    """Area under precision against recall, one against the rest; None without scores, or without an image of it."""
+    """Area under precision against recall, this class against the rest; None without scores or without images."""
 
 
 @dataclass(frozen=True)
-class Bin:
-    """Answers whose confidence lies between *low* and *high*."""
+class ReliabilityBin:
+    """The predictions whose confidence lies between *low* and *high*."""
 
     low: float
     high: float
     images: int
     confidence: float
-    """Mean of the winning score."""
+    """Mean of the highest score."""
     accuracy: float
 
 
 @dataclass(frozen=True)
 class ClassificationReport:
-    """Figures of a classifier, as shares of 1."""
+    """The figures of one classifier, each a share of 1."""
 
     images: int
     accuracy: float
     classes: tuple[ClassMetrics, ...]
     confusion: tuple[tuple[int, ...], ...]
-    """A row a true label, a column a predicted one."""
-    reliability: tuple[Bin, ...]
-    """Empty without scores."""
+    """Numbers of images: a row for each true class, a column for each predicted one."""
+    reliability: tuple[ReliabilityBin, ...]
+    """Empty without scores; bins without a prediction are left out."""
 
     def mean(self, figure: str, *, weighted: bool = False) -> float | None:
-        """Return the mean of *figure* (``precision``, ``recall``, ``f1``, ``average_precision``) over the classes.
+        """Return the mean of *figure*, one of `FIGURES`, over the classes.
 
-        As in scikit-learn, over the classes that occur among the labels or the predictions; *weighted* by the number of
-        their images where asked. None where no class has the figure.
+        As in scikit-learn, a class counts if it occurs among the labels or the predictions. With *weighted*, each class
+        counts by its number of images. None when no class has the figure.
         """
-        predicted = np.sum(self.confusion, axis=0)
+        predictions = np.sum(self.confusion, axis=0)
         values: list[float] = []
         weights: list[int] = []
-        for metrics, times_predicted in zip(self.classes, predicted, strict=True):
+        for metrics, times_predicted in zip(self.classes, predictions, strict=True):
             value = getattr(metrics, figure)
-            if value is not None and (metrics.images or times_predicted):
+            occurs = metrics.images > 0 or times_predicted > 0
+            if value is not None and occurs:
                 values.append(value)
                 weights.append(metrics.images if weighted else 1)
+        # All weights are 0 where every class with the figure was predicted but has no image.
         return float(np.average(values, weights=weights)) if sum(weights) else None
 
     @property
     def calibration_error(self) -> float | None:
-        """Mean difference between confidence and accuracy, weighted by the bins' images (Guo et al., ICML 2017)."""
+        """Mean gap between confidence and accuracy over the bins, by their images (Guo et al., ICML 2017, eq. 3)."""
         if not self.reliability:
             return None
-        gaps = [abs(b.confidence - b.accuracy) * b.images for b in self.reliability]
-        return float(sum(gaps) / self.images)
+        total = 0.0
+        for entry in self.reliability:
+            total += abs(entry.confidence - entry.accuracy) * entry.images
+        return float(total / self.images)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return all figures for JSON, means included."""
-        figures = ("precision", "recall", "f1", "average_precision")
-        means = {f"macro_{f}": self.mean(f) for f in figures}
-        means |= {f"weighted_{f}": self.mean(f, weighted=True) for f in figures}
-        return {**asdict(self), **means, "calibration_error": self.calibration_error}
+        """Return all figures for JSON, with their means over the classes."""
+        report = asdict(self)
+        for figure in FIGURES:
+            report[f"macro_{figure}"] = self.mean(figure)
+        for figure in FIGURES:
+            report[f"weighted_{figure}"] = self.mean(figure, weighted=True)
+        report["calibration_error"] = self.calibration_error
+        return report
 
 
 def evaluate(
     scores: NDArray[np.floating[Any]], labels: NDArray[np.int64], names: tuple[str, ...]
 ) -> ClassificationReport:
-    """Judge ``(n, classes)`` *scores* against ``(n,)`` *labels*; a row of one 1 and zeros is an answer without scores.
+    """Compare ``(n, classes)`` *scores* with ``(n,)`` *labels*, which are positions in *names*.
 
-    Raises `BadInput` for shapes that do not fit, labels that are none, and an empty set.
+    A classifier that returns labels only is passed as rows of one 1 and zeros; it gets no average precision and no
+    calibration error. Raises `BadInput` when shapes do not match, when a face has no label, and when there are none.
     """
     if scores.ndim != 2 or scores.shape != (len(labels), len(names)):
         raise BadInput(f"scores are {scores.shape}; for these faces they should be ({len(labels)}, {len(names)})")
     if not len(labels) or labels.min() < 0:
         raise BadInput("the faces have no labels; pass faces in folders of their class")
     predicted = scores.argmax(axis=1)
-    scored = bool(((scores > 0) & (scores < scores.max(axis=1, keepdims=True))).any())
+    confidence = scores.max(axis=1)
+    graded = _graded(scores)
     return ClassificationReport(
         images=len(labels),
         accuracy=accuracy(predicted, labels),
-        classes=tuple(_classes(scores if scored else None, predicted, labels, names)),
+        classes=_class_metrics(scores if graded else None, predicted, labels, names),
         confusion=tuple(tuple(row) for row in confusion(predicted, labels, len(names)).tolist()),
-        reliability=_reliability(scores.max(axis=1), predicted == labels) if scored else (),
+        reliability=_reliability(confidence, predicted == labels) if graded else (),
     )
 
 
-def _classes(
+def _graded(scores: NDArray[Any]) -> bool:
+    """Return whether *scores* say more than the winning label: whether any loser has a score above 0."""
+    losers = scores < scores.max(axis=1, keepdims=True)
+    return bool(((scores > 0) & losers).any())
+
+
+def _class_metrics(
     scores: NDArray[Any] | None, predicted: NDArray[np.int64], labels: NDArray[np.int64], names: tuple[str, ...]
-) -> list[ClassMetrics]:
+) -> tuple[ClassMetrics, ...]:
     from sklearn.metrics import average_precision_score, precision_recall_fscore_support
 
+    # Without an explicit order, scikit-learn leaves out the classes that do not occur. A class that is never predicted
+    # has precision 0, as in most papers.
     order = np.arange(len(names))
     columns = precision_recall_fscore_support(labels, predicted, labels=order, zero_division=0)
-    found = []
+    metrics = []
     for index, name, precision, recall, f1, images in zip(order, names, *columns, strict=True):
-        average = None
-        if scores is not None and images:
-            average = float(average_precision_score(labels == index, scores[:, index]))
-        found.append(ClassMetrics(name, int(images), float(precision), float(recall), float(f1), average))
-    return found
+        average_precision = None
+        if scores is not None and images:  # it is not defined for a class without images
+            average_precision = float(average_precision_score(labels == index, scores[:, index]))
+        metrics.append(ClassMetrics(name, int(images), float(precision), float(recall), float(f1), average_precision))
+    return tuple(metrics)
 
 
-def _reliability(confidence: NDArray[Any], right: NDArray[np.bool_]) -> tuple[Bin, ...]:
-    index = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    return tuple(
-        Bin(
-            low=at / BINS,
-            high=(at + 1) / BINS,
-            images=int((index == at).sum()),
-            confidence=float(confidence[index == at].mean()),
-            accuracy=float(right[index == at].mean()),
+def _reliability(confidence: NDArray[Any], correct: NDArray[np.bool_]) -> tuple[ReliabilityBin, ...]:
+    # A confidence of exactly 1 belongs to the last bin, not to one after it.
+    indices = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    bins = []
+    for index in range(BINS):
+        inside = indices == index
+        if not inside.any():
+            continue
+        bins.append(
+            ReliabilityBin(
+                low=index / BINS,
+                high=(index + 1) / BINS,
+                images=int(inside.sum()),
+                confidence=float(confidence[inside].mean()),
+                accuracy=float(correct[inside].mean()),
+            )
         )
-        for at in range(BINS)
-        if (index == at).any()
-    )
+    return tuple(bins)

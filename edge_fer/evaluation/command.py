@@ -1,16 +1,27 @@
-"""``edge-fer eval``; nothing heavy is imported before it runs."""
+"""The command ``edge-fer eval``. Nothing heavy is imported before it runs."""
 
 from __future__ import annotations
 
+import json
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from edge_fer.dependencies import require
+from edge_fer.errors import SinkError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edge_fer.evaluation.comparison import SystemComparison
+    from edge_fer.evaluation.conditions import Condition
+    from edge_fer.evaluation.labelled import LabelledFaces
 
 NEEDED = {"sklearn": "scikit-learn", "matplotlib": "matplotlib", "jinja2": "jinja2", "rich": "rich"}
-SWEEPS = "resolution,blur,noise"
+SWEEPS = "resolution,blur,noise"  # as text, since edge_fer.evaluation.conditions imports OpenCV
+SAMPLE_SEED = 0  # --limit chooses the same faces every time, so that two runs can be compared
 
 
 @click.command(
@@ -23,56 +34,99 @@ Examples:
   edge-fer eval --data faces/ --export to-ask/""",
 )
 @click.argument("systems", nargs=-1)
-@click.option("--data", required=True, help="Labelled faces: folder or .zip of <class>/<image>, .csv, .npz.")
-@click.option("--train", help="What the systems were trained on: faces with a near-copy there are judged apart, too.")
-@click.option("--sweeps", default=SWEEPS, show_default=True, help="What is done to the faces besides, or none.")
-@click.option("--limit", type=click.IntRange(1), help="So many faces only, drawn at random.")
-@click.option("--threads", default=1, show_default=True, type=click.IntRange(1, 64), help="Of each of our bundles.")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for eval.json, answers.npz and report.html.")
-@click.option("--export", type=click.Path(path_type=Path), help="Write the faces here, and a csv to be filled.")
-@click.option("--json", "as_json", is_flag=True, help="Print every figure as JSON.")
-@click.option("--markdown", is_flag=True, help="Print the table class by class as Markdown, published figures beside.")
+@click.option("--data", required=True, help="Labelled faces: folder or .zip of <class>/<image>, .csv, or .npz.")
+@click.option("--train", help="Training set. Also report accuracy on the faces that have no near-copy in it.")
+@click.option("--sweeps", default=SWEEPS, show_default=True, help="Also degrade the faces in these ways; none: do not.")
+@click.option("--limit", type=click.IntRange(1), help="Evaluate at most this many faces, chosen at random.")
+@click.option("--threads", default=1, show_default=True, type=click.IntRange(1, 64), help="Threads of each bundle.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Write eval.json, answers.npz and report.html to this folder."
+)
+@click.option(
+    "--export",
+    type=click.Path(path_type=Path),
+    help="Evaluate nothing. Write the faces to this folder, and a csv for another program's answers.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print all figures as JSON.")
+@click.option("--markdown", is_flag=True, help="Print the figures of each class, and published ones, as Markdown.")
 def evaluate(
     systems: tuple[str, ...], data: str, train: str | None, sweeps: str, limit: int | None, threads: int,
     out: Path | None, export: Path | None, as_json: bool, markdown: bool,
 ) -> None:  # fmt: skip
-    """Judge SYSTEMS side by side: precision, recall, mAP and F-score a class, calibration; fewer pixels, blur, noise.
+    """Evaluate SYSTEMS on the same labelled faces, side by side.
 
-    A system is a bundle (cnn-1), one of its targets (cnn-1@onnx-int8), a .csv of another program's answers (columns
-    path and label, or path and a score a label), or module:function of yours (grey faces and label names in, scores
-    out).
+    Reports accuracy, macro-F1, mAP and calibration error; precision, recall and F-score of each class; and accuracy
+    with fewer pixels, blur and noise.
+
+    A system is a bundle (cnn-1); one of its targets (cnn-1@onnx-int8); a .csv of another program's answers, with the
+    columns path and label, or path and a score for each label; or module:function, a Python function that takes grey
+    faces and label names and returns scores.
     """
     require(NEEDED, "eval", "edge-fer eval")
     if not systems and export is None:
         raise click.UsageError("pass at least one system, e.g. cnn-1, or --export")
-    import json
 
-    from edge_fer.evaluation import comparison, conditions, page
+    from edge_fer.evaluation import comparison, conditions
+    from edge_fer.evaluation.labelled import load_faces
+
+    names = [] if sweeps == "none" else [name.strip() for name in sweeps.split(",")]
+    chosen = conditions.of_sweeps(names)
+    faces = load_faces(data)
+    if limit is not None:
+        faces = faces.sample(limit, SAMPLE_SEED)
+    if export is not None:
+        table = comparison.export(faces, chosen, export)
+        click.echo(f"fill in the column label of {table}, then pass the file as a system")
+        return
+    compared = _compare(systems, threads, faces, Path(data).name, chosen, train)
+    if out is not None:
+        _save(compared, out)
+    _print(compared, as_json=as_json, markdown=markdown)
+    if out is not None:
+        click.echo(f"report: {out / 'report.html'}", err=True)
+
+
+def _compare(
+    systems: Sequence[str],
+    threads: int,
+    faces: LabelledFaces,
+    data: str,
+    conditions: Sequence[Condition],
+    train: str | None,
+) -> SystemComparison:
+    from edge_fer.evaluation.comparison import compare_systems
     from edge_fer.evaluation.labelled import load_faces, near_copies
     from edge_fer.evaluation.systems import open_all
-    from edge_fer.progress import ProgressDisplay, print_table
+    from edge_fer.progress import ProgressDisplay
 
-    chosen = conditions.chosen([] if sweeps == "none" else [name.strip() for name in sweeps.split(",")])
-    faces = load_faces(data)
-    faces = faces.sample(limit, 0) if limit else faces
-    if export is not None:
-        click.echo(f"fill the column label of {comparison.export(faces, chosen, export)}, then pass it as a system")
-        return
     with ExitStack() as stack, ProgressDisplay() as progress:
         opened = open_all(systems, threads, stack)
         deduplicated = None
         if train is not None:
-            progress.step("looking for near-copies")
+            progress.step("searching the training set for near-copies")
             deduplicated = ~near_copies(faces, load_faces(train))
-        found = comparison.compare_systems(opened, faces, Path(data).name, chosen, deduplicated, progress)
-    if out is not None:
-        found.save(out)
-        (out / "report.html").write_text(page.comparison_page(found), encoding="utf-8")
+        return compare_systems(opened, faces, data, conditions, deduplicated, progress)
+
+
+def _save(compared: SystemComparison, folder: Path) -> None:
+    from edge_fer import files
+    from edge_fer.evaluation.page import comparison_page
+
+    compared.save(folder)
+    page = comparison_page(compared)
+    try:
+        files.write(folder / "report.html", page)
+    except OSError as exc:
+        raise SinkError(f"{folder} cannot be written: {exc.strerror}; choose another with --out") from exc
+
+
+def _print(compared: SystemComparison, *, as_json: bool, markdown: bool) -> None:
+    from edge_fer.evaluation import page
+    from edge_fer.progress import print_table
+
     if as_json:
-        click.echo(json.dumps(found.as_dict()))
+        click.echo(json.dumps(compared.as_dict()))
     elif markdown:
-        click.echo(page.raza_table(found))
+        click.echo(page.raza_table(compared))
     else:
-        print_table(page.table(found))
-    if out is not None:
-        click.echo(f"report: {out / 'report.html'}", err=True)
+        print_table(page.table(compared))

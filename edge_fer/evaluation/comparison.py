@@ -1,4 +1,4 @@
-"""Several systems on the same faces under the same conditions, with every answer kept."""
+"""Evaluates several systems on the same faces under the same conditions, and keeps all their answers."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 import cv2
 import numpy as np
 
-from edge_fer import __version__
+from edge_fer import __version__, files
 from edge_fer.errors import SinkError
 from edge_fer.evaluation.classification import ClassificationReport, evaluate
 from edge_fer.evaluation.conditions import ORIGINAL
-from edge_fer.evaluation.labelled import stack
+from edge_fer.evaluation.face_set import stack
 from edge_fer.evaluation.systems import NoAnswer
 from edge_fer.progress import ProgressListener
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_fer.evaluation.conditions import Condition
-    from edge_fer.evaluation.labelled import LabelledFaces
+    from edge_fer.evaluation.face_set import LabelledFaces
     from edge_fer.evaluation.systems import System
 
 FORMAT_VERSION: Final = 1
@@ -33,32 +33,48 @@ FORMAT_VERSION: Final = 1
 
 @dataclass(frozen=True)
 class SystemResult:
-    """One system under one condition."""
+    """The figures and scores of one system under one condition."""
 
     system: str
     condition: Condition
     report: ClassificationReport
     scores: NDArray[np.float32]
+    """``(faces, classes)``."""
     deduplicated: ClassificationReport | None
-    """On the faces without a near-copy in the training set; None where that set was not given."""
+    """On the faces without a near-copy in the training set; None unless that set is given."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the figures for JSON, as shares of 1."""
+        return {
+            "system": self.system,
+            "condition": self.condition.name,
+            **self.report.as_dict(),
+            "fresh": self.deduplicated.as_dict() if self.deduplicated else None,
+        }
 
 
 @dataclass(frozen=True)
 class SystemComparison:
-    """What came out."""
+    """The results of several systems on the same faces."""
 
     data: str
+    """Name of the file or folder of the faces."""
     faces: LabelledFaces
     results: tuple[SystemResult, ...]
 
     @property
     def systems(self) -> list[str]:
-        """Return the systems in the order in which they were given."""
-        return list(dict.fromkeys(entry.system for entry in self.results))
+        """Return the names of the systems, in the order in which they were given."""
+        return list(dict.fromkeys(result.system for result in self.results))
+
+    @property
+    def originals(self) -> list[SystemResult]:
+        """Return the results on the faces as they are, in the order of `systems`."""
+        return [result for result in self.results if result.condition == ORIGINAL]
 
     def reports(self, condition: Condition = ORIGINAL) -> dict[str, ClassificationReport]:
-        """Return what each system is worth under *condition*; those that had no answer are left out."""
-        return {entry.system: entry.report for entry in self.results if entry.condition == condition}
+        """Return each system's report under *condition*; systems without an answer are left out."""
+        return {result.system: result.report for result in self.results if result.condition == condition}
 
     def as_dict(self) -> dict[str, Any]:
         """Return all figures for JSON, as shares of 1."""
@@ -68,47 +84,26 @@ class SystemComparison:
             "data": self.data,
             "images": len(self.faces),
             "labels": list(self.faces.names),
-            "judged": [
-                {
-                    "system": entry.system,
-                    "condition": entry.condition.name,
-                    **entry.report.as_dict(),
-                    "fresh": entry.deduplicated.as_dict() if entry.deduplicated else None,
-                }
-                for entry in self.results
-            ],
+            "judged": [result.as_dict() for result in self.results],
         }
 
     def save(self, folder: Path) -> None:
-        """Write ``eval.json`` and ``answers.npz``. Raises `SinkError`.
+        """Write ``eval.json`` and ``answers.npz`` to *folder*. Raises `SinkError`.
 
-        The latter holds the labels and, as ``system/condition``, each system's scores of the original faces as float16,
-        rounded so that the winners stay, and its winning labels under the other conditions as int8.
+        ``answers.npz`` holds the labels and, as ``system/condition``, each system's answers: its scores of the original
+        faces as float16, rounded so that every winner stays the winner, and its winning labels under the other
+        conditions as int8.
         """
-        arrays: dict[str, Any] = {f"{e.system}/{e.condition.name}": _kept(e) for e in self.results}
+        # Few bytes an answer, since such files are kept in git; figures have four digits at most.
+        arrays: dict[str, Any] = {}
+        for result in self.results:
+            arrays[f"{result.system}/{result.condition.name}"] = _compact_answers(result)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / "eval.json").write_text(json.dumps(self.as_dict(), indent=1) + "\n", encoding="utf-8")
-            np.savez_compressed(folder / "answers.npz", labels=self.faces.labels.astype(np.int8), **arrays)
+            files.write(folder / "eval.json", json.dumps(self.as_dict(), indent=1) + "\n")
+            with files.replacing(folder / "answers.npz") as path:
+                np.savez_compressed(path, labels=self.faces.labels.astype(np.int8), **arrays)
         except OSError as exc:
             raise SinkError(f"{folder} cannot be written: {exc.strerror}; choose another with --out") from exc
-
-
-def _kept(entry: SystemResult) -> NDArray[Any]:
-    winners = entry.scores.argmax(axis=1)
-    if entry.condition != ORIGINAL:
-        return np.asarray(winners, np.int8)
-    kept = np.asarray(entry.scores, np.float16)
-    tied = np.flatnonzero(kept.argmax(axis=1) != winners)  # by rounding alone
-    kept[tied, winners[tied]] = np.nextafter(kept[tied, winners[tied]], np.float16(np.inf))
-    return kept
-
-
-def changed(faces: LabelledFaces, condition: Condition) -> LabelledFaces:
-    """Return *faces* under *condition*."""
-    if condition == ORIGINAL:
-        return faces
-    return replace(faces, images=stack([condition(image) for image in faces.images]))
 
 
 def compare_systems(
@@ -119,30 +114,39 @@ def compare_systems(
     deduplicated: NDArray[np.bool_] | None = None,
     progress: ProgressListener | None = None,
 ) -> SystemComparison:
-    """Ask every system about *faces* under every condition; *deduplicated* tells which have no training copy."""
+    """Evaluate every system on *faces* under every condition.
+
+    *data* is the name of the faces. *deduplicated*, ``(len(faces),)`` bool, marks those without a near-copy in the
+    training set; under the original condition they are also evaluated on their own.
+    """
     listener = progress or ProgressListener()
     results = []
-    for number, condition in enumerate(conditions):
-        seen = changed(faces, condition)
-        for at, system in enumerate(systems):
-            done = (number * len(systems) + at) / len(conditions) / len(systems)
-            listener.step(f"{system.name}, {condition.name}", done)
+    steps = len(conditions) * len(systems)
+    step = 0
+    for condition in conditions:
+        # Each condition once for all systems: changing the faces may take longer than asking a system.
+        changed = apply_condition(faces, condition)
+        for system in systems:
+            listener.step(f"{system.name}, {condition.name}", step / steps)
+            step += 1
             try:
-                scores = np.asarray(system.scores(seen, condition.name), np.float32)
+                results.append(_evaluate_system(system, changed, condition, deduplicated))
             except NoAnswer:
                 continue
-            report = evaluate(scores, faces.labels, faces.names)
-            apart = None
-            if deduplicated is not None and condition == ORIGINAL and deduplicated.any():
-                apart = evaluate(scores[deduplicated], faces.labels[deduplicated], faces.names)
-            results.append(SystemResult(system.name, condition, report, scores, apart))
     return SystemComparison(data, faces, tuple(results))
 
 
-def export(faces: LabelledFaces, conditions: Sequence[Condition], folder: Path) -> Path:
-    """Write the faces under every condition as PNGs, and ``answers.csv`` to be filled by the program that is asked.
+def apply_condition(faces: LabelledFaces, condition: Condition) -> LabelledFaces:
+    """Return *faces* under *condition*."""
+    if condition == ORIGINAL:
+        return faces
+    return replace(faces, images=stack([condition(image) for image in faces.images]))
 
-    Returns the csv. Raises `SinkError` when *folder* cannot be written.
+
+def export(faces: LabelledFaces, conditions: Sequence[Condition], folder: Path) -> Path:
+    """Write the faces under every condition as PNGs, and ``answers.csv`` for another program to fill.
+
+    Returns the path of the csv. Raises `SinkError` when *folder* cannot be written.
     """
     table = folder / "answers.csv"
     try:
@@ -151,11 +155,47 @@ def export(faces: LabelledFaces, conditions: Sequence[Condition], folder: Path) 
             rows = csv.writer(file)
             rows.writerow(["condition", "path", "image", "label"])
             for condition in conditions:
-                for number, (image, path) in enumerate(zip(changed(faces, condition).images, faces.paths, strict=True)):
-                    written = folder / condition.name / f"{number:06}.png"
-                    written.parent.mkdir(exist_ok=True)
-                    written.write_bytes(cv2.imencode(".png", image)[1].tobytes())
-                    rows.writerow([condition.name, path, written.relative_to(folder), ""])
+                images = _write_images(apply_condition(faces, condition), folder / condition.name)
+                for path, image in zip(faces.paths, images, strict=True):
+                    rows.writerow([condition.name, path, image.relative_to(folder), ""])
     except OSError as exc:
         raise SinkError(f"{folder} cannot be written: {exc.strerror}; choose another with --export") from exc
     return table
+
+
+def _evaluate_system(
+    system: System, faces: LabelledFaces, condition: Condition, deduplicated: NDArray[np.bool_] | None
+) -> SystemResult:
+    """Return the result of *system* on *faces*, to which *condition* is already applied. Raises `NoAnswer`."""
+    scores = np.asarray(system.scores(faces, condition.name), np.float32)
+    report = evaluate(scores, faces.labels, faces.names)
+    deduplicated_report = None
+    # There is nothing to report when every face has a near-copy.
+    if deduplicated is not None and condition == ORIGINAL and deduplicated.any():
+        deduplicated_report = evaluate(scores[deduplicated], faces.labels[deduplicated], faces.names)
+    return SystemResult(system.name, condition, report, scores, deduplicated_report)
+
+
+def _compact_answers(result: SystemResult) -> NDArray[Any]:
+    """Return what `SystemComparison.save` keeps of the scores of *result*."""
+    winners = result.scores.argmax(axis=1)
+    if result.condition != ORIGINAL:
+        return np.asarray(winners, np.int8)
+    rounded = np.asarray(result.scores, np.float16)
+    # Two scores that differ in float32 may be equal in float16, and argmax takes the first of them. Raising the winner
+    # to the next float16 keeps the figures that are derived from the file the same as those in eval.json.
+    tied = np.flatnonzero(rounded.argmax(axis=1) != winners)
+    rounded[tied, winners[tied]] = np.nextafter(rounded[tied, winners[tied]], np.float16(np.inf))
+    return rounded
+
+
+def _write_images(faces: LabelledFaces, folder: Path) -> list[Path]:
+    """Write *faces* as numbered PNGs to *folder*, and return their paths. Raises `OSError`."""
+    folder.mkdir(exist_ok=True)
+    paths = []
+    for number, image in enumerate(faces.images):
+        path = folder / f"{number:06}.png"
+        # Not cv2.imwrite, which returns False instead of raising an error.
+        path.write_bytes(cv2.imencode(".png", image)[1].tobytes())
+        paths.append(path)
+    return paths

@@ -1,4 +1,4 @@
-"""What a camera does to a face: few pixels, blur, noise. Each condition changes a face before a classifier sees it."""
+"""What a camera does to a face: few pixels, blur, noise. A condition changes a face before a classifier sees it."""
 
 from __future__ import annotations
 
@@ -23,45 +23,67 @@ NOISES: Final = (5.0, 10.0, 20.0, 40.0)
 
 @dataclass(frozen=True)
 class Condition:
-    """One way of making faces worse."""
+    """One way to degrade a face; *original* leaves it as it is."""
 
     kind: Literal["original", "resolution", "blur", "noise"]
     amount: float = 0.0
-    """resolution: side in pixels that is left; blur: standard deviation in pixels; noise: in grey levels of 255."""
+    """resolution: side that is left, px; blur: standard deviation, px; noise: the same, in grey levels of 255."""
 
     @property
     def name(self) -> str:
-        """Return it as text, for instance ``resolution-24``."""
+        """Return the kind and the amount, for instance ``resolution-24``."""
         return self.kind if self.kind == "original" else f"{self.kind}-{self.amount:g}"
 
     def __call__(self, image: NDArray[np.uint8], seed: int = 0) -> NDArray[np.uint8]:
-        """Return grey *image* ``(h, w)`` uint8 under this condition, of its own size. *seed* makes noise repeatable."""
-        height, width = image.shape
+        """Return grey ``(height, width)`` uint8 *image* under this condition, in its own size.
+
+        The same *seed* and image give the same noise.
+        """
+        # Each keeps the size, so that the classifier's own preprocessing is the same under all conditions.
         if self.kind == "resolution":
-            side = round(self.amount)
-            if side >= min(height, width):
-                return image
-            small = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
-            return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
+            return _reduced(image, round(self.amount))
         if self.kind == "blur":
             return np.asarray(cv2.GaussianBlur(image, (0, 0), self.amount), np.uint8)
         if self.kind == "noise":
-            drawn = np.random.default_rng((seed, zlib.crc32(image.tobytes()))).normal(0, self.amount, image.shape)
-            return np.clip(np.rint(image + drawn), 0, 255).astype(np.uint8)
+            return _noisy(image, self.amount, seed)
         return image
 
 
+def _sweep(kind: Literal["resolution", "blur", "noise"], amounts: Sequence[float]) -> tuple[Condition, ...]:
+    return tuple(Condition(kind, amount) for amount in amounts)
+
+
 ORIGINAL: Final = Condition("original")
-SWEEPS: Final[dict[str, tuple[Condition, ...]]] = {
-    "resolution": tuple(Condition("resolution", side) for side in RESOLUTIONS_PX),
-    "blur": tuple(Condition("blur", sigma) for sigma in BLURS_PX),
-    "noise": tuple(Condition("noise", sigma) for sigma in NOISES),
+SWEEPS: Final = {
+    "resolution": _sweep("resolution", RESOLUTIONS_PX),
+    "blur": _sweep("blur", BLURS_PX),
+    "noise": _sweep("noise", NOISES),
 }
+"""Name → conditions, each worse than the one before."""
 
 
-def chosen(sweeps: Sequence[str]) -> tuple[Condition, ...]:
-    """Return the conditions of the named *sweeps*, the original first. Raises `BadInput` for a name that is none."""
-    for name in sweeps:
+def of_sweeps(names: Sequence[str]) -> tuple[Condition, ...]:
+    """Return the original and then the conditions of the sweeps *names*. Raises `BadInput` for an unknown name."""
+    conditions = [ORIGINAL]
+    for name in names:
         if name not in SWEEPS:
-            raise BadInput(f"no sweep {name!r}; pass one of: {', '.join(SWEEPS)}")
-    return (ORIGINAL, *(condition for name in sweeps for condition in SWEEPS[name]))
+            raise BadInput(f"there is no sweep {name!r}; choose from: {', '.join(SWEEPS)}")
+        conditions.extend(SWEEPS[name])
+    return tuple(conditions)
+
+
+def _reduced(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    height, width = image.shape
+    if side >= min(height, width):
+        return image
+    # By area, as the pixels of a sensor average the light; back with the smooth resize of a camera's digital zoom.
+    small = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def _noisy(image: NDArray[np.uint8], sigma: float, seed: int) -> NDArray[np.uint8]:
+    # The image is part of the seed: faces get different noise, whatever their order or number. By crc32, since hash()
+    # differs from process to process.
+    rng = np.random.default_rng((seed, zlib.crc32(image.tobytes())))
+    noise = rng.normal(0, sigma, image.shape)
+    return np.clip(np.rint(image + noise), 0, 255).astype(np.uint8)

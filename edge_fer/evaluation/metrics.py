@@ -1,4 +1,4 @@
-"""What a model is worth on a labelled set."""
+"""Accuracy, confusion matrix and macro-F1 of predicted labels; numpy alone, so that a device can compute them."""
 
 from __future__ import annotations
 
@@ -11,30 +11,35 @@ if TYPE_CHECKING:
 
 
 def accuracy(predicted: NDArray[np.int64], labels: NDArray[np.int64]) -> float:
-    """Return the share of *predicted* that are *labels*, both ``(n,)`` int64."""
+    """Return the share of *predicted* that equal *labels*, both ``(n,)`` int64."""
     return float((predicted == labels).mean())
 
 
 def confusion(predicted: NDArray[np.int64], labels: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
-    """Return ``(classes, classes)`` counts, a row a true label, a column a predicted one."""
-    return np.bincount(labels * classes + predicted, minlength=classes**2).reshape(classes, classes)
+    """Return the confusion matrix, ``(classes, classes)`` int64: rows are true classes, columns predicted ones."""
+    # Each pair of labels is one number, the position of its cell, so that one pass counts them all.
+    cells = labels * classes + predicted
+    return np.bincount(cells, minlength=classes**2).reshape(classes, classes)
 
 
 def macro_f1(predicted: NDArray[np.int64], labels: NDArray[np.int64], classes: int) -> float:
-    """Return the unweighted mean of the classes' F1, of *predicted* and *labels*, both ``(n,)`` int64.
+    """Return the unweighted mean of the F1 of each class; *predicted* and *labels* are ``(n,)`` int64.
 
     As in scikit-learn, the mean is over the classes that occur among the labels or the predictions.
     """
-    table = confusion(predicted, labels, classes)
-    return float(mean_f1(np.diag(table), table.sum(axis=0) + table.sum(axis=1)))
+    counts = confusion(predicted, labels, classes)
+    occurrences = counts.sum(axis=0) + counts.sum(axis=1)
+    return float(mean_f1(np.diag(counts), occurrences))
 
 
 def mean_f1(hits: NDArray[np.int64], occurrences: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the macro-F1 of each row of counts, ``(..., classes)`` int64 in, ``(...)`` float64 out.
+    """Return the macro-F1 of each row of counts: ``(..., classes)`` int64 in, ``(...)`` float64 out.
 
-    *hits* counts a class's right predictions, *occurrences* its labels plus its predictions; F1 is twice the first over
-    the second. A class that does not occur is left out of its row's mean.
+    *hits* are a class's correct predictions, *occurrences* its labels plus its predictions, and F1 = 2 hits /
+    occurrences. A class that does not occur is left out of its row's mean.
     """
     occurs = occurrences > 0
-    each = np.divide(2 * hits, occurrences, out=np.zeros(hits.shape), where=occurs)
-    return np.asarray(each.sum(axis=-1) / np.maximum(occurs.sum(axis=-1), 1))
+    # The classes that do not occur keep the 0 of *out*, which adds nothing to the sum below.
+    f1 = np.divide(2 * hits, occurrences, out=np.zeros(hits.shape), where=occurs)
+    # At least 1, for a row in which no class occurs: its macro-F1 is 0.
+    return np.asarray(f1.sum(axis=-1) / np.maximum(occurs.sum(axis=-1), 1))

@@ -1,8 +1,8 @@
-"""A comparison as a page, and as a table for the terminal."""
+"""A comparison as an HTML page, as a Markdown table, and as a table for the terminal."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,85 +11,107 @@ from edge_fer.evaluation.conditions import ORIGINAL, SWEEPS
 from edge_fer.evaluation.published import RAZA_2025
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.figure import Figure
     from rich.table import Table
 
-    from edge_fer.evaluation.classification import ClassificationReport
     from edge_fer.evaluation.comparison import SystemComparison
+    from edge_fer.evaluation.conditions import Condition
 
 
 def table(comparison: SystemComparison) -> Table:
-    """Return what each system is worth, one row a system."""
+    """Return the figures of the original faces, a row for each system."""
     from rich.table import Table
 
-    made = Table(title=f"{comparison.data}, {len(comparison.faces)} images", title_justify="left")
-    headings = ("system", "accuracy", "fresh", "macro-F1", "weighted F1", "mAP", "calibration error")
-    for heading in headings:
-        made.add_column(heading, justify="left" if heading == "system" else "right")
-    for entry in comparison.results:
-        if entry.condition.kind == "original":
-            report = entry.report
-            error = report.calibration_error
-            made.add_row(
-                entry.system,
-                html.percent(report.accuracy),
-                html.percent(entry.deduplicated.accuracy if entry.deduplicated else None),
-                html.percent(report.mean("f1")),
-                html.percent(report.mean("f1", weighted=True)),
-                html.percent(report.mean("average_precision")),
-                "–" if error is None else f"{error:.3f}",
-            )
-    return made
+    rows = Table(title=f"{comparison.data}, {len(comparison.faces)} images", title_justify="left")
+    rows.add_column("system")
+    for heading in ("accuracy", "fresh", "macro-F1", "weighted F1", "mAP", "calibration error"):
+        rows.add_column(heading, justify="right")
+    for result in comparison.originals:
+        report = result.report
+        error = report.calibration_error
+        rows.add_row(
+            result.system,
+            html.percent(report.accuracy),
+            html.percent(result.deduplicated.accuracy if result.deduplicated else None),
+            html.percent(report.mean("f1")),
+            html.percent(report.mean("f1", weighted=True)),
+            html.percent(report.mean("average_precision")),
+            "–" if error is None else f"{error:.3f}",
+        )
+    return rows
 
 
 def raza_table(comparison: SystemComparison) -> str:
-    """Return a table in the form of Raza et al., KJMR 2025, Table I, as Markdown: measured, then published."""
+    """Return the figures of each class as Markdown, those of `RAZA_2025` last.
+
+    The columns are those of Raza et al., KJMR 2025, Table I; figures are per cent.
+    """
     rows = ["| | expression | precision | recall | mAP | F-score |", "| --- | --- | --- | --- | --- | --- |"]
     for name, report in comparison.reports().items():
-        for at, found in enumerate(report.classes):
-            mean = "–" if found.average_precision is None else f"{found.average_precision * 100:.2f}"
-            first = f"{name}, measured" if at == 0 else ""
-            rows.append(
-                f"| {first} | {found.name} | {found.precision * 100:.2f} | {found.recall * 100:.2f} | {mean} | "
-                f"{found.f1 * 100:.2f} |"
-            )
+        title = f"{name}, measured"
+        for entry in report.classes:
+            shares = (entry.precision, entry.recall, entry.average_precision, entry.f1)
+            figures = [None if share is None else share * 100 for share in shares]
+            rows.append(_markdown_row(title, entry.name, figures))
+            title = ""  # a system's name stands in its first row only
     for name, classes in RAZA_2025.items():
-        for at, (label, told) in enumerate(classes.items()):
-            first = f"{name}, published" if at == 0 else ""
-            rows.append(
-                f"| {first} | {label} | {told.precision:.2f} | {told.recall:.2f} | {told.average_precision:.2f} | "
-                f"{told.f1:.2f} |"
-            )
+        title = f"{name}, published"
+        for label, published in classes.items():
+            figures = [published.precision, published.recall, published.average_precision, published.f1]
+            rows.append(_markdown_row(title, label, figures))
+            title = ""
     return "\n".join(rows)
 
 
 def comparison_page(comparison: SystemComparison) -> str:
-    """Return the whole comparison as one page that needs nothing else."""
+    """Return the whole comparison as one HTML page that needs no other file."""
     reports = comparison.reports()
+    confusions = {name: html.embedded(plots.confusion(report, name)) for name, report in reports.items()}
+    reliability = None
+    if any(report.reliability for report in reports.values()):
+        reliability = html.embedded(plots.reliability(reports))
     return html.render(
         "eval.html.j2",
         comparison=comparison,
-        originals=[entry for entry in comparison.results if entry.condition.kind == "original"],
         reports=reports,
         published=RAZA_2025,
-        confusions={name: html.embedded(plots.confusion(report, name)) for name, report in reports.items()},
-        reliability=html.embedded(plots.reliability(reports)) if any(w.reliability for w in reports.values()) else None,
-        sweeps=[html.embedded(figure) for figure in _sweeps(comparison)],
+        confusions=confusions,
+        reliability=reliability,
+        sweeps=[html.embedded(figure) for figure in _sweep_plots(comparison)],
     )
 
 
-def _sweeps(comparison: SystemComparison) -> list[Figure]:
+def _markdown_row(title: str, label: str, figures: Sequence[float | None]) -> str:
+    texts = ["–" if figure is None else f"{figure:.2f}" for figure in figures]
+    return f"| {' | '.join([title, label, *texts])} |"
+
+
+def _sweep_plots(comparison: SystemComparison) -> list[Figure]:
+    """Return a plot for each sweep under which a system has answers."""
     figures = []
     for kind, sweep in SWEEPS.items():
+        # The original has no blur and no noise, but its resolution depends on the data; 48 px is in the sweep itself.
         conditions = sweep if kind == "resolution" else (ORIGINAL, *sweep)
-        found: dict[str, list[ClassificationReport | None]] = {
-            name: [comparison.reports(condition).get(name) for condition in conditions] for name in comparison.systems
-        }
-        lines: dict[str, Any] = {
-            name: [np.nan if report is None else report.accuracy for report in reports]
-            for name, reports in found.items()
-            if any(reports[1:])
-        }
+        lines = _accuracies(comparison, conditions)
         if lines:
-            figures.append(plots.sweep(kind, [condition.amount for condition in conditions], lines))
+            amounts = [condition.amount for condition in conditions]
+            figures.append(plots.sweep(kind, amounts, lines))
     return figures
+
+
+def _accuracies(comparison: SystemComparison, conditions: Sequence[Condition]) -> dict[str, list[float]]:
+    """Return the accuracy of each system under each of *conditions*, NaN where it has no answers.
+
+    A system without answers beyond the first condition is left out: it makes no line.
+    """
+    lines = {}
+    for name in comparison.systems:
+        accuracies = []
+        for condition in conditions:
+            report = comparison.reports(condition).get(name)
+            accuracies.append(np.nan if report is None else report.accuracy)
+        if not np.isnan(accuracies[1:]).all():
+            lines[name] = accuracies
+    return lines

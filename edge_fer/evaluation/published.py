@@ -1,4 +1,4 @@
-"""Figures that others have published, to stand beside measured ones. Nobody here has measured them."""
+"""Figures that others have published, to print beside measured ones. Nobody has checked them here."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 @dataclass(frozen=True)
 class PublishedClass:
-    """Per cent, as printed."""
+    """The figures of one class, per cent, as printed."""
 
     precision: float
     recall: float
@@ -45,5 +45,5 @@ RAZA_2025: Final[dict[str, dict[str, PublishedClass]]] = {
         "neutral": PublishedClass(20.90, 68.40, 17.30, 32.02),
     },
 }
-"""Raza et al., KJMR 2025, Table I: three services on 48x48 faces of Kaggle's "Face expression recognition dataset"
-(FER2013's images in other splits), about 5,000 of them used; which ones is not told."""
+"""System → class → figures: Raza et al., KJMR 2025, Table I. They asked three services about some 5,000 of the 48x48
+faces of Kaggle's "Face expression recognition dataset" (FER2013's images in other splits); they do not say which."""

@@ -1,4 +1,4 @@
-"""Tables of other programs: csv, as spreadsheets and data sets have it."""
+"""Reads csv files that other programs wrote: spreadsheets, data sets, cloud services."""
 
 from __future__ import annotations
 
@@ -13,34 +13,50 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SHOWN: Final = 12
-"""Columns that a message names: some tables have one a pixel."""
+"""How many columns an error message lists; some files have one for each pixel."""
 
 
 def columns(path: Path) -> tuple[str, ...]:
-    """Return the names of the columns of the csv *path*. Raises `BadInput` for what is none."""
+    """Return the names of the columns of the csv *path*. Raises `BadInput` when it cannot be read."""
     with _reader(path) as rows:
         return tuple(rows.fieldnames or ())
 
 
-def read_rows(path: Path, needed: Sequence[str], meant: str) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield the rows of the csv *path*, each with its line: column → cell; cells that are not there are empty.
+def read_rows(path: Path, needed: Sequence[str], kind: str) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield the line number and the cells, column → text, of each row of the csv *path*.
 
-    A byte-order mark (Excel's) and spaces after a comma (Kaggle's) are passed over, what is no UTF-8 is replaced.
-    Raises `BadInput` for what cannot be read, or is not what is *meant*: it lacks a column that is *needed*.
+    A missing cell is empty text. A byte-order mark (Excel writes one) and spaces after a comma (Kaggle's files have
+    them) are skipped; bytes that are not UTF-8 are replaced.
+
+    Raises `BadInput` when the file cannot be read, or lacks one of the *needed* columns and so is no *kind*, for
+    instance "csv in FER2013's form".
     """
     with _reader(path) as rows:
-        found = rows.fieldnames or ()
-        missing = [name for name in needed if name not in found]
+        present = rows.fieldnames or ()
+        missing = [name for name in needed if name not in present]
         if missing:
-            known = ", ".join(found[:SHOWN]) + (f" and {len(found) - SHOWN} more" if len(found) > SHOWN else "")
-            raise BadInput(f"{path} is no {meant}: no column {', '.join(missing)}; its columns are: {known or 'none'}")
+            raise BadInput(
+                f"{path} is no {kind}: no column {', '.join(missing)}; its columns are: {_abridged(present)}"
+            )
         for row in rows:
             yield rows.line_num, row
+
+
+def _abridged(names: Sequence[str]) -> str:
+    """Return the first `SHOWN` of *names*, and how many more there are."""
+    if not names:
+        return "none"
+    text = ", ".join(names[:SHOWN])
+    if len(names) > SHOWN:
+        text += f" and {len(names) - SHOWN} more"
+    return text
 
 
 @contextmanager
 def _reader(path: Path) -> Iterator[csv.DictReader[str]]:
     try:
+        # utf-8-sig drops a byte-order mark and reads files without one as well; newline="" leaves line ends within
+        # quoted cells to the csv module.
         with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
             yield csv.DictReader(file, restval="", skipinitialspace=True)
     except OSError as exc:

@@ -1,4 +1,4 @@
-"""The protocol that peers answer by, and the workers that can run without their programs."""
+"""The protocol by which peers answer the harness, and the workers that run without their programs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from edge_fer.errors import BackendError
+from edge_fer.progress import ProgressListener
 from edge_fer_bench.candidates import Candidate, WorkerProcess
 from edge_fer_bench.harness import Harness
 from edge_fer_bench.scene import Scene
@@ -38,7 +39,7 @@ def film(tmp_path):
     return path
 
 
-def test_a_peer_says_hello_times_frames_and_judges(toy, film, tmp_path):
+def test_a_peer_says_hello_times_frames_and_labels_faces(toy, film, tmp_path):
     np.savez(tmp_path / "faces.npz", images=np.stack([np.full((48, 48), tone, np.uint8) for tone in (20, 200)]))
     with WorkerProcess(toy, ["--scene", str(film)]) as worker:
         assert worker.hello["runtime"]["runtime"] == "numpy"
@@ -48,10 +49,10 @@ def test_a_peer_says_hello_times_frames_and_judges(toy, film, tmp_path):
         assert worker.cpu_s > 0
 
 
-def test_a_peer_is_measured_as_everything_is(toy, tmp_path):
+def test_the_harness_measures_a_peer_as_it_measures_edge_fer(toy, tmp_path):
     suite = Suite("short", 3, 2, 0.05, 0.3, 1, 1, 0.2, 2.0)
     scene = Scene(width_px=320, height_px=240, frames=5)
-    run = Harness(suite, tmp_path, lambda *_: None, scene).run([toy], "x")
+    run = Harness(suite, tmp_path, ProgressListener(), scene).run([toy], "x")
     (measurement,) = run.measurements
     assert measurement.kind == "peer"
     assert len(measurement.free) == 2

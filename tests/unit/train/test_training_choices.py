@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ SCRIPT = Path(__file__).parents[3] / "benchmarks" / "training_choices.py"
 if not SCRIPT.is_file():
     pytest.skip("benchmarks/training_choices.py is not part of the wheel", allow_module_level=True)
 
+sys.path.append(str(SCRIPT.parent))  # where the script finds the module beside it
 spec = importlib.util.spec_from_file_location("training_choices", SCRIPT)
 choices = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(choices)

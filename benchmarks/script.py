@@ -1,0 +1,72 @@
+"""What the scripts of this folder share: options, results as JSON, one-line errors, and checks of what they need."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge_fer import files
+from edge_fer.dependencies import require
+from edge_fer.errors import EdgeFerError, MissingDependency
+from edge_fer_convert.command import NEEDED as NEEDED_TO_CONVERT
+from edge_fer_train.command import NEEDED as NEEDED_TO_TRAIN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def parser(documentation: str | None) -> argparse.ArgumentParser:
+    """Return a parser with the option ``--json``; its help is *documentation*, the script's docstring."""
+    made = argparse.ArgumentParser(description=documentation, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--json", type=Path, help="write the raw values to this file")
+    return made
+
+
+def command() -> str:
+    """Return the command line that runs this script again in the root of a clone; every result records it."""
+    return shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
+
+
+def save(result: dict[str, Any], path: Path | None, indent: int | None = None) -> None:
+    """Write *result* as JSON to *path*; do nothing without one."""
+    if path is not None:
+        files.write(path, json.dumps(result, indent=indent) + "\n")
+
+
+def require_convert() -> None:
+    """Raise `MissingDependency` unless all that ``edge-fer convert`` needs is installed.
+
+    Call it after the options are parsed and before anything of the extra is imported: ``--help`` works without it.
+    """
+    require(NEEDED_TO_CONVERT, "convert", "this script")
+
+
+def require_training() -> None:
+    """Raise `MissingDependency` unless all that ``edge-fer train`` needs is installed; see `require_convert`."""
+    require(NEEDED_TO_TRAIN, "convert", "this script")
+
+
+def float_weights(name: str) -> Path:
+    """Return the file of the float model *name*. Raises `MissingDependency` where edge-fer has no clone around it."""
+    from edge_fer_train.recipe import WEIGHTS
+
+    path = WEIGHTS / f"{name}.keras"
+    if not path.is_file():
+        raise MissingDependency(
+            f"{path} is not there: float weights come with a clone of edge-fer, not with its wheel; in the clone, run: "
+            "pip install -e '.[convert]'"
+        )
+    return path
+
+
+def run(main: Callable[[], None]) -> None:
+    """Call *main*; print an error of edge-fer as one line, and exit with its code."""
+    try:
+        main()
+    except EdgeFerError as exc:
+        print(f"{Path(sys.argv[0]).name}: {exc}", file=sys.stderr)  # noqa: T201
+        sys.exit(exc.exit_code)
