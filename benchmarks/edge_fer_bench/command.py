@@ -19,7 +19,7 @@ from edge_fer.options import DEFAULT_MODEL, model_options
 if TYPE_CHECKING:
     from edge_fer.bundle import Bundle
     from edge_fer.evaluation.labelled import LabelledFaces
-    from edge_fer_bench.recommend import Recommendation
+    from edge_fer_bench.recommendation import Recommendation
     from edge_fer_bench.results import Run
     from edge_fer_bench.suites import Suite
 
@@ -83,7 +83,7 @@ def run(
     from edge_fer_bench import candidates, table
     from edge_fer_bench.harness import Harness
     from edge_fer_bench.host_monitor import HostMonitor
-    from edge_fer_bench.recommend import recommend
+    from edge_fer_bench.recommendation import recommend
     from edge_fer_bench.scene import Scene
 
     suite = _suite(suite_name, minutes)

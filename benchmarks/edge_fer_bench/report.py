@@ -12,7 +12,7 @@ from edge_fer.evaluation import html
 from edge_fer.evaluation.html import colours, new_figure
 from edge_fer_bench import stability, table
 from edge_fer_bench.accuracy import one_a_target
-from edge_fer_bench.recommend import recommend
+from edge_fer_bench.recommendation import recommend
 from edge_fer_bench.statistics import p90
 
 if TYPE_CHECKING:

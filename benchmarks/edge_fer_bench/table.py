@@ -10,7 +10,7 @@ import numpy as np
 from edge_fer_bench import stability
 from edge_fer_bench.accuracy import accuracy_rows, one_a_target, worst_class
 from edge_fer_bench.behaviour import conduct
-from edge_fer_bench.recommend import recommend
+from edge_fer_bench.recommendation import recommend
 from edge_fer_bench.statistics import percentiles
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from edge_fer_bench.recommend import recommend
+from edge_fer_bench.recommendation import recommend
 from edge_fer_bench.results import Golden
 
 WRONG = Golden(inputs=10, same_label=3, worst=0.9, tolerance=0.01, passed=False)
