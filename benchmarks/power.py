@@ -78,11 +78,11 @@ def compared(first: Candidate, second: Candidate, seed: int) -> dict[str, Any]:
     """Measure both after each other and compare."""
     runs = measure(first, 2 * seed), measure(second, 2 * seed + 1)
     found = compare_runs(*runs)
-    blamed = found.to_blame(first.name)
+    blamed = found.most_changed_stage(first.name)
     return {
         "p90_ms": [p90(run.measurements[0].frames_ms()) for run in runs],
         "unstable": [[*stability.unstable(run), *stability.unsteady(run.measurements[0])] for run in runs],
-        "found": [change.what for change in found.found()],
+        "found": [change.what for change in found.significant()],
         "blamed": blamed.what if blamed else None,
         "changes": {change.what: [change.ratio.value, change.ratio.low, change.ratio.high, change.p]
                     for change in found.changes},
@@ -102,7 +102,7 @@ def main() -> None:
     parser.add_argument("--slowdown", type=float, default=0.15)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    (candidate,) = candidates.of_bundle("cnn-1", bundles.load("cnn-1"), [1], options.target)
+    (candidate,) = candidates.candidates_of_bundle("cnn-1", bundles.load("cnn-1"), [1], options.target)
     told: dict[str, Any] = {
         "command": shlex.join(["python", "benchmarks/power.py", *sys.argv[1:]]),
         "host": host.facts(),

@@ -1,4 +1,4 @@
-"""What to use on this board, and whether int8 is worth it here."""
+"""Which target, and how many threads, to use on this board; and whether int8 is worth it here."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from edge_fer_bench.statistics import Ratio, block_ratio, p90
+from edge_fer_bench.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from edge_fer_bench.results import Measurement, Run
 
-ACCURACY_LOSS: Final = 0.01
-"""How far below the most accurate one a target may be."""
+MAX_ACCURACY_LOSS: Final = 0.01
+"""A target may be this much less accurate than the most accurate one, as a share of the images."""
 AS_FAST: Final = 1.03
-"""Up to so much slower, fewer threads are the better choice: they leave the other cores alone."""
+"""Fewer threads are preferred up to this factor in time: they leave the other cores free."""
 
 
 @dataclass(frozen=True)
@@ -27,74 +31,102 @@ class Recommendation:
     int8: Measurement | None
     float32: Measurement | None
     gain: Ratio | None
-    """float32's mean frame over int8's, each the fastest of its kind and of one bundle: above 1 int8 is faster."""
+    """float32's mean frame time divided by int8's, each the fastest of its kind, of one bundle. Above 1 int8 wins."""
 
     def sentences(self) -> list[str]:
-        """Return it in words."""
-        measurement, worth = self.measurement, self.measurement.accuracy
-        judged = f", accuracy {worth.accuracy:.2%} on {worth.data}" if worth else ""
-        threads = f"{measurement.threads} thread{'s' if measurement.threads > 1 else ''}"
-        what = f"{measurement.bundle} {measurement.target} with {threads}"
-        first = f"on this device use {what}: p90 {self.p90_ms:.2f} ms a frame{judged}"
-        return [first, *([f"int8 is {self._worth(self.gain)}"] if self.gain else [])]
+        """Return the recommendation as one or two sentences."""
+        best = self.measurement
+        threads = counted(best.threads, "thread")
+        first = f"on this device use {best.bundle} {best.target} with {threads}: p90 {self.p90_ms:.2f} ms a frame"
+        if best.accuracy:
+            first += f", accuracy {best.accuracy.accuracy:.2%} on {best.accuracy.data}"
+        if self.gain is None:
+            return [first]
+        return [first, f"int8 is {self._int8_verdict(self.gain)}"]
 
-    def _worth(self, gain: Ratio) -> str:
+    def _int8_verdict(self, gain: Ratio) -> str:
+        # Named only where it differs: the recommended bundle may have just one of the two precisions.
         another = f" ({self.int8.bundle})" if self.int8 and self.int8.bundle != self.measurement.bundle else ""
-        span = f"{gain.value:.2f}x [{gain.low:.2f}, {gain.high:.2f}] the frames a second of float32{another}"
+        figures = f"{gain.value:.2f}x [{gain.low:.2f}, {gain.high:.2f}] the frames a second of float32{another}"
         if gain.low > 1:
-            return f"worth it here: {span}"
+            return f"worth it here: {figures}"
         if gain.high < 1:
-            return f"not worth it here: {span}"
-        return f"no faster and no slower here: {span}; it is smaller"
+            return f"not worth it here: {figures}"
+        return f"no faster and no slower here: {figures}; it is smaller"
 
 
 def recommend(run: Run) -> Recommendation | None:
-    """Return the fastest measurement of edge-fer's that answers right; None when there is none."""
-    sound = [
-        measurement
-        for measurement in run.measurements
-        if measurement.kind == "edge-fer"
-        and measurement.free
-        and not measurement.failed
-        and (measurement.golden is None or measurement.golden.passed)
-    ]
-    able = _accurate(sound)
-    if not able:
+    """Return the fastest measurement whose answers are right; None if there is none.
+
+    Peers, failed measurements, wrong golden answers, and accuracies more than `MAX_ACCURACY_LOSS` below the best are
+    left out. Among those that are about as fast, the one with fewest threads wins.
+    """
+    sound = [measurement for measurement in run.measurements if _is_sound(measurement)]
+    accurate = _accurate(sound)
+    if not accurate:
         return None
-    fastest = min(p90(measurement.frames_ms()) for measurement in able)
-    near = [measurement for measurement in able if p90(measurement.frames_ms()) <= AS_FAST * fastest]
-    chosen = min(near, key=lambda measurement: (measurement.threads, p90(measurement.frames_ms())))
-    int8, float32 = _pair(sound, chosen.bundle)
-    gain = None
-    if int8 and float32:
-        gain = block_ratio(
-            [b.frame_ms for b in int8.free], [b.frame_ms for b in float32.free], lambda v: float(v.mean())
-        )
-    return Recommendation(chosen, p90(chosen.frames_ms()), int8, float32, gain)
+    fastest_ms = min(_p90_ms(measurement) for measurement in accurate)
+    about_as_fast = [measurement for measurement in accurate if _p90_ms(measurement) <= AS_FAST * fastest_ms]
+    best = min(about_as_fast, key=_threads_then_p90)
+    int8, float32 = _int8_and_float32(sound, best.bundle)
+    gain = _gain(int8, float32) if int8 and float32 else None
+    return Recommendation(best, _p90_ms(best), int8, float32, gain)
+
+
+def _is_sound(measurement: Measurement) -> bool:
+    """Return whether *measurement* is one of edge-fer, is complete, and gave the right golden answers."""
+    if measurement.kind != "edge-fer" or measurement.failed or not measurement.free:
+        return False
+    return measurement.golden is None or measurement.golden.passed
 
 
 def _accurate(measurements: Sequence[Measurement]) -> list[Measurement]:
-    """Leave out those that are known to answer less well than the best of *measurements*."""
-    best = max((measurement.accuracy.accuracy for measurement in measurements if measurement.accuracy), default=0.0)
-    return [
-        measurement
-        for measurement in measurements
-        if measurement.accuracy is None or measurement.accuracy.accuracy >= best - ACCURACY_LOSS
-    ]
+    """Return *measurements* without those that are known to be less accurate than the best of them."""
+    known = [measurement.accuracy.accuracy for measurement in measurements if measurement.accuracy]
+    least = max(known, default=0.0) - MAX_ACCURACY_LOSS
+    return [measurement for measurement in measurements if _is_accurate(measurement, least)]
 
 
-def _pair(measurements: Sequence[Measurement], preferred: str) -> tuple[Measurement | None, Measurement | None]:
-    """Return the fastest int8 and float32 measurement of *preferred*, or of a bundle that has both."""
-    for bundle in dict.fromkeys([preferred, *(measurement.bundle for measurement in measurements)]):
-        same = _accurate([measurement for measurement in measurements if measurement.bundle == bundle])
-        int8, float32 = (
-            _fastest(measurement for measurement in same if measurement.target.endswith(f"-{p}"))
-            for p in ("int8", "float32")
-        )
+def _is_accurate(measurement: Measurement, least: float) -> bool:
+    # Unknown is not bad: without labelled data every target is compared by its speed alone.
+    return measurement.accuracy is None or measurement.accuracy.accuracy >= least
+
+
+def _int8_and_float32(
+    measurements: Sequence[Measurement], preferred: str
+) -> tuple[Measurement | None, Measurement | None]:
+    """Return the fastest int8 and the fastest float32 measurement of one bundle, of *preferred* if it has both."""
+    # Of one bundle, since another model's float32 would tell about the model, not about int8.
+    bundles = dict.fromkeys([preferred, *(measurement.bundle for measurement in measurements)])
+    for bundle in bundles:
+        accurate = _accurate([measurement for measurement in measurements if measurement.bundle == bundle])
+        int8 = _fastest(accurate, "-int8")
+        float32 = _fastest(accurate, "-float32")
         if int8 and float32:
             return int8, float32
     return None, None
 
 
-def _fastest(measurements: Iterable[Measurement]) -> Measurement | None:
-    return min(measurements, key=lambda measurement: p90(measurement.frames_ms()), default=None)
+def _fastest(measurements: Sequence[Measurement], precision: str) -> Measurement | None:
+    """Return the fastest of the *measurements* whose target ends in *precision*; None if there is none."""
+    chosen = [measurement for measurement in measurements if measurement.target.endswith(precision)]
+    return min(chosen, key=_p90_ms, default=None)
+
+
+def _gain(int8: Measurement, float32: Measurement) -> Ratio:
+    int8_blocks = [block.frame_ms for block in int8.free]
+    float32_blocks = [block.frame_ms for block in float32.free]
+    # The mean and not the p90: frames a second follow from the mean.
+    return block_ratio(int8_blocks, float32_blocks, _mean)
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    return float(values.mean())
+
+
+def _p90_ms(measurement: Measurement) -> float:
+    return p90(measurement.frames_ms())
+
+
+def _threads_then_p90(measurement: Measurement) -> tuple[int, float]:
+    return measurement.threads, _p90_ms(measurement)

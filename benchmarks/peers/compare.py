@@ -109,7 +109,7 @@ def main() -> None:
     models = {name: bundles.load(name) for name in options.model or ["cnn-1"]}
     first, opened = next(iter(models.items()))
     skipped, threads = [], options.threads or [1]
-    chosen = [one for name, model in models.items() for one in candidates.of_bundle(name, model, threads)]
+    chosen = [one for name, model in models.items() for one in candidates.candidates_of_bundle(name, model, threads)]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         faces = load_faces(options.data, opened.manifest.labels)
@@ -128,7 +128,7 @@ def main() -> None:
             run = harness.run(chosen, shlex.join(["python", "benchmarks/peers/compare.py", *sys.argv[1:]]))
     run = run.model_copy(update={"skipped": (*run.skipped, *skipped)})
     if options.json:
-        results.save(run, options.json)
+        results.save_run(run, options.json)
     print(table.render(run))  # noqa: T201
 
 
