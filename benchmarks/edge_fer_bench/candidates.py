@@ -32,7 +32,7 @@ class Candidate:
     target: str = ""
     environment: dict[str, str] = field(default_factory=dict)
     """Environment variables to set in addition to those of this process."""
-    capabilities: frozenset[str] = frozenset({"frames", "paced", "golden", "judge", "behave"})
+    capabilities: frozenset[str] = frozenset({"frames", "paced", "golden", "classify", "record_states"})
     """Requests that its worker can answer."""
 
 

@@ -239,8 +239,8 @@ class Harness:
     def _answers(self, candidate: Candidate) -> dict[str, Any]:
         """Return the fields of a `Measurement` that do not depend on time, as far as *candidate* can answer."""
         golden = "golden" in candidate.capabilities
-        accuracy = self.data is not None and "judge" in candidate.capabilities
-        behaviour = self.suite.behaviour_s > 0 and "behave" in candidate.capabilities
+        accuracy = self.data is not None and "classify" in candidate.capabilities
+        behaviour = self.suite.behaviour_s > 0 and "record_states" in candidate.capabilities
         if not (golden or accuracy or behaviour):
             return {}
         answers: dict[str, Any] = {}
@@ -257,7 +257,7 @@ class Harness:
         if self.data is None:
             return None
         path, faces = self.data
-        answer = worker.ask("judge", data=str(path))
+        answer = worker.ask("classify", data=str(path))
         predicted = np.array(answer["predicted"], np.int64)
         classes = len(faces.names)
         confusion = metrics.confusion(predicted, faces.labels, classes)
@@ -280,7 +280,7 @@ class Harness:
             path, _ = self.data
             parameters["data"] = str(path)
             name = path.name
-        return Behaviour(**worker.ask("behave", **parameters), data=name)
+        return Behaviour(**worker.ask("record_states", **parameters), data=name)
 
     def _working(self) -> list[_CandidateRecord]:
         """Return the candidates that have not failed."""

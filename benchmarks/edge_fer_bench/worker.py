@@ -7,12 +7,12 @@ frames         process frames of the film as fast as possible, for at least ``se
                a multiple of ``turn`` frames
 paced          process the film behind a camera of ``fps`` frames a second, for ``seconds``
 golden         compare with the bundle's golden answers
-judge          classify the labelled faces of ``data``
-behave         process a labelled sequence of ``seconds`` at ``fps``, of the faces of ``data`` or
+classify       classify the labelled faces of ``data``
+record_states  process a labelled sequence of ``seconds`` at ``fps``, of the faces of ``data`` or
                of drawn ones, and return when states changed
 =============  ================================================================================
 
-Peers answer ``frames`` and ``judge`` likewise, each in an environment of its own.
+Peers answer ``frames`` and ``classify`` likewise, each in an environment of its own.
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ class Worker:
             "frames": self.frames,
             "paced": self.paced,
             "golden": self.golden,
-            "judge": self.judge,
-            "behave": self.behave,
+            "classify": self.classify,
+            "record_states": self.record_states,
         }
         parameters = dict(request)
         method = methods[parameters.pop("do")]
@@ -122,7 +122,7 @@ class Worker:
         check = self._classifier.check_golden()
         return {**asdict(check), "passed": check.passed}
 
-    def judge(self, data: str) -> dict[str, Any]:
+    def classify(self, data: str) -> dict[str, Any]:
         """Classify every face of *data*, with the same file that is timed."""
         # Imported here: what only this request needs would count into the memory and start of all others.
         from edge_fer.evaluation.labelled import load_faces
@@ -131,7 +131,7 @@ class Worker:
         scores = self._classifier.scores(faces.crops(self._classifier.preprocess))
         return {"predicted": np.argmax(scores, axis=1).tolist()}
 
-    def behave(self, seconds: float, fps: float, seed: int, data: str | None = None) -> dict[str, Any]:
+    def record_states(self, seconds: float, fps: float, seed: int, data: str | None = None) -> dict[str, Any]:
         """Process a labelled sequence and return each change of the state and of the label shown."""
         states: list[tuple[float, str]] = []
         truth: list[tuple[float, str]] = []

@@ -30,7 +30,7 @@ from edge_fer_bench.results import Skipped
 from edge_fer_bench.suites import SUITES
 
 HERE = Path(__file__).parent
-CAPABILITIES = frozenset({"frames", "judge"})
+CAPABILITIES = frozenset({"frames", "classify"})
 
 
 @dataclass(frozen=True)

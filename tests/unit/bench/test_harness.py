@@ -184,7 +184,7 @@ def test_a_worker_reports_its_own_errors(tmp_path):
         assert len(worker.ask("frames", seconds=0.0, turn=3)["frame_ms"]) == 3
         assert worker.cpu_s > 0
         with pytest.raises(BackendError, match=r"nothing\.zip"):
-            worker.ask("judge", data=str(tmp_path / "nothing.zip"))
+            worker.ask("classify", data=str(tmp_path / "nothing.zip"))
 
 
 def test_the_reference_workload_is_timed_on_one_thread_which_is_then_undone():
