@@ -41,8 +41,8 @@ def accuracy_rows(run: Run) -> list[AccuracyRow]:
     rows: list[AccuracyRow] = []
     for (bundle, target), accuracy in accuracies.items():
         name = f"{bundle} {target}".strip()  # a peer has no target
-        siblings = [other for owner, other in accuracies if owner == bundle]
-        reference = _float32_target(siblings, target)
+        reference = _float32_target(accuracies, bundle, target)
+        # A float32 target of its own has nothing to be compared with: its drop is unknown, not zero.
         if reference is None or reference == target:
             row = AccuracyRow(name, accuracy.accuracy, accuracy.macro_f1)
         else:
@@ -53,27 +53,35 @@ def accuracy_rows(run: Run) -> list[AccuracyRow]:
 
 def worst_class(row: AccuracyRow, names: Sequence[str]) -> str:
     """Return the class that loses most recall and how much it loses; a dash if no drop is known."""
-    if not row.recall_drops:
+    if not row.recall_drops:  # as of a float32 target, which loses nothing against itself
         return "–"
     worst = int(np.argmax(row.recall_drops))
+    # Runs of an earlier edge-fer do not name the classes.
     name = names[worst] if names else f"class {worst}"
     return f"{name} {row.recall_drops[worst]:+.1f}"
 
 
-def _float32_target(targets: Iterable[str], target: str) -> str | None:
-    """Return the float32 target among *targets* to compare *target* with, of the same runtime if there is one."""
-    float32 = [other for other in targets if other.endswith("-float32")]
-    if not target or not float32:
+def _float32_target(measured: Iterable[tuple[str, str]], bundle: str, target: str) -> str | None:
+    """Return the float32 target of *bundle* to compare *target* with, of the same runtime if there is one.
+
+    *measured* are the bundles and targets whose accuracy is known.
+    """
+    if not target:
         return None
-    # Another runtime rounds and resizes differently, which would hide in the drop or exaggerate it.
+    # Targets are named <runtime>-<precision>. Another runtime rounds in another order, which would count into the drop.
     runtime, _, _ = target.partition("-")
-    for other in float32:
+    of_another_runtime: str | None = None
+    for other_bundle, other in measured:
+        if other_bundle != bundle or not other.endswith("-float32"):
+            continue
         if other.startswith(runtime):
             return other
-    return float32[0]
+        of_another_runtime = of_another_runtime or other
+    return of_another_runtime
 
 
 def _compared_row(name: str, accuracy: Accuracy, reference: Accuracy, against: str) -> AccuracyRow:
+    # One value per class, since the mean hides a class that loses much more than the others.
     recall_drop = 100 * (np.array(reference.recall) - np.array(accuracy.recall))
     return AccuracyRow(
         name,

@@ -39,10 +39,12 @@ def summarize_states(behaviour: Behaviour) -> StateStability:
     """Return how stable, how fast and how correct the states of *behaviour* are."""
     states = _spans(behaviour.states, behaviour.seconds)
     shown = _spans(behaviour.truth, behaviour.seconds)
-    false, unknown_s = 0, 0.0
+    false = 0
+    unknown_s = 0.0
     for state in states:
         if state.label in NO_STATE:
             unknown_s += state.end_s - state.start_s
+        # Only the moment of the change counts: a state that outlives its label is late, which the delays show.
         elif state.label != _label_at(shown, state.start_s):
             false += 1
     detected_s: list[float] = []
@@ -87,13 +89,14 @@ class _Span(NamedTuple):
 
 def _spans(changes: Sequence[tuple[float, str]], end_s: float) -> list[_Span]:
     """Return the time between *changes* as spans; the last one lasts until *end_s*."""
+    # Changes have no end of their own; an invented last change gives the last span one.
     with_end = [*changes, (end_s, "")]
     return [_Span(start, end, label) for (start, label), (end, _) in pairwise(with_end)]
 
 
 def _detection_delay_s(shown: _Span, states: Sequence[_Span]) -> float | None:
     """Return the seconds from the start of *shown* until one of *states* is its label; None if none ever is."""
-    for state in states:
+    for state in states:  # in the order of time, so the first one that fits is the earliest
         overlaps = state.end_s > shown.start_s and state.start_s < shown.end_s
         if overlaps and state.label == shown.label:
             # A state that began earlier, by chance or as the same label before a pause, is detected at once.

@@ -96,6 +96,7 @@ class WorkerProcess:
         except BrokenPipeError as exc:
             raise self._failure() from exc
         answer = self._read()
+        # Sent with every answer, and no part of it: the harness subtracts it from the load of other programs.
         self.cpu_s = answer.pop("cpu_s", self.cpu_s)
         return answer
 
@@ -109,10 +110,11 @@ class WorkerProcess:
 
     def _read(self) -> dict[str, Any]:
         line = self._process.stdout.readline()
-        if not line:
+        if not line:  # the end of stdout, so the process has ended or is about to
             raise self._failure()
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
+            # The worker ends by itself after an error; waiting for it here leaves no process behind.
             self.end()
             error_class = MissingDependency if answer.get("missing") else BackendError
             raise error_class(answer["error"])
@@ -121,10 +123,11 @@ class WorkerProcess:
     def _failure(self) -> BackendError:
         """Return why the process has ended although it was asked something: the last line of its stderr."""
         exit_code = self._process.end().exit_code
-        self._peak_memory_mb = 0.0
+        self._peak_memory_mb = 0.0  # known, so that `end` does not wait a second time
         with self._stderr:
             self._stderr.seek(0)
             lines = self._stderr.read().decode(errors="replace").strip().splitlines()
+        # A traceback ends with the exception, which is the line that a user needs.
         reason = lines[-1] if lines else "no message on stderr"
         return BackendError(f"{self.name} ended with exit code {exit_code}: {reason}")
 

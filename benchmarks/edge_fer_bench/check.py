@@ -19,12 +19,13 @@ def failures(baseline: Run, run: Run, allowed: Thresholds | None = None) -> list
     """Return in which ways *run* is worse than *baseline* beyond *allowed*; an empty list if it passes."""
     allowed = allowed or Thresholds()
     comparison = compare_runs(baseline, run)
+    # The reasons that make all others doubtful come first.
     found = [*_validity(run)]
     found += [f"{name}: not measured in this run" for name in comparison.lost]
     found += _slowdowns(comparison, allowed)
     for before in baseline.measurements:
         after = run.measurement(before.name)
-        if after is not None:
+        if after is not None:  # a measurement that is missing has been named already
             found += _losses(before, after, allowed)
     return found
 
@@ -34,6 +35,7 @@ def _validity(run: Run) -> Iterator[str]:
     reasons = stability.invalid(run)
     if reasons:
         yield f"the run is invalid: {', '.join(reasons)}"
+    # What an interrupted run did measure may be right, but what it left out could hide anything.
     if run.partial:
         yield "the run was interrupted"
 
@@ -51,10 +53,12 @@ def _slowdowns(comparison: RunComparison, allowed: Thresholds) -> Iterator[str]:
 
 def _losses(before: Measurement, after: Measurement, allowed: Thresholds) -> Iterator[str]:
     """Yield what one measurement lost besides time: right golden answers, memory, accuracy."""
+    # Wrong whatever the baseline says: golden answers have a tolerance of their own.
     if after.golden is not None and not after.golden.passed:
         golden = after.golden
         yield f"{after.name}: golden answers differ by {golden.worst:.4f}, {golden.tolerance:.4f} is allowed"
     if before.peak_memory_mb and after.peak_memory_mb:
+        # The largest of several starts: a board must have this much memory in the worst case.
         grown_mb = max(after.peak_memory_mb) - max(before.peak_memory_mb)
         if grown_mb > allowed.max_memory_mb:
             yield f"{after.name}: {grown_mb:.0f} MB more memory, {allowed.max_memory_mb:g} MB is allowed"

@@ -34,6 +34,7 @@ class _RunsByDefault(click.Group):
     """``edge-fer bench --suite full`` is ``edge-fer bench run --suite full``."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        # Anything that begins with a dash belongs to `run`, except a request for the help of the whole group.
         asks_for_help = args[:1] in (["-h"], ["--help"])
         if not asks_for_help and (not args or args[0].startswith("-")):
             args = ["run", *args]
@@ -109,8 +110,9 @@ def run(
     click.echo(table.render(measured))
     if json_path is not None:
         _save(measured, json_path)
-    if write_profile:
+    if write_profile:  # off by default: a benchmark should not change what edge-fer run does
         _write_profile(model, measured)
+    # A run without a single frame is still written: it says what failed.
     if not any(measurement.free for measurement in measured.measurements):
         raise BadInput("nothing could be measured; see the reasons above")
 
@@ -170,7 +172,7 @@ def _thread_counts(suite: str) -> list[int]:
     if suite == "sustained":
         return [1]
     cores = host.usable_cores()
-    counts = {1, cores}
+    counts = {1, cores}  # a set, as a board may have one core
     if suite == "full":
         counts.update(count for count in (2, 4, 8, 16) if count < cores)
     return sorted(counts)
@@ -275,6 +277,7 @@ def _thresholds(profile_path: Path | None, limits: dict[str, float | None]) -> T
 
     board = profile.Profile.load(profile_path) if profile_path else profile.of_this_machine()
     usual = board.check if board else profile.Thresholds()
+    # An option that is left out is None, which must not replace the threshold of the profile.
     given = {name: value for name, value in limits.items() if value is not None}
     return usual.model_copy(update=given)
 
@@ -292,7 +295,7 @@ def report(paths: tuple[Path, ...], out: Path | None) -> None:
 
     The runs of several boards become one page that compares them.
     """
-    _require_plots()
+    _require_plots()  # before the imports below, which would fail with a traceback
     from edge_fer_bench import report as reports
     from edge_fer_bench import results
 

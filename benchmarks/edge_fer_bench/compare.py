@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
+from edge_fer_bench.results import frames_by_block
 from edge_fer_bench.statistics import Ratio, block_ratio, holm, p90
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from edge_fer_bench.results import Block, Measurement, Run
+    from edge_fer_bench.results import Measurement, Run
 
 MAX_P: Final = 0.01
 """Largest p-value, adjusted for the number of comparisons, of a change that counts as more than chance."""
@@ -61,12 +62,14 @@ class RunComparison:
         changes: list[dict[str, Any]] = []
         for change in self.changes:
             values = asdict(change)
+            # The name in the files of format version 2.
             changes.append({"cell": values.pop("measurement"), **values})
         return {**asdict(self), "changes": changes}
 
     def significant(self) -> list[Change]:
         """Return the changes that are more than chance and large enough to matter, the largest first."""
-        found = [change for change in self.changes if change.found]
+        found = filter(_is_found, self.changes)
+        # By milliseconds and not by ratio: a short stage may double and cost nothing.
         return sorted(found, key=_size_ms, reverse=True)
 
     def most_changed_stage(self, measurement: str) -> Change | None:
@@ -85,7 +88,7 @@ def compare_runs(before: Run, after: Run, seed: int = 0) -> RunComparison:
     rows: list[_Row] = []
     lost: list[str] = []
     for measurement in before.measurements:
-        if not measurement.free:
+        if not measurement.free:  # it failed in the first run, so there is nothing to compare with
             continue
         other = after.measurement(measurement.name)
         if other is None or not other.free:
@@ -127,7 +130,8 @@ class _Row(NamedTuple):
 def _rows(before: Measurement, after: Measurement, seed: int) -> Iterator[_Row]:
     frame_ms = float(np.mean(before.frames_ms()))
     name = before.name
-    free = _frames_ms(before.free), _frames_ms(after.free)
+    free = frames_by_block(before.free), frames_by_block(after.free)
+    # The p90 and not the mean: it is the headline figure, and a user notices slow frames, not average ones.
     yield _Row(name, "frame", block_ratio(*free, p90, seed), _difference_ms(*free), frame_ms)
     for stage in before.free[0].stages_ms:
         # Capturing is the work of the source, not of the frame. A stage of one run alone has nothing to compare with.
@@ -136,12 +140,9 @@ def _rows(before: Measurement, after: Measurement, seed: int) -> Iterator[_Row]:
             # The mean and not the p90: the means of the stages add up to that of the frame.
             yield _Row(name, stage, block_ratio(*both, _mean, seed), _difference_ms(*both), frame_ms)
     if before.paced and after.paced:
-        paced = _frames_ms(before.paced), _frames_ms(after.paced)
+        # Paced frames may change alone: between them the processor rests, and its clock may fall.
+        paced = frames_by_block(before.paced), frames_by_block(after.paced)
         yield _Row(name, "paced frame", block_ratio(*paced, p90, seed), _difference_ms(*paced), frame_ms)
-
-
-def _frames_ms(blocks: Sequence[Block]) -> list[tuple[float, ...]]:
-    return [block.frame_ms for block in blocks]
 
 
 def _difference_ms(before: list[tuple[float, ...]], after: list[tuple[float, ...]]) -> float:
@@ -150,6 +151,10 @@ def _difference_ms(before: list[tuple[float, ...]], after: list[tuple[float, ...
 
 def _mean(values: NDArray[np.float64]) -> float:
     return float(np.mean(values))
+
+
+def _is_found(change: Change) -> bool:
+    return change.found
 
 
 def _size_ms(change: Change) -> float:
@@ -161,11 +166,13 @@ def _reference_workload_ms(run: Run) -> float:
     times: list[float] = []
     for measurement in run.measurements:
         times += [block.yardstick_ms for block in measurement.free if block.yardstick_ms]
+    # The median over all blocks, since other programs disturb some of them.
     return float(np.median(times)) if times else 1.0
 
 
 def _warnings(before: Run, after: Run) -> Iterator[str]:
     """Yield what else differs between the runs: the machine, the packages, the frames."""
+    # Facts that change by themselves, such as heat and load, are left out: they would differ every time.
     for fact in HOST_FACTS:
         yield from _difference(fact, before.host.get(fact), after.host.get(fact))
     packages_before = before.host.get("packages", {})

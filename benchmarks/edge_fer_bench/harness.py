@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 START_VALUES: Final = ("cold_start_s", "load_ms", "first_inference_ms", "peak_memory_mb")
 """Fields of a `Measurement` that get one value from each start of its process."""
 WARM_UP_STRETCH_S: Final = 0.2
+"""A stretch of frames has one median, and the warm-up compares the medians."""
 SETTLED: Final = 0.98
 """Frames have stopped getting faster if a stretch takes more than this share of the fastest stretch before."""
 
@@ -63,6 +64,7 @@ class _CandidateRecord:
             if name in hello:  # peers do not time the parts of their start
                 self.values[name] += (hello[name],)
         self.values["runtime"] = hello["runtime"]
+        # Hashes of the files that this very process has loaded.
         self.values["files"] = hello.get("files", {})
 
     def end(self) -> None:
@@ -115,6 +117,7 @@ class Harness:
         self._scene = self.scene or Scene(frames=self.suite.film_frames)
         self._scene.draw(film)
         self._arguments = ["--scene", str(film), "--fps", str(self._scene.fps)]
+        # One generator for the whole run: the same seed then gives the same order of all blocks.
         self._rng = np.random.default_rng(self.seed)
         self._skipped: list[Skipped] = []
         self._records: list[_CandidateRecord] = []
@@ -155,11 +158,13 @@ class Harness:
         """Start every candidate; *workers* ends their processes, even after an interruption."""
         for number, candidate in enumerate(candidates):
             self.progress.step("starting", number / len(candidates))
+            # The processes stay: starting one again before each block would make every block a cold one.
             record = _CandidateRecord(candidate)
             try:
                 with record.recording_failure():
                     self._start_repeatedly(record, workers)
             except MissingDependency as exc:
+                # Not a failure: nobody needs every runtime, and the reason says how to install it.
                 self._skipped.append(Skipped(name=candidate.name, why=str(exc)))
                 continue
             self._records.append(record)
@@ -170,7 +175,7 @@ class Harness:
             if number > 0:
                 record.end()
             record.start(self._arguments)
-            workers.callback(record.worker.end)
+            workers.callback(record.worker.end)  # does nothing if it has been ended by then
 
     def _warm_up(self) -> None:
         for number, record in enumerate(self._working()):
@@ -183,6 +188,7 @@ class Harness:
         fastest_ms = float("inf")
         frames = 0
         steady = False
+        # Caches fill, memory is mapped and the clock rises in the first frames; how many depends on the board.
         end = time.perf_counter() + self.suite.warm_up_s
         while not steady and time.perf_counter() < end:
             answer = record.worker.ask("frames", seconds=WARM_UP_STRETCH_S, turn=self._scene.turn)
@@ -216,6 +222,7 @@ class Harness:
 
     def _block(self, worker: WorkerProcess, do: str, **parameters: Any) -> Block:
         """Ask for one block of frames, with the pace of the machine before it and a reading after it."""
+        # Neither is done during the block, when it would itself disturb what is measured.
         workload_ms = reference_workload_ms()
         cpu_s_before = worker.cpu_s
         at_s = time.perf_counter() - self.monitor.began
@@ -258,6 +265,7 @@ class Harness:
             return None
         path, faces = self.data
         answer = worker.ask("classify", data=str(path))
+        # The worker sends labels only, so that edge-fer and peers are scored by the same code.
         predicted = np.array(answer["predicted"], np.int64)
         classes = len(faces.names)
         confusion = metrics.confusion(predicted, faces.labels, classes)
@@ -274,6 +282,7 @@ class Harness:
         )
 
     def _behaviour(self, worker: WorkerProcess) -> Behaviour:
+        # The seed of the run, so that every target sees the same faces.
         parameters: dict[str, Any] = {"seconds": self.suite.behaviour_s, "fps": self.paced_fps, "seed": self.seed}
         name = ""
         if self.data is not None:
@@ -288,6 +297,7 @@ class Harness:
 
     def _shuffled(self, capability: str) -> list[_CandidateRecord]:
         """Return the working candidates that have *capability*, in the random order of one round."""
+        # Drawn anew for each round: in a fixed order each would always run in the heat of the same neighbour.
         able = [record for record in self._working() if capability in record.candidate.capabilities]
         return [able[index] for index in self._rng.permutation(len(able))]
 

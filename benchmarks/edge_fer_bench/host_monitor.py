@@ -31,6 +31,7 @@ class HostMonitor:
 
     def __post_init__(self) -> None:
         """Read the counters from which the first reading is a difference."""
+        # Counters that only grow: each reading is a difference to the one before.
         self.began = self.now()
         self._last = self.began
         self._cpu_s = host.cpu_seconds(self.root)
@@ -71,6 +72,7 @@ class HostMonitor:
             return None, None
         busy_s = after[0] - before[0]
         stolen_s = after[1] - before[1]
+        # Neither the harness nor what it measures is another program.
         others_s = busy_s - candidate_cpu_s - (own_after - own_before)
         # The kernel counts in ticks of 10 ms, so the difference may come out slightly below zero.
         return max(0.0, others_s) / elapsed_s, stolen_s / elapsed_s
@@ -90,6 +92,7 @@ class HostMonitor:
 
 def _printed_watts(command: str) -> float | None:
     """Return the number that *command* prints first; None if it fails, for a broken meter must not end a run."""
+    # Started without a shell: a command with a pipe in it needs an explicit `sh -c`.
     try:
         done = subprocess.run(
             shlex.split(command), capture_output=True, text=True, timeout=POWER_TIMEOUT_S, check=True

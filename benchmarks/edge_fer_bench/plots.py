@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from edge_fer_bench.results import Run
+    from edge_fer_bench.results import Measurement, Run
 
 WIDTH_IN: Final = 8.0
 GRID: Final = "#e4e7ec"
@@ -61,14 +62,17 @@ def latencies(run: Run) -> Figure | None:
         return None
     figure = new_figure(WIDTH_IN, 4.2)
     axes = figure.add_subplot()
+    # Quantiles at even steps: the tail keeps its shape, and the page stays small.
     shares = np.linspace(0, 1, CURVE_POINTS)
     for colour, measurement in zip(colours(len(measurements)), measurements, strict=True):
         frames_ms = measurement.frames_ms()
         p90_ms = p90(frames_ms)
+        # Peers are dashed here and square below, so that a page in grey tells them apart as well.
         style = "-" if measurement.kind == "edge-fer" else "--"
         label = f"{measurement.name}: {p90_ms:.2f} ms"
         axes.plot(np.quantile(frames_ms, shares), shares, color=colour, label=label, linestyle=style)
         axes.plot([p90_ms], [0.9], marker="o", markersize=5, color=colour)
+    # Where the line crosses a curve is the p90, the headline figure.
     axes.axhline(0.9, color=LINE, linewidth=0.8)
     axes.set(xlabel="milliseconds per frame", ylabel="share of frames", ylim=(0, 1.01))
     _logarithmic(axes)
@@ -79,21 +83,24 @@ def latencies(run: Run) -> Figure | None:
 
 def stages(run: Run) -> Figure | None:
     """Draw the mean time of each stage, one bar per measurement."""
-    measurements = [measurement for measurement in fastest_first(run) if measurement.free[0].stages_ms]
-    if not measurements:
+    bars: dict[str, dict[str, float]] = {}
+    for measurement in fastest_first(run):
+        means_ms = _mean_stages_ms(measurement)
+        if means_ms:  # a peer does not time its stages
+            bars[measurement.name] = means_ms
+    if not bars:
         return None
-    # Capturing is not part of the frame, so the bars leave it out and are as long as the frame.
-    names = [stage for stage in measurements[0].free[0].stages_ms if stage != "capture"]
-    bars = [measurement.name for measurement in measurements]
+    names = list(next(iter(bars.values())))
     figure = new_figure(WIDTH_IN, 0.9 + 0.38 * len(bars))
     axes = figure.add_subplot()
     lefts = np.zeros(len(bars))
     for colour, stage in zip(colours(len(names)), names, strict=True):
-        means = np.array([np.mean(np.concatenate(measurement.stage(stage))) for measurement in measurements])
-        axes.barh(bars, means, left=lefts, color=colour, label=stage)
-        lefts += means
+        lengths = np.array([means_ms[stage] for means_ms in bars.values()])
+        axes.barh([*bars], lengths, left=lefts, color=colour, label=stage)
+        lefts += lengths  # the next stage begins where this one ends
     axes.invert_yaxis()  # the fastest on top, as in the table
     axes.set(xlabel="milliseconds per frame, mean")
+    # Above the axes, at a distance that shrinks with their height in the units of the axes.
     above = 1.0 + 0.6 / (1 + len(bars))
     axes.legend(fontsize=8, ncols=len(names), loc="upper center", bbox_to_anchor=(0.4, above))
     return figure
@@ -112,6 +119,7 @@ def accuracy(run: Run) -> Figure | None:
     figure = new_figure(WIDTH_IN, 4.2)
     axes = figure.add_subplot()
     front = np.array(pareto_front([*points.values()]))
+    # Steps, since between two measurements there is nothing to choose.
     axes.plot(front[:, 0], front[:, 1], color=LINE, linewidth=1, drawstyle="steps-post", zorder=0)
     for colour, (name, (p90_ms, percent)) in zip(colours(len(points)), points.items(), strict=True):
         axes.scatter([p90_ms], [percent], color=colour, marker=markers[name], label=name)
@@ -170,6 +178,7 @@ def machine(run: Run) -> Figure | None:
         return None
     figure = new_figure(WIDTH_IN, 1.6 * len(curves))
     times_s = [reading.at_s for reading in run.readings]
+    # One below the other, since their units have nothing in common.
     for number, (colour, unit) in enumerate(zip(colours(len(curves)), curves, strict=True), start=1):
         axes = figure.add_subplot(len(curves), 1, number)
         axes.plot(times_s, curves[unit], color=colour)
@@ -217,6 +226,16 @@ def boards(runs: Mapping[str, Run]) -> Figure | None:
     return figure
 
 
+def _mean_stages_ms(measurement: Measurement) -> dict[str, float]:
+    """Return the mean time of each stage of *measurement*; an empty dict if it has no stages."""
+    means_ms: dict[str, float] = {}
+    for stage in measurement.free[0].stages_ms:
+        # Capturing is not part of the frame: without it, a bar is as long as the frame.
+        if stage != "capture":
+            means_ms[stage] = float(np.mean(np.concatenate(measurement.stage(stage))))
+    return means_ms
+
+
 class _Row(NamedTuple):
     """One row of the plot of states."""
 
@@ -226,11 +245,12 @@ class _Row(NamedTuple):
 
 def _with_measurements(run: Run, names: Sequence[str]) -> Run:
     """Return *run* with those measurements only that are in *names*. Raises `BadInput` for a name it does not have."""
-    known = [measurement.name for measurement in fastest_first(run)]
+    known = {measurement.name: measurement for measurement in fastest_first(run)}
     for name in names:
         if name not in known:
             raise BadInput(f"no measurement {name!r}; pass some of: {', '.join(known)}")
-    chosen = tuple(measurement for measurement in run.measurements if measurement.name in names)
+    # Of `known`, not of `names`, so that the order does not depend on that of the options.
+    chosen = tuple(measurement for name, measurement in known.items() if name in names)
     return run.model_copy(update={"measurements": chosen})
 
 
@@ -253,16 +273,18 @@ def _draw_spans(
     axes: Axes, height: int, changes: Sequence[tuple[float, str]], end_s: float, label_colours: Mapping[str, str]
 ) -> None:
     """Draw a bar from each of *changes* to the next one; nothing where no face was."""
-    ends_s = [*(time_s for time_s, _ in changes[1:]), end_s]
-    for (begin_s, label), span_end_s in zip(changes, ends_s, strict=True):
+    with_end = [*changes, (end_s, "")]
+    for (span_start_s, label), (span_end_s, _) in pairwise(with_end):
         if label:
-            axes.barh(height, span_end_s - begin_s, left=begin_s, color=label_colours[label], height=0.7)
+            colour = label_colours[label]
+            axes.barh(height, span_end_s - span_start_s, left=span_start_s, color=colour, height=0.7)
 
 
 def _logarithmic(axes: Axes) -> None:
     """Make the x axis logarithmic, with plain numbers at 1, 2 and 5 of each decade."""
     from matplotlib.ticker import LogLocator, NullFormatter
 
+    # Times differ by large factors; on a linear axis the fast ones would lie on each other.
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.xaxis.set_major_formatter("{x:g}")

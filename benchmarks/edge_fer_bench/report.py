@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def run_page(run: Run) -> str:
     """Return *run* as a page that needs no other file."""
     measurements = table.fastest_first(run)
-    best = recommend(run)
+    best = recommend(run)  # thousands of permutations, so it is computed once and its sentences are passed on
     pictures: list[tuple[str, str]] = []
     for plot in plots.PLOTS.values():
         figure = plot.draw(run)
@@ -47,6 +47,7 @@ def fleet_page(runs: Mapping[str, Run]) -> str:
 
 def _board_row(name: str, run: Run) -> dict[str, object]:
     """Return what the table of boards shows of *run*: the machine, what is best on it, and what to beware of."""
+    # What is unknown stays visible as such in the table; a board without measurements has a row, too.
     temperatures = [reading.temperature_c for reading in run.readings if reading.temperature_c is not None]
     remarks = [f"invalid: {reason}" for reason in stability.invalid(run)]
     values: dict[str, object] = {

@@ -20,10 +20,12 @@ from edge_fer.errors import BadInput, SinkError, first_fault
 from edge_fer.frozen import Frozen
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+#: Raised when older readers would misread a file; fields with defaults may be added without.
 FORMAT_VERSION: Final = 2
 
 #: Rounded to a microsecond: the clock gives no more, and files of many thousand frames stay small.
@@ -135,9 +137,9 @@ class Measurement(Frozen):
 
     def frames_ms(self) -> NDArray[np.float64]:
         """Return the milliseconds of all free-running frames, ``(frames,)``."""
-        blocks = [np.asarray(block.frame_ms, np.float64) for block in self.free]
-        # np.concatenate refuses an empty list.
-        return np.concatenate(blocks) if blocks else np.zeros(0)
+        if not self.free:  # np.concatenate refuses an empty list
+            return np.zeros(0)
+        return np.concatenate(frames_by_block(self.free), dtype=np.float64)
 
     def stage(self, name: str) -> list[tuple[float, ...]]:
         """Return the milliseconds of the stage *name* in each free-running block."""
@@ -181,6 +183,11 @@ class Run(Frozen):
             if measurement.name == name:
                 return measurement
         return None
+
+
+def frames_by_block(blocks: Sequence[Block]) -> list[tuple[float, ...]]:
+    """Return the milliseconds of the frames of each of the *blocks*."""
+    return [block.frame_ms for block in blocks]
 
 
 def save_run(run: Run, path: Path) -> None:

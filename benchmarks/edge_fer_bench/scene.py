@@ -58,7 +58,7 @@ class Scene:
 
 def position(index: int, frames: int) -> int:
     """Return which of *frames* is shown as the *index*-th when they are played forwards and backwards in turn."""
-    if frames == 1:
+    if frames == 1:  # a turn would have no frames
         return 0
     turn = 2 * frames - 2
     within = index % turn
@@ -84,6 +84,7 @@ class Film(SourceBase):
 
     def picture(self, index: int) -> NDArray[np.uint8]:
         """Return the *index*-th picture, ``(height, width, 3)`` uint8, valid until the next call."""
+        # Detectors take grey, but cameras deliver colour: converting it back is part of the work on a device.
         gray = self._film[position(index, len(self._film))]
         return np.asarray(cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR, dst=self._colour))
 
@@ -94,6 +95,7 @@ class PacedCapture:
     def __init__(self, film: Film, fps: float, clock: Clock | None = None) -> None:
         self._film = film
         self._fps = fps
+        # A test injects a clock; the frames themselves do not depend on it.
         self._clock = clock or SystemClock()
         self._began = self._clock.now()
         self._delivered = 0

@@ -60,6 +60,7 @@ class FaceSequence(SourceBase):
 
     def _box(self, time_s: float) -> Box:
         """Return where the face is at *time_s*."""
+        # Rates that share no short period, so that the path does not repeat while one face is shown.
         swings: list[float] = []
         for (size_px, rate), phase in zip(MOVES, self._phases, strict=True):
             swing = size_px * math.sin(phase + rate * time_s)
@@ -81,6 +82,7 @@ def _paste(face: NDArray[np.uint8], box: Box, image: NDArray[np.uint8]) -> None:
 
 def _drawn_at_random(faces: LabelledFaces, count: int, rng: np.random.Generator) -> list[int]:
     """Return *count* indices of *faces*; neighbours have different labels unless there is only one label."""
+    # Only classes with images: a set need not have all of them.
     present = np.unique(faces.labels)
     chosen: list[int] = []
     for _ in range(count):

@@ -74,6 +74,7 @@ def growth(measurement: Measurement) -> tuple[float | None, int | None]:
 
 
 def _disturbances(readings: Sequence[Reading]) -> Iterator[str]:
+    # A clock that falls is heat or a governor at work, and blocks at different clocks cannot be compared.
     clocks = [reading.frequency_mhz for reading in readings if reading.frequency_mhz]
     if clocks and min(clocks) < MIN_CLOCK * max(clocks):
         yield f"the clock varied between {min(clocks):.0f} and {max(clocks):.0f} MHz"
@@ -94,6 +95,7 @@ def _mean_known(values: Sequence[float | None]) -> float:
 def _irregularities(measurement: Measurement) -> Iterator[str]:
     frames = len(measurement.frames_ms())
     blocks = len(measurement.free)
+    # A p90 of fewer frames is the time of a handful, and an interval over fewer blocks is hardly one.
     if frames < MIN_FRAMES or blocks < MIN_BLOCKS:
         yield f"only {counted(frames, 'frame')} in {counted(blocks, 'block')}"
     if not measurement.steady:
@@ -101,9 +103,10 @@ def _irregularities(measurement: Measurement) -> Iterator[str]:
     if blocks >= 3:  # with fewer there are no thirds to compare
         yield from _differences(measurement.free)
     memory_mb, open_files = growth(measurement)
+    # Allocators and caches grow by a few MB; a leak goes on.
     if memory_mb is not None and memory_mb > MAX_GROWTH_MB:
         yield f"its memory grew by {memory_mb:.1f} MB after the first minute"
-    if open_files:
+    if open_files:  # unlike memory, which allocators keep, every file that stays open is a leak
         more = "more file was" if open_files == 1 else "more files were"
         yield f"{open_files} {more} open at the end than after the first minute"
 
@@ -115,6 +118,7 @@ def _differences(blocks: Sequence[Block]) -> Iterator[str]:
     low, middle, high = np.quantile(medians, (0.1, 0.5, 0.9))
     if high - low > MAX_SPREAD * middle:
         yield f"blocks differ by {(high - low) / middle:.0%}"
+    # Thirds and not the first and the last block, either of which may be disturbed.
     third = max(1, len(medians) // 3)
     drift = float(np.median(medians[-third:]) / np.median(medians[:third])) - 1
     if abs(drift) > MAX_DRIFT:

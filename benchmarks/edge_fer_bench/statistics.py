@@ -61,6 +61,7 @@ def block_ratio(before: Blocks, after: Blocks, statistic: Statistic = p90, seed:
     rng = np.random.default_rng(seed)
     first = _of_each_block(before, statistic)
     second = _of_each_block(after, statistic)
+    # Both runs are resampled: each of them is one outcome of many possible ones.
     # In this order: the draws come from one generator, and results must not change with the code.
     first_medians = _resampled_medians(first, rng)
     second_medians = _resampled_medians(second, rng)
@@ -77,6 +78,7 @@ def interval(blocks: Blocks, statistic: Statistic = p90, seed: int = 0) -> tuple
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """Return *p_values* adjusted for how many there are (Holm, 1979), in their order."""
+    # Holm and not Bonferroni: as safe, and it finds more.
     order = np.argsort(p_values)
     adjusted = np.empty(len(order))
     largest = 0.0
@@ -114,9 +116,11 @@ def _permutation_p(first: NDArray[np.float64], second: NDArray[np.float64], rng:
     total = pooled.sum()
     observed = abs(_mean_difference(pooled[:count].sum(), total, count, whole)) - ROUNDING
     if math.comb(whole, count) <= PERMUTATIONS:
+        # With so few blocks every way to divide them can be tried, and p is exact.
         sums = np.array([pooled[list(chosen)].sum() for chosen in combinations(range(whole), count)])
         as_large = np.abs(_mean_difference(sums, total, count, whole)) >= observed
         return float(as_large.mean())
+    # All shuffles at once, one per row, since a comparison of two runs does this a hundred times.
     shuffled = rng.permuted(np.tile(pooled, (PERMUTATIONS, 1)), axis=1)
     sums = shuffled[:, :count].sum(axis=1)
     as_large = np.abs(_mean_difference(sums, total, count, whole)) >= observed

@@ -44,6 +44,7 @@ MIN_ROUNDS: Final = 5
 
 QUICK: Final = Suite(
     name="quick",
+    # One second of film is enough to show whether a target works; a block is short.
     film_frames=31,
     blocks=8,
     block_s=0.3,
@@ -57,13 +58,16 @@ QUICK: Final = Suite(
 )
 FULL: Final = Suite(
     name="full",
+    # Five seconds of film at 30 frames a second, so that the tracker meets every phase of the movement.
     film_frames=151,
     blocks=12,
     block_s=1.5,
     warm_up_s=10.0,
+    # The first start reads the model from the disk, the others find it in memory.
     starts=5,
     paced_blocks=2,
     paced_s=5.0,
+    # 42 faces of 3 s each, six of each of seven classes on average.
     behaviour_s=126.0,
 )
 SUSTAINED: Final = Suite(

@@ -32,7 +32,7 @@ NO_VALUE: Final = "–"
 def render(run: Run) -> str:
     """Return *run* as lines of text; the last ones say what to use on this machine."""
     measurements = fastest_first(run)
-    best = recommend(run)
+    best = recommend(run)  # thousands of permutations, so it is computed once and passed on
     sections: list[Sequence[str]] = [
         _head(run),
         _aligned([COLUMNS, *map(row, measurements)]),
@@ -42,13 +42,15 @@ def render(run: Run) -> str:
         [*_remarks(run, measurements)],
         best.sentences() if best else ["nothing to recommend: see above"],
     ]
-    return "\n\n".join("\n".join(lines) for lines in sections if lines)
+    texts = ["\n".join(lines) for lines in sections if lines]
+    return "\n\n".join(texts)
 
 
 def markdown(run: Run) -> str:
     """Return the measurements of *run* as a Markdown table."""
     rows = [COLUMNS, ["---"] * len(COLUMNS), *map(row, fastest_first(run))]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    lines = [f"| {' | '.join(cells)} |" for cells in rows]
+    return "\n".join(lines)
 
 
 def figures(run: Run) -> dict[str, Any]:
@@ -60,6 +62,7 @@ def figures(run: Run) -> dict[str, Any]:
         "seconds": run.seconds,
         "invalid": stability.invalid(run),
         "unstable": stability.unstable(run),
+        # The name that measurements have in files.
         "cells": [_measurement_figures(measurement) for measurement in fastest_first(run)],
         "answers": [asdict(row) for row in accuracy_rows(run)],
         "recommended": best.measurement.name if best else None,
@@ -83,6 +86,7 @@ def comparison(compared: RunComparison) -> str:
 
 def fastest_first(run: Run) -> list[Measurement]:
     """Return the measurements of *run* that have frames, ordered by their p90."""
+    # One that failed during its start has no frames to derive anything from.
     timed = [measurement for measurement in run.measurements if measurement.free]
     return sorted(timed, key=_p90_ms)
 
@@ -95,6 +99,7 @@ def row(measurement: Measurement) -> list[str]:
         measurement.name,
         *times,
         f"{1000 / frames_ms.mean():.0f}",
+        # The median start, as the first one also reads the model from the disk; but the largest memory.
         f"{np.median(measurement.cold_start_s):.2f}" if measurement.cold_start_s else NO_VALUE,
         f"{max(measurement.peak_memory_mb):.0f}" if measurement.peak_memory_mb else NO_VALUE,
         f"{measurement.accuracy.accuracy:.2%}" if measurement.accuracy else NO_VALUE,
@@ -179,13 +184,16 @@ def _change_row(change: Change) -> tuple[str, ...]:
 
 def _conclusions(compared: RunComparison, significant: Sequence[Change]) -> Iterator[str]:
     """Yield one line for each measurement that changed, with the stage that changed most."""
-    frames = [change for change in significant if change.what == "frame"]
-    for change in frames:
+    concluded: set[str] = set()
+    for change in significant:
+        if change.what != "frame":
+            continue
+        concluded.add(change.measurement)
         stage = compared.most_changed_stage(change.measurement)
         # A stage can explain more than 100 %: another one may have become faster meanwhile.
         where = f"; {stage.what} explains {stage.milliseconds / change.milliseconds:.0%} of it" if stage else ""
         yield f"{change.measurement}: p90 of a frame {change.ratio.value:.2f}x{where}"
-    concluded = {change.measurement for change in frames}
+    # Then those of which the headline does not change although a stage does.
     for change in significant:
         if change.measurement in concluded:
             continue
@@ -228,11 +236,10 @@ def _stages(best: Recommendation | None) -> list[str]:
 def _accuracies(run: Run) -> list[str]:
     rows = accuracy_rows(run)
     lines = _aligned(_accuracy_table(run, rows))
-    references = sorted({row.against for row in rows if row.against})
+    references = {row.against for row in rows} - {""}
     if references:
-        lines.append(
-            f"drops are points against {', '.join(references)}, measured in the same run; a negative drop is a gain"
-        )
+        names = ", ".join(sorted(references))
+        lines.append(f"drops are points against {names}, measured in the same run; a negative drop is a gain")
     return lines
 
 
@@ -271,12 +278,15 @@ def _growth(run: Run, measurements: Iterable[Measurement]) -> Iterator[str]:
 
 def _paced(run: Run, measurements: Iterable[Measurement]) -> Iterator[str]:
     for measurement in measurements:
-        if measurement.paced:
-            processed = sum(len(block.frame_ms) for block in measurement.paced)
-            dropped = sum(block.dropped for block in measurement.paced)
-            late = sum(block.late for block in measurement.paced)
-            counts = f"{processed} processed, {dropped} dropped, {late} late"
-            yield f"{measurement.name} at {run.paced_fps:g} frames a second: {counts}"
+        if not measurement.paced:
+            continue
+        processed = dropped = late = 0
+        for block in measurement.paced:
+            processed += len(block.frame_ms)
+            dropped += block.dropped
+            late += block.late
+        counts = f"{processed} processed, {dropped} dropped, {late} late"
+        yield f"{measurement.name} at {run.paced_fps:g} frames a second: {counts}"
 
 
 def _behaviours(measurements: Iterable[Measurement]) -> Iterator[str]:
@@ -311,7 +321,7 @@ def _remarks(run: Run, measurements: Iterable[Measurement]) -> Iterator[str]:
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Return *rows* as lines: the first column flush left, the others flush right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]  # zip(*) turns rows into columns
     lines: list[str] = []
     for cells in rows:
         line = cells[0].ljust(widths[0])

@@ -49,6 +49,7 @@ class Worker:
     """One target of one bundle, in one pipeline that lives as long as the process."""
 
     def __init__(self, options: argparse.Namespace) -> None:
+        # Python itself and the imports come before this; the harness measures the whole from outside.
         began = time.perf_counter()
         self._classifier = Classifier.load(
             options.model, options.target, backend=options.backend, threads=options.threads
@@ -82,6 +83,7 @@ class Worker:
         }
         parameters = dict(request)
         method = methods[parameters.pop("do")]
+        # The CPU time of this process: its own threads must not count as the work of other programs.
         return {**method(**parameters), "cpu_s": time.process_time()}
 
     def frames(self, seconds: float, turn: int) -> dict[str, Any]:
@@ -113,7 +115,7 @@ class Worker:
                     late += 1
                 if began >= end:
                     break
-            dropped = camera.dropped
+            dropped = camera.dropped  # before it is closed, while its thread still counts
         self.pipeline.reset()
         return {**times.as_dict(), "dropped": dropped, "late": late}
 
@@ -133,11 +135,13 @@ class Worker:
 
     def record_states(self, seconds: float, fps: float, seed: int, data: str | None = None) -> dict[str, Any]:
         """Process a labelled sequence and return each change of the state and of the label shown."""
+        # Changes and not a value per frame: they say the same, and two minutes have thousands of frames.
         states: list[tuple[float, str]] = []
         truth: list[tuple[float, str]] = []
         # A pipeline of its own: the sequence has its own clock, which starts at 0.
         pipeline = Pipeline(self._classifier)
         for frame, record in pipeline.run(self._sequence(fps, int(seconds * fps), seed, data)):
+            # The sequence shows one face; a second detection is an error of the detector, not of the states.
             state = record.faces[0].state if record.faces else ""
             label = frame.truth[0].label if frame.truth else ""
             _append_change(states, frame.time_s, state)
@@ -154,6 +158,7 @@ class Worker:
 
     def _process(self, frame: Frame, capture_ms: float, times: _FrameTimes) -> None:
         """Run the pipeline and the sink on *frame* and add their times to *times*."""
+        # Three reads of the clock; benchmarks/overhead.py measures what all of them cost.
         began = time.perf_counter()
         record = self.pipeline.process(frame, capture_ms)
         processed = time.perf_counter()
