@@ -55,9 +55,8 @@ def candidates_of_bundle(
             if backend:
                 command += ["--backend", backend]
             name = f"{bundle.manifest.name} {entry.name} x{count}"
-            candidates.append(
-                Candidate(name, tuple(command), count, bundle=bundle.manifest.name, target=entry.name)
-            )  # fmt: skip
+            candidate = Candidate(name, tuple(command), count, bundle=bundle.manifest.name, target=entry.name)
+            candidates.append(candidate)
     return candidates
 
 

@@ -80,8 +80,9 @@ def run(
 ) -> None:  # fmt: skip
     """Measure each target with each number of threads: frame times, stages, start, memory, golden answers.
 
-    The frames are drawn, so no camera and no data are needed. Progress goes to stderr and the table to stdout. The
-    last lines of the table say what to use on this machine.
+    Without --target, all targets are measured; without --threads, one thread and all cores. The frames are drawn, so
+    no camera and no data are needed. Progress goes to stderr and the table to stdout. The last lines of the table say
+    what to use on this machine.
     """
     from edge_fer import bundle as bundles
     from edge_fer.progress import ProgressDisplay

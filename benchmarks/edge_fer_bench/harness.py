@@ -200,6 +200,7 @@ class Harness:
         record.values["steady"] = steady
 
     def _measure_free_running(self) -> None:
+        seconds, turn = self.suite.block_s, self._scene.turn
         for number in range(self.suite.blocks):
             # Rounds are left out, not blocks: every candidate has the same number of blocks.
             if number >= MIN_ROUNDS and time.perf_counter() - self._began > self.suite.limit_s:
@@ -207,18 +208,15 @@ class Harness:
             for record in self._shuffled("frames"):
                 self.progress.step("frames, as fast as possible", number / self.suite.blocks)
                 with record.recording_failure():
-                    block = self._block(
-                        record.worker, "frames", seconds=self.suite.block_s, turn=self._scene.turn
-                    )  # fmt: skip
-                    record.free.append(block)
+                    record.free.append(self._block(record.worker, "frames", seconds=seconds, turn=turn))
 
     def _measure_paced(self) -> None:
+        seconds, fps = self.suite.paced_s, self.paced_fps
         for number in range(self.suite.paced_blocks):
             for record in self._shuffled("paced"):
-                self.progress.step(f"frames, {self.paced_fps:g} a second", number / self.suite.paced_blocks)
+                self.progress.step(f"frames, {fps:g} a second", number / self.suite.paced_blocks)
                 with record.recording_failure():
-                    block = self._block(record.worker, "paced", seconds=self.suite.paced_s, fps=self.paced_fps)
-                    record.paced.append(block)
+                    record.paced.append(self._block(record.worker, "paced", seconds=seconds, fps=fps))
 
     def _block(self, worker: WorkerProcess, do: str, **parameters: Any) -> Block:
         """Ask for one block of frames, with the pace of the machine before it and a reading after it."""

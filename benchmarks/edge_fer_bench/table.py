@@ -77,7 +77,7 @@ def comparison(compared: RunComparison) -> str:
     lines += _aligned([CHANGE_COLUMNS, *map(_change_row, compared.changes)])
     lines.append("")
     lines += [f"differs: {warning}" for warning in compared.warnings]
-    lines += [f"not measured after: {name}" for name in compared.lost]
+    lines += [f"missing from the second run: {name}" for name in compared.lost]
     lines += _conclusions(compared, significant)
     if not significant:
         lines.append("nothing differs beyond chance")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -188,8 +189,6 @@ def test_a_worker_reports_its_own_errors(tmp_path):
 
 
 def test_the_reference_workload_is_timed_on_one_thread_which_is_then_undone():
-    import cv2
-
     threads = cv2.getNumThreads()
     assert reference_workload_ms(repeats=1) > 0
     assert cv2.getNumThreads() == threads
