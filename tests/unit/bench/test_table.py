@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 
 from edge_fer_bench import table
+from edge_fer_bench.recommendation import recommend
 from edge_fer_bench.results import Behaviour, Block, Golden, Reading, Skipped
 
 
@@ -55,3 +56,16 @@ def test_figures_are_ready_for_json(make):
 
 def test_a_run_without_frames_says_so(make):
     assert "nothing to recommend" in table.render(make.run(make.measurement(free=(), failed="it crashed")))
+
+
+def test_a_page_derives_its_recommendation_once(make, monkeypatch):
+    def counted(run):
+        derived.append(run)
+        return recommend(run)
+
+    derived = []
+    monkeypatch.setattr(table, "recommend", counted)
+    run = make.run()
+    table.render(run)
+    table.figures(run)
+    assert derived == [run, run]
