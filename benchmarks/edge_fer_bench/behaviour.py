@@ -47,16 +47,7 @@ def summarize_states(behaviour: Behaviour) -> StateStability:
         # Only the moment of the change counts: a state that outlives its label is late, which the delays show.
         elif state.label != _label_at(shown, state.start_s):
             false += 1
-    detected_s: list[float] = []
-    missed = 0
-    for label in shown:
-        if not label.label:  # the sequence showed no face meanwhile
-            continue
-        delay_s = _detection_delay_s(label, states)
-        if delay_s is None:
-            missed += 1
-        else:
-            detected_s.append(delay_s)
+    detected_s, missed = _detections(shown, states)
     minutes = behaviour.seconds / 60
     return StateStability(
         # The first span of each is a beginning, not a change.
@@ -92,6 +83,21 @@ def _spans(changes: Sequence[tuple[float, str]], end_s: float) -> list[_Span]:
     # Changes have no end of their own; an invented last change gives the last span one.
     with_end = [*changes, (end_s, "")]
     return [_Span(start, end, label) for (start, label), (end, _) in pairwise(with_end)]
+
+
+def _detections(shown: Sequence[_Span], states: Sequence[_Span]) -> tuple[list[float], int]:
+    """Return the delay of each label in *shown* that became the state, and the number of labels that never did."""
+    delays_s: list[float] = []
+    missed = 0
+    for span in shown:
+        if not span.label:  # no face was shown
+            continue
+        delay_s = _detection_delay_s(span, states)
+        if delay_s is None:
+            missed += 1
+        else:
+            delays_s.append(delay_s)
+    return delays_s, missed
 
 
 def _detection_delay_s(shown: _Span, states: Sequence[_Span]) -> float | None:

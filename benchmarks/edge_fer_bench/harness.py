@@ -1,8 +1,8 @@
 """Runs a suite: each candidate in a process of its own, their blocks of frames in turn, in an order given by a seed.
 
 Blocks take turns so that drift of the machine affects all candidates alike. Before each block a fixed reference
-workload is timed, which tells a slower program from a slower machine. A candidate that fails does not stop the others,
-and an interruption loses nothing that has been measured.
+workload is timed: it shows whether the program or the machine became slower. A candidate that fails does not stop the
+others, and an interruption loses nothing that has been measured.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class _CandidateRecord:
             if name in hello:  # peers do not time the parts of their start
                 self.values[name] += (hello[name],)
         self.values["runtime"] = hello["runtime"]
-        # Hashes of the files that this very process has loaded.
+        # Hashes of the files that the process has loaded.
         self.values["files"] = hello.get("files", {})
 
     def end(self) -> None:

@@ -67,7 +67,7 @@ def latencies(run: Run) -> Figure | None:
     for colour, measurement in zip(colours(len(measurements)), measurements, strict=True):
         frames_ms = measurement.frames_ms()
         p90_ms = p90(frames_ms)
-        # Peers are dashed here and square below, so that a page in grey tells them apart as well.
+        # Peers are dashed here and square below, so that they differ without colours as well.
         style = "-" if measurement.kind == "edge-fer" else "--"
         label = f"{measurement.name}: {p90_ms:.2f} ms"
         axes.plot(np.quantile(frames_ms, shares), shares, color=colour, label=label, linestyle=style)
@@ -114,7 +114,7 @@ def accuracy(run: Run) -> Figure | None:
         if measurement.accuracy is not None:
             points[measurement.name] = (p90(measurement.frames_ms()), 100 * measurement.accuracy.accuracy)
             markers[measurement.name] = "o" if measurement.kind == "edge-fer" else "s"
-    if len(points) < 2:  # a single point says no more than the table
+    if len(points) < 2:  # the table shows a single point as well
         return None
     figure = new_figure(WIDTH_IN, 4.2)
     axes = figure.add_subplot()

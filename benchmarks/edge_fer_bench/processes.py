@@ -112,7 +112,7 @@ def timed(command: Sequence[str | Path]) -> Timed:
         process = Process(command, stderr=stderr)
         first_line = process.stdout.readline()
         first_line_s = time.perf_counter()
-        process.stdout.read()  # likewise
+        process.stdout.read()  # to its end, for the same reason
         end = process.end()
         ended_s = time.perf_counter()
         if end.exit_code != 0:

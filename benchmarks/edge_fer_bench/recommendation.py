@@ -53,7 +53,7 @@ class Recommendation:
             return f"worth it here: {figures}"
         if gain.high < 1:
             return f"not worth it here: {figures}"
-        # The interval contains 1: the blocks do not tell which of the two is faster.
+        # The interval contains 1: the blocks do not show which of the two is faster.
         return f"no faster and no slower here: {figures}; it is smaller"
 
 
@@ -99,7 +99,7 @@ def _int8_and_float32(
     measurements: Sequence[Measurement], preferred: str
 ) -> tuple[Measurement | None, Measurement | None]:
     """Return the fastest int8 and the fastest float32 measurement of one bundle, of *preferred* if it has both."""
-    # Of one bundle, since another model's float32 would tell about the model, not about int8.
+    # Of one bundle, since a comparison of two models would not be one of int8 and float32.
     by_bundle: dict[str, list[Measurement]] = {preferred: []}  # the first one to be looked at
     for measurement in measurements:
         by_bundle.setdefault(measurement.bundle, []).append(measurement)

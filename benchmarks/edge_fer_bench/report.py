@@ -47,7 +47,6 @@ def fleet_page(runs: Mapping[str, Run]) -> str:
 
 def _board_row(name: str, run: Run) -> dict[str, object]:
     """Return what the table of boards shows of *run*: the machine, what is best on it, and what to beware of."""
-    # What is unknown stays visible as such in the table; a board without measurements has a row, too.
     temperatures = [reading.temperature_c for reading in run.readings if reading.temperature_c is not None]
     remarks = [f"invalid: {reason}" for reason in stability.invalid(run)]
     values: dict[str, object] = {
@@ -56,6 +55,7 @@ def _board_row(name: str, run: Run) -> dict[str, object]:
         "cores": run.host["cores"],
         "hottest": f"{max(temperatures):.0f}" if temperatures else "unknown",
         "remarks": [*remarks, *stability.unstable(run)],
+        # A board without a sound measurement has a row as well, with these values.
         "use": "nothing",
         "p90_ms": table.NO_VALUE,
         "frames_a_second": table.NO_VALUE,

@@ -190,7 +190,7 @@ def _conclusions(compared: RunComparison, significant: Sequence[Change]) -> Iter
             continue
         concluded.add(change.measurement)
         stage = compared.most_changed_stage(change.measurement)
-        # A stage can explain more than 100 %: another one may have become faster meanwhile.
+        # A stage can explain more than 100 %: another one may have become faster at the same time.
         where = f"; {stage.what} explains {stage.milliseconds / change.milliseconds:.0%} of it" if stage else ""
         yield f"{change.measurement}: p90 of a frame {change.ratio.value:.2f}x{where}"
     # Then those of which the headline does not change although a stage does.

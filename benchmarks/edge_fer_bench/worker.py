@@ -12,7 +12,7 @@ record_states  process a labelled sequence of ``seconds`` at ``fps``, of the fac
                of drawn ones, and return when states changed
 =============  ================================================================================
 
-Peers answer ``frames`` and ``classify`` likewise, each in an environment of its own.
+Peers answer ``frames`` and ``classify`` in the same way, each in an environment of its own.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ class Worker:
 
     def record_states(self, seconds: float, fps: float, seed: int, data: str | None = None) -> dict[str, Any]:
         """Process a labelled sequence and return each change of the state and of the label shown."""
-        # Changes and not a value per frame: they say the same, and two minutes have thousands of frames.
+        # Changes instead of one value per frame: nothing is lost, and two minutes have thousands of frames.
         states: list[tuple[float, str]] = []
         truth: list[tuple[float, str]] = []
         # A pipeline of its own: the sequence has its own clock, which starts at 0.

@@ -31,16 +31,16 @@ def test_a_state_that_began_early_is_detected_at_once():
     assert found.false_a_minute == pytest.approx(60 / 9)  # happy came before it was shown
 
 
-def changes(words):
-    def unlike(pairs):
-        return tuple((at, word) for n, (at, word) in enumerate(pairs) if n == 0 or word != pairs[n - 1][1])
-
-    times = st.lists(st.floats(0.1, 9.9), max_size=6, unique=True).map(lambda found: [0.0, *sorted(found)])
-    return times.flatmap(
-        lambda at: st.tuples(*(st.sampled_from(words) for _ in at)).map(
-            lambda said: unlike(list(zip(at, said, strict=True)))
-        )
-    )
+@st.composite
+def changes(draw, labels):
+    """Times and labels of at most seven changes within ten seconds, no two neighbours with the same label."""
+    times_s = sorted(draw(st.lists(st.floats(0.1, 9.9), max_size=6, unique=True)))
+    drawn = []
+    for time_s in [0.0, *times_s]:
+        label = draw(st.sampled_from(labels))
+        if not drawn or drawn[-1][1] != label:
+            drawn.append((time_s, label))
+    return tuple(drawn)
 
 
 @given(changes(("a", "b", "")), changes(("a", "b", "unknown", "")))
