@@ -81,14 +81,14 @@ def compared(first: Candidate, second: Candidate, seed: int) -> dict[str, Any]:
     """Measure both, one after the other, and compare."""
     runs = measure(first, 2 * seed), measure(second, 2 * seed + 1)
     comparison = compare_runs(*runs)
-    blamed = comparison.to_blame(first.name)
+    blamed = comparison.most_changed_stage(first.name)
     changes = {}
     for change in comparison.changes:
         changes[change.what] = [change.ratio.value, change.ratio.low, change.ratio.high, change.p]
     return {
         "p90_ms": [p90(run.measurements[0].frames_ms()) for run in runs],
         "unstable": [[*stability.unstable(run), *stability.unsteady(run.measurements[0])] for run in runs],
-        "found": [change.what for change in comparison.found()],
+        "found": [change.what for change in comparison.significant()],
         "blamed": blamed.what if blamed else None,
         "changes": changes,
     }
@@ -104,7 +104,7 @@ def main() -> None:
     parser.add_argument("--tries", type=int, default=20, help="rounds of comparisons")
     parser.add_argument("--slowdown", type=float, default=0.15, help="share of a stage's own time that is added")
     options = parser.parse_args()
-    (candidate,) = candidates.of_bundle("cnn-1", bundles.load("cnn-1"), [1], options.target)
+    (candidate,) = candidates.candidates_of_bundle("cnn-1", bundles.load("cnn-1"), [1], options.target)
     null: list[dict[str, Any]] = []
     planted: dict[str, list[dict[str, Any]]] = {stage: [] for stage in STAGES}
     result = {

@@ -1,4 +1,4 @@
-"""What the targets that were judged lose against their own float32, judged on the same machine in the same run."""
+"""Accuracy of each target, and what it loses against its own float32, measured on the same machine in the same run."""
 
 from __future__ import annotations
 
@@ -8,83 +8,88 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Sequence
 
-    from edge_fer_bench.results import Accuracy, Measurement, Run
+    from edge_fer_bench.results import Accuracy, Run
 
 
 @dataclass(frozen=True)
 class AccuracyRow:
-    """One target's, or one peer's. Drops are in percentage points; negative is a gain."""
+    """Accuracy of one target or one peer. Drops are in percentage points; a negative drop is a gain."""
 
     name: str
     """Bundle and target."""
     accuracy: float
     macro_f1: float
     against: str = ""
-    """The float32 target that it is held against; empty where there is none, or it is that itself."""
+    """The float32 target it is compared with; empty if the run has none, or if this row is that target."""
     drop: float | None = None
     f1_drop: float | None = None
     agreement: float | None = None
-    """Share of the images that get the same label."""
+    """Share of the images to which both targets give the same label."""
     recall_drops: tuple[float, ...] = ()
-    """A value a class."""
-
-
-def one_a_target(measurements: Iterable[Measurement]) -> list[Measurement]:
-    """Return the first of the *measurements* of each bundle's target: the number of threads changes no answer."""
-    found: dict[tuple[str, str], Measurement] = {}
-    for measurement in measurements:
-        found.setdefault((measurement.bundle, measurement.target), measurement)
-    return list(found.values())
+    """One value per class."""
 
 
 def accuracy_rows(run: Run) -> list[AccuracyRow]:
-    """Return what was judged in *run*, in its order."""
-    return list(_accuracy_rows(run))
+    """Return one row for each target whose accuracy *run* has, in the order of the run."""
+    accuracies: dict[tuple[str, str], Accuracy] = {}
+    for measurement in run.measurements:
+        if measurement.accuracy is not None:
+            # Threads change the speed of a target, not its predictions: its first measurement stands for the others.
+            accuracies.setdefault((measurement.bundle, measurement.target), measurement.accuracy)
+    rows: list[AccuracyRow] = []
+    for (bundle, target), accuracy in accuracies.items():
+        name = f"{bundle} {target}".strip()  # a peer has no target
+        reference = _float32_target(accuracies, bundle, target)
+        # A float32 target of its own has nothing to be compared with: its drop is unknown, not zero.
+        if reference is None or reference == target:
+            row = AccuracyRow(name, accuracy.accuracy, accuracy.macro_f1)
+        else:
+            row = _compared_row(name, accuracy, accuracies[bundle, reference], reference)
+        rows.append(row)
+    return rows
 
 
-def worst_class(row: AccuracyRow, names: tuple[str, ...]) -> str:
-    """Return the class that loses most, in words; a dash where nothing is known."""
-    if not row.recall_drops:
+def worst_class(row: AccuracyRow, names: Sequence[str]) -> str:
+    """Return the class that loses most recall and how much it loses; a dash if no drop is known."""
+    if not row.recall_drops:  # as of a float32 target, which loses nothing against itself
         return "–"
     worst = int(np.argmax(row.recall_drops))
+    # Runs of an earlier edge-fer do not name the classes.
     name = names[worst] if names else f"class {worst}"
     return f"{name} {row.recall_drops[worst]:+.1f}"
 
 
-def _accuracy_rows(run: Run) -> Iterator[AccuracyRow]:
-    for measurement in one_a_target(measurement for measurement in run.measurements if measurement.accuracy):
-        name, reference = f"{measurement.bundle} {measurement.target}".strip(), _float32(run, measurement)
-        assert measurement.accuracy is not None  # noqa: S101  (chosen so)
-        if reference is None or reference.accuracy is None or reference.target == measurement.target:
-            yield AccuracyRow(name, measurement.accuracy.accuracy, measurement.accuracy.macro_f1)
-        else:
-            yield _held_against(name, measurement.accuracy, reference.accuracy, reference.target)
+def _float32_target(measured: Iterable[tuple[str, str]], bundle: str, target: str) -> str | None:
+    """Return the float32 target of *bundle* to compare *target* with, of the same runtime if there is one.
+
+    *measured* are the bundles and targets whose accuracy is known.
+    """
+    if not target:
+        return None
+    # Targets are named <runtime>-<precision>. Another runtime rounds in another order, which would count into the drop.
+    runtime, _, _ = target.partition("-")
+    of_another_runtime: str | None = None
+    for other_bundle, other in measured:
+        if other_bundle != bundle or not other.endswith("-float32"):
+            continue
+        if other.startswith(runtime):
+            return other
+        of_another_runtime = of_another_runtime or other
+    return of_another_runtime
 
 
-def _held_against(name: str, judged: Accuracy, reference: Accuracy, target: str) -> AccuracyRow:
+def _compared_row(name: str, accuracy: Accuracy, reference: Accuracy, against: str) -> AccuracyRow:
+    # One value per class, since the mean hides a class that loses much more than the others.
+    recall_drop = 100 * (np.array(reference.recall) - np.array(accuracy.recall))
     return AccuracyRow(
         name,
-        judged.accuracy,
-        judged.macro_f1,
-        target,
-        drop=100 * (reference.accuracy - judged.accuracy),
-        f1_drop=100 * (reference.macro_f1 - judged.macro_f1),
-        agreement=float(np.mean(np.equal(reference.predicted, judged.predicted))),
-        recall_drops=tuple(100 * (a - b) for a, b in zip(reference.recall, judged.recall, strict=True)),
+        accuracy.accuracy,
+        accuracy.macro_f1,
+        against,
+        drop=100 * (reference.accuracy - accuracy.accuracy),
+        f1_drop=100 * (reference.macro_f1 - accuracy.macro_f1),
+        agreement=float(np.mean(np.equal(reference.predicted, accuracy.predicted))),
+        recall_drops=tuple(recall_drop.tolist()),
     )
-
-
-def _float32(run: Run, measurement: Measurement) -> Measurement | None:
-    """Return the judged float32 target of the same bundle, of the same runtime where there is one."""
-    able = [
-        other
-        for other in run.measurements
-        if measurement.target
-        and other.bundle == measurement.bundle
-        and other.target.endswith("-float32")
-        and other.accuracy
-    ]
-    runtime = measurement.target.split("-")[0]
-    return min(able, key=lambda other: not other.target.startswith(runtime), default=None)

@@ -1,4 +1,4 @@
-"""What is measured: edge-fer's targets that run here, and peers; each a process that answers lines of JSON."""
+"""What is measured: targets of edge-fer that run here, and peers. Each runs in a process of its own."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One way to do the work, and the command that starts a worker that does it."""
+    """One way to do the work, and the command that starts its worker (see `edge_fer_bench.worker`)."""
 
     name: str
     command: tuple[str, ...]
@@ -31,85 +31,109 @@ class Candidate:
     bundle: str = ""
     target: str = ""
     environment: dict[str, str] = field(default_factory=dict)
-    capabilities: frozenset[str] = frozenset({"frames", "paced", "golden", "judge", "behave"})
-    """What it can be asked for."""
+    """Environment variables to set in addition to those of this process."""
+    capabilities: frozenset[str] = frozenset({"frames", "paced", "golden", "classify", "record_states"})
+    """Requests that its worker can answer."""
 
 
-def of_bundle(
+def candidates_of_bundle(
     model: str, bundle: Bundle, threads: Sequence[int], target: str | None = None, backend: str | None = None
 ) -> list[Candidate]:
-    """Return each target of *bundle*, or *target* only, once with each number of *threads*."""
-    found = []
-    for entry in [bundle.target(target)] if target else bundle.manifest.targets:
+    """Return one candidate for each target of *bundle* and each number of *threads*.
+
+    *model* is the path or shipped name that *bundle* was loaded from; the worker loads it again. With *target*, only
+    that target is measured. *backend* replaces the backend that belongs to a target. Raises `BadBundle` for a target
+    that the bundle does not have.
+    """
+    entries = [bundle.target(target)] if target else bundle.manifest.targets
+    candidates: list[Candidate] = []
+    for entry in entries:
         for count in threads:
-            command = (sys.executable, "-m", "edge_fer_bench.worker", "--model", model, "--target", entry.name)
-            command += ("--threads", str(count), *(("--backend", backend) if backend else ()))
+            # The same interpreter, so that the worker has the packages of this installation.
+            command = [sys.executable, "-m", "edge_fer_bench.worker"]
+            command += ["--model", model, "--target", entry.name, "--threads", str(count)]
+            if backend:
+                command += ["--backend", backend]
             name = f"{bundle.manifest.name} {entry.name} x{count}"
-            found.append(Candidate(name, command, count, bundle=bundle.manifest.name, target=entry.name))
-    return found
+            candidate = Candidate(name, tuple(command), count, bundle=bundle.manifest.name, target=entry.name)
+            candidates.append(candidate)
+    return candidates
 
 
 class WorkerProcess:
-    """A candidate that runs. A context manager; leaving it ends the process."""
+    """The running process of a candidate. A context manager; leaving it ends the process.
+
+    Raises `MissingDependency` if the candidate lacks a package, and `BackendError` if it cannot start.
+    """
 
     def __init__(self, candidate: Candidate, arguments: Sequence[str]) -> None:
         self.name = candidate.name
-        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  (as long as the process)
+        # A file and not a pipe: nobody reads stderr while the worker runs, and a full pipe would block it.
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  (as long as the process)
         self._process = Process(
             [*candidate.command, *arguments],
             stdin=subprocess.PIPE,
-            stderr=self._complaints,
+            stderr=self._stderr,
             env={**os.environ, **candidate.environment},
-            start_new_session=True,  # Ctrl-C ends the harness, which then ends its workers
+            # In a session of its own it does not receive Ctrl-C: the harness does, and then ends its workers in order.
+            start_new_session=True,
         )
-        self._ended: float | None = None
+        self._peak_memory_mb: float | None = None
+        # The worker says hello when it has classified its first frame, so reading it marks the end of the cold start.
         self.hello = self._read()
         self.cold_start_s = time.perf_counter() - self._process.started_s
         """From the start of the process to its first result."""
         self.cpu_s = 0.0
-        """CPU seconds that it had used when it last answered."""
+        """CPU seconds that the process had used at its last answer."""
 
-    def ask(self, do: str, **question: Any) -> dict[str, Any]:
-        """Ask and return the answer. Raises `BackendError` with what it said when it fails."""
+    def ask(self, do: str, **parameters: Any) -> dict[str, Any]:
+        """Send the request *do* and return the answer. Raises `BackendError` with the worker's own message."""
+        request = {"do": do, **parameters}
         try:
-            self._process.stdin.write(json.dumps({"do": do, **question}) + "\n")
+            self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
-        except BrokenPipeError:
-            self._fail()
+        except BrokenPipeError as exc:
+            raise self._failure() from exc
         answer = self._read()
+        # Sent with every answer, and no part of it: the harness subtracts it from the load of other programs.
         self.cpu_s = answer.pop("cpu_s", self.cpu_s)
         return answer
 
     def end(self) -> float:
-        """End the process and return its peak resident memory in MiB."""
-        if self._ended is None:
-            self._process.stdin.close()
-            *_, self._ended = self._process.end()
-            self._complaints.close()
-        return self._ended
+        """End the process, if it still runs, and return its peak resident memory in MiB."""
+        if self._peak_memory_mb is None:
+            self._process.stdin.close()  # the worker ends with its input
+            self._peak_memory_mb = self._process.end().peak_memory_mb
+            self._stderr.close()
+        return self._peak_memory_mb
 
     def _read(self) -> dict[str, Any]:
         line = self._process.stdout.readline()
-        if not line:
-            self._fail()
+        if not line:  # the end of stdout, so the process has ended or is about to
+            raise self._failure()
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
+            # The worker ends by itself after an error; waiting for it here leaves no process behind.
             self.end()
-            raise (MissingDependency if answer.get("missing") else BackendError)(answer["error"])
+            error_class = MissingDependency if answer.get("missing") else BackendError
+            raise error_class(answer["error"])
         return answer
 
-    def _fail(self) -> None:
-        code, *_ = self._process.end()
-        self._ended = 0.0
-        with self._complaints:
-            self._complaints.seek(0)
-            said = self._complaints.read().decode(errors="replace").strip().splitlines()
-        raise BackendError(f"{self.name} ended with {code}: {said[-1] if said else 'it said nothing'}")
+    def _failure(self) -> BackendError:
+        """Return why the process has ended although it was asked something: the last line of its stderr."""
+        exit_code = self._process.end().exit_code
+        self._peak_memory_mb = 0.0  # known, so that `end` does not wait a second time
+        with self._stderr:
+            self._stderr.seek(0)
+            lines = self._stderr.read().decode(errors="replace").strip().splitlines()
+        # A traceback ends with the exception, which is the line that a user needs.
+        reason = lines[-1] if lines else "no message on stderr"
+        return BackendError(f"{self.name} ended with exit code {exit_code}: {reason}")
 
     def __enter__(self) -> Self:
         """Return the worker itself."""
         return self
 
     def __exit__(self, *exc: object) -> None:
-        """End it."""
+        """End the process."""
         self.end()

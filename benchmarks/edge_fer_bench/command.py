@@ -1,4 +1,4 @@
-"""``edge-fer bench`` and what is done with its runs; nothing heavy is imported before one is."""
+"""The command ``edge-fer bench`` and its subcommands. Each imports what it needs when it runs, so that help is fast."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import shlex
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -19,17 +19,22 @@ from edge_fer.options import DEFAULT_MODEL, model_options
 if TYPE_CHECKING:
     from edge_fer.bundle import Bundle
     from edge_fer.evaluation.labelled import LabelledFaces
-    from edge_fer_bench.recommend import Recommendation
+    from edge_fer.profile import Thresholds
+    from edge_fer_bench.recommendation import Recommendation
     from edge_fer_bench.results import Run
     from edge_fer_bench.suites import Suite
 
-MEASURED: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
+EXISTING_FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
+NEW_FILE: Final = click.Path(dir_okay=False, path_type=Path)
+PLOT_NAMES: Final = ("latencies", "stages", "accuracy", "states", "machine")
+"""The keys of `plots.PLOTS`, which needs matplotlib."""
 
 
 class _RunsByDefault(click.Group):
     """``edge-fer bench --suite full`` is ``edge-fer bench run --suite full``."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        # Anything that begins with a dash belongs to `run`, except a request for the help of the whole group.
         asks_for_help = args[:1] in (["-h"], ["--help"])
         if not asks_for_help and (not args or args[0].startswith("-")):
             args = ["run", *args]
@@ -47,7 +52,7 @@ Examples:
   edge-fer bench run --help""",
 )
 def bench() -> None:
-    """Measure what this machine does with a bundle; without a command, run the quick suite."""
+    """Measure a bundle on this machine. Without a command, run the quick suite."""
 
 
 @bench.command(
@@ -60,154 +65,178 @@ Examples:
 )
 @model_options
 @click.option("--suite", "suite_name", default="quick", show_default=True, help="quick, full or sustained.")
-@click.option("--minutes", type=click.FloatRange(0.1, 24 * 60), help="Of the sustained suite; 10 by default.")
+@click.option("--minutes", type=click.FloatRange(0.1, 24 * 60), help="Length of the sustained suite; 10 by default.")
 @click.option("--data", type=click.Path(exists=True, path_type=Path), help="Labelled faces: folder, .zip, .csv, .npz.")
 @click.option("--fps", default=30.0, show_default=True, type=click.FloatRange(1, 240), help="Rate of the paced frames.")
 @click.option("--faces", default=1, show_default=True, type=click.IntRange(1, 8), help="Faces in each frame.")
-@click.option("--seed", default=0, show_default=True, help="Of the order in which blocks take turns.")
-@click.option("--power", help="A command that prints the power drawn now, in watts.")
-@click.option("--json", "json_path", type=click.Path(dir_okay=False, path_type=Path), help="Keep the raw values here.")
-@click.option("--write-profile", is_flag=True, help="Let edge-fer run begin from what was best.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the order in which candidates take turns.")
+@click.option("--power", help="A command that prints the present power in watts.")
+@click.option("--json", "json_path", type=NEW_FILE, help="Write the raw values to this file; .gz compresses.")
+@click.option("--write-profile", is_flag=True, help="Make the best target and threads the default of edge-fer run.")
 def run(
     model: str | None, target: str | None, backend: str | None, threads: int | None, suite_name: str,
     minutes: float | None, data: Path | None, fps: float, faces: int, seed: int, power: str | None,
     json_path: Path | None, write_profile: bool,
 ) -> None:  # fmt: skip
-    """Measure every target and number of threads: stages, frames a second, start, memory, golden answers.
+    """Measure each target with each number of threads: frame times, stages, start, memory, golden answers.
 
-    Runs on drawn frames, so it needs no camera and no data. Progress goes to stderr, the table to stdout; its last
-    lines say what to use here.
+    Without --target, all targets are measured; without --threads, one thread and all cores. The frames are drawn, so
+    no camera and no data are needed. Progress goes to stderr and the table to stdout. The last lines of the table say
+    what to use on this machine.
     """
     from edge_fer import bundle as bundles
     from edge_fer.progress import ProgressDisplay
-    from edge_fer_bench import candidates, table
+    from edge_fer_bench import table
+    from edge_fer_bench.candidates import candidates_of_bundle
     from edge_fer_bench.harness import Harness
     from edge_fer_bench.host_monitor import HostMonitor
-    from edge_fer_bench.recommend import recommend
     from edge_fer_bench.scene import Scene
 
+    # All that can be wrong with the options is found here: nobody should learn of it after minutes of measuring.
     suite = _suite(suite_name, minutes)
     _refuse_unwritable(json_path)
     model = model or DEFAULT_MODEL
-    opened = bundles.load(model)
-    counts = [threads] if threads else _thread_counts(suite.name)
-    chosen = candidates.of_bundle(model, opened, counts, target, backend)
+    bundle = bundles.load(model)
+    thread_counts = [threads] if threads else _thread_counts(suite.name)
+    candidates = candidates_of_bundle(model, bundle, thread_counts, target, backend)
     if suite.name == "sustained":
-        chosen = chosen[:1]
-    judged = _labelled(data, opened) if data else None
+        candidates = candidates[:1]  # two programs in turn would each rest half of the time, and heat less
+    labelled = _labelled(data, bundle) if data else None
+    scene = Scene(frames=suite.film_frames, faces=faces, fps=fps)
+    command = shlex.join(["edge-fer", *sys.argv[1:]])
     with tempfile.TemporaryDirectory(prefix="edge-fer-bench-") as folder, ProgressDisplay() as progress:
-        scene, monitor = Scene(frames=suite.film_frames, faces=faces, fps=fps), HostMonitor(power)
-        harness = Harness(suite, Path(folder), progress, scene, seed, fps, judged, monitor)
-        measured = harness.run(chosen, shlex.join(["edge-fer", *sys.argv[1:]]))
+        harness = Harness(suite, Path(folder), progress, scene, seed, fps, labelled, HostMonitor(power))
+        measured = harness.run(candidates, command)
+    # Shown before it is written, so that an error in writing does not hide the figures.
     click.echo(table.render(measured))
     if json_path is not None:
-        _keep(measured, json_path)
-    best = recommend(measured)
-    if write_profile and best is not None:
-        _write_profile(model, best, measured)
+        _save(measured, json_path)
+    if write_profile:  # off by default: a benchmark should not change what edge-fer run does
+        _write_profile(model, measured)
+    # A run without a single frame is still written: it says what failed.
     if not any(measurement.free for measurement in measured.measurements):
-        raise BadInput("nothing could be measured; see above")
+        raise BadInput("nothing could be measured; see the reasons above")
 
 
-def _labelled(data: Path, opened: Bundle) -> tuple[Path, LabelledFaces]:
+def _labelled(data: Path, bundle: Bundle) -> tuple[Path, LabelledFaces]:
+    """Return *data* and its labelled faces. Raises `BadInput` for faces without labels."""
     from edge_fer.evaluation.labelled import load_faces
 
-    faces = load_faces(data, opened.manifest.labels)
+    faces = load_faces(data, bundle.manifest.labels)
     if not faces.labelled:
-        raise BadInput(f"{data} has no labels; put its images into a folder a class: {', '.join(faces.names)}")
+        labels = ", ".join(faces.names)
+        raise BadInput(f"{data} has no labels; put the images into one folder per class: {labels}")
     return data, faces
 
 
 def _suite(name: str, minutes: float | None) -> Suite:
+    """Return the suite called *name*, as long as *minutes*. Raises `BadInput` if there is no such suite."""
     from edge_fer_bench.suites import SUITES
 
     if name not in SUITES:
         raise BadInput(f"no suite {name!r}; pass one of: {', '.join(SUITES)}")
-    if minutes is not None and name != "sustained":
-        raise BadInput(f"--minutes is for the sustained suite; {name} lasts as long as it must")
-    return SUITES[name].lasting(minutes) if minutes is not None else SUITES[name]
+    if minutes is None:
+        return SUITES[name]
+    if name != "sustained":
+        raise BadInput(f"--minutes is for the sustained suite, and this is {name}; add --suite sustained")
+    return SUITES[name].lasting(minutes)
 
 
 def _refuse_unwritable(path: Path | None) -> None:
-    """Say so before anything is measured."""
+    """Raise `BadInput` if *path* cannot be written."""
     if path is None:
         return
+    # Missing folders are made on writing, so the permission that counts is that of the nearest one that exists.
     folder = path.resolve().parent
     while not folder.exists():
         folder = folder.parent
     if not os.access(folder, os.W_OK):
-        raise BadInput(f"{path} cannot be written: no permission in {folder}; pass another place")
+        raise BadInput(f"{path} cannot be written: no permission in {folder}; pass another path")
 
 
-def _keep(measured: Run, path: Path) -> None:
-    """Write *measured* to *path*, or where there is room: what took minutes is not lost to a full disk."""
+def _save(measured: Run, path: Path) -> None:
+    """Write *measured* to *path*, or to the temporary folder if that fails: it took minutes to measure."""
     from edge_fer_bench import results
 
     try:
-        results.save(measured, path)
+        results.save_run(measured, path)
     except SinkError as exc:
         elsewhere = Path(tempfile.gettempdir()) / path.name
-        results.save(measured, elsewhere)
-        raise SinkError(f"{exc}; the run was kept in {elsewhere}") from exc
+        results.save_run(measured, elsewhere)
+        raise SinkError(f"{exc}; the run was written to {elsewhere} instead") from exc
 
 
 def _thread_counts(suite: str) -> list[int]:
-    """Return how many threads are tried: one and all; in the full suite what lies between as well."""
-    cores = len(os.sched_getaffinity(0))
-    counts = {1, cores}
+    """Return which numbers of threads are tried: 1 and all cores; in the full suite also some between them."""
+    from edge_fer import host
+
+    if suite == "sustained":
+        return [1]
+    cores = host.usable_cores()
+    counts = {1, cores}  # a set, as a board may have one core
     if suite == "full":
-        counts |= {count for count in (2, 4, 8, 16) if count < cores}
-    return [1] if suite == "sustained" else sorted(counts)
+        counts.update(count for count in (2, 4, 8, 16) if count < cores)
+    return sorted(counts)
 
 
-def _write_profile(model: str, best: Recommendation, measured: Run) -> None:
+def _write_profile(model: str, measured: Run) -> None:
+    """Write what is best in *measured* into this machine's profile."""
     from edge_fer import profile
+    from edge_fer_bench.recommendation import recommend
 
-    where = profile.default_path()
-    named = str(Path(model).resolve()) if Path(model).exists() else model
+    best = recommend(measured)
+    if best is None:
+        return
+    path = profile.default_path()
+    # The thresholds were written by hand, and the new profile keeps them.
     before = profile.of_this_machine()
-    words = f"{measured.started:%Y-%m-%d}, suite {measured.suite}: p90 {best.p90_ms:.2f} ms a frame"
+    thresholds = before.check if before else profile.Thresholds()
     profile.Profile(
-        model=named,
+        # edge-fer run may be called in another folder.
+        model=str(Path(model).resolve()) if Path(model).exists() else model,
         target=best.measurement.target,
         threads=best.measurement.threads,
-        measured=words,
-        check=before.check if before else profile.Thresholds(),
-    ).save(where)
-    click.echo(f"written to {where}: edge-fer run begins from it", err=True)
+        measured=_how_measured(measured, best),
+        check=thresholds,
+    ).save(path)
+    click.echo(f"{path} written: edge-fer run uses it by default", err=True)
+
+
+def _how_measured(measured: Run, best: Recommendation) -> str:
+    return f"{measured.started:%Y-%m-%d}, suite {measured.suite}: p90 {best.p90_ms:.2f} ms a frame"
 
 
 @bench.command(epilog="\b\nExamples:\n  edge-fer bench show run.json")
-@click.argument("path", type=MEASURED)
+@click.argument("path", type=EXISTING_FILE)
 @click.option("--json", "as_json", is_flag=True, help="Print the derived figures as JSON.")
 def show(path: Path, as_json: bool) -> None:
-    """Show a run again; figures are derived from its raw values."""
+    """Show a run again, with figures derived from its raw values."""
     from edge_fer_bench import results, table
 
-    measured = results.load(path)
+    measured = results.load_run(path)
     click.echo(json.dumps(table.figures(measured)) if as_json else table.render(measured))
 
 
 @bench.command("table", epilog="\b\nExamples:\n  edge-fer bench table run.json >> README.md")
-@click.argument("path", type=MEASURED)
+@click.argument("path", type=EXISTING_FILE)
 def table_(path: Path) -> None:
     """Print a run as a Markdown table."""
     from edge_fer_bench import results, table
 
-    click.echo(table.markdown(results.load(path)))
+    click.echo(table.markdown(results.load_run(path)))
 
 
 @bench.command(epilog="\b\nExamples:\n  edge-fer bench compare before.json after.json")
-@click.argument("before", type=MEASURED)
-@click.argument("after", type=MEASURED)
+@click.argument("before", type=EXISTING_FILE)
+@click.argument("after", type=EXISTING_FILE)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def compare(before: Path, after: Path, as_json: bool) -> None:
-    """Say what became slower or faster, in which stage, and whether that is more than chance."""
+    """Show what became slower or faster, in which stage, and whether it is more than chance."""
     from edge_fer_bench import results, table
     from edge_fer_bench.compare import compare_runs
 
-    found = compare_runs(results.load(before), results.load(after))
-    click.echo(json.dumps(found.as_dict()) if as_json else table.comparison(found))
+    compared = compare_runs(results.load_run(before), results.load_run(after))
+    click.echo(json.dumps(compared.as_dict()) if as_json else table.comparison(compared))
 
 
 @bench.command(
@@ -216,32 +245,42 @@ Examples:
   edge-fer bench check run.json --baseline baseline.json
   edge-fer bench check run.json --baseline baseline.json --max-slowdown 0.2
 
-Exit code 10 when it is worse."""
+The exit code is 10 if the run is worse."""
 )
-@click.argument("path", type=MEASURED)
-@click.option("--baseline", required=True, type=MEASURED, help="A run of the same board to hold it against.")
-@click.option("--profile", "profile_path", type=MEASURED, help="Of the board, with its [check]; by default this one's.")
-@click.option("--max-slowdown", type=click.FloatRange(0), help="Of a frame's p90, as a share; 0.1 by default.")
-@click.option("--max-memory-mb", type=click.FloatRange(0), help="More peak memory; 10 by default.")
-@click.option("--max-drop", type=click.FloatRange(0), help="Less accuracy, in points; 0.5 by default.")
-def check(path: Path, baseline: Path, profile_path: Path | None, **asked: float | None) -> None:
-    """Fail when a run is worse than its baseline: slower beyond chance, larger, or less accurate.
+@click.argument("path", type=EXISTING_FILE)
+@click.option("--baseline", required=True, type=EXISTING_FILE, help="An earlier run of the same board.")
+@click.option(
+    "--profile", "profile_path", type=EXISTING_FILE, help="The board's profile; by default that of this machine."
+)
+@click.option("--max-slowdown", type=click.FloatRange(0), help="Allowed increase of the p90, as a share; default 0.1.")
+@click.option("--max-memory-mb", type=click.FloatRange(0), help="Allowed increase of the peak memory; default 10.")
+@click.option("--max-drop", type=click.FloatRange(0), help="Allowed loss of accuracy, in points; default 0.5.")
+def check(path: Path, baseline: Path, profile_path: Path | None, **limits: float | None) -> None:
+    """Fail if a run is worse than its baseline: slower beyond chance, larger, or less accurate.
 
-    What is allowed is what is asked for here, else what the board's profile says in its table [check].
+    The table [check] of the board's profile may allow more or less than the defaults. The options override it.
     """
-    from edge_fer import profile
     from edge_fer_bench import results
     from edge_fer_bench.check import failures
 
+    found = failures(results.load_run(baseline), results.load_run(path), _thresholds(profile_path, limits))
+    for failure in found:
+        click.echo(failure)
+    if found:
+        ways = "one way" if len(found) == 1 else f"{len(found)} ways"
+        raise Regression(f"{path} is worse than {baseline} in {ways}; see above")
+    click.echo(f"{path} is not worse than {baseline}")
+
+
+def _thresholds(profile_path: Path | None, limits: dict[str, float | None]) -> Thresholds:
+    """Return those of the profile, with the *limits* that were given in their place."""
+    from edge_fer import profile
+
     board = profile.Profile.load(profile_path) if profile_path else profile.of_this_machine()
     usual = board.check if board else profile.Thresholds()
-    allowed = usual.model_copy(update={name: value for name, value in asked.items() if value is not None})
-    worse = failures(results.load(baseline), results.load(path), allowed)
-    for words in worse:
-        click.echo(words)
-    if worse:
-        raise Regression(f"{path} is worse than {baseline} in {len(worse)} way(s); see above")
-    click.echo(f"{path} is not worse than {baseline}")
+    # An option that is left out is None, which must not replace the threshold of the profile.
+    given = {name: value for name, value in limits.items() if value is not None}
+    return usual.model_copy(update=given)
 
 
 @bench.command(
@@ -250,20 +289,25 @@ Examples:
   edge-fer bench report run.json
   edge-fer bench report results/*.json --out fleet.html"""
 )
-@click.argument("paths", nargs=-1, required=True, type=MEASURED)
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="By default beside the run, as .html.")
+@click.argument("paths", nargs=-1, required=True, type=EXISTING_FILE)
+@click.option("--out", type=NEW_FILE, help="The page; by default an .html beside the first run.")
 def report(paths: tuple[Path, ...], out: Path | None) -> None:
-    """Write a run as one page: latencies, stages, accuracy against time, states, heat.
+    """Write a run as one HTML page: latencies, stages, accuracy against time, states, heat.
 
-    Runs of several boards become one page that compares them.
+    The runs of several boards become one page that compares them.
     """
-    require(("matplotlib", "jinja2"), "bench", "a page or plot")
+    _require_plots()  # before the imports below, which would fail with a traceback
     from edge_fer_bench import report as reports
     from edge_fer_bench import results
 
-    runs = {path.name.removesuffix(".gz").removesuffix(".json"): results.load(path) for path in paths}
-    page = reports.run_page(results.load(paths[0])) if len(paths) == 1 else reports.fleet_page(runs)
-    _write(out or paths[0].with_name(f"{next(iter(runs)) if len(paths) == 1 else 'fleet'}.html"), page.encode())
+    runs = {_run_name(path): results.load_run(path) for path in paths}
+    if len(paths) == 1:
+        name, measured = next(iter(runs.items()))
+        page = reports.run_page(measured)
+    else:
+        name = "fleet"
+        page = reports.fleet_page(runs)
+    _write(out or paths[0].with_name(f"{name}.html"), page.encode())
 
 
 @bench.command(
@@ -272,18 +316,35 @@ Examples:
   edge-fer bench plot run.json latencies --out latencies.svg
   edge-fer bench plot run.json stages --cell 'cnn-1 litert-int8 x1' --out stages.svg"""
 )
-@click.argument("path", type=MEASURED)
-@click.argument("name", type=click.Choice(["latencies", "stages", "accuracy", "states", "machine"]))
-@click.option("--cell", "measurements", multiple=True, help="Only these; may be given again.")
-@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="An .svg.")
+@click.argument("path", type=EXISTING_FILE)
+@click.argument("name", type=click.Choice(PLOT_NAMES))
+@click.option("--cell", "measurements", multiple=True, help="Show only this measurement; may be repeated.")
+@click.option("--out", required=True, type=NEW_FILE, help="The .svg to write.")
 def plot(path: Path, name: str, measurements: tuple[str, ...], out: Path) -> None:
     """Write one plot of a run's page as an SVG, for a README."""
-    require(("matplotlib", "jinja2"), "bench", "a page or plot")
+    _require_plots()
     from edge_fer.evaluation import html
-    from edge_fer_bench import report as reports
-    from edge_fer_bench import results
+    from edge_fer_bench import plots, results
 
-    _write(out, html.svg(reports.picture(results.load(path), name, measurements)))
+    _write(out, html.svg(plots.picture(results.load_run(path), name, measurements)))
+
+
+@bench.command(epilog="\b\nExamples:\n  edge-fer bench schema > run.schema.json")
+def schema() -> None:
+    """Print the JSON schema of a run."""
+    from edge_fer_bench.results import Run
+
+    json_schema: dict[str, Any] = Run.model_json_schema()
+    click.echo(json.dumps(json_schema, indent=2))
+
+
+def _require_plots() -> None:
+    require(("matplotlib", "jinja2"), "bench", "a page or plot")
+
+
+def _run_name(path: Path) -> str:
+    """Return the name of a run's file without its suffixes; other dots are part of the name."""
+    return path.name.removesuffix(".gz").removesuffix(".json")
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -292,11 +353,3 @@ def _write(path: Path, content: bytes) -> None:
     except OSError as exc:
         raise SinkError(f"{path} cannot be written: {exc.strerror or exc}") from exc
     click.echo(path)
-
-
-@bench.command(epilog="\b\nExamples:\n  edge-fer bench schema > run.schema.json")
-def schema() -> None:
-    """Print the JSON schema of a run."""
-    from edge_fer_bench.results import Run
-
-    click.echo(json.dumps(Run.model_json_schema(), indent=2))

@@ -1,4 +1,4 @@
-"""Two runs of a board beside each other: what became slower, by how much, in which stage, and whether by chance."""
+"""Comparison of two runs of a board: what became slower, by how much, in which stage, and whether by chance."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
+from edge_fer_bench.results import frames_by_block
 from edge_fer_bench.statistics import Ratio, block_ratio, holm, p90
 
 if TYPE_CHECKING:
@@ -16,116 +17,135 @@ if TYPE_CHECKING:
 
     from edge_fer_bench.results import Measurement, Run
 
-SIGNIFICANT: Final = 0.01
-"""Largest p, adjusted for the number of comparisons, of what is reported as different."""
-MATTERS: Final = 0.05
-"""Smallest change that is reported; less is not worth a second look on a machine with other programs."""
-NOTICED: Final = 0.01
-"""Smallest share of a frame that a stage's change is reported for. Stages of some microseconds differ from process to
-process by several per cent, with nothing changed."""
-WHOLE: Final = ("frame", "paced frame")
+MAX_P: Final = 0.01
+"""Largest p-value, adjusted for the number of comparisons, of a change that counts as more than chance."""
+MIN_CHANGE: Final = 0.05
+"""Smallest relative change that is reported. On a machine with other programs, less is not worth a second look."""
+MIN_SHARE: Final = 0.01
+"""Smallest change of a stage that is reported, as a share of the frame. Stages of a few microseconds differ between
+processes by several per cent although nothing has changed."""
+WHOLE_FRAME: Final = ("frame", "paced frame")
+HOST_FACTS: Final = ("model", "cpu", "cores", "governor", "kernel", "python")
+"""Facts about the machine that change its speed."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """One figure of one measurement, after over before."""
+    """One figure of one measurement: after divided by before."""
 
     measurement: str
     what: str
     """``frame``, a stage, or ``paced frame``."""
     ratio: Ratio
     p: float
-    """Adjusted for all that was compared."""
+    """p-value, adjusted for all that was compared."""
     milliseconds: float
-    """Difference of the means of a frame's time in it."""
+    """Difference of the mean times per frame."""
     found: bool
-    """Whether it is more than chance, and enough to matter."""
+    """Whether it is more than chance, and large enough to matter."""
 
 
 @dataclass(frozen=True)
 class RunComparison:
-    """All changes, and how the machine itself has changed."""
+    """All changes between two runs, and how the machine itself has changed."""
 
     machine: float
-    """Its pace, after over before, by the yardstick: above 1 it became slower."""
+    """Time of the reference workload, after divided by before: above 1 the machine became slower."""
     changes: tuple[Change, ...]
     lost: tuple[str, ...]
-    """Cells of the first run that the second has not."""
+    """Measurements of the first run that the second does not have."""
     warnings: tuple[str, ...]
+    """Other differences between the runs that may explain changes."""
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as JSON has it, where a measurement is a ``cell``."""
-        changes = []
+        """Return the comparison as it is in JSON, where a measurement is a ``cell``."""
+        changes: list[dict[str, Any]] = []
         for change in self.changes:
             values = asdict(change)
+            # The name in the files of format version 2.
             changes.append({"cell": values.pop("measurement"), **values})
         return {**asdict(self), "changes": changes}
 
-    def found(self) -> list[Change]:
-        """Return what is different, the largest first."""
-        return sorted((c for c in self.changes if c.found), key=lambda change: -abs(change.milliseconds))
+    def significant(self) -> list[Change]:
+        """Return the changes that are more than chance and large enough to matter, the largest first."""
+        found = filter(_is_found, self.changes)
+        # By milliseconds and not by ratio: a short stage may double and cost nothing.
+        return sorted(found, key=_size_ms, reverse=True)
 
-    def to_blame(self, measurement: str) -> Change | None:
-        """Return the stage of *measurement* that changed most; None when none did.
+    def most_changed_stage(self, measurement: str) -> Change | None:
+        """Return the stage of *measurement* that changed most; None if no stage changed.
 
-        A stage may be slower and the p90 of a frame not tell: where the slowest tenth of the frames does other work.
+        A stage can change without the p90 of the frame: the slowest tenth of the frames may do other work.
         """
-        stages = [c for c in self.found() if c.measurement == measurement and c.what not in WHOLE]
-        return stages[0] if stages else None
+        for change in self.significant():
+            if change.measurement == measurement and change.what not in WHOLE_FRAME:
+                return change
+        return None
 
 
 def compare_runs(before: Run, after: Run, seed: int = 0) -> RunComparison:
-    """Compare each measurement of *before* with that of the same name in *after*."""
-    pairs = [
-        (measurement, after.measurement(measurement.name)) for measurement in before.measurements if measurement.free
-    ]
-    compared = [
-        row
-        for measurement, other in pairs
-        if other is not None and other.free
-        for row in _rows(measurement, other, seed)
-    ]
-    adjusted = holm([row.ratio.p for row in compared])
-    changes = tuple(
-        Change(row.measurement, row.what, row.ratio, p, row.milliseconds, found=p < SIGNIFICANT and row.matters())
-        for row, p in zip(compared, adjusted, strict=True)
-    )
-    lost = tuple(measurement.name for measurement, other in pairs if other is None or not other.free)
-    return RunComparison(_pace(after) / _pace(before), changes, lost, tuple(_warnings(before, after)))
+    """Compare each measurement of *before* with the one of the same name in *after*."""
+    rows: list[_Row] = []
+    lost: list[str] = []
+    for measurement in before.measurements:
+        if not measurement.free:  # it failed in the first run, so there is nothing to compare with
+            continue
+        other = after.measurement(measurement.name)
+        if other is None or not other.free:
+            lost.append(measurement.name)
+        else:
+            rows += _rows(measurement, other, seed)
+    # With dozens of comparisons a few small p-values come by chance, so they are adjusted all together.
+    adjusted = holm([row.ratio.p for row in rows])
+    changes = tuple(row.change(p) for row, p in zip(rows, adjusted, strict=True))
+    machine = _reference_workload_ms(after) / _reference_workload_ms(before)
+    return RunComparison(machine, changes, tuple(lost), tuple(_warnings(before, after)))
 
 
 class _Row(NamedTuple):
-    """A figure of one measurement, before it is known how many are compared."""
+    """A figure of one measurement, before the number of comparisons is known."""
 
     measurement: str
     what: str
     ratio: Ratio
     milliseconds: float
     frame_ms: float
-    """A whole frame's mean, before."""
+    """Mean time of a whole frame, before."""
 
-    def matters(self) -> bool:
-        """Return whether it is large enough to be reported, were it certain."""
-        unnoticed = self.what not in WHOLE and abs(self.milliseconds) < NOTICED * self.frame_ms
-        if unnoticed or abs(self.ratio.value - 1) <= MATTERS:
+    def change(self, p: float) -> Change:
+        """Return the change with its adjusted p-value *p*."""
+        found = p < MAX_P and self._matters()
+        return Change(self.measurement, self.what, self.ratio, p, self.milliseconds, found)
+
+    def _matters(self) -> bool:
+        """Return whether the change is large enough to be reported, if it is no chance."""
+        if self.what not in WHOLE_FRAME and abs(self.milliseconds) < MIN_SHARE * self.frame_ms:
             return False
-        return self.ratio.low > 1 + MATTERS / 2 or self.ratio.high < 1 - MATTERS / 2
+        if abs(self.ratio.value - 1) <= MIN_CHANGE:
+            return False
+        # A wide interval that nearly touches 1 is no evidence of a change of this size.
+        return self.ratio.low > 1 + MIN_CHANGE / 2 or self.ratio.high < 1 - MIN_CHANGE / 2
 
 
 def _rows(before: Measurement, after: Measurement, seed: int) -> Iterator[_Row]:
-    first, second = ([block.frame_ms for block in measurement.free] for measurement in (before, after))
-    frame_ms = _mean(np.concatenate(first))
-    yield _Row(before.name, "frame", block_ratio(first, second, p90, seed), _apart(first, second), frame_ms)
-    for stage in before.free[0].stages_ms.keys() & after.free[0].stages_ms.keys():
-        if stage != "capture":
-            mine, theirs = before.stage(stage), after.stage(stage)
-            yield _Row(before.name, stage, block_ratio(mine, theirs, _mean, seed), _apart(mine, theirs), frame_ms)
+    frame_ms = float(np.mean(before.frames_ms()))
+    name = before.name
+    free = frames_by_block(before.free), frames_by_block(after.free)
+    # The p90 and not the mean: it is the headline figure, and a user notices slow frames, not average ones.
+    yield _Row(name, "frame", block_ratio(*free, p90, seed), _difference_ms(*free), frame_ms)
+    for stage in before.free[0].stages_ms:
+        # Capturing is the work of the source, not of the frame. A stage of one run alone has nothing to compare with.
+        if stage != "capture" and stage in after.free[0].stages_ms:
+            both = before.stage(stage), after.stage(stage)
+            # The mean and not the p90: the means of the stages add up to that of the frame.
+            yield _Row(name, stage, block_ratio(*both, _mean, seed), _difference_ms(*both), frame_ms)
     if before.paced and after.paced:
-        first, second = ([block.frame_ms for block in measurement.paced] for measurement in (before, after))
-        yield _Row(before.name, "paced frame", block_ratio(first, second, p90, seed), _apart(first, second), frame_ms)
+        # Paced frames may change alone: between them the processor rests, and its clock may fall.
+        paced = frames_by_block(before.paced), frames_by_block(after.paced)
+        yield _Row(name, "paced frame", block_ratio(*paced, p90, seed), _difference_ms(*paced), frame_ms)
 
 
-def _apart(before: list[tuple[float, ...]], after: list[tuple[float, ...]]) -> float:
+def _difference_ms(before: list[tuple[float, ...]], after: list[tuple[float, ...]]) -> float:
     return float(np.mean(np.concatenate(after)) - np.mean(np.concatenate(before)))
 
 
@@ -133,20 +153,35 @@ def _mean(values: NDArray[np.float64]) -> float:
     return float(np.mean(values))
 
 
-def _pace(run: Run) -> float:
-    paces = [block.yardstick_ms for measurement in run.measurements for block in measurement.free if block.yardstick_ms]
-    return float(np.median(paces)) if paces else 1.0
+def _is_found(change: Change) -> bool:
+    return change.found
+
+
+def _size_ms(change: Change) -> float:
+    return abs(change.milliseconds)
+
+
+def _reference_workload_ms(run: Run) -> float:
+    """Return the median time of the reference workload in *run*; 1 if it was not timed."""
+    times: list[float] = []
+    for measurement in run.measurements:
+        times += [block.yardstick_ms for block in measurement.free if block.yardstick_ms]
+    # The median over all blocks, since other programs disturb some of them.
+    return float(np.median(times)) if times else 1.0
 
 
 def _warnings(before: Run, after: Run) -> Iterator[str]:
-    for fact in ("model", "cpu", "cores", "governor", "kernel", "python"):
-        then, now = before.host.get(fact), after.host.get(fact)
-        if then != now:
-            yield f"{fact}: {then} before, {now} after"
-    packages = before.host.get("packages", {}), after.host.get("packages", {})
-    for name in sorted(packages[0].keys() | packages[1].keys()):
-        then, now = (found.get(name) for found in packages)
-        if then != now:
-            yield f"{name}: {then} before, {now} after"
-    if before.scene != after.scene:
-        yield f"other frames: {before.scene} before, {after.scene} after"
+    """Yield what else differs between the runs: the machine, the packages, the frames."""
+    # Facts that change by themselves, such as heat and load, are left out: they would differ every time.
+    for fact in HOST_FACTS:
+        yield from _difference(fact, before.host.get(fact), after.host.get(fact))
+    packages_before = before.host.get("packages", {})
+    packages_after = after.host.get("packages", {})
+    for package in sorted(packages_before.keys() | packages_after.keys()):
+        yield from _difference(package, packages_before.get(package), packages_after.get(package))
+    yield from _difference("frames", before.scene, after.scene)
+
+
+def _difference(name: str, before: Any, after: Any) -> Iterator[str]:
+    if before != after:
+        yield f"{name}: {before} before, {after} after"

@@ -1,4 +1,4 @@
-"""What the machine does while something is measured: heat, clock, throttling, power, and who else wants its cores."""
+"""What the machine does during a measurement: heat, clock, throttling, power, and other users of its cores."""
 
 from __future__ import annotations
 
@@ -21,63 +21,88 @@ POWER_TIMEOUT_S = 2.0
 
 @dataclass
 class HostMonitor:
-    """Takes a reading each time it is asked to; what cannot be told is None."""
+    """Reads the state of the machine on request. A value that the machine does not give is None."""
 
     power_command: str | None = None
-    """Prints the power drawn now, in watts; for a meter that the kernel does not know."""
+    """A command that prints the present power in watts, for a meter that the kernel does not know."""
     root: Path = host.ROOT
     now: Callable[[], float] = time.perf_counter
     readings: list[Reading] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Begin to count."""
-        self.began = self._last = self.now()
-        self._cpu, self._energy, self._own = host.cpu_seconds(self.root), host.energy_j(self.root), _own_s()
+        """Read the counters from which the first reading is a difference."""
+        # Counters that only grow: each reading is a difference to the one before.
+        self.began = self.now()
+        self._last = self.began
+        self._cpu_s = host.cpu_seconds(self.root)
+        self._energy_j = host.energy_j(self.root)
+        self._own_s = _own_cpu_s()
 
-    def read(self, ours_s: float = 0.0) -> Reading:
-        """Read everything. *ours_s* are the CPU seconds that what is measured has used since the last reading."""
+    def read(self, candidate_cpu_s: float = 0.0) -> Reading:
+        """Take a reading, keep it and return it.
+
+        *candidate_cpu_s* are the CPU seconds that the measured process has used since the last reading: they are not
+        the work of other programs.
+        """
         now = self.now()
-        elapsed, self._last = now - self._last, now
-        others, stolen = self._shares(elapsed, ours_s)
+        elapsed_s = now - self._last
+        self._last = now
+        others_cores, stolen_cores = self._foreign_cores(elapsed_s, candidate_cpu_s)
         reading = Reading(
             at_s=now - self.began,
             temperature_c=host.temperature_c(self.root),
             frequency_mhz=host.frequency_mhz(self.root),
             throttled=host.throttled(self.root),
-            power_w=self._power(elapsed),
-            others_cores=others,
-            stolen_cores=stolen,
+            power_w=self._power_w(elapsed_s),
+            others_cores=others_cores,
+            stolen_cores=stolen_cores,
         )
         self.readings.append(reading)
         return reading
 
-    def _shares(self, elapsed: float, ours_s: float) -> tuple[float | None, float | None]:
-        """Return how many cores others, and the hypervisor, have used in the mean since the last reading."""
-        (before, self._cpu), (mine, self._own) = (self._cpu, host.cpu_seconds(self.root)), (self._own, _own_s())
-        if before is None or self._cpu is None or elapsed <= 0:
+    def _foreign_cores(self, elapsed_s: float, candidate_cpu_s: float) -> tuple[float | None, float | None]:
+        """Return how many cores other programs, and the hypervisor, have used on average since the last reading."""
+        before = self._cpu_s
+        after = host.cpu_seconds(self.root)
+        own_before = self._own_s
+        own_after = _own_cpu_s()
+        self._cpu_s = after
+        self._own_s = own_after
+        if before is None or after is None or elapsed_s <= 0:
             return None, None
-        busy, stolen = (now - then for now, then in zip(self._cpu, before, strict=True))
-        return max(0.0, busy - ours_s - (self._own - mine)) / elapsed, stolen / elapsed
+        busy_s = after[0] - before[0]
+        stolen_s = after[1] - before[1]
+        # Neither the harness nor what it measures is another program.
+        others_s = busy_s - candidate_cpu_s - (own_after - own_before)
+        # The kernel counts in ticks of 10 ms, so the difference may come out slightly below zero.
+        return max(0.0, others_s) / elapsed_s, stolen_s / elapsed_s
 
-    def _power(self, elapsed: float) -> float | None:
+    def _power_w(self, elapsed_s: float) -> float | None:
+        """Return the mean power since the last reading if the machine counts energy, or else the present power."""
         if self.power_command is not None:
-            return self._asked(self.power_command)
-        before, self._energy = self._energy, host.energy_j(self.root)
-        if before is not None and self._energy is not None and elapsed > 0 and self._energy >= before:
-            return (self._energy - before) / elapsed
+            return _printed_watts(self.power_command)
+        before = self._energy_j
+        after = host.energy_j(self.root)
+        self._energy_j = after
+        # RAPL's counter overflows and starts again from 0; a reading without it is better than a wrong one.
+        if before is not None and after is not None and elapsed_s > 0 and after >= before:
+            return (after - before) / elapsed_s
         return host.sensor_w(self.root)
 
-    @staticmethod
-    def _asked(command: str) -> float | None:
-        try:
-            told = subprocess.run(
-                shlex.split(command), capture_output=True, text=True, timeout=POWER_TIMEOUT_S, check=True
-            )
-            return float(told.stdout.split()[0])
-        except (OSError, subprocess.SubprocessError, ValueError, IndexError):
-            return None
+
+def _printed_watts(command: str) -> float | None:
+    """Return the number that *command* prints first; None if it fails, for a broken meter must not end a run."""
+    # Started without a shell: a command with a pipe in it needs an explicit `sh -c`.
+    try:
+        done = subprocess.run(
+            shlex.split(command), capture_output=True, text=True, timeout=POWER_TIMEOUT_S, check=True
+        )  # fmt: skip
+        return float(done.stdout.split()[0])
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
+        return None
 
 
-def _own_s() -> float:
-    """Return the CPU seconds of this process."""
-    return sum(os.times()[:2])
+def _own_cpu_s() -> float:
+    """Return the CPU seconds that this process has used."""
+    times = os.times()
+    return times.user + times.system

@@ -1,7 +1,7 @@
-"""The film that everything is timed on: drawn once, read from a file, the same for edge-fer and for its peers.
+"""The film on which everything is timed: drawn once, read from a file, the same for edge-fer and for its peers.
 
 It is played forwards and backwards in turn, so that the face never jumps. The file is a plain ``.npy`` of grey frames,
-which programs that know nothing of edge-fer can read; each turns them into what it takes, as a camera's would be.
+which programs that know nothing of edge-fer can read.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Scene:
-    """What is in the film."""
+    """What the film shows."""
 
     width_px: int = 640
     height_px: int = 480
@@ -39,7 +39,8 @@ class Scene:
 
     @property
     def turn(self) -> int:
-        """How many frames it takes until the film begins anew."""
+        """Number of frames after which the film repeats."""
+        # Played there and back, the first and the last frame are shown once and all others twice.
         return max(1, 2 * self.frames - 2)
 
     def draw(self, path: Path) -> None:
@@ -47,7 +48,8 @@ class Scene:
         camera = SyntheticCamera(
             width_px=self.width_px, height_px=self.height_px, fps=self.fps, faces=self.faces, seed=self.seed
         )
-        shape = self.frames, self.height_px, self.width_px
+        shape = (self.frames, self.height_px, self.width_px)
+        # A memory map: the film of the full suite takes 46 MB, which a small board should not hold at once.
         film = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
         for index in range(self.frames):
             film[index] = camera.frame(index).image
@@ -56,38 +58,47 @@ class Scene:
 
 def position(index: int, frames: int) -> int:
     """Return which of *frames* is shown as the *index*-th when they are played forwards and backwards in turn."""
-    if frames == 1:
+    if frames == 1:  # a turn would have no frames
         return 0
-    turn = index % (2 * frames - 2)
-    return turn if turn < frames else 2 * frames - 2 - turn
+    turn = 2 * frames - 2
+    within = index % turn
+    return within if within < frames else turn - within
 
 
 class Film(SourceBase):
-    """A source that plays a film as fast as it is asked to, in colour as a camera delivers it."""
+    """A source that plays a film as fast as frames are taken, in colour as a camera delivers it."""
 
     def __init__(self, path: Path, fps: float = 30.0) -> None:
-        self.fps, self._next = fps, 0
+        self.fps = fps
+        self._next = 0
         self._film: NDArray[np.uint8] = np.load(path, mmap_mode="r")
+        # One buffer for all frames, or the allocation would be part of what is timed.
         self._colour = np.empty((*self._film.shape[1:], 3), np.uint8)
 
     def frames(self) -> Iterator[Frame]:
-        """Yield frames without end, going on where the last iteration stopped."""
+        """Yield frames without end. A second iteration continues where the last one stopped."""
         while True:
-            index, self._next = self._next, self._next + 1
+            index = self._next
+            self._next += 1
             yield Frame(self.picture(index), index / self.fps, index, "film")
 
     def picture(self, index: int) -> NDArray[np.uint8]:
-        """Return the *index*-th picture, ``(height, width, 3)`` uint8, valid until the next one."""
+        """Return the *index*-th picture, ``(height, width, 3)`` uint8, valid until the next call."""
+        # Detectors take grey, but cameras deliver colour: converting it back is part of the work on a device.
         gray = self._film[position(index, len(self._film))]
         return np.asarray(cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR, dst=self._colour))
 
 
 class PacedCapture:
-    """A film as a camera that delivers *fps* frames a second whether anybody takes them or not."""
+    """A film in place of ``cv2.VideoCapture``: delivers *fps* frames a second, whether or not they are taken."""
 
     def __init__(self, film: Film, fps: float, clock: Clock | None = None) -> None:
-        self._film, self._fps, self._clock = film, fps, clock or SystemClock()
-        self._began, self._seen = self._clock.now(), 0
+        self._film = film
+        self._fps = fps
+        # A test injects a clock; the frames themselves do not depend on it.
+        self._clock = clock or SystemClock()
+        self._began = self._clock.now()
+        self._delivered = 0
 
     def isOpened(self) -> bool:  # noqa: N802  (as of cv2.VideoCapture)
         """Return True."""
@@ -95,16 +106,18 @@ class PacedCapture:
 
     def read(self) -> tuple[bool, Any]:
         """Wait for the moment of the next frame and return a copy of it."""
-        wait = self._began + self._seen / self._fps - self._clock.now()
-        if wait > 0:
-            self._clock.sleep(wait)
-        self._seen += 1
-        return True, self._film.picture(self._seen).copy()
+        # Counted from the beginning, not from the last frame, so that the rate holds whatever reading takes.
+        wait_s = self._began + self._delivered / self._fps - self._clock.now()
+        if wait_s > 0:
+            self._clock.sleep(wait_s)
+        self._delivered += 1
+        # A copy, since the capture thread overwrites the film's buffer while this frame is being processed.
+        return True, self._film.picture(self._delivered).copy()
 
     def release(self) -> None:
-        """Hold nothing."""
+        """Do nothing: no device is held."""
 
 
-def paced(film: Film, fps: float) -> Camera:
-    """Return *film* behind the very camera code of the device: a thread of its own, the newest frame only."""
+def paced_camera(film: Film, fps: float) -> Camera:
+    """Return *film* behind the camera code of the device: a thread of its own that keeps only the newest frame."""
     return Camera("film", fps=fps, opener=lambda *_: PacedCapture(film, fps))

@@ -1,4 +1,4 @@
-"""A labelled sequence of real faces, on which states over time are judged: drawn ones mean little to a classifier."""
+"""A labelled sequence of real faces for measuring states over time; drawn faces mean little to a classifier."""
 
 from __future__ import annotations
 
@@ -14,54 +14,82 @@ from edge_fer.sources import Frame, SourceBase, Truth
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from numpy.typing import NDArray
+
     from edge_fer.evaluation.labelled import LabelledFaces
 
 HOLD_S: Final = 3.0
-"""How long a face is shown."""
+"""How long each face is shown."""
 SIZE_PX: Final = (640, 480)
 SIDE_PX: Final = 176
 MOVES: Final = ((120.0, 0.7), (60.0, 0.5), (20.0, 0.4))
-"""Pixels, and radians a second, by which a face's middle and side swing."""
+"""Amplitude in pixels and rate in radians a second of the swing to the right, downwards, and of the side's length."""
+BACKGROUNDS: Final = 4
 
 
 class FaceSequence(SourceBase):
-    """One face after the other, each of another label than the last, moving as people in front of a camera do.
+    """One face after another, each with another label than the last, moving like people in front of a camera.
 
-    The faces are drawn by lot from *faces*, which are labelled; nothing is done to leave out those that a detector does
-    not see or that people would not agree on.
+    The faces are drawn at random from *faces*, which are labelled. Faces that a detector misses, or whose label people
+    would dispute, are not left out.
     """
 
     def __init__(self, faces: LabelledFaces, *, fps: float, frames: int, seed: int) -> None:
         rng = np.random.default_rng(seed)
-        self._faces, self.fps, self._frames = faces, fps, frames
-        self._chosen = _by_lot(faces, math.ceil(frames / fps / HOLD_S), rng)
-        self._phase = rng.uniform(0, 2 * math.pi, len(MOVES))
-        self._scenes = np.clip(rng.normal(110, 3, (4, *SIZE_PX[::-1])), 0, 255).astype(np.uint8)
+        self.fps = fps
+        self._faces = faces
+        self._frames = frames
+        self._chosen = _drawn_at_random(faces, math.ceil(frames / fps / HOLD_S), rng)
+        self._phases = rng.uniform(0, 2 * math.pi, len(MOVES))
+        # Grey noise as of a sensor: on a plain background a detector has an easier and faster task. A few different
+        # ones suffice to keep neighbouring frames from being equal.
+        width, height = SIZE_PX
+        noise = rng.normal(110, 3, (BACKGROUNDS, height, width))
+        self._backgrounds = np.clip(noise, 0, 255).astype(np.uint8)
 
     def frames(self) -> Iterator[Frame]:
-        """Yield the frames, as fast as they are asked for."""
+        """Yield the frames as fast as they are taken."""
         for index in range(self._frames):
             time_s = index / self.fps
             chosen = self._chosen[int(time_s / HOLD_S)]
-            face, label = self._faces.images[chosen], self._faces.names[self._faces.labels[chosen]]
-            right, down, wider = (
-                size * math.sin(phase + rate * time_s) for (size, rate), phase in zip(MOVES, self._phase, strict=True)
-            )
-            side = SIDE_PX + wider
-            left, top = (SIZE_PX[0] - side) / 2 + right, (SIZE_PX[1] - side) / 2 + down
-            scale = side / face.shape[0]
-            matrix = np.array([[scale, 0, left + (scale - 1) / 2], [0, scale, top + (scale - 1) / 2]])
-            image = self._scenes[index % len(self._scenes)].copy()
-            cv2.warpAffine(face, matrix, SIZE_PX, image, cv2.INTER_CUBIC, cv2.BORDER_TRANSPARENT)
-            yield Frame(image, time_s, index, "faces", (Truth(Box(left, top, side, side), label),))
+            label = self._faces.names[self._faces.labels[chosen]]
+            box = self._box(time_s)
+            image = self._backgrounds[index % BACKGROUNDS].copy()
+            _paste(self._faces.images[chosen], box, image)
+            yield Frame(image, time_s, index, "faces", (Truth(box, label),))
+
+    def _box(self, time_s: float) -> Box:
+        """Return where the face is at *time_s*."""
+        # Rates that share no short period, so that the path does not repeat while one face is shown.
+        swings: list[float] = []
+        for (size_px, rate), phase in zip(MOVES, self._phases, strict=True):
+            swing = size_px * math.sin(phase + rate * time_s)
+            swings.append(swing)
+        right, down, wider = swings
+        side = SIDE_PX + wider
+        width, height = SIZE_PX
+        return Box((width - side) / 2 + right, (height - side) / 2 + down, side, side)
 
 
-def _by_lot(faces: LabelledFaces, count: int, rng: np.random.Generator) -> list[int]:
-    """Return *count* indices of *faces*, neighbours of different labels where there are several."""
+def _paste(face: NDArray[np.uint8], box: Box, image: NDArray[np.uint8]) -> None:
+    """Scale *face* to *box* and draw it into *image*, with positions finer than a pixel so that it moves smoothly."""
+    scale = box.width / face.shape[0]
+    # OpenCV counts from the middle of the first pixel; (scale - 1) / 2 moves from its corner to there.
+    middle = (scale - 1) / 2
+    matrix = np.array([[scale, 0, box.x + middle], [0, scale, box.y + middle]])
+    cv2.warpAffine(face, matrix, SIZE_PX, image, cv2.INTER_CUBIC, cv2.BORDER_TRANSPARENT)
+
+
+def _drawn_at_random(faces: LabelledFaces, count: int, rng: np.random.Generator) -> list[int]:
+    """Return *count* indices of *faces*; neighbours have different labels unless there is only one label."""
+    # Only classes with images: a set need not have all of them.
     present = np.unique(faces.labels)
     chosen: list[int] = []
     for _ in range(count):
-        others = present[present != faces.labels[chosen[-1]]] if chosen else present
-        label = rng.choice(others if len(others) else present)
+        candidates = present
+        if chosen and len(present) > 1:
+            candidates = present[present != faces.labels[chosen[-1]]]
+        # The label first: otherwise a class with many images would fill the sequence.
+        label = rng.choice(candidates)
         chosen.append(int(rng.choice(np.flatnonzero(faces.labels == label))))
     return chosen

@@ -1,4 +1,4 @@
-"""Whether a run can be trusted. Nothing is left out of it; what is wrong is said."""
+"""Whether a run can be trusted. Nothing is removed from it; these functions name what is wrong."""
 
 from __future__ import annotations
 
@@ -7,93 +7,120 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from edge_fer import host
+from edge_fer_bench.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from edge_fer_bench.results import Block, Measurement, Reading, Run
 
-SPREAD: Final = 0.10
-"""Of blocks, between their 10th and 90th percentile, against their median."""
-DRIFT: Final = 0.05
+MAX_SPREAD: Final = 0.10
+"""Between the 10th and 90th percentile of the blocks, as a share of their median."""
+MAX_DRIFT: Final = 0.05
 """Of the last third of the blocks against the first."""
-CLOCK: Final = 0.95
-"""Slowest clock against the fastest while it was measured."""
-OTHERS: Final = 0.15
-"""Cores that other programs used in the mean."""
-STOLEN: Final = 0.03
-"""Cores that the hypervisor took in the mean."""
+MIN_CLOCK: Final = 0.95
+"""Slowest clock during the run, as a share of the fastest."""
+MAX_OTHERS_CORES: Final = 0.15
+"""Cores that other programs used on average."""
+MAX_STOLEN_CORES: Final = 0.03
+"""Cores that the hypervisor took on average."""
 SETTLED_S: Final = 60.0
-"""After so long a program has what memory it needs."""
-GROWTH_MB: Final = 5.0
-FEW_FRAMES: Final = 100
-FEW_BLOCKS: Final = 5
+"""After this time a program has allocated what it needs; growth from there on may be a leak."""
+MAX_GROWTH_MB: Final = 5.0
+MIN_FRAMES: Final = 100
+MIN_BLOCKS: Final = 5
 
 
 def invalid(run: Run) -> tuple[str, ...]:
-    """Return why *run* says nothing about this board: it was throttled, or its supply was too weak."""
+    """Return why *run* says nothing about this board: it was throttled, or its power supply was too weak."""
     bits = [reading.throttled for reading in run.readings if reading.throttled is not None]
-    before = run.host.get("throttled")
     if not bits:
         return ()
-    now = set[str]().union(*(host.throttling(value) for value in bits))
-    if before is not None:  # what has occurred since: also between two readings
-        now |= set(host.throttling((bits[-1] & ~before) >> 16))
-    return tuple(words for words in host.THROTTLED.values() if words in now)
+    names: set[str] = set()
+    for value in bits:
+        names.update(host.throttling(value))
+    # The upper bits remember what has happened since the board was started. Those that were set during the run also
+    # show what happened between two readings; those that were set before it do not count.
+    before = run.host.get("throttled")
+    if before is not None:
+        names.update(host.throttling((bits[-1] & ~before) >> 16))
+    return tuple(name for name in host.THROTTLED.values() if name in names)
 
 
 def unstable(run: Run) -> tuple[str, ...]:
-    """Return what the machine did meanwhile that *run* should not be trusted for."""
-    return tuple(_machine(run.readings))
+    """Return what the machine did during *run* that makes its figures doubtful."""
+    return tuple(_disturbances(run.readings))
 
 
 def unsteady(measurement: Measurement) -> tuple[str, ...]:
-    """Return what is wrong with the figures of one *measurement*."""
-    return tuple(_measurement(measurement))
-
-
-def _machine(readings: Sequence[Reading]) -> Iterator[str]:
-    clocks = [reading.frequency_mhz for reading in readings if reading.frequency_mhz]
-    if clocks and min(clocks) < CLOCK * max(clocks):
-        yield f"the clock went between {min(clocks):.0f} and {max(clocks):.0f} MHz"
-    for words, allowed, values in (
-        ("other programs used", OTHERS, [reading.others_cores for reading in readings]),
-        ("the hypervisor took", STOLEN, [reading.stolen_cores for reading in readings]),
-    ):
-        known = [value for value in values if value is not None]
-        if known and np.mean(known) > allowed:
-            yield f"{words} {np.mean(known):.2f} cores"
-
-
-def _measurement(measurement: Measurement) -> Iterator[str]:
-    frames = sum(len(block.frame_ms) for block in measurement.free)
-    if frames < FEW_FRAMES or len(measurement.free) < FEW_BLOCKS:
-        yield f"only {frames} frames in {len(measurement.free)} blocks"
-    if not measurement.steady:
-        yield "frames still got faster when the warm-up ended"
-    if len(measurement.free) >= 3:
-        yield from _blocks(measurement.free)
-    memory, files = growth(measurement)
-    if memory is not None and memory > GROWTH_MB:
-        yield f"its memory grew by {memory:.1f} MB after the first minute"
-    if files:
-        yield f"{files} more files were open at the end than after the first minute"
+    """Return what makes the figures of one *measurement* doubtful."""
+    return tuple(_irregularities(measurement))
 
 
 def growth(measurement: Measurement) -> tuple[float | None, int | None]:
-    """Return by how many MB and open files it grew after the first minute; None where that is unknown."""
-    later = [block for block in measurement.free if block.at_s - measurement.free[0].at_s >= SETTLED_S]
-    memory = [block.memory_mb for block in later if block.memory_mb is not None]
-    files = [block.open_files for block in later if block.open_files is not None]
-    return (memory[-1] - memory[0] if memory else None), (files[-1] - files[0] if files else None)
+    """Return by how many MB, and how many open files, it grew after the first minute; None where unknown."""
+    memory_mb: list[float] = []
+    open_files: list[int] = []
+    for block in measurement.free:
+        if block.at_s - measurement.free[0].at_s < SETTLED_S:
+            continue
+        if block.memory_mb is not None:
+            memory_mb.append(block.memory_mb)
+        if block.open_files is not None:
+            open_files.append(block.open_files)
+    memory_growth = memory_mb[-1] - memory_mb[0] if memory_mb else None
+    file_growth = open_files[-1] - open_files[0] if open_files else None
+    return memory_growth, file_growth
 
 
-def _blocks(blocks: Sequence[Block]) -> Iterator[str]:
-    middles = np.array([np.median(block.frame_ms) for block in blocks])
-    low, middle, high = np.quantile(middles, (0.1, 0.5, 0.9))
-    if high - low > SPREAD * middle:
+def _disturbances(readings: Sequence[Reading]) -> Iterator[str]:
+    # A clock that falls is heat or a governor at work, and blocks at different clocks cannot be compared.
+    clocks = [reading.frequency_mhz for reading in readings if reading.frequency_mhz]
+    if clocks and min(clocks) < MIN_CLOCK * max(clocks):
+        yield f"the clock varied between {min(clocks):.0f} and {max(clocks):.0f} MHz"
+    others_cores = _mean_known([reading.others_cores for reading in readings])
+    if others_cores > MAX_OTHERS_CORES:
+        yield f"other programs used {others_cores:.2f} cores"
+    stolen_cores = _mean_known([reading.stolen_cores for reading in readings])
+    if stolen_cores > MAX_STOLEN_CORES:
+        yield f"the hypervisor took {stolen_cores:.2f} cores"
+
+
+def _mean_known(values: Sequence[float | None]) -> float:
+    """Return the mean of those *values* that are not None; 0 if all are."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else 0.0
+
+
+def _irregularities(measurement: Measurement) -> Iterator[str]:
+    frames = len(measurement.frames_ms())
+    blocks = len(measurement.free)
+    # A p90 of fewer frames is the time of a handful, and an interval over fewer blocks is hardly one.
+    if frames < MIN_FRAMES or blocks < MIN_BLOCKS:
+        yield f"only {counted(frames, 'frame')} in {counted(blocks, 'block')}"
+    if not measurement.steady:
+        yield "frames were still getting faster when the warm-up ended"
+    if blocks >= 3:  # with fewer there are no thirds to compare
+        yield from _differences(measurement.free)
+    memory_mb, open_files = growth(measurement)
+    # Allocators and caches grow by a few MB; a leak goes on.
+    if memory_mb is not None and memory_mb > MAX_GROWTH_MB:
+        yield f"its memory grew by {memory_mb:.1f} MB after the first minute"
+    if open_files:  # unlike memory, which allocators keep, every file that stays open is a leak
+        more = "more file was" if open_files == 1 else "more files were"
+        yield f"{open_files} {more} open at the end than after the first minute"
+
+
+def _differences(blocks: Sequence[Block]) -> Iterator[str]:
+    """Yield whether the medians of *blocks* scatter, or go in one direction."""
+    medians = np.array([np.median(block.frame_ms) for block in blocks])
+    # Percentiles and not the extremes: one disturbed block is what the median over blocks is there for.
+    low, middle, high = np.quantile(medians, (0.1, 0.5, 0.9))
+    if high - low > MAX_SPREAD * middle:
         yield f"blocks differ by {(high - low) / middle:.0%}"
-    third = max(1, len(middles) // 3)
-    drift = float(np.median(middles[-third:]) / np.median(middles[:third])) - 1
-    if abs(drift) > DRIFT:
-        yield f"it became {abs(drift):.0%} {'slower' if drift > 0 else 'faster'} from the first third to the last"
+    # Thirds and not the first and the last block, either of which may be disturbed.
+    third = max(1, len(medians) // 3)
+    drift = float(np.median(medians[-third:]) / np.median(medians[:third])) - 1
+    if abs(drift) > MAX_DRIFT:
+        direction = "slower" if drift > 0 else "faster"
+        yield f"it became {abs(drift):.0%} {direction} from the first third to the last"

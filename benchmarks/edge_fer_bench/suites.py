@@ -11,36 +11,75 @@ from edge_fer.errors import BadInput
 
 @dataclass(frozen=True)
 class Suite:
-    """Blocks of frames of all candidates take turns; times are in seconds."""
+    """How much is measured of each candidate. Their blocks of frames take turns; times are in seconds."""
 
     name: str
     film_frames: int
-    """Length of the film. A block shows it whole, forwards and backwards, or blocks would differ by what they show."""
+    """Length of the film. A block shows all of it, forwards and backwards, so that all blocks show the same."""
     blocks: int
-    """Of each candidate, free-running."""
+    """Blocks of free-running frames."""
     block_s: float
-    """At least; a block ends with the film."""
+    """Shortest duration of a block; it goes on to the end of the film."""
     warm_up_s: float
-    """At most; it ends when frames stop getting faster."""
+    """Longest duration of the warm-up; it ends earlier if frames stop getting faster."""
     starts: int
-    """Processes that are started, each from cold."""
+    """How often a process is started from cold."""
     paced_blocks: int
+    """Blocks of frames at the rate of a camera."""
     paced_s: float
     behaviour_s: float
-    """Length of the labelled sequence."""
+    """Length of the labelled sequence; 0 leaves it out."""
     limit_s: float = math.inf
-    """No further round of blocks begins after so long, once there are `LEAST_ROUNDS`."""
+    """After this time no further round of blocks begins, once there are `MIN_ROUNDS`."""
 
     def lasting(self, minutes: float) -> Suite:
-        """Return the suite with as many blocks as fit into *minutes*. Raises `BadInput` for too few."""
+        """Return the suite with as many blocks as fit into *minutes*. Raises `BadInput` for fewer than two."""
         blocks = int(minutes * 60 / self.block_s)
         if blocks < 2:
             raise BadInput(f"{minutes} minutes are less than two blocks of {self.block_s:g} s; pass more")
         return replace(self, blocks=blocks)
 
 
-LEAST_ROUNDS: Final = 5
-QUICK: Final = Suite("quick", 31, 8, 0.3, 2.0, 1, 1, 1.0, 0.0, limit_s=40.0)
-FULL: Final = Suite("full", 151, 12, 1.5, 10.0, 5, 2, 5.0, 126.0)
-SUSTAINED: Final = Suite("sustained", 151, 120, 5.0, 10.0, 1, 0, 0.0, 0.0).lasting(10)
+MIN_ROUNDS: Final = 5
+
+QUICK: Final = Suite(
+    name="quick",
+    # One second of film is enough to show whether a target works; a block is short.
+    film_frames=31,
+    blocks=8,
+    block_s=0.3,
+    warm_up_s=2.0,
+    starts=1,
+    paced_blocks=1,
+    paced_s=1.0,
+    behaviour_s=0.0,
+    # A slow board with many targets still answers in about a minute.
+    limit_s=40.0,
+)
+FULL: Final = Suite(
+    name="full",
+    # Five seconds of film at 30 frames a second, so that the tracker meets every phase of the movement.
+    film_frames=151,
+    blocks=12,
+    block_s=1.5,
+    warm_up_s=10.0,
+    # The first start reads the model from the disk, the others find it in memory.
+    starts=5,
+    paced_blocks=2,
+    paced_s=5.0,
+    # 42 faces of 3 s each, six of each of seven classes on average.
+    behaviour_s=126.0,
+)
+SUSTAINED: Final = Suite(
+    name="sustained",
+    film_frames=151,
+    blocks=120,
+    block_s=5.0,
+    warm_up_s=10.0,
+    starts=1,
+    # A pause between frames lets the board cool down, so nothing is paced here.
+    paced_blocks=0,
+    paced_s=0.0,
+    behaviour_s=0.0,
+).lasting(10)
 SUITES: Final = {suite.name: suite for suite in (QUICK, FULL, SUSTAINED)}

@@ -1,45 +1,60 @@
-"""A run as text for people, and as Markdown for a README."""
+"""A run as text for people, as Markdown for a README, and as figures for programs."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from edge_fer_bench import stability
-from edge_fer_bench.accuracy import accuracy_rows, one_a_target, worst_class
-from edge_fer_bench.behaviour import conduct
-from edge_fer_bench.recommend import recommend
-from edge_fer_bench.statistics import percentiles
+from edge_fer_bench.accuracy import accuracy_rows, worst_class
+from edge_fer_bench.behaviour import behaviours, summarize_states
+from edge_fer_bench.recommendation import recommend
+from edge_fer_bench.statistics import p90, percentiles
+from edge_fer_bench.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from edge_fer_bench.accuracy import AccuracyRow
-    from edge_fer_bench.compare import RunComparison
-    from edge_fer_bench.results import Measurement, Run
+    from edge_fer_bench.compare import Change, RunComparison
+    from edge_fer_bench.recommendation import Recommendation
+    from edge_fer_bench.results import Accuracy, Behaviour, Block, Golden, Measurement, Run
 
-COLUMNS = ("", "p50 ms", "p90", "p99", "max", "frames/s", "start s", "MB", "accuracy", "golden")
+COLUMNS: Final = ("", "p50 ms", "p90", "p99", "max", "frames/s", "start s", "MB", "accuracy", "golden")
+STAGE_COLUMNS: Final = ("stage", "p50 ms", "p90", "p99", "share")
+ACCURACY_COLUMNS: Final = ("accuracy", "macro-F1", "drop", "F1 drop", "same label", "worst class")
+CHANGE_COLUMNS: Final = ("", "", "after / before", "95 % interval", "p", "ms a frame", "")
+NO_VALUE: Final = "–"
 
 
 def render(run: Run) -> str:
-    """Return everything as lines, the recommendation last."""
-    rows = _aligned([COLUMNS, *map(row, measured(run))])
-    parts = (_head(run), rows, _stages(run), _judged(run), _over_time(run), _remarks(run))
-    texts = ["\n".join(part) for part in map(list, parts) if part]
-    best = recommend(run)
-    return "\n\n".join([*texts, "\n".join(best.sentences() if best else ["nothing to recommend: see above"])])
+    """Return *run* as lines of text; the last ones say what to use on this machine."""
+    measurements = fastest_first(run)
+    best = recommend(run)  # thousands of permutations, so it is computed once and passed on
+    sections: list[Sequence[str]] = [
+        _head(run),
+        _aligned([COLUMNS, *map(row, measurements)]),
+        _stages(best),
+        _accuracies(run),
+        [*_growth(run, measurements), *_paced(run, measurements), *_behaviours(measurements)],
+        [*_remarks(run, measurements)],
+        best.sentences() if best else ["nothing to recommend: see above"],
+    ]
+    texts = ["\n".join(lines) for lines in sections if lines]
+    return "\n\n".join(texts)
 
 
 def markdown(run: Run) -> str:
-    """Return the measurements as a Markdown table."""
-    rows = [COLUMNS, ["---"] * len(COLUMNS), *map(row, measured(run))]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    """Return the measurements of *run* as a Markdown table."""
+    rows = [COLUMNS, ["---"] * len(COLUMNS), *map(row, fastest_first(run))]
+    lines = [f"| {' | '.join(cells)} |" for cells in rows]
+    return "\n".join(lines)
 
 
 def figures(run: Run) -> dict[str, Any]:
-    """Return what is derived from *run*, for programs."""
+    """Return what can be derived from *run*, ready for JSON."""
     best = recommend(run)
     return {
         "command": run.command,
@@ -47,182 +62,270 @@ def figures(run: Run) -> dict[str, Any]:
         "seconds": run.seconds,
         "invalid": stability.invalid(run),
         "unstable": stability.unstable(run),
-        "cells": [
-            {
-                "name": measurement.name,
-                **dict(zip(("p50_ms", "p90_ms", "p99_ms"), percentiles(measurement.frames_ms()), strict=True)),
-                "max_ms": float(measurement.frames_ms().max()),
-                "frames_a_second": 1000 / float(measurement.frames_ms().mean()),
-                "unsteady": stability.unsteady(measurement),
-                "growth": dict(zip(("memory_mb", "open_files"), stability.growth(measurement), strict=True)),
-                "blocks": [
-                    {
-                        "at_s": block.at_s,
-                        "p90_ms": percentiles(np.asarray(block.frame_ms))[1],
-                        "memory_mb": block.memory_mb,
-                        "open_files": block.open_files,
-                    }
-                    for block in measurement.free
-                ],
-                "accuracy": measurement.accuracy.accuracy if measurement.accuracy else None,
-                "behaviour": asdict(conduct(measurement.behaviour)) if measurement.behaviour else None,
-            }
-            for measurement in measured(run)
-        ],
+        # The name that measurements have in files.
+        "cells": [_measurement_figures(measurement) for measurement in fastest_first(run)],
         "answers": [asdict(row) for row in accuracy_rows(run)],
         "recommended": best.measurement.name if best else None,
         "sentences": best.sentences() if best else [],
     }
 
 
-def comparison(found: RunComparison) -> str:
-    """Return two runs beside each other as lines."""
-    rows = [("", "", "after / before", "95 % of draws", "p", "ms a frame", "")]
-    for change in found.changes:
-        span = f"{change.ratio.low:.2f} to {change.ratio.high:.2f}"
-        verdict = ("slower" if change.ratio.value > 1 else "faster") if change.found else ""
-        rows.append(
-            (change.measurement, change.what, f"{change.ratio.value:.3f}", span, f"{change.p:.4f}",
-             f"{change.milliseconds:+.3f}", verdict)
-        )  # fmt: skip
-    lines = [f"the machine itself: {found.machine:.2f}x the time of the yardstick", "", *_aligned(rows), ""]
-    lines += [f"differs: {words}" for words in found.warnings] + [f"not measured any more: {n}" for n in found.lost]
-    for change in found.found():
-        if change.what == "frame":
-            blame = found.to_blame(change.measurement)
-            where = f"; {blame.what} explains {blame.milliseconds / change.milliseconds:.0%} of it" if blame else ""
-            lines.append(f"{change.measurement}: p90 of a frame {change.ratio.value:.2f}x{where}")
-    told = {change.measurement for change in found.found() if change.what == "frame"}
-    for measurement in dict.fromkeys(change.measurement for change in found.found() if change.measurement not in told):
-        if blame := found.to_blame(measurement):
-            lines.append(
-                f"{measurement}: {blame.what} {blame.ratio.value:.2f}x, which the p90 of a frame does not show"
-            )
-    return "\n".join(lines if found.found() else [*lines, "nothing differs beyond chance"])
+def comparison(compared: RunComparison) -> str:
+    """Return two runs beside each other as lines of text."""
+    significant = compared.significant()
+    lines = [f"the machine itself: {compared.machine:.2f}x the time of the reference workload", ""]
+    lines += _aligned([CHANGE_COLUMNS, *map(_change_row, compared.changes)])
+    lines.append("")
+    lines += [f"differs: {warning}" for warning in compared.warnings]
+    lines += [f"missing from the second run: {name}" for name in compared.lost]
+    lines += _conclusions(compared, significant)
+    if not significant:
+        lines.append("nothing differs beyond chance")
+    return "\n".join(lines)
 
 
-def measured(run: Run) -> list[Measurement]:
-    """Return the measurements that have frames, the fastest first."""
-    return sorted(
-        (measurement for measurement in run.measurements if measurement.free),
-        key=lambda measurement: percentiles(measurement.frames_ms())[1],
-    )
-
-
-def _head(run: Run) -> Iterator[str]:
-    host, scene = run.host, run.scene
-    where = host["model"] or host["cpu"] or "unknown machine"
-    yield f"edge-fer {run.edge_fer} bench, suite {run.suite}, {run.seconds:.0f} s{', interrupted' * run.partial}"
-    yield f"{where} ({host['machine']}), {host['cores']} cores, {host['memory_mb']} MB, {host['system']}"
-    yield f"CPU features: {' '.join(host['cpu_features']) or 'unknown'}; governor {host['governor'] or 'unknown'}"
-    yield f"{scene['width_px']}x{scene['height_px']}, {scene['faces']} face(s); a frame: detect to sinks"
+def fastest_first(run: Run) -> list[Measurement]:
+    """Return the measurements of *run* that have frames, ordered by their p90."""
+    # One that failed during its start has no frames to derive anything from.
+    timed = [measurement for measurement in run.measurements if measurement.free]
+    return sorted(timed, key=_p90_ms)
 
 
 def row(measurement: Measurement) -> list[str]:
-    """Return the words of *measurement* under `COLUMNS`."""
-    frames = measurement.frames_ms()
-    worth, golden = measurement.accuracy, measurement.golden
+    """Return the cells of *measurement* under `COLUMNS`."""
+    frames_ms = measurement.frames_ms()
+    times = [f"{value:.2f}" for value in (*percentiles(frames_ms), frames_ms.max())]
     return [
         measurement.name,
-        *(f"{value:.2f}" for value in (*percentiles(frames), frames.max())),
-        f"{1000 / frames.mean():.0f}",
-        f"{np.median(measurement.cold_start_s):.2f}" if measurement.cold_start_s else "–",
-        f"{max(measurement.peak_memory_mb):.0f}" if measurement.peak_memory_mb else "–",
-        f"{worth.accuracy:.2%}" if worth else "–",
-        "–" if golden is None else "match" if golden.passed else "DIFFER",
+        *times,
+        f"{1000 / frames_ms.mean():.0f}",
+        # The median start, as the first one also reads the model from the disk; but the largest memory.
+        f"{np.median(measurement.cold_start_s):.2f}" if measurement.cold_start_s else NO_VALUE,
+        f"{max(measurement.peak_memory_mb):.0f}" if measurement.peak_memory_mb else NO_VALUE,
+        f"{measurement.accuracy.accuracy:.2%}" if measurement.accuracy else NO_VALUE,
+        _golden_word(measurement.golden),
     ]
 
 
-def _stages(run: Run) -> Iterator[str]:
-    best = recommend(run)
+def accuracy_table(run: Run) -> list[tuple[str, ...]]:
+    """Return the accuracies of *run* as rows of cells, a row of headings first; an empty list if there are none."""
+    return _accuracy_table(run, accuracy_rows(run))
+
+
+def scene_line(run: Run) -> str:
+    """Return what the frames of *run* show, and from where to where a frame is timed."""
+    scene = run.scene
+    faces = counted(scene["faces"], "face")
+    return f"{scene['width_px']}x{scene['height_px']} px, {faces} in each frame; a frame is timed from detect to sinks"
+
+
+def doubts(run: Run, measurements: Iterable[Measurement]) -> list[str]:
+    """Return what makes the figures of *run*, and of its *measurements*, doubtful."""
+    found = [*stability.unstable(run)]
+    for measurement in measurements:
+        found += [f"{measurement.name}: {doubt}" for doubt in stability.unsteady(measurement)]
+    return found
+
+
+def _p90_ms(measurement: Measurement) -> float:
+    return p90(measurement.frames_ms())
+
+
+def _golden_word(golden: Golden | None) -> str:
+    if golden is None:
+        return NO_VALUE
+    # Capitals, so that a wrong answer is not overlooked in a row of good times.
+    return "match" if golden.passed else "DIFFER"
+
+
+def _measurement_figures(measurement: Measurement) -> dict[str, Any]:
+    frames_ms = measurement.frames_ms()
+    p50_ms, p90_ms, p99_ms = percentiles(frames_ms)
+    memory_mb, open_files = stability.growth(measurement)
+    behaviour = measurement.behaviour
+    return {
+        "name": measurement.name,
+        "p50_ms": p50_ms,
+        "p90_ms": p90_ms,
+        "p99_ms": p99_ms,
+        "max_ms": float(frames_ms.max()),
+        "frames_a_second": 1000 / float(frames_ms.mean()),
+        "unsteady": stability.unsteady(measurement),
+        "growth": {"memory_mb": memory_mb, "open_files": open_files},
+        "blocks": [_block_figures(block) for block in measurement.free],
+        "accuracy": measurement.accuracy.accuracy if measurement.accuracy else None,
+        "behaviour": asdict(summarize_states(behaviour)) if behaviour else None,
+    }
+
+
+def _block_figures(block: Block) -> dict[str, Any]:
+    return {
+        "at_s": block.at_s,
+        "p90_ms": p90(block.frame_ms),
+        "memory_mb": block.memory_mb,
+        "open_files": block.open_files,
+    }
+
+
+def _change_row(change: Change) -> tuple[str, ...]:
+    verdict = ""
+    if change.found:
+        verdict = "slower" if change.ratio.value > 1 else "faster"
+    return (
+        change.measurement,
+        change.what,
+        f"{change.ratio.value:.3f}",
+        f"{change.ratio.low:.2f} to {change.ratio.high:.2f}",
+        f"{change.p:.4f}",
+        f"{change.milliseconds:+.3f}",
+        verdict,
+    )
+
+
+def _conclusions(compared: RunComparison, significant: Sequence[Change]) -> Iterator[str]:
+    """Yield one line for each measurement that changed, with the stage that changed most."""
+    concluded: set[str] = set()
+    for change in significant:
+        if change.what != "frame":
+            continue
+        concluded.add(change.measurement)
+        stage = compared.most_changed_stage(change.measurement)
+        # A stage can explain more than 100 %: another one may have become faster at the same time.
+        where = f"; {stage.what} explains {stage.milliseconds / change.milliseconds:.0%} of it" if stage else ""
+        yield f"{change.measurement}: p90 of a frame {change.ratio.value:.2f}x{where}"
+    # Then those of which the headline does not change although a stage does.
+    for change in significant:
+        if change.measurement in concluded:
+            continue
+        concluded.add(change.measurement)
+        stage = compared.most_changed_stage(change.measurement)
+        if stage:
+            ratio = f"{stage.ratio.value:.2f}x"
+            yield f"{change.measurement}: {stage.what} {ratio}, which the p90 of a frame does not show"
+
+
+def _head(run: Run) -> list[str]:
+    host = run.host
+    machine = host["model"] or host["cpu"] or "unknown machine"
+    cores = counted(host["cores"], "core")
+    interrupted = ", interrupted" if run.partial else ""
+    features = " ".join(host["cpu_features"]) or "unknown"
+    return [
+        f"edge-fer {run.edge_fer} bench, suite {run.suite}, {run.seconds:.0f} s{interrupted}",
+        f"{machine} ({host['machine']}), {cores}, {host['memory_mb']} MB, {host['system']}",
+        f"CPU features: {features}; governor {host['governor'] or 'unknown'}",
+        scene_line(run),
+    ]
+
+
+def _stages(best: Recommendation | None) -> list[str]:
+    """Return where the time of a frame goes in the recommended measurement: for all of them it would be too long."""
     if best is None or not best.measurement.free[0].stages_ms:
-        return
-    rows: list[tuple[str, ...]] = [("stage", "p50 ms", "p90", "p99", "share")]
-    whole = float(best.measurement.frames_ms().mean())
-    for stage in best.measurement.free[0].stages_ms:
-        values = np.concatenate(best.measurement.stage(stage))
-        share = "not in the frame" if stage == "capture" else f"{values.mean() / whole:.0%}"
-        rows.append((stage, *(f"{value:.3f}" for value in percentiles(values)), share))
-    yield best.measurement.name
-    yield from _aligned(rows)
-
-
-def judged_rows(run: Run) -> list[tuple[str, ...]]:
-    """Return the words of what was judged, what they mean first; nothing where nothing was."""
-    found = accuracy_rows(run)
-    if not found:
         return []
-    worth = next(measurement.accuracy for measurement in run.measurements if measurement.accuracy)
-    head = (
-        f"{worth.data}, {worth.images} faces",
-        "accuracy",
-        "macro-F1",
-        "drop",
-        "F1 drop",
-        "same label",
-        "worst class",
-    )
-    return [head, *(_answered(one, worth.names) for one in found)]
+    mean_ms = float(best.measurement.frames_ms().mean())
+    rows: list[Sequence[str]] = [STAGE_COLUMNS]
+    for stage in best.measurement.free[0].stages_ms:
+        stage_ms = np.concatenate(best.measurement.stage(stage))
+        times = [f"{value:.3f}" for value in percentiles(stage_ms)]
+        # Capturing happens before the frame is in hand, so it is no share of it.
+        share = "not in the frame" if stage == "capture" else f"{stage_ms.mean() / mean_ms:.0%}"
+        rows.append([stage, *times, share])
+    return [best.measurement.name, *_aligned(rows)]
 
 
-def _answered(one: AccuracyRow, names: tuple[str, ...]) -> tuple[str, ...]:
-    lost = ("–", "–", "–")
-    if one.drop is not None:
-        lost = f"{one.drop:+.2f}", f"{one.f1_drop:+.2f}", f"{one.agreement:.1%}"
-    return one.name, f"{one.accuracy:.2%}", f"{one.macro_f1:.3f}", *lost, worst_class(one, names)
+def _accuracies(run: Run) -> list[str]:
+    rows = accuracy_rows(run)
+    lines = _aligned(_accuracy_table(run, rows))
+    references = {row.against for row in rows} - {""}
+    if references:
+        names = ", ".join(sorted(references))
+        lines.append(f"drops are points against {names}, measured in the same run; a negative drop is a gain")
+    return lines
 
 
-def _judged(run: Run) -> Iterator[str]:
-    rows = judged_rows(run)
-    if rows:
-        yield from _aligned(rows)
-        against = sorted({one.against for one in accuracy_rows(run) if one.against})
-        if against:
-            yield f"drops are points against {', '.join(against)}, judged here, too; negative is a gain"
+def _accuracy_table(run: Run, rows: Sequence[AccuracyRow]) -> list[tuple[str, ...]]:
+    for measurement in run.measurements:
+        # The harness measures all accuracies of a run on one set, so the first one names it.
+        if measurement.accuracy is not None:
+            data = measurement.accuracy
+            return [_accuracy_heading(data), *(_accuracy_cells(row, data.names) for row in rows)]
+    return []
 
 
-def _over_time(run: Run) -> Iterator[str]:
-    for measurement in measured(run):
-        memory, files = stability.growth(measurement)
-        if memory is not None and run.suite == "sustained":
-            yield f"{measurement.name} after the first minute: {memory:+.1f} MB, {files or 0:+d} open files"
-    for measurement in measured(run):
-        if measurement.paced:
-            seen = sum(len(block.frame_ms) for block in measurement.paced)
-            dropped, late = (sum(getattr(block, name) for block in measurement.paced) for name in ("dropped", "late"))
-            counts = f"{seen} seen, {dropped} dropped, {late} late"
-            yield f"{measurement.name} at {run.paced_fps:g} frames a second: {counts}"
-    for measurement in one_a_target(measured(run)):
-        if measurement.behaviour:
-            found = conduct(measurement.behaviour)
-            delay = f"{np.median(found.detected_s):.2f} s" if found.detected_s else "never"
-            yield (
-                f"{measurement.bundle} {measurement.target} on {measurement.behaviour.data or 'drawn faces'}: "
-                f"{found.changes_a_minute:.1f} changes a minute ({found.shown_a_minute:.1f} shown), "
-                f"{found.false_a_minute:.1f} false, {delay} to detect one ({found.missed} missed), "
-                f"{found.unknown:.0%} unknown"
-            )
+def _accuracy_heading(data: Accuracy) -> tuple[str, ...]:
+    return (f"{data.data}, {counted(data.images, 'face')}", *ACCURACY_COLUMNS)
 
 
-def _remarks(run: Run) -> Iterator[str]:
-    if wrong := stability.invalid(run):
-        yield f"INVALID: {', '.join(wrong)} while it was measured; mend the supply or the cooling, and measure again"
-    yield from (f"unstable: {words}" for words in stability.unstable(run))
-    yield from (
-        f"unstable: {measurement.name}: {words}"
-        for measurement in measured(run)
-        for words in stability.unsteady(measurement)
-    )
-    yield from (
-        f"failed: {measurement.name}: {measurement.failed}" for measurement in run.measurements if measurement.failed
-    )
-    yield from (f"not measured: {skipped.name}: {skipped.why}" for skipped in run.skipped)
+def _accuracy_cells(row: AccuracyRow, names: Sequence[str]) -> tuple[str, ...]:
+    drop = f1_drop = agreement = NO_VALUE
+    if row.drop is not None:
+        drop = f"{row.drop:+.2f}"
+        f1_drop = f"{row.f1_drop:+.2f}"
+        agreement = f"{row.agreement:.1%}"
+    worst = worst_class(row, names)
+    return (row.name, f"{row.accuracy:.2%}", f"{row.macro_f1:.3f}", drop, f1_drop, agreement, worst)
+
+
+def _growth(run: Run, measurements: Iterable[Measurement]) -> Iterator[str]:
+    if run.suite != "sustained":  # the others are too short to show a leak
+        return
+    for measurement in measurements:
+        memory_mb, open_files = stability.growth(measurement)
+        if memory_mb is not None:
+            files = f"{open_files or 0:+d} open files"
+            yield f"{measurement.name} after the first minute: {memory_mb:+.1f} MB, {files}"
+
+
+def _paced(run: Run, measurements: Iterable[Measurement]) -> Iterator[str]:
+    for measurement in measurements:
+        if not measurement.paced:
+            continue
+        processed = dropped = late = 0
+        for block in measurement.paced:
+            processed += len(block.frame_ms)
+            dropped += block.dropped
+            late += block.late
+        counts = f"{processed} processed, {dropped} dropped, {late} late"
+        yield f"{measurement.name} at {run.paced_fps:g} frames a second: {counts}"
+
+
+def _behaviours(measurements: Iterable[Measurement]) -> Iterator[str]:
+    for name, behaviour in behaviours(measurements).items():
+        yield f"{name} on {behaviour.data or 'drawn faces'}: {_behaviour_line(behaviour)}"
+
+
+def _behaviour_line(behaviour: Behaviour) -> str:
+    summary = summarize_states(behaviour)
+    changes = f"{summary.changes_a_minute:.1f} changes of state a minute"
+    shown = f"{summary.shown_a_minute:.1f} shown"
+    false = f"{summary.false_a_minute:.1f} false"
+    detected = "no label detected"
+    if summary.detected_s:
+        detected = f"a label detected after {np.median(summary.detected_s):.2f} s"
+    return f"{changes} ({shown}), {false}, {detected} ({summary.missed} missed), {summary.unknown:.0%} unknown"
+
+
+def _remarks(run: Run, measurements: Iterable[Measurement]) -> Iterator[str]:
+    """Yield what a reader must know before using the figures."""
+    reasons = stability.invalid(run)
+    if reasons:
+        yield f"INVALID: {', '.join(reasons)} during the run; improve the power supply or the cooling, and run it again"
+    for doubt in doubts(run, measurements):
+        yield f"unstable: {doubt}"
+    for measurement in run.measurements:
+        if measurement.failed:
+            yield f"failed: {measurement.name}: {measurement.failed}"
+    for skipped in run.skipped:
+        yield f"not measured: {skipped.name}: {skipped.why}"
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        f"{row[0]:<{widths[0]}}"
-        + "".join(f"{word:>{width + 2}}" for word, width in zip(row[1:], widths[1:], strict=True))
-        for row in rows
-    ]
+    """Return *rows* as lines: the first column flush left, the others flush right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]  # zip(*) turns rows into columns
+    lines: list[str] = []
+    for cells in rows:
+        line = cells[0].ljust(widths[0])
+        for cell, width in zip(cells[1:], widths[1:], strict=True):
+            line += cell.rjust(width + 2)
+        lines.append(line)
+    return lines

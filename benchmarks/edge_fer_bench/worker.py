@@ -1,17 +1,18 @@
-"""edge-fer as something that is measured: a process that answers the harness, a line of JSON to a line of JSON.
+"""A process that measures one target of edge-fer: the harness asks it, a line of JSON for a line of JSON.
 
-It says hello once it has classified its first frame. Then it is asked ``{"do": ...}``:
+It sends a hello when it has classified its first frame. Then it answers requests ``{"do": ...}``:
 
-=========  ============================================================================
-frames     run the film as fast as it goes for ``seconds``, and on to a multiple of ``turn`` frames
-paced      run it behind a camera of ``fps`` frames a second for ``seconds``
-golden     compare the bundle's golden answers
-judge      classify the labelled faces of ``data``
-behave     run a labelled sequence of ``seconds`` at ``fps``, of the faces of ``data`` or of drawn
-           ones, and tell when states changed
-=========  ============================================================================
+=============  ================================================================================
+frames         process frames of the film as fast as possible, for at least ``seconds`` and up to
+               a multiple of ``turn`` frames
+paced          process the film behind a camera of ``fps`` frames a second, for ``seconds``
+golden         compare with the bundle's golden answers
+classify       classify the labelled faces of ``data``
+record_states  process a labelled sequence of ``seconds`` at ``fps``, of the faces of ``data`` or
+               of drawn ones, and return when states changed
+=============  ================================================================================
 
-The peers beside edge-fer answer ``frames`` and ``judge`` likewise, each in an environment of its own.
+Peers answer ``frames`` and ``classify`` in the same way, each in an environment of its own.
 """
 
 from __future__ import annotations
@@ -48,84 +49,103 @@ class Worker:
     """One target of one bundle, in one pipeline that lives as long as the process."""
 
     def __init__(self, options: argparse.Namespace) -> None:
+        # Python itself and the imports come before this; the harness measures the whole from outside.
         began = time.perf_counter()
         self._classifier = Classifier.load(
             options.model, options.target, backend=options.backend, threads=options.threads
         )
         loaded = time.perf_counter()
+        # Many runtimes finish their preparations during the first inference, so it is timed on its own.
         self._classifier.scores(self._classifier.bundle.golden().inputs[:1])
-        answered = time.perf_counter()
+        inferred = time.perf_counter()
         self.pipeline = Pipeline(self._classifier)
         self._film = scene.Film(options.scene, options.fps)
         self._frames = self._film.frames()
+        # Writing JSON lines is what a user's frame ends with; where they go to is not the program's time.
         self._sink = JsonLines(Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  (as long as the process)
         self.hello = {
             "runtime": asdict(self._classifier.backend.info),
             "files": {file.file: file.sha256 for file in self._classifier.target.files},
             "load_ms": (loaded - began) * 1e3,
-            "first_inference_ms": (answered - loaded) * 1e3,
+            "first_inference_ms": (inferred - loaded) * 1e3,
         }
-        self._one(next(self._frames), 0.0, _Spent())
+        # The hello marks the first result, so the first frame comes before it.
+        self._process(next(self._frames), 0.0, _FrameTimes())
 
-    def answer(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """Return the answer to one question."""
-        questions: dict[str, Callable[..., dict[str, Any]]] = {
-            "frames": self.frames, "paced": self.paced, "golden": self.golden, "judge": self.judge,
-            "behave": self.behave,
-        }  # fmt: skip
-        what = asked.pop("do")
-        return {**questions[what](**asked), "cpu_s": time.process_time()}
+    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Return the answer to one request."""
+        methods: dict[str, Callable[..., dict[str, Any]]] = {
+            "frames": self.frames,
+            "paced": self.paced,
+            "golden": self.golden,
+            "classify": self.classify,
+            "record_states": self.record_states,
+        }
+        parameters = dict(request)
+        method = methods[parameters.pop("do")]
+        # The CPU time of this process: its own threads must not count as the work of other programs.
+        return {**method(**parameters), "cpu_s": time.process_time()}
 
     def frames(self, seconds: float, turn: int) -> dict[str, Any]:
-        """Run the film as fast as it goes."""
-        spent = _Spent()
+        """Process frames as fast as possible; see the module for when it stops."""
+        times = _FrameTimes()
         end = time.perf_counter() + seconds
-        while (began := time.perf_counter()) < end or not spent.frame_ms or len(spent.frame_ms) % turn:
+        while True:
+            began = time.perf_counter()
+            # Whole turns of the film only: every block then shows the same, and blocks can be compared.
+            whole_turns = times.frame_ms and len(times.frame_ms) % turn == 0
+            if began >= end and whole_turns:
+                return times.as_dict()
             frame = next(self._frames)
-            self._one(frame, (time.perf_counter() - began) * 1e3, spent)
-        return spent.told()
+            self._process(frame, (time.perf_counter() - began) * 1e3, times)
 
     def paced(self, seconds: float, fps: float) -> dict[str, Any]:
-        """Run the film behind a camera; a frame is late when it is not done as the next one is due."""
+        """Process the film behind a camera. A frame is late if it is not done when the next one is due."""
+        # What was tracked in the frames before would be an advantage that no live start has.
         self.pipeline.reset()
-        spent, late = _Spent(), 0
-        with scene.paced(self._film, fps) as camera:
+        times = _FrameTimes()
+        late = 0
+        with scene.paced_camera(self._film, fps) as camera:
             end = time.perf_counter() + seconds
             began = time.perf_counter()
             for frame in camera.frames():
-                self._one(frame, (time.perf_counter() - began) * 1e3, spent)
+                self._process(frame, (time.perf_counter() - began) * 1e3, times)
                 began = time.perf_counter()
-                late += began - frame.time_s > 1 / fps
+                if began - frame.time_s > 1 / fps:
+                    late += 1
                 if began >= end:
                     break
-            dropped = camera.dropped
+            dropped = camera.dropped  # before it is closed, while its thread still counts
         self.pipeline.reset()
-        return {**spent.told(), "dropped": dropped, "late": late}
+        return {**times.as_dict(), "dropped": dropped, "late": late}
 
     def golden(self) -> dict[str, Any]:
-        """Compare the golden answers."""
+        """Compare with the golden answers."""
         check = self._classifier.check_golden()
         return {**asdict(check), "passed": check.passed}
 
-    def judge(self, data: str) -> dict[str, Any]:
-        """Classify every face of *data*: with the very file that is timed."""
+    def classify(self, data: str) -> dict[str, Any]:
+        """Classify every face of *data*, with the same file that is timed."""
+        # Imported here: what only this request needs would count into the memory and start of all others.
         from edge_fer.evaluation.labelled import load_faces
 
         faces = load_faces(Path(data), self._classifier.labels)
         scores = self._classifier.scores(faces.crops(self._classifier.preprocess))
         return {"predicted": np.argmax(scores, axis=1).tolist()}
 
-    def behave(self, seconds: float, fps: float, seed: int, data: str | None = None) -> dict[str, Any]:
-        """Run a sequence whose labels are known."""
+    def record_states(self, seconds: float, fps: float, seed: int, data: str | None = None) -> dict[str, Any]:
+        """Process a labelled sequence and return each change of the state and of the label shown."""
+        # Changes instead of one value per frame: nothing is lost, and two minutes have thousands of frames.
         states: list[tuple[float, str]] = []
         truth: list[tuple[float, str]] = []
+        # A pipeline of its own: the sequence has its own clock, which starts at 0.
         pipeline = Pipeline(self._classifier)
         for frame, record in pipeline.run(self._sequence(fps, int(seconds * fps), seed, data)):
-            shown = frame.truth[0].label if frame.truth else ""
-            said = record.faces[0].state if record.faces else ""
-            for told, now in ((states, said), (truth, shown)):
-                if not told or told[-1][1] != now:
-                    told.append((frame.time_s, now))
+            # The sequence shows one face; a second detection is an error of the detector, not of the states.
+            state = record.faces[0].state if record.faces else ""
+            label = frame.truth[0].label if frame.truth else ""
+            _append_change(states, frame.time_s, state)
+            _append_change(truth, frame.time_s, label)
         return {"seconds": seconds, "states": states, "truth": truth}
 
     def _sequence(self, fps: float, frames: int, seed: int, data: str | None) -> Source:
@@ -133,40 +153,51 @@ class Worker:
             return SyntheticCamera(fps=fps, frames=frames, seed=seed)
         from edge_fer.evaluation.labelled import load_faces
 
-        return FaceSequence(load_faces(Path(data), self._classifier.labels), fps=fps, frames=frames, seed=seed)
+        faces = load_faces(Path(data), self._classifier.labels)
+        return FaceSequence(faces, fps=fps, frames=frames, seed=seed)
 
-    def _one(self, frame: Frame, capture_ms: float, spent: _Spent) -> None:
+    def _process(self, frame: Frame, capture_ms: float, times: _FrameTimes) -> None:
+        """Run the pipeline and the sink on *frame* and add their times to *times*."""
+        # Three reads of the clock; benchmarks/overhead.py measures what all of them cost.
         began = time.perf_counter()
         record = self.pipeline.process(frame, capture_ms)
         processed = time.perf_counter()
         self._sink.write(frame, record)
         ended = time.perf_counter()
-        spent.add((ended - began) * 1e3, {**record.stage_ms, SINKS: (ended - processed) * 1e3})
+        stages_ms = {**record.stage_ms, SINKS: (ended - processed) * 1e3}
+        times.add((ended - began) * 1e3, stages_ms)
 
 
-class _Spent:
-    """Milliseconds, a value a frame."""
+class _FrameTimes:
+    """Milliseconds of frames and of their stages, one value per frame."""
 
     def __init__(self) -> None:
         self.frame_ms: list[float] = []
-        self._stages: dict[str, list[float]] = {stage: [] for stage in (*STAGES, SINKS)}
+        self._stages_ms: dict[str, list[float]] = {stage: [] for stage in (*STAGES, SINKS)}
 
-    def add(self, frame_ms: float, stages: dict[str, float]) -> None:
+    def add(self, frame_ms: float, stages_ms: dict[str, float]) -> None:
         self.frame_ms.append(frame_ms)
-        for stage, spent in stages.items():
-            self._stages[stage].append(spent)
+        for stage, milliseconds in stages_ms.items():
+            self._stages_ms[stage].append(milliseconds)
 
-    def told(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
+        """Return the times as `results.Block` has them, with the present size of the process."""
         return {
             "frame_ms": self.frame_ms,
-            "stages_ms": self._stages,
+            "stages_ms": self._stages_ms,
             "memory_mb": host.process_memory_mb(),
             "open_files": host.process_files(),
         }
 
 
+def _append_change(changes: list[tuple[float, str]], time_s: float, label: str) -> None:
+    """Append *label* to *changes* unless it is the last one already."""
+    if not changes or changes[-1][1] != label:
+        changes.append((time_s, label))
+
+
 def main(make: Callable[[argparse.Namespace], Worker] = Worker) -> None:
-    """Say hello, then answer until the input ends."""
+    """Send the hello, then answer requests until the input ends. *make* replaces the worker."""
     import cv2
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -177,18 +208,20 @@ def main(make: Callable[[argparse.Namespace], Worker] = Worker) -> None:
     parser.add_argument("--scene", type=Path, required=True)
     parser.add_argument("--fps", type=float, default=30.0)
     options = parser.parse_args()
+    # OpenCV would take every core for detection, whatever number of threads is being measured.
     cv2.setNumThreads(options.threads)
     try:
         worker = make(options)
-        _tell(worker.hello)
+        _send(worker.hello)
         for line in sys.stdin:
-            _tell(worker.answer(json.loads(line)))
+            _send(worker.answer(json.loads(line)))
     except EdgeFerError as exc:
-        _tell({"error": str(exc), "missing": isinstance(exc, MissingDependency)})
+        # The class does not fit into JSON; the harness only needs to know whether something is not installed.
+        _send({"error": str(exc), "missing": isinstance(exc, MissingDependency)})
 
 
-def _tell(answer: dict[str, Any]) -> None:
-    print(json.dumps(answer), flush=True)  # noqa: T201  (stdout is the answer)
+def _send(message: dict[str, Any]) -> None:
+    print(json.dumps(message), flush=True)  # noqa: T201  (stdout is the channel)
 
 
 if __name__ == "__main__":

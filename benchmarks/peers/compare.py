@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from edge_fer.evaluation.labelled import LabelledFaces
 
 HERE: Final = Path(__file__).parent
-CAPABILITIES: Final = frozenset({"frames", "judge"})
+CAPABILITIES: Final = frozenset({"frames", "classify"})
 OPENCV: Final = "opencv-dnn"
 """The peer that runs our own float model."""
 
@@ -176,7 +176,7 @@ def compare(options: argparse.Namespace) -> results.Run:
     first, bundle = next(iter(models.items()))
     measured = []
     for name, model in models.items():
-        measured += candidates.of_bundle(name, model, threads)
+        measured += candidates.candidates_of_bundle(name, model, threads)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         faces = load_faces(options.data, bundle.manifest.labels)
@@ -210,7 +210,7 @@ def main() -> None:
     try:
         run = compare(options)
         if options.json:
-            results.save(run, options.json)
+            results.save_run(run, options.json)
     except EdgeFerError as exc:
         print(f"compare.py: {exc}", file=sys.stderr)
         sys.exit(exc.exit_code)

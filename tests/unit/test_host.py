@@ -6,7 +6,6 @@ import os
 import pytest
 
 from edge_fer import host
-from edge_fer_bench.host_monitor import HostMonitor
 
 
 @pytest.fixture
@@ -82,35 +81,3 @@ def test_without_an_affinity_all_cores_count(monkeypatch, known, cores):
 def test_without_a_load_average_it_is_none(monkeypatch):
     monkeypatch.delattr(os, "getloadavg", raising=False)
     assert host.facts()["load_1min"] is None
-
-
-def test_readings_tell_how_busy_other_programs_were(pi):
-    times = iter([100.0, 110.0, 110.0])
-    monitor = HostMonitor(root=pi, now=lambda: next(times))
-    tick = os.sysconf("SC_CLK_TCK")
-    (pi / "proc/stat").write_text(f"cpu  {1000 + 12 * tick} 0 500 9000 10 0 0 {50 + 2 * tick} 0 0\n")
-    reading = monitor.read(ours_s=4.0)
-    assert reading.at_s == 10.0
-    assert reading.others_cores == pytest.approx(0.8, abs=0.05)  # of 12 s were 4 ours, and a little this test's
-    assert reading.stolen_cores == pytest.approx(0.2)
-    assert (reading.power_w, reading.throttled, reading.temperature_c) == (4.25, 0x50005, 61.234)
-    assert monitor.read().others_cores is None  # no time has passed
-    assert len(monitor.readings) == 2
-
-
-def test_power_is_rapls_energy_over_time(tmp_path):
-    energy = tmp_path / "sys/class/powercap/intel-rapl:0/energy_uj"
-    energy.parent.mkdir(parents=True)
-    energy.write_text("1000000\n")
-    times = iter([0.0, 2.0, 4.0])
-    monitor = HostMonitor(root=tmp_path, now=lambda: next(times))
-    energy.write_text("21000000\n")
-    assert host.facts(tmp_path)["power"] == "rapl"
-    assert monitor.read().power_w == 10.0
-    energy.write_text("500\n")  # the counter overflowed
-    assert monitor.read().power_w is None
-
-
-@pytest.mark.parametrize(("command", "watts"), [("echo 3.5 W", 3.5), ("echo none", None), ("no-such-meter", None)])
-def test_the_users_own_meter_is_read(command, watts):
-    assert HostMonitor(command).read().power_w == watts

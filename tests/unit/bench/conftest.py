@@ -1,4 +1,4 @@
-"""Runs as if measured: frames whose times are drawn, so that what is derived from them is known."""
+"""Runs that were never measured: their times are drawn at random, so that what follows from them is known."""
 
 from __future__ import annotations
 
@@ -37,12 +37,14 @@ class Maker:
     def measurement(self, target="litert-int8", threads=1, seed=0, accuracy=None, **values):
         factors = {name: values.pop(name) for name in STAGES if name in values}
         timing = {name: values.pop(name) for name in ("count", "frames", "yardstick_ms", "wander") if name in values}
-        judged = None
+        measured = None
         if accuracy is not None:
-            judged = Accuracy(data="x.zip", images=2, accuracy=accuracy, macro_f1=0.4, recall=(0.5,), predicted=(0, 1))
+            measured = Accuracy(
+                data="x.zip", images=2, accuracy=accuracy, macro_f1=0.4, recall=(0.5,), predicted=(0, 1)
+            )
         given = {
             "name": f"mine {target} x{threads}", "bundle": "mine", "target": target, "threads": threads,
-            "cold_start_s": (0.5,), "peak_memory_mb": (100.0,), "golden": self.golden, "accuracy": judged,
+            "cold_start_s": (0.5,), "peak_memory_mb": (100.0,), "golden": self.golden, "accuracy": measured,
             "free": self.blocks(seed, **timing, **factors), **values,
         }  # fmt: skip
         return Measurement(**given)

@@ -9,21 +9,21 @@ from edge_fer_bench.results import Accuracy
 NAMES = ("calm", "cross")
 
 
-def judged(accuracy, macro_f1, recall, predicted):
+def accuracy_of(accuracy, macro_f1, recall, predicted):
     return Accuracy(
         data="x.zip", images=4, accuracy=accuracy, macro_f1=macro_f1, recall=recall, names=NAMES, predicted=predicted
     )
 
 
-EXACT = judged(1.0, 1.0, (1.0, 1.0), (0, 0, 1, 1))
-ROUGH = judged(0.75, 0.7333, (1.0, 0.5), (0, 0, 1, 0))
+EXACT = accuracy_of(1.0, 1.0, (1.0, 1.0), (0, 0, 1, 1))
+ROUGH = accuracy_of(0.75, 0.7333, (1.0, 0.5), (0, 0, 1, 0))
 
 
-def measurement(make, target, worth, **values):
-    return make.measurement(target, **values).model_copy(update={"accuracy": worth})
+def measurement(make, target, accuracy, **values):
+    return make.measurement(target, **values).model_copy(update={"accuracy": accuracy})
 
 
-def test_each_target_is_held_against_its_own_float32_once(make):
+def test_each_target_is_compared_with_its_own_float32_once(make):
     run = make.run(
         measurement(make, "litert-float32", EXACT),
         measurement(make, "litert-int8", ROUGH),
@@ -42,7 +42,7 @@ def test_each_target_is_held_against_its_own_float32_once(make):
     assert "points against litert-float32" in text
 
 
-def test_the_float32_of_the_same_runtime_is_taken_where_there_is_one(make):
+def test_the_float32_target_of_the_same_runtime_is_preferred(make):
     run = make.run(
         measurement(make, "litert-float32", EXACT),
         measurement(make, "onnx-float32", ROUGH),
@@ -51,7 +51,7 @@ def test_the_float32_of_the_same_runtime_is_taken_where_there_is_one(make):
     assert {one.name: one.against for one in accuracy_rows(run)}["mine onnx-int8"] == "onnx-float32"
 
 
-def test_without_float32_nothing_is_lost_and_nothing_said(make):
+def test_without_float32_there_is_no_drop(make):
     run = make.run(measurement(make, "litert-int8", ROUGH))
     (one,) = accuracy_rows(run)
     assert one.drop is None

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_fer_bench.behaviour import conduct
+from edge_fer_bench.behaviour import summarize_states
 from edge_fer_bench.results import Behaviour
 
 
-def test_what_states_did_is_counted():
-    found = conduct(
+def test_changes_delays_and_errors_are_counted():
+    found = summarize_states(
         Behaviour(
             seconds=60.0,
             truth=((0.0, "happy"), (20.0, "sad"), (40.0, "angry")),
@@ -22,33 +22,36 @@ def test_what_states_did_is_counted():
     assert found.unknown == pytest.approx(16 / 60)
 
 
-def test_a_state_that_is_there_already_is_detected_at_once():
-    found = conduct(Behaviour(seconds=9.0, truth=((0.0, "sad"), (5.0, "happy")), states=((0.0, "sad"), (4.0, "happy"))))
+def test_a_state_that_began_early_is_detected_at_once():
+    behaviour = Behaviour(
+        seconds=9.0, truth=((0.0, "sad"), (5.0, "happy")), states=((0.0, "sad"), (4.0, "happy"))
+    )  # fmt: skip
+    found = summarize_states(behaviour)
     assert found.detected_s == (0.0, 0.0)
     assert found.false_a_minute == pytest.approx(60 / 9)  # happy came before it was shown
 
 
-def changes(words):
-    def unlike(pairs):
-        return tuple((at, word) for n, (at, word) in enumerate(pairs) if n == 0 or word != pairs[n - 1][1])
-
-    times = st.lists(st.floats(0.1, 9.9), max_size=6, unique=True).map(lambda found: [0.0, *sorted(found)])
-    return times.flatmap(
-        lambda at: st.tuples(*(st.sampled_from(words) for _ in at)).map(
-            lambda said: unlike(list(zip(at, said, strict=True)))
-        )
-    )
+@st.composite
+def changes(draw, labels):
+    """Times and labels of at most seven changes within ten seconds, no two neighbours with the same label."""
+    times_s = sorted(draw(st.lists(st.floats(0.1, 9.9), max_size=6, unique=True)))
+    drawn = []
+    for time_s in [0.0, *times_s]:
+        label = draw(st.sampled_from(labels))
+        if not drawn or drawn[-1][1] != label:
+            drawn.append((time_s, label))
+    return tuple(drawn)
 
 
 @given(changes(("a", "b", "")), changes(("a", "b", "unknown", "")))
 def test_every_label_shown_is_detected_or_missed(truth, states):
-    found = conduct(Behaviour(seconds=10.0, truth=truth, states=states))
+    found = summarize_states(Behaviour(seconds=10.0, truth=truth, states=states))
     assert len(found.detected_s) + found.missed == sum(label != "" for _, label in truth)
     assert all(0 <= delay <= 10 for delay in found.detected_s)
     assert 0 <= found.unknown <= 1
 
 
-def test_right_all_the_time_is_without_fault():
+def test_states_equal_to_the_truth_have_no_fault():
     changes_ = ((0.0, "a"), (3.0, "b"))
-    found = conduct(Behaviour(seconds=6.0, truth=changes_, states=changes_))
+    found = summarize_states(Behaviour(seconds=6.0, truth=changes_, states=changes_))
     assert (found.false_a_minute, found.missed, found.unknown, found.detected_s) == (0, 0, 0, (0, 0))

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from edge_fer import profile
 from edge_fer.cli import main
 from edge_fer.errors import SinkError
-from edge_fer_bench import report, results
+from edge_fer_bench import plots, results
 from edge_fer_bench.command import bench
 from edge_fer_bench.suites import SUITES, Suite
 
@@ -35,15 +35,15 @@ def two(make, tmp_path):
     """Files of two runs, the second slower in detection."""
     paths = tmp_path / "before.json", tmp_path / "after.json"
     for seed, (path, factor) in enumerate(zip(paths, (1.0, 1.4), strict=True)):
-        results.save(make.run(make.measurement(seed=seed, detect=factor)), path)
+        results.save_run(make.run(make.measurement(seed=seed, detect=factor)), path)
     return paths
 
 
 @pytest.mark.usefixtures("short")
-def test_without_a_command_a_run_is_made_and_kept(tmp_path, shades):
+def test_without_a_command_a_run_is_measured_and_written(tmp_path, shades):
     kept = tmp_path / "run.json"
     text = call("--model", TINY, "--threads", 1, "--data", shades, "--json", kept, "--write-profile")
-    run = results.load(kept)
+    run = results.load_run(kept)
     assert {measurement.target for measurement in run.measurements} >= {"litert-int8", "litert-float32"}
     assert "on this device use tiny " in text.splitlines()[-2]
     assert "int8 is " in text.splitlines()[-1]
@@ -62,18 +62,18 @@ def test_one_target_alone_can_be_measured(tmp_path):
 
 
 @pytest.mark.usefixtures("short")
-def test_a_run_is_kept_elsewhere_when_the_disk_is_full(tmp_path, monkeypatch):
+def test_a_run_is_written_elsewhere_if_the_disk_is_full(tmp_path, monkeypatch):
     def full(run, path):
         if path.parent == tmp_path / "full":
             raise SinkError(f"{path} cannot be written: No space left on device")
         save(run, path)
 
-    save = results.save
-    monkeypatch.setattr(results, "save", full)
+    save = results.save_run
+    monkeypatch.setattr(results, "save_run", full)
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
     options = ("--model", TINY, "--target", "litert-int8", "--threads", 1)
-    assert "the run was kept in" in call(*options, "--json", tmp_path / "full" / "run.json", code=6)
-    assert results.load(tmp_path / "run.json").measurements
+    assert "the run was written to" in call(*options, "--json", tmp_path / "full" / "run.json", code=6)
+    assert results.load_run(tmp_path / "run.json").measurements
 
 
 def test_runs_are_shown_as_markdown_and_json(two):
@@ -81,7 +81,7 @@ def test_runs_are_shown_as_markdown_and_json(two):
     assert json.loads(call("show", two[0], "--json"))["recommended"] == "mine litert-int8 x1"
 
 
-def test_runs_become_pages(two):
+def test_one_run_or_several_become_a_page(two):
     pytest.importorskip("matplotlib", reason="matplotlib is not installed: pip install -e '.[bench]'")
     one = Path(call("report", two[0]).strip())
     assert one == two[0].with_suffix(".html")
@@ -103,13 +103,13 @@ def test_a_plot_is_written_for_a_readme(two, tmp_path):
     assert "no measurement 'theirs'; pass some of: mine" in call(
         "plot", two[0], "stages", "--cell", "theirs", "--out", out, code=3
     )
-    assert "tells nothing" in call("plot", two[0], "accuracy", "--out", out, code=3)
+    assert "no values for the plot accuracy" in call("plot", two[0], "accuracy", "--out", out, code=3)
 
 
-def test_every_plot_of_the_page_can_be_asked_for():
+def test_the_command_offers_every_plot_of_the_page():
     pytest.importorskip("matplotlib", reason="matplotlib is not installed: pip install -e '.[bench]'")
     asked = next(parameter for parameter in bench.commands["plot"].params if parameter.name == "name")
-    assert set(asked.type.choices) == set(report.PLOTS)
+    assert set(asked.type.choices) == set(plots.PLOTS)
 
 
 def test_runs_are_compared(two):
@@ -123,7 +123,7 @@ def test_a_regression_has_an_exit_code_of_its_own(two):
     assert "is not worse" in call("check", two[1], "--baseline", two[0], "--max-slowdown", "1")
 
 
-def test_the_boards_profile_says_what_it_may_lose(two, tmp_path):
+def test_the_profile_of_the_board_sets_the_thresholds(two, tmp_path):
     board = tmp_path / "pi.toml"
     board.write_text('model = "mine"\ntarget = "litert-int8"\nthreads = 1\n[check]\nmax_slowdown = 1.0\n')
     assert "is not worse" in call("check", two[1], "--baseline", two[0], "--profile", board)
@@ -142,34 +142,36 @@ def test_the_schema_is_printed():
     ("arguments", "message", "code"),
     [
         (("--suite", "endless"), "no suite 'endless'; pass one of: quick, full, sustained", 3),
-        (("--minutes", "3"), "--minutes is for the sustained suite", 3),
+        (("--minutes", "3"), "--minutes is for the sustained suite, and this is quick", 3),
         (("--suite", "sustained", "--minutes", "0.1"), "less than two blocks", 3),
         (("--model", "nothing"), "no bundle at nothing", 4),
         (("--target", "coral-int8"), "has no target 'coral-int8'", 4),
     ],
 )
-def test_what_cannot_be_measured_is_told_at_once(arguments, message, code):
+def test_options_that_do_not_fit_are_refused_at_once(arguments, message, code):
     assert message in call(*arguments, code=code)
 
 
-def test_labels_that_do_not_match_are_told(tmp_path):
+def test_labels_of_other_classes_are_refused(tmp_path):
     for label in ("calm", "cross"):
         (tmp_path / "faces" / label).mkdir(parents=True)
         cv2.imwrite(str(tmp_path / "faces" / label / "1.png"), np.zeros((48, 48), np.uint8))
-    told = call("--model", TINY, "--data", tmp_path / "faces", code=3)
-    assert "lies in class 'calm'; known classes are dark, medium, bright" in told
+    message = call("--model", TINY, "--data", tmp_path / "faces", code=3)
+    assert "lies in class 'calm'; known classes are dark, medium, bright" in message
 
 
-def test_faces_without_labels_are_told(tmp_path):
+def test_faces_without_labels_are_refused(tmp_path):
     cv2.imwrite(str(tmp_path / "1.png"), np.zeros((48, 48), np.uint8))
-    assert "has no labels; put its images into a folder a class" in call("--model", TINY, "--data", tmp_path, code=3)
+    assert "has no labels; put the images into one folder per class" in call(
+        "--model", TINY, "--data", tmp_path, code=3
+    )
 
 
-def test_a_place_that_cannot_be_written_is_told_before_anything_is_measured(monkeypatch, tmp_path):
+def test_a_path_without_permission_is_refused_before_measuring(monkeypatch, tmp_path):
     monkeypatch.setattr("os.access", lambda *_: False)
     assert "no permission in" in call("--model", TINY, "--json", tmp_path / "deep" / "run.json", code=3)
 
 
-def test_what_is_no_run_is_refused(tmp_path):
+def test_a_file_that_is_not_a_run_is_refused(tmp_path):
     (tmp_path / "run.json").write_text("{}")
-    assert "is no run of format version 2" in call("show", tmp_path / "run.json", code=3)
+    assert "is not a run of format version 2" in call("show", tmp_path / "run.json", code=3)

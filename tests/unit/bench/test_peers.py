@@ -29,7 +29,7 @@ serve(arguments(), "numpy", lambda picture: int(picture.shape == (240, 320, 3)),
 @pytest.fixture
 def toy():
     command = (sys.executable, "-c", TOY.format(peers=str(PEERS)))
-    return Candidate("toy", command, 1, "peer", bundle="toy", capabilities=frozenset({"frames", "judge"}))
+    return Candidate("toy", command, 1, "peer", bundle="toy", capabilities=frozenset({"frames", "classify"}))
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_a_peer_says_hello_times_frames_and_labels_faces(toy, film, tmp_path):
         assert worker.hello["runtime"]["runtime"] == "numpy"
         assert worker.hello["runtime"]["faces_in_first_frame"] == 1
         assert len(worker.ask("frames", seconds=0.0, turn=12)["frame_ms"]) == 12
-        assert worker.ask("judge", data=str(tmp_path / "faces.npz"))["predicted"] == [0, 1]
+        assert worker.ask("classify", data=str(tmp_path / "faces.npz"))["predicted"] == [0, 1]
         assert worker.cpu_s > 0
 
 

@@ -3,8 +3,6 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 pytest.importorskip("matplotlib", reason="matplotlib is not installed: pip install -e '.[bench]'")
 
@@ -12,7 +10,7 @@ from edge_fer_bench import report
 from edge_fer_bench.results import Behaviour, Reading, Skipped
 
 
-def test_the_page_needs_nothing_else_and_shows_what_there_is(make):
+def test_the_page_is_complete_and_needs_no_other_file(make):
     behaviour = Behaviour(
         seconds=60.0, states=((0.0, "unknown"), (1.0, "happy")), truth=((0.0, "happy"), (30.0, "sad"))
     )
@@ -28,13 +26,13 @@ def test_the_page_needs_nothing_else_and_shows_what_there_is(make):
     assert page.count("<img") == 5
     assert not re.search(r'(src|href)="(?!data:)', page)
     for words in (
-        "Invalid: under-voltage", "It was interrupted", "other programs used 0.90 cores", "it &lt;crashed&gt;",
+        "Invalid: under-voltage", "The run was interrupted", "other programs used 0.90 cores", "it &lt;crashed&gt;",
         "pip install openvino", "on this device use", "<td>unknown</td>",
     ):  # fmt: skip
         assert words in page, words
 
 
-def test_a_run_with_little_in_it_is_a_page_too(make):
+def test_the_page_leaves_out_plots_without_values(make):
     peer = make.measurement(
         kind="peer", free=tuple(block.model_copy(update={"stages_ms": {}}) for block in make.blocks())
     )
@@ -43,17 +41,7 @@ def test_a_run_with_little_in_it_is_a_page_too(make):
     assert report.run_page(make.run(make.measurement(free=(), failed="it crashed"), readings=())).count("<img") == 0
 
 
-@given(st.lists(st.tuples(st.floats(0.1, 100), st.floats(0, 100)), min_size=1))
-def test_nothing_beats_what_is_on_the_front(points):
-    front = report.pareto_front(points)
-    assert front
-    for time, accuracy in points:
-        beaten = any(t <= time and a >= accuracy for t, a in front)
-        assert beaten
-    assert all(not (t < time and a >= accuracy) for time, accuracy in front for t, a in points)
-
-
-def test_boards_stand_beside_each_other(make):
+def test_the_fleet_page_compares_boards(make):
     hot = make.run(make.measurement(classify=9.0), readings=(Reading(at_s=0.0, temperature_c=81.0, throttled=4),))
     page = report.fleet_page(
         {"pi-1": make.run(make.measurement(accuracy=0.65), make.measurement("litert-float32", seed=1)), "pi-2": hot}
@@ -63,5 +51,5 @@ def test_boards_stand_beside_each_other(make):
         assert words in page, words
 
 
-def test_a_board_where_nothing_could_be_measured_is_shown_too(make):
+def test_a_board_without_measurements_is_on_the_fleet_page(make):
     assert "<td>nothing</td>" in report.fleet_page({"pi-1": make.run(make.measurement(free=(), failed="it crashed"))})

@@ -27,7 +27,7 @@ def test_each_face_is_shown_for_its_time_and_another_label_follows():
     assert all(a != b for a, b in pairwise(blocks))
 
 
-def test_what_is_shown_is_where_it_is_said_to_be():
+def test_faces_are_detected_in_the_boxes_of_the_truth():
     tracker = FaceTracker(HaarDetector())
     found = 0
     for frame in sequence(frames=60).frames():
@@ -36,7 +36,7 @@ def test_what_is_shown_is_where_it_is_said_to_be():
     assert found > 40
 
 
-def test_it_is_the_same_for_the_same_seed():
+def test_the_same_seed_gives_the_same_frames():
     first, again, other = (list(sequence(frames=2, seed=seed).frames()) for seed in (3, 3, 4))
     assert np.array_equal(first[1].image, again[1].image)
     assert not np.array_equal(first[1].image, other[1].image)

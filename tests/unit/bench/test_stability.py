@@ -24,16 +24,17 @@ def test_a_throttled_board_makes_a_run_invalid(make):
     assert stability.invalid(make.run(readings=(Reading(at_s=0.0),))) == ()
 
 
-def test_others_at_work_are_named(make):
+def test_other_programs_and_a_changing_clock_are_named(make):
     busy = (Reading(at_s=0.0, others_cores=0.5, stolen_cores=0.1, frequency_mhz=2400.0),
             Reading(at_s=1.0, others_cores=0.7, stolen_cores=0.1, frequency_mhz=1500.0))  # fmt: skip
     assert stability.unstable(make.run(readings=busy)) == (
-        "the clock went between 1500 and 2400 MHz", "other programs used 0.60 cores", "the hypervisor took 0.10 cores",
+        "the clock varied between 1500 and 2400 MHz",
+        "other programs used 0.60 cores", "the hypervisor took 0.10 cores",
     )  # fmt: skip
     assert stability.unstable(make.run(readings=(Reading(at_s=0.0),))) == ()
 
 
-def test_what_wavers_or_drifts_is_said(make):
+def test_blocks_that_scatter_or_drift_are_named(make):
     assert stability.unsteady(make.measurement(free=blocks(5, 5, 5, 5, 9, 9))) == (
         "blocks differ by 80%", "it became 80% slower from the first third to the last",
     )  # fmt: skip
@@ -41,7 +42,7 @@ def test_what_wavers_or_drifts_is_said(make):
     assert drift == ("it became 7% faster from the first third to the last",)
 
 
-def test_what_grows_is_said(make):
+def test_growth_of_memory_and_open_files_is_named(make):
     def grown(megabytes, files):
         memory = [100 + megabytes * max(0, n - 3) for n in range(10)]
         return make.measurement(free=tuple(
@@ -56,8 +57,16 @@ def test_what_grows_is_said(make):
     assert stability.growth(make.measurement()) == (None, None)
 
 
-def test_too_little_is_said(make):
+def test_too_few_frames_and_a_short_warm_up_are_named(make):
     few = make.measurement(free=blocks(5, 5), steady=False)
     assert stability.unsteady(few) == (
-        "only 80 frames in 2 blocks", "frames still got faster when the warm-up ended",
+        "only 80 frames in 2 blocks", "frames were still getting faster when the warm-up ended",
     )  # fmt: skip
+
+
+def test_one_frame_and_one_file_are_singular(make):
+    (only,) = stability.unsteady(make.measurement(free=(Block(at_s=0.0, frame_ms=(5.0,)),)))
+    assert only == "only 1 frame in 1 block"
+    settled = [Block(at_s=60.0 + n, frame_ms=(5.0,) * 40, open_files=9 + (n > 2)) for n in range(6)]
+    grown = make.measurement(free=(Block(at_s=0.0, frame_ms=(5.0,) * 40), *settled))
+    assert stability.unsteady(grown) == ("1 more file was open at the end than after the first minute",)

@@ -25,21 +25,21 @@ def test_a_slowdown_is_found_and_its_size_lies_in_the_interval():
     assert ratio.p < 0.001
 
 
-def test_chance_is_not_found_more_often_than_it_says():
+def test_equal_runs_differ_no_more_often_than_p_says():
     found = [block_ratio(blocks(2 * n), blocks(2 * n + 1), seed=n).p for n in range(100)]
     assert sum(p < 0.05 for p in found) <= 12
 
 
-def test_all_exchanges_of_few_blocks_are_tried():
-    """Of the 20 ways to share out 3 and 3 blocks, the two that part low from high differ as much: p is 2 / 20."""
+def test_all_permutations_of_few_blocks_are_tried():
+    """Of the 20 ways to divide 6 blocks into 3 and 3, two separate the low from the high ones: p is 2 / 20."""
     assert block_ratio([[1.0], [1.1], [1.2]], [[2.0], [2.1], [2.2]]).p == pytest.approx(0.1)
 
 
-def test_one_block_each_says_nothing():
+def test_one_block_each_proves_nothing():
     assert block_ratio([[1.0]], [[9.0]]).p == 1
 
 
-def test_the_interval_of_a_run_holds_its_middle():
+def test_the_interval_of_a_run_contains_its_median():
     found = blocks(3)
     low, high = interval(found)
     assert low <= np.median([p90(block) for block in found]) <= high

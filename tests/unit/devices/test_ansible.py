@@ -112,7 +112,7 @@ def test_boards_are_measured_at_once_and_compared_on_one_page(boards, wheel, tmp
     assert "lost" in ended.stdout
     assert "UNREACHABLE" in ended.stdout
     assert ended.returncode != 0  # one board is lost, the others are not held up
-    runs = {path.stem: results.load(path) for path in (tmp_path / "results").glob("*.json")}
+    runs = {path.stem: results.load_run(path) for path in (tmp_path / "results").glob("*.json")}
     assert runs.keys() == {"desk", "door"}, ended.stdout[-3000:]
     for run in runs.values():
         assert not run.partial

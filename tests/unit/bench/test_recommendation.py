@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from edge_fer_bench.recommend import recommend
+from edge_fer_bench.recommendation import recommend
 from edge_fer_bench.results import Golden
 
 WRONG = Golden(inputs=10, same_label=3, worst=0.9, tolerance=0.01, passed=False)
@@ -21,7 +21,7 @@ def test_int8_may_not_be_worth_it(make):
     assert "int8 is not worth it here: 0." in recommend(run).sentences()[1]
 
 
-def test_int8_is_held_against_float32_of_its_own_bundle(make):
+def test_int8_is_compared_with_float32_of_its_own_bundle(make):
     best = make.measurement(bundle="better", accuracy=0.67)
     others = [
         make.measurement(accuracy=0.65, seed=1),
@@ -32,17 +32,17 @@ def test_int8_is_held_against_float32_of_its_own_bundle(make):
     assert found.sentences()[1].endswith("the frames a second of float32 (mine)")
 
 
-def test_alike_is_said_too(make):
+def test_int8_may_be_as_fast_as_float32(make):
     run = make.run(make.measurement(wander=0.1), make.measurement("litert-float32", seed=1, wander=0.1))
     assert "no faster and no slower" in recommend(run).sentences()[1]
 
 
-def test_fewer_threads_win_when_more_bring_nothing(make):
+def test_fewer_threads_win_if_more_gain_nothing(make):
     run = make.run(make.measurement(seed=1), make.measurement(threads=4, seed=2, classify=0.98))
     assert recommend(run).measurement.threads == 1
 
 
-def test_what_answers_wrong_or_less_well_is_not_recommended(make):
+def test_wrong_or_less_accurate_targets_are_not_recommended(make):
     fast = make.measurement("onnx-int8", seed=1, classify=0.1, golden=WRONG)
     worse = make.measurement("openvino-int8", seed=2, classify=0.1, accuracy=0.60)
     good = make.measurement(accuracy=0.65)

@@ -1,0 +1,136 @@
+"""Which target, and how many threads, to use on this board; and whether int8 is worth it here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from edge_fer_bench.results import frames_by_block
+from edge_fer_bench.statistics import Ratio, block_ratio, p90
+from edge_fer_bench.wording import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from edge_fer_bench.results import Measurement, Run
+
+MAX_ACCURACY_LOSS: Final = 0.01
+"""A target may be this much less accurate than the most accurate one, as a share of the images."""
+AS_FAST: Final = 1.03
+"""Fewer threads are preferred up to this factor in time: they leave the other cores free."""
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """The best measurement of a run."""
+
+    measurement: Measurement
+    p90_ms: float
+    int8: Measurement | None
+    float32: Measurement | None
+    gain: Ratio | None
+    """float32's mean frame time divided by int8's, each the fastest of its kind, of one bundle. Above 1 int8 wins."""
+
+    def sentences(self) -> list[str]:
+        """Return the recommendation as one or two sentences."""
+        best = self.measurement
+        threads = counted(best.threads, "thread")
+        first = f"on this device use {best.bundle} {best.target} with {threads}: p90 {self.p90_ms:.2f} ms a frame"
+        if best.accuracy:
+            first += f", accuracy {best.accuracy.accuracy:.2%} on {best.accuracy.data}"
+        if self.gain is None:
+            return [first]
+        return [first, f"int8 is {self._int8_verdict(self.gain)}"]
+
+    def _int8_verdict(self, gain: Ratio) -> str:
+        # Named only where it differs: the recommended bundle may have just one of the two precisions.
+        another = f" ({self.int8.bundle})" if self.int8 and self.int8.bundle != self.measurement.bundle else ""
+        figures = f"{gain.value:.2f}x [{gain.low:.2f}, {gain.high:.2f}] the frames a second of float32{another}"
+        if gain.low > 1:
+            return f"worth it here: {figures}"
+        if gain.high < 1:
+            return f"not worth it here: {figures}"
+        # The interval contains 1: the blocks do not show which of the two is faster.
+        return f"no faster and no slower here: {figures}; it is smaller"
+
+
+def recommend(run: Run) -> Recommendation | None:
+    """Return the fastest measurement whose answers are right; None if there is none.
+
+    Peers, failed measurements, wrong golden answers, and accuracies more than `MAX_ACCURACY_LOSS` below the best are
+    left out. Among those that are about as fast, the one with fewest threads wins.
+    """
+    sound = list(filter(_is_sound, run.measurements))
+    accurate = _accurate(sound)
+    if not accurate:
+        return None
+    # Differences of a few per cent come by chance on a shared machine, so they decide nothing.
+    limit_ms = AS_FAST * min(map(_p90_ms, accurate))
+    about_as_fast = [measurement for measurement in accurate if _p90_ms(measurement) <= limit_ms]
+    best = min(about_as_fast, key=_threads_then_p90)
+    int8, float32 = _int8_and_float32(sound, best.bundle)
+    gain = _gain(int8, float32) if int8 and float32 else None
+    return Recommendation(best, _p90_ms(best), int8, float32, gain)
+
+
+def _is_sound(measurement: Measurement) -> bool:
+    """Return whether *measurement* is one of edge-fer, is complete, and gave the right golden answers."""
+    if measurement.kind != "edge-fer" or measurement.failed or not measurement.free:
+        return False
+    return measurement.golden is None or measurement.golden.passed
+
+
+def _accurate(measurements: Sequence[Measurement]) -> list[Measurement]:
+    """Return *measurements* without those that are known to be less accurate than the best of them."""
+    known = [measurement.accuracy.accuracy for measurement in measurements if measurement.accuracy]
+    least = max(known, default=0.0) - MAX_ACCURACY_LOSS
+    return [measurement for measurement in measurements if _is_accurate(measurement, least)]
+
+
+def _is_accurate(measurement: Measurement, least: float) -> bool:
+    # Unknown is not bad: without labelled data every target is compared by its speed alone.
+    return measurement.accuracy is None or measurement.accuracy.accuracy >= least
+
+
+def _int8_and_float32(
+    measurements: Sequence[Measurement], preferred: str
+) -> tuple[Measurement | None, Measurement | None]:
+    """Return the fastest int8 and the fastest float32 measurement of one bundle, of *preferred* if it has both."""
+    # Of one bundle, since a comparison of two models would not be one of int8 and float32.
+    by_bundle: dict[str, list[Measurement]] = {preferred: []}  # the first one to be looked at
+    for measurement in measurements:
+        by_bundle.setdefault(measurement.bundle, []).append(measurement)
+    for of_bundle in by_bundle.values():
+        # A fast int8 that lost its accuracy is no argument for int8.
+        accurate = _accurate(of_bundle)
+        int8 = _fastest(accurate, "-int8")
+        float32 = _fastest(accurate, "-float32")
+        if int8 and float32:
+            return int8, float32
+    return None, None
+
+
+def _fastest(measurements: Sequence[Measurement], precision: str) -> Measurement | None:
+    """Return the fastest of the *measurements* whose target ends in *precision*; None if there is none."""
+    chosen = [measurement for measurement in measurements if measurement.target.endswith(precision)]
+    return min(chosen, key=_p90_ms, default=None)
+
+
+def _gain(int8: Measurement, float32: Measurement) -> Ratio:
+    # The mean and not the p90: frames a second follow from the mean.
+    return block_ratio(frames_by_block(int8.free), frames_by_block(float32.free), _mean)
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    return float(values.mean())
+
+
+def _p90_ms(measurement: Measurement) -> float:
+    return p90(measurement.frames_ms())
+
+
+def _threads_then_p90(measurement: Measurement) -> tuple[int, float]:
+    return measurement.threads, _p90_ms(measurement)
