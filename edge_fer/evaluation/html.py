@@ -1,4 +1,4 @@
-"""Pages of one file each, and what they are made of: figures that need no display, put into them as they are."""
+"""Self-contained HTML pages: templates, figures that need no display, and how a share is printed."""
 
 from __future__ import annotations
 
@@ -7,51 +7,82 @@ import io
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from jinja2 import Environment
     from matplotlib.figure import Figure
 
 COLOURS: Final = ("#2e5aac", "#d9730d", "#12764a", "#9b2c8a", "#7a6a00", "#b42318", "#2b8a9e", "#667085")
 
 
 def colours(count: int) -> list[str]:
-    """Return *count* colours, the first ones again where there are more than there are colours."""
-    return [COLOURS[at % len(COLOURS)] for at in range(count)]
+    """Return *count* colours; beyond the eight of `COLOURS` they repeat."""
+    return [COLOURS[index % len(COLOURS)] for index in range(count)]
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure of *width* x *height* inches: without pyplot, no global state, no display."""
+    """Return an empty figure of *width* x *height* inches."""
+    # Not pyplot.figure: pyplot keeps every figure alive in a global list and may ask for a display.
     from matplotlib.figure import Figure
 
     return Figure((width, height), layout="constrained")
 
 
 def svg(figure: Figure) -> bytes:
-    """Return *figure* as an SVG, the same one from the same figure."""
+    """Return *figure* as an SVG. The same figure gives the same bytes."""
     from matplotlib import rc_context
 
     buffer = io.BytesIO()
+    # By default matplotlib salts the ids of an SVG at random and writes today's date into it.
     with rc_context({"svg.hashsalt": "edge-fer"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     return buffer.getvalue()
 
 
 def embedded(figure: Figure) -> str:
-    """Return *figure* as a data URL of an SVG."""
+    """Return *figure* as the data URL of an SVG, for the ``src`` of an ``<img>``."""
     return "data:image/svg+xml;base64," + base64.b64encode(svg(figure)).decode()
 
 
 def percent(share: float | None) -> str:
-    """Return a share of 1 as per cent, or a dash."""
+    """Return *share*, a fraction of 1, as a percentage with two decimals; a dash for None."""
     return "–" if share is None else f"{share:.2%}"
 
 
-def render(template: str, package: str = "edge_fer.evaluation", **values: Any) -> str:
-    """Return *template* of the folder ``templates`` in *package*, as one page that needs no other file.
+def render(
+    template: str,
+    package: str = "edge_fer.evaluation",
+    *,
+    filters: Mapping[str, Callable[..., str]] | None = None,
+    **values: Any,
+) -> str:
+    """Return the HTML page that *template* gives with *values*; what they hold is escaped.
 
-    A template may extend ``base.html.j2``, which lies beside this module.
+    *template* is the name of a file in the folder ``templates`` of *package*. It may extend ``base.html.j2``, which
+    lies beside this module, and use the filter ``percent`` and those of *filters*, name → function.
     """
+    return _environment(package, filters, autoescape=True).get_template(template).render(**values)
+
+
+def render_text(
+    template: str,
+    package: str = "edge_fer.evaluation",
+    *,
+    filters: Mapping[str, Callable[..., str]] | None = None,
+    **values: Any,
+) -> str:
+    """Return what *template* gives with *values* as plain text, for instance Markdown; see `render`.
+
+    Nothing is escaped. A newline at the end of the template is left out.
+    """
+    return _environment(package, filters, autoescape=False).get_template(template).render(**values)
+
+
+def _environment(package: str, filters: Mapping[str, Callable[..., str]] | None, *, autoescape: bool) -> Environment:
     from jinja2 import ChoiceLoader, Environment, PackageLoader
 
     loader = ChoiceLoader([PackageLoader(package), PackageLoader("edge_fer.evaluation")])
-    environment = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(loader=loader, autoescape=autoescape, trim_blocks=True, lstrip_blocks=True)  # noqa: S701
     environment.filters["percent"] = percent
-    return environment.get_template(template).render(**values)
+    environment.filters.update(filters or {})
+    return environment

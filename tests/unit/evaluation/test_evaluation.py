@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 for module in ("sklearn", "matplotlib", "jinja2", "rich"):
     pytest.importorskip(module, reason=f"{module} is not installed: pip install -e '.[eval]'")
 
+from sklearn.metrics import f1_score  # noqa: E402
+
 from edge_fer.cli import main  # noqa: E402
 from edge_fer.emotions import FER2013  # noqa: E402
 from edge_fer.errors import BadInput  # noqa: E402
@@ -23,8 +25,6 @@ from edge_fer.evaluation import comparison, conditions, page, published  # noqa:
 from edge_fer.evaluation.classification import evaluate  # noqa: E402
 from edge_fer.evaluation.conditions import ORIGINAL, Condition  # noqa: E402
 from edge_fer.evaluation.labelled import load_faces  # noqa: E402
-from sklearn.metrics import f1_score  # noqa: E402
-
 from edge_fer.evaluation.metrics import macro_f1  # noqa: E402
 from edge_fer.evaluation.systems import open_all  # noqa: E402
 
