@@ -23,11 +23,7 @@ import keras
 import numpy as np
 
 from edge_fer.evaluation.labelled import load_faces
-from edge_fer_convert import report
-from edge_fer_convert.conversion import convert
-from edge_fer_convert.float_model import open_model
-from edge_fer_convert.gate import Gate
-from edge_fer_convert.job import Data, Job
+from edge_fer_convert import Data, Gate, Job, ModelMetadata, convert, open_model, report
 from edge_fer_train import recipe
 
 if TYPE_CHECKING:
@@ -119,11 +115,7 @@ def main() -> None:
     for name in options.only or MODELS:
         job = Job(
             model=open_model(MODELS[name](train, spec)),
-            name=name,
-            description=name,
-            licence="Apache-2.0",
-            labels=judged.names,
-            preprocess=spec,
+            metadata=ModelMetadata(name, judged.names, spec, description=name, licence="Apache-2.0"),
             pool=Data(train, "FER2013", "Training"),
             evaluated=Data(judged, "FER2013", "PublicTest"),
             targets=TARGETS,

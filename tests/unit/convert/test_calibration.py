@@ -73,11 +73,11 @@ def test_some_evaluated_images_are_left_out_and_told(faces):
     )  # fmt: skip
     left = calibration.without_evaluated(mixed, evaluated, said.append, forced=False)
     assert len(left) == 73
-    assert said == ["2 of 5 evaluation images stand in the calibration data as well; left out of the calibration"]
+    assert said == ["2 of 5 evaluation images are in the calibration data too; they are left out of the calibration"]
 
 
 def test_the_test_set_inside_is_refused_unless_forced(faces):
-    with pytest.raises(BadInput, match=r"20 of 20 evaluation images stand in the calibration data.*--allow-overlap"):
+    with pytest.raises(BadInput, match=r"20 of 20 evaluation images are in the calibration data.*--allow-overlap"):
         calibration.without_evaluated(faces, faces.take(np.arange(20)), print, forced=False)
     said = []
     assert calibration.without_evaluated(faces, faces.take(np.arange(20)), said.append, forced=True) is faces
