@@ -117,6 +117,7 @@ def write_artifacts(
         card=card_entry,
         targets=tuple(entries),
     )
+    # Fields that are None are left out, so that a bundle without them can be read by older versions.
     contents[MANIFEST] = f"{manifest.model_dump_json(indent=2, exclude_none=True)}\n".encode()
     _write_folder(folder, contents)
 
@@ -125,9 +126,12 @@ def golden_inputs(preprocess: Preprocess, seed: int = 7) -> NDArray[np.uint8]:
     """Return ``(10, N, N)`` uint8: a drawn face of each expression, a ramp, noise, and black-and-white blocks."""
     side = preprocess.size_px
     rng = np.random.default_rng(seed)
+    # Drawn faces, because a bundle holds no photographs of people. The ramp, the noise and the blocks have every pixel
+    # value and edges that no drawing has, so that rounding and saturation show.
     ramp = np.broadcast_to(np.linspace(0, 255, side).astype(np.uint8), (side, side))
     noise = rng.integers(0, 256, (side, side)).astype(np.uint8)
     squares = rng.integers(0, 2, (8, 8))
+    # Squares of N/8 rounded up and cut to N, because N need not be a multiple of eight.
     one_square = np.ones((side // 8 + 1, side // 8 + 1))
     blocks = np.kron(squares, one_square)[:side, :side].astype(np.uint8) * 255
     drawn = [preprocess.crop(draw_face(expression)) for expression in EXPRESSIONS.values()]
@@ -149,6 +153,7 @@ def _golden_vectors(metadata: ModelMetadata, artifacts: Sequence[Artifact]) -> b
         with load_backend(targets.runtime_of(artifact.target), model) as backend:
             answers[artifact.target] = backend.run(inputs)
     stream = io.BytesIO()
+    # Devices refuse pickles, which can hold code.
     np.savez_compressed(stream, allow_pickle=False, inputs=inputs, **answers)
     return stream.getvalue()
 
@@ -170,6 +175,7 @@ def _file_entry(file: str, content: bytes) -> FileEntry:
 
 def _write_folder(folder: Path, contents: dict[str, bytes]) -> None:
     """Write *contents* beside *folder* first, then rename, so that no half-written bundle is ever seen."""
+    # Beside the folder, because a rename is atomic only within one file system.
     beside = folder.with_name(f".{folder.name}.part-{os.getpid()}")
     try:
         beside.mkdir(parents=True)
@@ -182,7 +188,7 @@ def _write_folder(folder: Path, contents: dict[str, bytes]) -> None:
         raise BadInput(
             f"{folder} cannot be written ({exc.strerror}); it needs {size / 1e6:.1f} MB: nothing was left there"
         ) from exc
-    except BaseException:
+    except BaseException:  # an interrupt too must leave nothing behind
         shutil.rmtree(beside, ignore_errors=True)
         raise
 

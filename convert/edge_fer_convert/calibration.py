@@ -45,6 +45,7 @@ class Calibration:
 def choose(faces: LabelledFaces, count: int = 500, seed: int = 0) -> LabelledFaces:
     """Return *count* of *faces*, as evenly over the classes as there are faces; the same seed chooses the same."""
     rng = np.random.default_rng(seed)
+    # Shuffled first, because data sets are often sorted by person or by source.
     order = rng.permutation(len(faces))
     by_class = [order[faces.labels[order] == label] for label in np.unique(faces.labels)]
     # Sorted by its rank within its class, each class gives its first face, then each its second, and so on.
@@ -69,6 +70,7 @@ def prepare(faces: LabelledFaces, preprocess: Preprocess) -> Calibration:
 
 def without_flat(faces: LabelledFaces, warn: Callable[[str], None]) -> LabelledFaces:
     """Return *faces* without images that show nothing. Raises `BadInput` when none is left."""
+    # Such an image, for instance a camera's black frame, would only distort the ranges.
     shows = np.array([float(np.std(image)) >= FLAT for image in faces.images])
     left = int(shows.sum())
     flat = len(faces) - left
@@ -89,6 +91,7 @@ def without_evaluated(
 
     Raises `BadInput` when *pool* holds most of *evaluated*. With *forced*, the whole *pool* is returned in any case.
     """
+    # By their pixels and not by their names: the same picture has other names in two downloads of a data set.
     evaluated_digests = set(evaluated.digests())
     pool_digests = pool.digests()
     shared = evaluated_digests.intersection(pool_digests)

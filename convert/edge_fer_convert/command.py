@@ -123,7 +123,8 @@ def convert(ctx: click.Context, /, **arguments: Any) -> None:
     options = Options(**arguments)
     out = options.out or _default_folder(options.model, options.recipe_name)
     page = options.report or out.with_name(f"{out.name}-report.html")
-    refuse_existing(out)
+    refuse_existing(out)  # now, and not after all the work
+    # TensorFlow and LiteRT write remarks from C++ to the process's stderr; --debug shows them.
     with ProgressDisplay(quiet=not ctx.find_root().params.get("debug")) as progress:
         conversion = convert_job(make_job(options, out.name, progress), progress)
         progress.step("writing the bundle")

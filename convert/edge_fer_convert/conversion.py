@@ -22,9 +22,11 @@ def convert(job: Job, progress: ProgressListener | None = None) -> Conversion:
     `GateFailed` when the job is strict and a target does not pass its gate.
     """
     started = time.monotonic()
+    # Every step warns its listener, and this one also keeps the warnings, which the report repeats.
     log = _WarningLog(progress or ProgressListener())
     prepared = prepare(job, log)
     quantized = quantize(prepared, log)
+    # Timed at the end, all together, so that no quantizer runs beside them.
     results = time_targets(quantized.results, job.metadata, prepared.crops, log)
     return Conversion(
         job=prepared.job,

@@ -110,6 +110,7 @@ class FallbackSearch:
             if earlier.files == files and not earlier.variant.shown_only:
                 return None
         try:
+            # Float32 was scored before the search began.
             scores = self.reference if variant.precision == "float32" else self.score(files)
         except BackendError as exc:  # for instance a scale that the runtime's kernels do not take
             self._note_failure(variant, exc)
@@ -147,6 +148,7 @@ class FallbackSearch:
         for method in self.converter.methods:
             yield make.static(method, fusion_layers, make.fusion_note, weight_only)
         if weight_only:
+            # The last resort within int8: what joins the branches loses nothing at all, for more bytes.
             yield make.static(self._best_method(), fusion_layers, f"{make.fusion_note}, with weights of 32 bits")
 
     def _below(self, precision: str) -> Iterator[Variant]:
@@ -169,6 +171,7 @@ class FallbackSearch:
         if best is None:
             return
         make = self._make
+        # The search goes on from the best attempt, so what that one keeps in float stays in float.
         base = best.variant.float_layers
         ending = f"{' and that of the scores' if make.head <= base else ''} in float{make.fusion_note}"
         worst = [tensor.layer for tensor in self._ranked(best) if tensor.layer not in base]
@@ -178,11 +181,13 @@ class FallbackSearch:
             float_layers = self._around(worst[:count])
             if self._weighted(float_layers) > self._most_in_float():
                 return
+            # The islands of two tensors can be the same.
             if float_layers != tried:
                 around = short(worst[0]) if count == 1 else f"the {count} worst tensors"
                 note = f", {len(float_layers)} layers around {around}{ending}"
                 yield from make.keeping(best.variant.method, float_layers | base, note)
             tried = float_layers
+            # Doubled, because each attempt takes a quantization and an evaluation.
             count *= 2
 
     def _around(self, layers: list[str]) -> frozenset[str]:

@@ -60,7 +60,7 @@ def into_openvino(model: Any, metadata: ModelMetadata) -> None:
     mean, deviation = metadata.mean_and_deviation()
     info = _properties(metadata)
     info["model_type"] = "Classification"
-    # The Model API splits labels and numbers at spaces.
+    # The keys and forms below are the Model API's. It splits labels and numbers at spaces.
     info["labels"] = " ".join(label.replace(" ", "_") for label in metadata.labels)
     info["mean_values"] = " ".join(f"{value:g}" for value in mean)
     info["scale_values"] = " ".join(f"{value:g}" for value in deviation)
@@ -75,6 +75,7 @@ def into_tflite(content: bytes, metadata: ModelMetadata) -> bytes:
     from ai_edge_litert.tools import flatbuffer_utils
 
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    # A .tflite keeps metadata in a buffer of its own, which an entry in its list of metadata points to.
     buffer = schema.BufferT()
     buffer.data = np.frombuffer(_tflite_metadata(metadata), np.uint8)
     model.buffers.append(buffer)
@@ -114,6 +115,8 @@ def _tflite_metadata(metadata: ModelMetadata) -> bytes:
     import flatbuffers
 
     b = flatbuffers.Builder(1024)
+    # Field 1 of TensorMetadata is its description; the whole preprocessing spec goes there, because the schema has
+    # fields for mean and deviation only.
     face = _face_metadata(b, metadata)
     scores = _scores_metadata(b)
     subgraph = _table(b, {2: _vector(b, [face]), 3: _vector(b, [scores])})
@@ -172,6 +175,7 @@ def _table(b: Any, offsets: dict[int, int], kinds: dict[int, int] | None = None)
 
 def _vector(b: Any, offsets: list[int]) -> int:
     b.StartVector(4, len(offsets), 4)
+    # A builder writes from back to front.
     for offset in reversed(offsets):
         b.PrependUOffsetTRelative(offset)
     return int(b.EndVector())

@@ -86,6 +86,7 @@ class FloatModel:
 
     def scores(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the ``(n, classes)`` outputs for ``(n, N, N, channels)`` *values*."""
+        # The .tflite where there is one, so that ONNX need not be made for this.
         if self.tflite is not None:
             return tflite_file.run(self.tflite, values)
         return onnx_file.run(self.onnx or b"", values)
@@ -155,6 +156,7 @@ def _open_keras(path: Path, size_px: int | None) -> FloatModel:
 
 def _why_unreadable(path: Path, exc: Exception) -> str:
     """Return what is wrong with a Keras file and what to do, as far as Keras' message tells."""
+    # Keras has no error classes for these cases, so its messages are searched.
     message = str(exc)
     reason = _reason(exc)
     if "lambda" in message.lower() or "safe_mode" in message:
@@ -184,6 +186,7 @@ def _from_keras(model: keras.Model, size_px: int | None) -> FloatModel:
             "feed both branches of a fused model from one Input, and give one output"
         )
     shape = _fixed(tuple(model.inputs[0].shape), size_px)
+    # Through a SavedModel, so that Keras models and SavedModels of other programs take the same way.
     signature = keras.InputSpec(shape=shape, dtype="float32", name="face")
     with tempfile.TemporaryDirectory() as folder:
         model.export(folder, format="tf_saved_model", verbose=False, input_signature=[signature])
@@ -200,6 +203,7 @@ def _open_saved_model(path: Path, size_px: int | None) -> FloatModel:
     signatures = loaded.signatures
     if "serving_default" not in signatures:
         raise BadInput(f"{path} has no signature serving_default but {list(signatures)}; export it with model.export()")
+    # The name under which Keras, TensorFlow and most exporters put a model's inference function.
     serve = signatures["serving_default"]
     inputs = serve.structured_input_signature[1]
     outputs = serve.structured_outputs
@@ -214,6 +218,7 @@ def _open_saved_model(path: Path, size_px: int | None) -> FloatModel:
     def classify(face: Any) -> dict[str, Any]:
         return {"scores": serve(**{input_name: face})[output_name]}
 
+    # The loaded model is passed along, because the converter must keep its variables alive.
     converter = tf.lite.TFLiteConverter.from_concrete_functions([classify.get_concrete_function()], loaded)
     try:
         return _from_tflite(bytes(converter.convert()))
@@ -259,6 +264,7 @@ def _fixed(shape: Shape, size_px: int | None) -> tuple[int, int, int, int]:
     shown = tuple("?" if size is None else size for size in shape)
     if len(shape) != 4:
         raise BadInput(f"the model's input is {shown}; a FER classifier takes (1, N, N, 1 or 3) or (1, 1 or 3, N, N)")
+    # Which axis holds the channels is told by its size: no face is 1 or 3 pixels wide.
     batch = shape[0]
     channels_last = shape[3] in (1, 3)
     planes = shape[3] if channels_last else shape[1]

@@ -68,6 +68,7 @@ class Gate:
 
     def refuses(self, comparison: QuantizationComparison) -> str | None:
         """Return why *comparison* does not pass, or None when it does."""
+        # Without labels there is no accuracy that could drop.
         if comparison.drop is None or comparison.f1_drop is None:
             if comparison.agreement >= self.min_agreement:
                 return None
@@ -95,6 +96,7 @@ def compare_with_float32(
     if labels is None:
         return QuantizationComparison(len(scores), agreement)
     classes = scores.shape[1]
+    # The seed is fixed, so that the same conversion writes the same manifest.
     drops, f1_drops = _resampled_drops(predicted, expected, labels, classes, seed)
     target_accuracy = accuracy(predicted, labels)
     target_f1 = macro_f1(predicted, labels, classes)
@@ -118,6 +120,7 @@ def _resampled_drops(
     Only an image's label and its two predictions matter. So instead of images, the counts of those triples are drawn,
     from a multinomial distribution: the same draws, thousands of times faster.
     """
+    # Each triple as one number in base *classes*: label, answer of float32, answer of the target.
     triples = (labels * classes + expected) * classes + predicted
     kinds, counts = np.unique(triples, return_counts=True)
     draws = np.random.default_rng(seed).multinomial(len(labels), counts / len(labels), RESAMPLES)
@@ -137,6 +140,7 @@ def _macro_f1s(
     hits = np.zeros((len(draws), classes), np.int64)
     occurrences = np.zeros((len(draws), classes), np.int64)
     for number in range(classes):
+        # As in scikit-learn, F1 = 2 hits / (images with the label + images with the prediction).
         labelled = label == number
         predicted = prediction == number
         hits[:, number] = draws[:, labelled & predicted].sum(axis=1)
@@ -162,6 +166,7 @@ def better_order(counts: NDArray[np.int64]) -> list[int] | None:
     """
     from scipy.optimize import linear_sum_assignment
 
+    # Assigns a label to each output so that as many images as possible are right.
     labels, outputs = linear_sum_assignment(counts, maximize=True)
     gained = counts[labels, outputs].sum() - np.trace(counts)
     if gained < MISPLACED * counts.sum():

@@ -114,7 +114,9 @@ def fusion(graph: Graph) -> frozenset[str]:
     for layer in graph.layers:
         after = graph.downstream(layer.name)
         kinds = {graph.by_name[name].kind for name in after}
+        # Attention ends in a softmax too, but layers with weights follow it.
         joins_scores = layer.kind == SOFTMAX and not kinds & WEIGHTED and _has_join(graph, after)
+        # An Inception block concatenates too, but convolutions follow it.
         joins_features = layer.kind == CONCAT and len(set(layer.inputs)) > 1 and CONVOLUTION not in kinds
         if joins_scores:
             names |= {layer.name} | after

@@ -34,6 +34,7 @@ class Data:
         """
         from edge_fer.evaluation.labelled import load_faces
 
+        # Named after the file without its folders, because the name goes into a bundle that leaves this machine.
         path, _, part = str(source).partition("#")
         faces = load_faces(source, None if labels is None else tuple(labels))
         return cls(faces, Path(path).name, part or "all")

@@ -17,6 +17,7 @@ def render(conversion: Conversion, machine: str) -> str:
     """Return the model card of *conversion* as Markdown; *machine* says in words where its latencies were measured."""
     job = conversion.job
     results = conversion.distinct_results
+    # Class by class for the recommended target only, which is the one that most devices run.
     classification = None
     if conversion.labels is not None:
         classification = evaluate(results[0].chosen.scores, conversion.labels, job.metadata.labels)
@@ -30,7 +31,7 @@ def render(conversion: Conversion, machine: str) -> str:
         classification=classification,
         machine=machine,
     )
-    return f"{text}\n"
+    return f"{text}\n"  # Jinja drops the newline at the end of a template
 
 
 def _row(conversion: Conversion, result: TargetResult) -> dict[str, str]:

@@ -84,6 +84,7 @@ def _job_of_recipe(options: Options, recipe: Recipe, progress: ProgressListener)
     model = open_model(source)
     pool = _read_faces(options.data / settings.calibrate, progress)
     evaluated = _read_faces(options.data / settings.evaluate, progress)
+    # The shipped models and their weights are edge-fer's own, under its licence.
     metadata = ModelMetadata(
         name=recipe.name,
         labels=evaluated.labels,
@@ -138,6 +139,7 @@ def _job_of_model(options: Options, path: Path, bundle_name: str, progress: Prog
         description=f"{name}, converted from {path.name}",
         licence=options.licence,
     )
+    # Calibration needs no labels, so the classes of the pool may have any names.
     pool = _read_faces(options.calibrate, progress)
     evaluated = None
     if options.evaluate is not None:
@@ -204,6 +206,7 @@ def _target_names(options: Options) -> tuple[str, ...]:
     """Return the targets that were asked for, each once; none where nobody asked."""
     if not options.target_names:
         return ()
+    # Their order stays: the bundle recommends the first.
     names = [name.strip() for name in options.target_names.split(",")]
     return tuple(dict.fromkeys(names))
 

@@ -50,6 +50,8 @@ def prepare(job: Job, progress: ProgressListener) -> Prepared:
     Raises `BadInput` for a job that cannot be done, before any work as far as that can be known.
     """
     refuse_impossible(job)
+    # A face that the ranges were fitted to would make the drop look smaller than it is. So the faces that targets are
+    # compared on are never calibrated with, where there are enough faces for that.
     if job.evaluated is None:
         chosen, compared = _without_evaluation_set(job, progress)
         labels = None
@@ -58,6 +60,7 @@ def prepare(job: Job, progress: ProgressListener) -> Prepared:
         labels = compared.labels
     calibration = calibrations.prepare(chosen, job.metadata.preprocess)
     crops = compared.crops(job.metadata.preprocess)
+    # The gate compares probabilities, and so do devices: smoothing needs scores that sum to one.
     model = _with_probabilities(job.model, calibration, progress)
     deduplicated = ~near_copies(compared, job.pool.faces) if job.find_near_copies else None
     return Prepared(replace(job, model=model), calibration, crops, labels, deduplicated)
@@ -128,6 +131,8 @@ def _with_probabilities(model: FloatModel, calibration: Calibration, progress: P
     scores = model.scores(calibration.values[:PROBE_IMAGES])
     if not np.isfinite(scores).all():
         raise BadInput("the model gives NaN or infinity for calibration images; check its weights and --range")
+    # Scores in [0, 1] that do not sum to one come from one sigmoid for each class, and a softmax
+    # after those would be wrong.
     sums = scores.sum(axis=1)
     if scores.min() < 0 or scores.max() > 1 + TOLERANCE:
         progress.warn("the model gives logits: a softmax was added after its output")

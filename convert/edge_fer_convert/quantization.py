@@ -52,6 +52,7 @@ class _Runtime:
 
 def quantize(prepared: Prepared, progress: ProgressListener) -> Quantized:
     """Make every target of the job. Raises `GateFailed` when none of a target's variants passes."""
+    # One converter for all targets of a runtime: it reads the graph and measures the ranges only once.
     scorer = Scorer(prepared.job.metadata, prepared.crops, progress)
     runtimes: dict[str, _Runtime] = {}
     results = []
@@ -121,6 +122,7 @@ def _quantize_target(target: str, runtime: _Runtime, prepared: Prepared, scorer:
     chosen = search.run(target, strict=job.strict)
     for failure in search.failures:
         progress.warn(f"{target}: one variant could not be made: {failure}")
+    # After the gate, because the search recognises a variant that it has tried by the bytes of its file.
     stamped = runtime.converter.stamp(chosen.files, job.metadata)
     result = TargetResult(
         asked=target,

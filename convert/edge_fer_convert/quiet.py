@@ -25,6 +25,7 @@ def quiet(*loggers: str) -> Iterator[None]:
     try:
         for name in loggers:
             logging.getLogger(name).setLevel(logging.ERROR)
+        # Stderr too, because tqdm's progress bars go there.
         discarded = io.StringIO()
         with (
             warnings.catch_warnings(),

@@ -66,6 +66,7 @@ def _target(conversion: Conversion, result: TargetResult) -> dict[str, Any]:
         "layers_that_join_branches": result.fusion_layers,
         "size_bytes": size_bytes,
         "size_ratio": size_bytes / float_bytes,
+        # "fresh" means: without a near-copy in the pool.
         "fresh_images": evaluation.fresh_images,
         "fresh_accuracy": evaluation.fresh_accuracy,
         **_figures(comparison),
@@ -163,6 +164,7 @@ def html_report(conversion: Conversion) -> str:
 
 def _axis(figures: dict[str, Any]) -> dict[str, float]:
     """Return the ends of the axis that all drops are drawn on, in percentage points."""
+    # The limit of the gate is drawn too, with some room to its right.
     low = -SMALLEST_AXIS
     high = figures["gate"]["max_drop"] * 1.5
     for target in figures["targets"]:

@@ -33,6 +33,7 @@ class Scorer:
     def scores(self, target: str, runtime: str, files: Files) -> NDArray[np.float32]:
         """Return the ``(n, classes)`` scores that *files* give on *runtime*; *target* is named in the progress."""
         parts = []
+        # The same number of threads on every machine, because the order of a sum may depend on it.
         with load_backend(runtime, files.model_file(self.metadata, THREADS)) as backend:
             for start in range(0, len(self.crops), BATCH):
                 self.progress.step(f"{target}: evaluating", start / len(self.crops))

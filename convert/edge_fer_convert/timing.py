@@ -38,6 +38,7 @@ def time_targets(
             model = result.chosen.files.model_file(metadata)
             backends.append(stack.enter_context(load_backend(targets.runtime_of(result.target), model)))
         for run in range(WARM_UP + LATENCY_RUNS):
+            # Another face each time, as on a device.
             face = crops[run % len(crops)][np.newaxis]
             # All targets in turn, so that a busy moment of the machine hits all of them alike.
             for backend, latencies in zip(backends, latencies_ms, strict=True):

@@ -89,6 +89,7 @@ class Variants:
 
     def keeping(self, method: str, float_layers: frozenset[str], note: str) -> Iterator[Variant]:
         """Yield int8 with *float_layers* in float: with 8-bit weights first where they are possible, then without."""
+        # Smaller files first, as long as they pass.
         weight_only = self._converter.weight_only_layers(float_layers)
         if weight_only:
             yield self.static(method, float_layers, note, weight_only)

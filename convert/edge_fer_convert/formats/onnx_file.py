@@ -46,6 +46,7 @@ def from_tflite(content: bytes) -> bytes:
         path.write_bytes(content)
         with quiet("tf2onnx", "tensorflow"):
             model, _ = tf2onnx.convert.from_tflite(str(path), opset=OPSET)
+    # The names that every other form of the model has.
     _rename(model, model.graph.input[0].name, "face")
     _rename(model, model.graph.output[0].name, "scores")
     _renumber(model)
@@ -107,6 +108,7 @@ def run(content: bytes, values: NDArray[np.float32]) -> NDArray[np.float32]:
     try:
         session = onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
         source = session.get_inputs()[0]
+        # One at a time: the batch of the model is fixed to one.
         for value in to_model_order(values, source.shape):
             (scores,) = session.run(None, {source.name: value[np.newaxis]})
             rows.append(scores[0])

@@ -36,6 +36,7 @@ def _problem(content: bytes) -> str | None:
     outputs = opened.get_output_details()
     if len(inputs) != 1 or len(outputs) != 1:
         return f"has {len(inputs)} inputs and {len(outputs)} outputs; a FER classifier has one each"
+    # A quantized model may have float inputs, so all of its tensors are looked at.
     for tensor in opened.get_tensor_details():
         scale, _ = tensor["quantization"]
         if np.dtype(tensor["dtype"]) in (np.int8, np.uint8) and scale:
@@ -66,6 +67,7 @@ def run(content: bytes, values: NDArray[np.float32]) -> NDArray[np.float32]:
     for value in to_model_order(values, source["shape"]):
         opened.set_tensor(source["index"], value[np.newaxis])
         opened.invoke()
+        # Copied, because the interpreter overwrites its memory in the next run.
         rows.append(opened.get_tensor(sink["index"])[0].copy())
     return np.stack(rows)
 
@@ -143,6 +145,7 @@ def append_softmax(content: bytes) -> bytes:
     graph.operators.append(operator)
 
     graph.outputs = [scores_index]
+    # A signature points to its tensors by number, and would still give the logits.
     for signature in model.signatureDefs or []:
         for output in signature.outputs:
             output.tensorIndex = scores_index

@@ -118,6 +118,7 @@ class LiteRT:
         by_name: dict[str, list[NDArray[np.float32]]] = {}
         for tensors in _tensors_by_image(files.content, values, self._shape):
             for name, array in tensors.items():
+                # Copied, because the interpreter overwrites its memory in the next run.
                 by_name.setdefault(name, []).append(array.copy())
         return {name: np.concatenate(arrays) for name, arrays in by_name.items()}
 
@@ -223,7 +224,9 @@ class LiteRT:
         for layer in self.graph().layers:
             if layer.name not in float_layers:
                 continue
+            # AI Edge Quantizer names an operation after its outputs, each followed by a semicolon.
             this_layer = f"^{re.escape(layer.output)};$"
+            # The last rule that matches counts, so these override the quantizer's recipe.
             rules.append(_rule(this_layer, "*", None))
             if layer.name in weight_only:
                 settings = recipe.weight_only_wi8_afp32()[0]["op_config"]
@@ -256,7 +259,7 @@ def _tensors_by_image(
     content: bytes, values: NDArray[np.float32], shape: tuple[int, ...]
 ) -> Iterator[dict[str, NDArray[np.float32]]]:
     """Yield, for each of *values*, every tensor that depends on it: name → ``(1, ..., channels)`` float32."""
-    with quiet():
+    with quiet():  # LiteRT warns about keeping all tensors
         interpreter = tflite_file.interpreter(content, keep_all=True)
     (source,) = interpreter.get_input_details()
     made = {source["index"]}

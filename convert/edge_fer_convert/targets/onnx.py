@@ -75,6 +75,8 @@ class Onnx:
             "entropy": CalibrationMethod.Entropy,
         }
         with _workplace(self._prepared) as (source, made):
+            # QDQ keeps the float operations between pairs of quantize and dequantize, which every execution provider
+            # can fuse or leave.
             quantize_static(
                 source,
                 made,
@@ -84,7 +86,7 @@ class Onnx:
                 weight_type=QuantType.QUInt8,
                 activation_type=QuantType.QUInt8 if bits == 8 else QuantType.QUInt16,
                 calibrate_method=calibrations[method],
-                nodes_to_exclude=sorted(float_layers),
+                nodes_to_exclude=sorted(float_layers),  # sorted: a set has another order in each process
                 extra_options={"CalibPercentile": 99.99, "CalibStridedMinMax": TOGETHER},
             )
             return Files(made.read_bytes())
@@ -136,7 +138,7 @@ class Onnx:
         layers = []
         for node in onnx.load_from_string(self._prepared).graph.node:
             if node.op_type == "Constant":
-                continue
+                continue  # holds weights, computes nothing
             inputs = tuple(makers[name] for name in node.input if name in makers)
             layers.append(Layer(node.name, KINDS.get(node.op_type, OTHER), inputs, node.output[0]))
             for name in node.output:
@@ -161,9 +163,11 @@ class Onnx:
         from onnxruntime.quantization import quant_pre_process
 
         with _workplace(self._float) as (source, made):
+            # All shapes are fixed, so ONNX's own shape inference is enough.
             quant_pre_process(source, made, skip_symbolic_shape=True)
             model = onnx.load(made)
         for number, node in enumerate(model.graph.node):
+            # Layers are kept in float by the names of their nodes.
             node.name = node.name or f"{node.op_type}_{number}"
         return bytes(model.SerializeToString())
 

@@ -86,8 +86,10 @@ class OpenVINO:
             quantized = nncf.quantize(
                 self._read(),
                 nncf.Dataset(list(self._calibration), _with_batch_axis),
+                # MIXED: symmetric weights, asymmetric activations, which suits the outputs of ReLU.
                 preset=nncf.QuantizationPreset.MIXED,
                 target_device=nncf.TargetDevice.CPU,
+                # All of the calibration images; by default NNCF takes 300.
                 subset_size=len(self._calibration),
                 fast_bias_correction=False,  # the fast one does not see the errors of the layers before
                 ignored_scope=nncf.IgnoredScope(names=sorted(float_layers)) if float_layers else None,
@@ -131,6 +133,7 @@ class OpenVINO:
         added = [node for node in nodes.values() if _name(node) not in order]
         model.add_outputs([node.output(0) for node in added])
         order += [_name(node) for node in added]
+        # On a CPU with bfloat16 OpenVINO would otherwise compute in that.
         compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
         rows = [compiled(value[np.newaxis]) for value in axes.to_model_order(values, self._shape)]
         tensors = {}
@@ -143,6 +146,7 @@ class OpenVINO:
         """Return *files* with *metadata* as OpenVINO ``rt_info``."""
         import openvino
 
+        # Reading a file names its constants anew, so they are numbered again before they are saved.
         model = openvino.Core().read_model(model=files.content, weights=files.weights)
         file_metadata.into_openvino(model, metadata)
         return _saved(_renumbered(model, frozenset({"Constant", "Convert"})))
@@ -207,5 +211,6 @@ def _saved(model: Any) -> Files:
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.xml"
+        # By default the weights would be written as float16.
         openvino.save_model(model, path, compress_to_fp16=False)
         return Files(path.read_bytes(), path.with_suffix(".bin").read_bytes())
