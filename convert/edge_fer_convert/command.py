@@ -47,7 +47,7 @@ Examples:
 FACES are cropped faces: a folder or .zip of <class>/<image>, a .csv like FER2013's (emotion,pixels,Usage), or an .npz
 (images, labels). FILE#PART reads one part: a Usage of the .csv, or a first folder of the others.
 
-Exit code 9 when --strict is given and a target does not pass."""
+Exit code 9 when a target does not pass: with --strict, or when even float32 fails."""
 )
 @click.argument("model", required=False, type=click.Path(path_type=Path))
 @click.option("--recipe", "recipe_name", help="Rebuild a shipped model, or convert MODEL with the recipe's settings.")
@@ -58,7 +58,7 @@ Exit code 9 when --strict is given and a target does not pass."""
 )
 @click.option("--calibrate", metavar="FACES", help="Faces like those in use; they choose the ranges of activations.")
 @click.option("--evaluate", metavar="FACES", help="Labelled faces that accuracy is measured on.")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder of the bundle.  [default: MODEL's name-bundle]")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the bundle.  [default: MODEL-bundle]")
 @click.option("--targets", "target_names", help="Separated by commas.  [default: all that MODEL can become]")
 @click.option("--labels", help="The classes in the model's order, separated by commas.  [default: FER2013's seven]")
 @click.option("--size", type=click.IntRange(8, 512), help="Side of the face in pixels, where MODEL leaves it open.")

@@ -14,7 +14,7 @@ from edge_fer.errors import BadInput  # noqa: E402
 from edge_fer_convert import write_bundle  # noqa: E402
 
 
-def test_the_bundle_verifies_and_says_what_was_measured(finished, tmp_path):
+def test_the_bundle_verifies_and_holds_the_measured_figures(finished, tmp_path):
     conversion, _ = finished
     write_bundle(conversion, tmp_path / "bundle")
     bundle = load(tmp_path / "bundle")
@@ -31,7 +31,7 @@ def test_the_bundle_verifies_and_says_what_was_measured(finished, tmp_path):
         write_bundle(conversion, tmp_path / "bundle")
 
 
-def test_what_the_manifest_says_is_what_the_bundle_does(finished, tmp_path, evaluation_faces):
+def test_the_bundle_is_as_accurate_as_its_manifest_says(finished, tmp_path, evaluation_faces):
     conversion, _ = finished
     write_bundle(conversion, tmp_path / "bundle")
     bundle = load(tmp_path / "bundle")

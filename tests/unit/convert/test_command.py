@@ -37,10 +37,10 @@ def runs_everywhere(bundle):
     verified = call("verify", bundle).output
     assert verified.count("matches: 10 of 10") == len(manifest.targets)
     for target in manifest.targets:
-        said = call(
+        result = call(
             "run", "--source", "synthetic", "--frames", 12, "--model", bundle, "--target", target.name, "--json"
         )
-        records = [json.loads(line) for line in said.stdout.splitlines()]
+        records = [json.loads(line) for line in result.stdout.splitlines()]
         assert len(records) == 12
         assert any(record["faces"] for record in records)
     return {target.name for target in manifest.targets}
@@ -48,10 +48,10 @@ def runs_everywhere(bundle):
 
 def test_a_keras_model_of_ones_own(keras_file, faces, tmp_path):
     out = tmp_path / "mine"
-    said = call("convert", keras_file, *data(faces), "--out", out, *LOOSE)
-    assert f"bundle: {out}" in said.stdout
+    result = call("convert", keras_file, *data(faces), "--out", out, *LOOSE)
+    assert f"bundle: {out}" in result.stdout
     for runtime in ("litert", "openvino", "onnx"):
-        assert f"{runtime}-int8" in said.stdout
+        assert f"{runtime}-int8" in result.stdout
     assert runs_everywhere(out) == {
         "litert-int8", "litert-float32", "litert-dynamic", "openvino-int8", "openvino-float32", "onnx-int8",
         "onnx-float32",
@@ -61,10 +61,10 @@ def test_a_keras_model_of_ones_own(keras_file, faces, tmp_path):
 
 def test_an_onnx_model_of_pytorch(faces, tmp_path):
     out = tmp_path / "theirs"
-    said = call("convert", TORCH, *data(faces), "--out", out, *NORMALIZE, *LOOSE, "--json")
-    report = json.loads(said.stdout)
-    assert "without litert-int8, litert-float32, litert-dynamic" in said.stderr
-    assert "onnx2tf" in said.stderr
+    result = call("convert", TORCH, *data(faces), "--out", out, *NORMALIZE, *LOOSE, "--json")
+    report = json.loads(result.stdout)
+    assert "without litert-int8, litert-float32, litert-dynamic" in result.stderr
+    assert "onnx2tf" in result.stderr
     assert report["warnings"] == ["the model gives logits: a softmax was added after its output"]
     assert all(target["accuracy"] > 0.9 for target in report["targets"])
     assert runs_everywhere(out) == {"openvino-int8", "openvino-float32", "onnx-int8", "onnx-float32"}
@@ -74,9 +74,11 @@ def test_an_onnx_model_of_pytorch(faces, tmp_path):
 
 
 def test_litert_from_onnx_is_refused_before_any_work(faces, tmp_path):
-    said = call("convert", TORCH, *data(faces), "--targets", "litert-int8", "--out", tmp_path / "x", *NORMALIZE, code=3)
-    assert "litert-int8 cannot be produced" in said.stderr
-    assert "onnx2tf -i model.onnx" in said.stderr
+    result = call(
+        "convert", TORCH, *data(faces), "--targets", "litert-int8", "--out", tmp_path / "x", *NORMALIZE, code=3
+    )
+    assert "litert-int8 cannot be produced" in result.stderr
+    assert "onnx2tf -i model.onnx" in result.stderr
     assert not (tmp_path / "x").exists()
 
 
@@ -89,8 +91,8 @@ def test_faces_from_a_csv_like_fer2013s(keras_file, pool, evaluation_faces, tmp_
                 rows.writerow([label, " ".join(map(str, image.ravel())), usage])
     path = tmp_path / "fer.csv"
     arguments = ("--targets", "onnx-int8", "--out", tmp_path / "b", "--json", *LOOSE)
-    said = call("convert", keras_file, "--calibrate", path, "--evaluate", f"{path}#PublicTest", *arguments, code=3)
-    assert "210 of 210 evaluation images are in the calibration data" in said.stderr
+    result = call("convert", keras_file, "--calibrate", path, "--evaluate", f"{path}#PublicTest", *arguments, code=3)
+    assert "210 of 210 evaluation images are in the calibration data" in result.stderr
     split = ("--calibrate", f"{path}#Training", "--evaluate", f"{path}#PublicTest")
     report = json.loads(call("convert", keras_file, *split, *arguments).stdout)
     assert report["evaluated_on"] == {"data": "fer.csv", "split": "PublicTest", "images": 210}
@@ -98,8 +100,8 @@ def test_faces_from_a_csv_like_fer2013s(keras_file, pool, evaluation_faces, tmp_
 
 def test_strict_has_its_own_exit_code(keras_file, faces, tmp_path):
     arguments = ("--targets", "litert-int8", "--out", tmp_path / "b", "--max-drop", -50, "--strict")
-    said = call("convert", keras_file, *data(faces), *arguments, code=9)
-    assert "litert-int8 does not pass the gate" in said.stderr
+    result = call("convert", keras_file, *data(faces), *arguments, code=9)
+    assert "litert-int8 does not pass the gate" in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 
@@ -123,15 +125,15 @@ def test_strict_has_its_own_exit_code(keras_file, faces, tmp_path):
 )
 def test_each_wrong_option_is_one_line(keras_file, faces, tmp_path, options, code, message):
     filled = [option.format(faces=faces) for option in options]
-    said = call("convert", keras_file, *filled, "--out", tmp_path / "b", code=code)
-    assert message in " ".join(said.stderr.split())
+    result = call("convert", keras_file, *filled, "--out", tmp_path / "b", code=code)
+    assert message in " ".join(result.stderr.split())
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_bundle_that_is_there_is_not_touched(keras_file, faces, tmp_path):
     (tmp_path / "b").mkdir()
-    said = call("convert", keras_file, *data(faces), "--out", tmp_path / "b", code=3)
-    assert "exists; remove it" in said.stderr
+    result = call("convert", keras_file, *data(faces), "--out", tmp_path / "b", code=3)
+    assert "exists; remove it" in result.stderr
     assert list((tmp_path / "b").iterdir()) == []
 
 

@@ -46,7 +46,7 @@ def test_without_an_evaluation_set_agreement_is_gated_and_called_weaker(job, rec
     assert "the weaker check" in html_report(conversion)
 
 
-def test_a_target_that_fell_through_is_named_after_what_it_is(job, tmp_path, recorder):
+def test_a_target_that_fell_back_is_named_after_what_it_is(job, tmp_path, recorder):
     impossible = replace(job, gate=Gate(-0.001, 100), targets=("onnx-int8", "onnx-float32"))
     with pytest.raises(Exception, match="does not pass the gate"):
         convert(impossible, recorder)
@@ -60,7 +60,7 @@ def test_a_target_that_fell_through_is_named_after_what_it_is(job, tmp_path, rec
         assert any(words.startswith(f"onnx-int8 became {became}: agrees on") for words in recorder.warnings)
 
 
-def test_logits_get_a_softmax_and_the_user_is_told(job, network, recorder):
+def test_logits_get_a_softmax_and_a_warning(job, network, recorder):
     logits = keras.Sequential([*network.layers[:-1], keras.layers.Dense(7)])
     logits.build((None, 32, 32, 1))
     logits.layers[-1].set_weights(network.layers[-1].get_weights())

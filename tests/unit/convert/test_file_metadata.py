@@ -86,9 +86,9 @@ def test_onnx_carries_it_as_properties():
     stamped = file_metadata.into_onnx((TINY / "onnx-int8.onnx").read_bytes(), METADATA)
     model = onnx.load_from_string(stamped)
     onnx.checker.check_model(model)
-    said = {entry.key: entry.value for entry in model.metadata_props}
-    assert json.loads(said["labels"]) == list(METADATA.labels)
-    assert Preprocess.model_validate_json(said["preprocess"]) == METADATA.preprocess
+    properties = {entry.key: entry.value for entry in model.metadata_props}
+    assert json.loads(properties["labels"]) == list(METADATA.labels)
+    assert Preprocess.model_validate_json(properties["preprocess"]) == METADATA.preprocess
 
 
 def test_openvino_carries_it_as_rt_info():

@@ -46,7 +46,7 @@ def test_onnx_cannot_become_litert_and_the_way_round_is_named(float_model, tmp_p
     assert open_model(TORCH).can_be("onnx-int8") is None
 
 
-def test_a_model_of_pytorch_has_its_planes_first():
+def test_a_model_of_pytorch_has_its_channels_first():
     opened = open_model(TORCH)
     assert opened.shape == (1, 3, 32, 32)
     assert (opened.size_px, opened.planes, opened.classes) == (32, 3, 7)
@@ -61,11 +61,11 @@ def test_the_preprocessing_spec_of_a_model_has_its_size_and_channels(float_model
 def test_what_tf2onnx_cannot_express_still_becomes_litert(network, values, monkeypatch):
     asked = []
 
-    def trips(content):
+    def fails(content):
         asked.append(content)
         raise KeyError("no such operation")
 
-    monkeypatch.setattr(onnx_file, "from_tflite", trips)
+    monkeypatch.setattr(onnx_file, "from_tflite", fails)
     opened = open_model(network)
     assert opened.can_be("litert-int8") is None
     assert not asked  # a large model takes minutes and gigabytes there
@@ -201,7 +201,7 @@ def test_a_lambda_layer_is_refused(tmp_path):
         open_model(tmp_path / "lambda.keras")
 
 
-def test_another_keras_backend_is_told(monkeypatch, network):
+def test_another_keras_backend_is_refused(monkeypatch, network):
     monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
     with pytest.raises(MissingDependency, match="set KERAS_BACKEND=tensorflow"):
         open_model(network)

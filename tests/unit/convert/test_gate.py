@@ -30,7 +30,7 @@ def test_drops_are_differences_and_intervals_are_in_order(answers):
     assert compared.agreement == pytest.approx(float((before == after).mean()))
 
 
-def test_what_answers_alike_loses_nothing_whatever_is_drawn():
+def test_equal_answers_lose_nothing_in_any_draw():
     labels = np.arange(100) % 4
     compared = compare_with_float32(scores(labels), scores(labels), labels)
     assert compared.drop == compared.f1_drop == Loss(0.0, 0.0, 0.0)
@@ -73,9 +73,9 @@ def comparison(drop=0.0, f1=0.0, agreement=1.0):
         (QuantizationComparison(100, 0.9599), "agrees on 95.99%"),
     ],
 )
-def test_what_passes(compared, refused):
-    said = Gate().refuses(compared)
-    assert (said is None) if refused is None else (refused in said)
+def test_a_target_passes_when_it_loses_no_more_than_allowed(compared, refused):
+    reason = Gate().refuses(compared)
+    assert (reason is None) if refused is None else (refused in reason)
 
 
 def test_permuted_labels_are_found():

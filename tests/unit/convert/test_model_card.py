@@ -30,7 +30,7 @@ def converted(float_model, pool, tmp_path, evaluated=None) -> str:
     return card
 
 
-def test_a_card_says_what_it_is_worth_class_by_class_and_not_for(float_model, pool, evaluation_faces, tmp_path):
+def test_a_card_has_figures_class_by_class_and_the_forbidden_uses(float_model, pool, evaluation_faces, tmp_path):
     card = converted(float_model, pool, tmp_path, Data(evaluation_faces, "drawn", "test"))
     assert "Article 5(1)(f)" in card
     assert "Trained on drawn faces." in card
@@ -45,11 +45,11 @@ def test_a_card_says_what_it_is_worth_class_by_class_and_not_for(float_model, po
 
 def test_without_an_evaluation_set_a_card_says_so(float_model, pool, tmp_path):
     card = converted(float_model, pool, tmp_path)
-    assert "Nobody has evaluation_faces it" in card
+    assert "Nobody has judged it" in card
     assert "`litert-int8` agrees with float32 on" in card
 
 
-def test_a_damaged_card_is_told(float_model, pool, tmp_path):
+def test_a_damaged_card_is_refused(float_model, pool, tmp_path):
     converted(float_model, pool, tmp_path)
     path = tmp_path / "mine" / bundle.MODEL_CARD
     path.write_text(path.read_text() + "changed")

@@ -23,7 +23,7 @@ def test_neither_logits_nor_probabilities_are_refused(job, network, recorder):
         prepare(replace(job, model=open_model(sigmoid)), recorder)
 
 
-def test_a_model_that_answers_nonsense_is_refused(job, network, recorder):
+def test_a_model_that_gives_nan_is_refused(job, network, recorder):
     broken = keras.models.clone_model(network)
     broken.set_weights([np.full_like(weight, np.nan) for weight in network.get_weights()])
     with pytest.raises(BadInput, match="NaN or infinity"):
@@ -55,7 +55,7 @@ def test_unlabelled_evaluation_faces_are_refused(job, evaluation_faces, recorder
         prepare(replace(job, evaluated=Data(bare, "drawn")), recorder)
 
 
-def test_fewer_images_than_asked_for_are_told(job, pool, recorder):
+def test_fewer_images_than_asked_for_are_a_warning(job, pool, recorder):
     few = pool.take(np.arange(0, 280, 7))
     prepared = prepare(replace(job, pool=Data(few, "few"), images=100), recorder)
     assert len(prepared.calibration.faces) == 40

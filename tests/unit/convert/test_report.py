@@ -15,12 +15,12 @@ from edge_fer_convert import TARGETS, html_report, report  # noqa: E402
 
 def test_the_report_holds_everything_and_needs_nothing_else(finished):
     conversion, _ = finished
-    said = report.as_dict(conversion)
-    assert json.loads(json.dumps(said)) == json.loads(json.dumps(said, allow_nan=False))
+    figures = report.as_dict(conversion)
+    assert json.loads(json.dumps(figures)) == json.loads(json.dumps(figures, allow_nan=False))
     page = html_report(conversion)
     HTMLParser().feed(page)
     assert not re.search(r"""(src|href)\s*=|@import|url\(""", page), "the page loads something from elsewhere"
-    for target in said["targets"]:
+    for target in figures["targets"]:
         assert target["target"] in page
         assert f"{target['accuracy']:.2%}" in page
     assert page.count("<svg") == 1
