@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 def convert(job: Job, progress: ProgressListener | None = None) -> Conversion:
     """Make every target of *job*, compare it with float32, and time it.
 
-    Raises `BadInput` for what cannot be converted or compared, before any work as far as that can be known. Raises
-    `GateFailed` when the job is strict and a target does not pass its gate.
+    Raises `BadInput` for a job that cannot be done, before any work as far as that can be known, and `GateFailed` when
+    no variant of a target passes the gate.
     """
     started = time.monotonic()
-    # Every step warns its listener, and this one also keeps the warnings, which the report repeats.
+    # The warnings are kept too, because the report repeats them.
     log = _WarningLog(progress or ProgressListener())
     prepared = prepare(job, log)
     quantized = quantize(prepared, log)
@@ -49,12 +49,12 @@ class _WarningLog(ProgressListener):
         self._listener = listener
         self.warnings: list[str] = []
 
-    def step(self, words: str, share: float = 0.0) -> None:
-        self._listener.step(words, share)
+    def step(self, message: str, share: float = 0.0) -> None:
+        self._listener.step(message, share)
 
-    def tell(self, words: str) -> None:
-        self._listener.tell(words)
+    def tell(self, message: str) -> None:
+        self._listener.tell(message)
 
-    def warn(self, words: str) -> None:
-        self.warnings.append(words)
-        self._listener.warn(words)
+    def warn(self, message: str) -> None:
+        self.warnings.append(message)
+        self._listener.warn(message)

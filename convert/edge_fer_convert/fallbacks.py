@@ -47,7 +47,7 @@ class Attempt:
 
 @dataclass
 class FallbackSearch:
-    """Searches the first variant that passes the gate, for one target of one converter."""
+    """Searches for the first variant that passes the gate, for one target of one converter."""
 
     converter: Converter
     values: NDArray[np.float32]
@@ -148,7 +148,7 @@ class FallbackSearch:
         for method in self.converter.methods:
             yield make.static(method, fusion_layers, make.fusion_note, weight_only)
         if weight_only:
-            # The last resort within int8: what joins the branches loses nothing at all, for more bytes.
+            # With 32-bit weights the layers that join branches are exact, at the price of a larger file.
             yield make.static(self._best_method(), fusion_layers, f"{make.fusion_note}, with weights of 32 bits")
 
     def _below(self, precision: str) -> Iterator[Variant]:

@@ -1,4 +1,4 @@
-"""Tried as a new user would: a model of one's own becomes a bundle, verifies, and runs on each backend."""
+"""As a new user would: a model of one's own becomes a bundle, verifies, and runs on each backend."""
 
 from __future__ import annotations
 
@@ -74,9 +74,8 @@ def test_an_onnx_model_of_pytorch(faces, tmp_path):
 
 
 def test_litert_from_onnx_is_refused_before_any_work(faces, tmp_path):
-    result = call(
-        "convert", TORCH, *data(faces), "--targets", "litert-int8", "--out", tmp_path / "x", *NORMALIZE, code=3
-    )
+    arguments = ("--targets", "litert-int8", "--out", tmp_path / "x", *NORMALIZE)
+    result = call("convert", TORCH, *data(faces), *arguments, code=3)
     assert "litert-int8 cannot be produced" in result.stderr
     assert "onnx2tf -i model.onnx" in result.stderr
     assert not (tmp_path / "x").exists()

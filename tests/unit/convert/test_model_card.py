@@ -13,7 +13,7 @@ from edge_fer.preprocess import Preprocess  # noqa: E402
 from edge_fer_convert import Data, Gate, Job, ModelMetadata, convert, write_bundle  # noqa: E402
 
 
-def converted(float_model, pool, tmp_path, evaluated=None) -> str:
+def converted(float_model, pool, tmp_path, evaluated=None, *, find_near_copies=False) -> str:
     job = Job(
         model=float_model,
         metadata=ModelMetadata("mine", FER2013, Preprocess(size_px=32), "a model of mine"),
@@ -23,6 +23,7 @@ def converted(float_model, pool, tmp_path, evaluated=None) -> str:
         targets=("litert-int8", "litert-float32"),
         gate=Gate(5, 5),
         images=70,
+        find_near_copies=find_near_copies,
     )
     write_bundle(convert(job), tmp_path / "mine")
     card = bundle.load(tmp_path / "mine").card()
@@ -41,6 +42,17 @@ def test_a_card_has_figures_class_by_class_and_the_forbidden_uses(float_model, p
     assert "one thread" in card
     shown = CliRunner().invoke(main, ["models", str(tmp_path / "mine")])
     assert shown.stdout.strip() == card.strip()
+
+
+def test_accuracy_without_near_copies_has_a_column_of_its_own(float_model, pool, evaluation_faces, tmp_path):
+    evaluated = Data(evaluation_faces, "drawn", "test")
+    card = converted(float_model, pool, tmp_path, evaluated, find_near_copies=True)
+    evaluation = bundle.load(tmp_path / "mine").manifest.targets[0].evaluation
+    heading = f"accuracy on the {evaluation.fresh_images} images without a near-copy in train"
+    table = [line.split(" | ") for line in card.splitlines() if heading in line or line.startswith("| `litert-")]
+    column = table[0].index(heading)
+    assert [len(row) for row in table] == [len(table[0])] * 3
+    assert table[1][column] == f"{evaluation.fresh_accuracy:.2%}"
 
 
 def test_without_an_evaluation_set_a_card_says_so(float_model, pool, tmp_path):
