@@ -142,7 +142,7 @@ def _job_of_model(options: Options, path: Path, bundle_name: str, progress: Prog
     # Calibration needs no labels, so the classes of the pool may have any names.
     pool = _read_faces(options.calibrate, progress)
     evaluated = None
-    if options.evaluate is not None:
+    if options.evaluate:
         evaluated = _read_faces(options.evaluate, progress, labels)
     max_f1_drop = options.max_drop if options.max_f1_drop is None else options.max_f1_drop
     return Job(
@@ -160,7 +160,7 @@ def _job_of_model(options: Options, path: Path, bundle_name: str, progress: Prog
 
 
 def _labels(options: Options) -> tuple[str, ...]:
-    if options.labels is None:
+    if not options.labels:
         return FER2013
     return tuple(label.strip() for label in options.labels.split(","))
 

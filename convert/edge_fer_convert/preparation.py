@@ -49,7 +49,7 @@ def prepare(job: Job, progress: ProgressListener) -> Prepared:
 
     Raises `BadInput` for a job that cannot be done, before any work as far as that can be known.
     """
-    refuse_impossible(job)
+    _refuse_impossible(job)
     # A face that the ranges were fitted to would make the drop look smaller than it is. So the faces that targets are
     # compared on are never calibrated with, where there are enough faces for that.
     if job.evaluated is None:
@@ -66,7 +66,7 @@ def prepare(job: Job, progress: ProgressListener) -> Prepared:
     return Prepared(replace(job, model=model), calibration, crops, labels, deduplicated)
 
 
-def refuse_impossible(job: Job) -> None:
+def _refuse_impossible(job: Job) -> None:
     """Raise `BadInput` for what can be known to fail before any work."""
     for target in job.targets:
         targets.split(target)
@@ -131,13 +131,12 @@ def _with_probabilities(model: FloatModel, calibration: Calibration, progress: P
     scores = model.scores(calibration.values[:PROBE_IMAGES])
     if not np.isfinite(scores).all():
         raise BadInput("the model gives NaN or infinity for calibration images; check its weights and --range")
-    # Scores in [0, 1] that do not sum to one come from one sigmoid for each class, and a softmax
-    # after those would be wrong.
     sums = scores.sum(axis=1)
     if scores.min() < 0 or scores.max() > 1 + TOLERANCE:
         progress.warn("the model gives logits: a softmax was added after its output")
         model = model.with_softmax()
     elif np.abs(sums - 1).max() > TOLERANCE:
+        # Such scores come from one sigmoid for each class, and a softmax after those would be wrong.
         raise BadInput(
             f"the model's outputs lie between 0 and 1 but sum to {sums.min():.2f} to {sums.max():.2f}: "
             "neither logits nor probabilities; end it in a softmax"
