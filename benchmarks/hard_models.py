@@ -123,19 +123,11 @@ MODELS: dict[str, Callable[[LabelledFaces, Preprocess], keras.Model]] = {
 
 def convert_model(name: str, train: LabelledFaces, evaluation: LabelledFaces, spec: Preprocess) -> dict[str, Any]:
     """Convert the model *name* to `TARGETS`, and return the report as ``edge-fer convert --json`` prints it."""
-    from edge_fer_convert import report
-    from edge_fer_convert.conversion import convert
-    from edge_fer_convert.float_model import open_model
-    from edge_fer_convert.gate import Gate
-    from edge_fer_convert.job import Data, Job
+    from edge_fer_convert import Data, Gate, Job, ModelMetadata, convert, open_model, report
 
     job = Job(
         model=open_model(MODELS[name](train, spec)),
-        name=name,
-        description=name,
-        licence="Apache-2.0",
-        labels=evaluation.names,
-        preprocess=spec,
+        metadata=ModelMetadata(name, evaluation.names, spec, description=name, licence="Apache-2.0"),
         pool=Data(train, "FER2013", "Training"),
         evaluated=Data(evaluation, "FER2013", "PublicTest"),
         targets=TARGETS,

@@ -1,1 +1,53 @@
-"""The workstation side of edge-fer: model zoo, training, conversion. Never needed on the device."""
+"""Convert facial-emotion classifiers on the workstation: quantize, compare with float32, write a bundle.
+
+These are the public names. Each is imported when it is first used, so that ``import edge_fer_convert`` is instant.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from edge_fer.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from edge_fer_convert.bundle_writer import write_bundle
+    from edge_fer_convert.conversion import convert
+    from edge_fer_convert.float_model import FloatModel, open_model
+    from edge_fer_convert.gate import Gate
+    from edge_fer_convert.job import Data, Job
+    from edge_fer_convert.model_metadata import ModelMetadata
+    from edge_fer_convert.report import html_report
+    from edge_fer_convert.result import Conversion, TargetResult
+    from edge_fer_convert.targets import TARGETS
+
+_MODULES: Final = {
+    "Conversion": "result",
+    "Data": "job",
+    "FloatModel": "float_model",
+    "Gate": "gate",
+    "Job": "job",
+    "ModelMetadata": "model_metadata",
+    "TARGETS": "targets",
+    "TargetResult": "result",
+    "convert": "conversion",
+    "html_report": "report",
+    "open_model": "float_model",
+    "write_bundle": "bundle_writer",
+}
+
+__all__ = [
+    "TARGETS",
+    "Conversion",
+    "Data",
+    "FloatModel",
+    "Gate",
+    "Job",
+    "ModelMetadata",
+    "TargetResult",
+    "convert",
+    "html_report",
+    "open_model",
+    "write_bundle",
+]
+
+__getattr__, __dir__ = lazy_exports(__name__, _MODULES)

@@ -1,4 +1,4 @@
-"""Writes bundles: model files, golden vectors and the manifest, beside their place first, then renamed into it."""
+"""Writes bundles: model files, golden vectors, model card and manifest; the whole folder, or nothing of it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import io
 import os
 import shutil
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from edge_fer.backends import ModelFile
+from edge_fer import host
 from edge_fer.backends import load as load_backend
 from edge_fer.bundle import (
     FORMAT_VERSION,
@@ -23,115 +24,158 @@ from edge_fer.bundle import (
     Manifest,
     Target,
 )
-from edge_fer.emotions import FER2013
 from edge_fer.errors import BadInput
 from edge_fer.sources.synthetic import EXPRESSIONS, draw_face
-from edge_fer_convert.targets import runtime_of
+from edge_fer_convert import model_card, targets
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from edge_fer.preprocess import Preprocess
+    from edge_fer_convert.model_metadata import ModelMetadata
+    from edge_fer_convert.result import Conversion
     from edge_fer_convert.targets import Files
+
+GOLDEN: Final = "golden.npz"
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """One converted model file."""
+    """One converted target."""
 
     target: str
-    suffixes: tuple[str, ...]
     files: Files
     recipe: str
+    """How it was quantized, in words."""
     evaluation: Evaluation | None = None
+
+    def contents(self) -> dict[str, bytes]:
+        """Return its files: name → content."""
+        suffixes = targets.converter(targets.runtime_of(self.target)).suffixes
+        # A format of one file has one suffix, and no weights beside the model.
+        parts = zip(suffixes, (self.files.content, self.files.weights), strict=False)
+        return {f"{self.target}{suffix}": content for suffix, content in parts}
+
+
+def write_bundle(conversion: Conversion, folder: Path | str) -> None:
+    """Write *conversion* as the bundle *folder*, which must not exist.
+
+    Raises `BadInput` when *folder* exists or cannot be written; then nothing is left of it.
+    """
+    job = conversion.job
+    calibration = CalibrationSet(
+        data=job.pool.name,
+        images=len(conversion.calibration.faces),
+        seed=job.seed,
+        sha256=conversion.calibration.sha256,
+        tools=conversion.tools,
+    )
+    artifacts = []
+    for result in conversion.distinct_results:
+        chosen = result.chosen
+        evaluation = conversion.evaluation(result)
+        artifacts.append(Artifact(result.target, chosen.files, chosen.variant.description, evaluation))
+    card = model_card.render(conversion, _this_machine())
+    write_artifacts(Path(folder), job.metadata, artifacts, calibration, card)
+
+
+def write_artifacts(
+    folder: Path,
+    metadata: ModelMetadata,
+    artifacts: Sequence[Artifact],
+    calibration: CalibrationSet | None = None,
+    card: str = "",
+) -> None:
+    """Write the bundle *folder*, which must not exist; it recommends the first of *artifacts*.
+
+    *card* is the model card in Markdown; an empty one is left out. Each artifact computes its golden answers here, on
+    its own runtime. Raises `BadInput` when *folder* exists or cannot be written; then nothing is left of it.
+    """
+    refuse_existing(folder)
+    golden = _golden_vectors(metadata, artifacts)
+    contents = {GOLDEN: golden}
+    entries = []
+    for artifact in artifacts:
+        files = artifact.contents()
+        entries.append(_target_entry(artifact, files))
+        contents.update(files)
+    card_entry = None
+    if card:
+        contents[MODEL_CARD] = card.encode()
+        card_entry = _file_entry(MODEL_CARD, contents[MODEL_CARD])
+    manifest = Manifest(
+        format_version=FORMAT_VERSION,
+        name=metadata.name,
+        licence=metadata.licence,
+        description=metadata.description,
+        labels=metadata.labels,
+        preprocess=metadata.preprocess,
+        calibration=calibration,
+        golden=_file_entry(GOLDEN, golden),
+        card=card_entry,
+        targets=tuple(entries),
+    )
+    # Fields that are None are left out, so that a bundle without them can be read by older versions.
+    contents[MANIFEST] = f"{manifest.model_dump_json(indent=2, exclude_none=True)}\n".encode()
+    _write_folder(folder, contents)
 
 
 def golden_inputs(preprocess: Preprocess, seed: int = 7) -> NDArray[np.uint8]:
     """Return ``(10, N, N)`` uint8: a drawn face of each expression, a ramp, noise, and black-and-white blocks."""
     side = preprocess.size_px
     rng = np.random.default_rng(seed)
+    # Drawn faces, because a bundle holds no photographs of people. The ramp, the noise and the blocks have every pixel
+    # value and edges that no drawing has, so that rounding and saturation show.
     ramp = np.broadcast_to(np.linspace(0, 255, side).astype(np.uint8), (side, side))
     noise = rng.integers(0, 256, (side, side)).astype(np.uint8)
-    blocks = np.kron(rng.integers(0, 2, (8, 8)), np.ones((side // 8 + 1,) * 2))[:side, :side].astype(np.uint8) * 255
+    squares = rng.integers(0, 2, (8, 8))
+    # Squares of N/8 rounded up and cut to N, because N need not be a multiple of eight.
+    one_square = np.ones((side // 8 + 1, side // 8 + 1))
+    blocks = np.kron(squares, one_square)[:side, :side].astype(np.uint8) * 255
     drawn = [preprocess.crop(draw_face(expression)) for expression in EXPRESSIONS.values()]
     return np.stack([*drawn, ramp, noise, blocks])
 
 
-def write(
-    folder: Path,
-    name: str,
-    description: str,
-    preprocess: Preprocess,
-    artifacts: list[Artifact],
-    labels: tuple[str, ...] = FER2013,
-    licence: str = "Apache-2.0",
-    calibration: CalibrationSet | None = None,
-    card: str = "",
-) -> None:
-    """Write the bundle *folder*, which must not exist; the first artifact is the one that it recommends.
-
-    *card* is its model card, Markdown; without one the bundle has none.
-
-    The golden answers are what each artifact computes here, on its own runtime. Raises `BadInput` when *folder* exists
-    or cannot be written; then nothing is left of it.
-    """
-    refuse_existing(folder)
-    inputs = golden_inputs(preprocess)
-    answers: dict[str, NDArray[np.float32]] = {}
-    contents: dict[str, bytes] = {}
-    entries: list[Target] = []
-    for artifact in artifacts:
-        files = artifact.files
-        model = ModelFile(files.content, preprocess, labels, weights=files.weights)
-        with load_backend(runtime_of(artifact.target), model) as backend:
-            answers[artifact.target] = backend.run(inputs)
-        parts = dict(
-            zip((f"{artifact.target}{s}" for s in artifact.suffixes), (files.content, files.weights), strict=False)
-        )
-        first, *second = (_entry(file, content) for file, content in parts.items())
-        entries.append(
-            Target(
-                **first.model_dump(),
-                name=artifact.target,
-                weights=second[0] if second else None,
-                recipe=artifact.recipe,
-                evaluation=artifact.evaluation,
-            )
-        )
-        contents |= parts
-    stream = io.BytesIO()
-    np.savez_compressed(stream, allow_pickle=False, inputs=inputs, **answers)
-    manifest = Manifest(
-        format_version=FORMAT_VERSION,
-        name=name,
-        licence=licence,
-        description=description,
-        labels=labels,
-        preprocess=preprocess,
-        calibration=calibration,
-        golden=_entry("golden.npz", stream.getvalue()),
-        card=_entry(MODEL_CARD, card.encode()) if card else None,
-        targets=tuple(entries),
-    )
-    text = manifest.model_dump_json(indent=2, exclude_none=True) + "\n"
-    if card:
-        contents[MODEL_CARD] = card.encode()
-    _write_folder(folder, {MANIFEST: text.encode(), "golden.npz": stream.getvalue(), **contents})
-
-
 def refuse_existing(folder: Path) -> None:
-    """Raise `BadInput` when *folder* is there already."""
+    """Raise `BadInput` when *folder* exists."""
     if folder.exists():
         raise BadInput(f"{folder} exists; remove it or choose another name")
 
 
-def _entry(file: str, content: bytes) -> FileEntry:
+def _golden_vectors(metadata: ModelMetadata, artifacts: Sequence[Artifact]) -> bytes:
+    """Return golden.npz: the inputs, and the answers of each artifact."""
+    inputs = golden_inputs(metadata.preprocess)
+    answers = {}
+    for artifact in artifacts:
+        model = artifact.files.model_file(metadata)
+        with load_backend(targets.runtime_of(artifact.target), model) as backend:
+            answers[artifact.target] = backend.run(inputs)
+    stream = io.BytesIO()
+    # Devices refuse pickles, which can hold code.
+    np.savez_compressed(stream, allow_pickle=False, inputs=inputs, **answers)
+    return stream.getvalue()
+
+
+def _target_entry(artifact: Artifact, files: dict[str, bytes]) -> Target:
+    model, *weights = [_file_entry(name, content) for name, content in files.items()]
+    return Target(
+        **model.model_dump(),
+        name=artifact.target,
+        weights=weights[0] if weights else None,
+        recipe=artifact.recipe,
+        evaluation=artifact.evaluation,
+    )
+
+
+def _file_entry(file: str, content: bytes) -> FileEntry:
     return FileEntry(file=file, sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content))
 
 
 def _write_folder(folder: Path, contents: dict[str, bytes]) -> None:
+    """Write *contents* beside *folder* first, then rename, so that no half-written bundle is ever seen."""
+    # Beside the folder, because a rename is atomic only within one file system.
     beside = folder.with_name(f".{folder.name}.part-{os.getpid()}")
     try:
         beside.mkdir(parents=True)
@@ -142,8 +186,16 @@ def _write_folder(folder: Path, contents: dict[str, bytes]) -> None:
         shutil.rmtree(beside, ignore_errors=True)
         size = sum(len(content) for content in contents.values())
         raise BadInput(
-            f"{folder} cannot be written ({exc.strerror}); it takes {size / 1e6:.1f} MB: nothing was left there"
+            f"{folder} cannot be written ({exc.strerror}); it needs {size / 1e6:.1f} MB: nothing was left there"
         ) from exc
-    except BaseException:
+    except BaseException:  # an interrupt too must leave nothing behind
         shutil.rmtree(beside, ignore_errors=True)
         raise
+
+
+def _this_machine() -> str:
+    """Return the machine in words: the latencies of the model card are its own."""
+    facts = host.facts()
+    name = facts["model"] or facts["cpu"] or "unknown"
+    features = " ".join(facts["cpu_features"]) or "features unknown"
+    return f"{name}, {facts['machine']}, {features}"

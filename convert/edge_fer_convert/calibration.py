@@ -1,10 +1,10 @@
-"""Calibration sets: a few training faces, balanced over the classes, never one that is evaluated on."""
+"""Calibration sets: a few training faces, balanced over the classes, none of which is evaluated on."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -18,82 +18,91 @@ if TYPE_CHECKING:
     from edge_fer.evaluation.labelled import LabelledFaces
     from edge_fer.preprocess import Preprocess
 
-FEW = 100
-"""Below so many images, ranges depend on which ones they are."""
-FLAT = 2.0
+FEW: Final = 100
+"""Number of images below which the ranges depend on which images they are."""
+FLAT: Final = 2.0
 """Standard deviation, in pixel values, below which an image shows nothing."""
-OVERLAP = 0.5
-"""Share of an evaluation set in the calibration data from which on it is there on purpose or by mistake.
+NAMED: Final = 3
+"""Number of left-out images that a warning names."""
+OVERLAP: Final = 0.5
+"""Share of an evaluation set in the calibration data above which somebody has passed the same data twice.
 
-Less is left out of the calibration and told: FER2013's Training holds 269 of PublicTest's 3,563 different images.
+Smaller overlaps are left out of the calibration: FER2013's Training holds 269 of PublicTest's 3,563 different images.
 """
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What a model is calibrated with."""
+    """The images that a model is calibrated with."""
 
     faces: LabelledFaces
     values: NDArray[np.float32]
-    """``(n, N, N, planes)`` model values; two of them span the spec's whole range."""
+    """``(n, N, N, channels)`` model values; two of them span the whole range of the preprocessing spec."""
     sha256: str
     """Of the crops in their order."""
 
 
 def choose(faces: LabelledFaces, count: int = 500, seed: int = 0) -> LabelledFaces:
-    """Return *count* of *faces*, as evenly over the classes as there are faces, the same for the same seed."""
+    """Return *count* of *faces*, as evenly over the classes as there are faces; the same seed chooses the same."""
     rng = np.random.default_rng(seed)
+    # Shuffled first, because data sets are often sorted by person or by source.
     order = rng.permutation(len(faces))
     by_class = [order[faces.labels[order] == label] for label in np.unique(faces.labels)]
-    rank = np.concatenate([np.arange(len(members)) for members in by_class])
-    chosen = np.concatenate(by_class)[np.argsort(rank, kind="stable")[:count]]
+    # Sorted by its rank within its class, each class gives its first face, then each its second, and so on.
+    ranks = np.concatenate([np.arange(len(members)) for members in by_class])
+    chosen = np.concatenate(by_class)[np.argsort(ranks, kind="stable")[:count]]
     return faces.take(chosen)
 
 
 def prepare(faces: LabelledFaces, preprocess: Preprocess) -> Calibration:
-    """Put *faces* through the spec, and pin the range of the input.
+    """Put *faces* through the preprocessing spec, and pin the range of the input.
 
-    One pixel of the lowest and one of the highest value make sure that every pixel value has an int8 value of its own.
+    Two pixels get the lowest and the highest value that there is. So the calibrated range is that of all 256 pixel
+    values, and each of them has an int8 value of its own.
     """
     crops = faces.crops(preprocess)
     values = preprocess.to_values(crops)
     table = preprocess.table()
-    values[0, 0, 0], values[0, 0, 1] = table[0], table[255]
+    values[0, 0, 0] = table[0]
+    values[0, 0, 1] = table[255]
     return Calibration(faces, values, hashlib.sha256(crops.tobytes()).hexdigest())
 
 
 def without_flat(faces: LabelledFaces, warn: Callable[[str], None]) -> LabelledFaces:
-    """Leave out images that show nothing. Raises `BadInput` when few are left."""
+    """Return *faces* without images that show nothing. Raises `BadInput` when none is left."""
+    # Such an image, for instance a camera's black frame, would only distort the ranges.
     shows = np.array([float(np.std(image)) >= FLAT for image in faces.images])
-    flat = int((~shows).sum())
+    left = int(shows.sum())
+    flat = len(faces) - left
     if flat:
-        where = ", ".join(faces.paths[n] for n in np.flatnonzero(~shows)[:3])
-        warn(f"{flat} of {len(faces)} calibration images are of one colour and left out ({where}…)")
-    if shows.sum() < 1:
+        names = ", ".join(faces.paths[number] for number in np.flatnonzero(~shows)[:NAMED])
+        warn(f"{flat} of {len(faces)} calibration images are of one colour and left out ({names}…)")
+    if left == 0:
         raise BadInput(f"all {len(faces)} calibration images are of one colour; pass faces as the camera sees them")
-    if shows.sum() < FEW:
-        warn(f"only {int(shows.sum())} calibration images: below {FEW} the ranges depend on which ones they are")
+    if left < FEW:
+        warn(f"only {left} calibration images: below {FEW} the ranges depend on which ones they are")
     return faces.take(np.flatnonzero(shows))
 
 
 def without_evaluated(
     pool: LabelledFaces, evaluated: LabelledFaces, warn: Callable[[str], None], *, forced: bool
 ) -> LabelledFaces:
-    """Leave out of *pool* the very images of *evaluated*, found by the hash of their pixels.
+    """Return *pool* without the images of *evaluated*, which are recognised by a hash of their pixels.
 
-    Raises `BadInput` when most of *evaluated* stand in *pool*: then somebody passed the same data twice. *forced* takes
-    them all the same.
+    Raises `BadInput` when *pool* holds most of *evaluated*. With *forced*, the whole *pool* is returned in any case.
     """
-    known = set(evaluated.digests())
-    mine = pool.digests()
-    shared = known & set(mine)
+    # By their pixels and not by their names: the same picture has other names in two downloads of a data set.
+    evaluated_digests = set(evaluated.digests())
+    pool_digests = pool.digests()
+    shared = evaluated_digests.intersection(pool_digests)
     if not shared:
         return pool
-    said = f"{len(shared)} of {len(evaluated)} evaluation images stand in the calibration data as well"
+    message = f"{len(shared)} of {len(evaluated)} evaluation images are in the calibration data too"
     if forced:
-        warn(f"{said}; used all the same, as asked for: the measured drop is too good")
+        warn(f"{message}; they are used as --allow-overlap says: the measured drop is too good")
         return pool
-    if len(shared) > OVERLAP * len(known):
-        raise BadInput(f"{said}; pass separate sets (path#part takes one part of a file), or --allow-overlap")
-    warn(f"{said}; left out of the calibration")
-    return pool.take(np.array([n for n, digest in enumerate(mine) if digest not in known]))
+    if len(shared) > OVERLAP * len(evaluated_digests):
+        raise BadInput(f"{message}; pass separate sets (path#part takes one part of a file), or --allow-overlap")
+    warn(f"{message}; they are left out of the calibration")
+    unseen = [number for number, digest in enumerate(pool_digests) if digest not in evaluated_digests]
+    return pool.take(np.array(unseen, np.intp))

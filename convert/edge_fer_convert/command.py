@@ -1,18 +1,18 @@
-"""``edge-fer convert``; nothing heavy is imported before it runs."""
+"""The command ``edge-fer convert``; nothing heavy is imported before it runs."""
 
 from __future__ import annotations
 
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from edge_fer.dependencies import require
 from edge_fer.errors import BadInput
 
-NEEDED = (
+NEEDED: Final = (
     "tensorflow",
     "keras",
     "ai_edge_quantizer",
@@ -27,12 +27,12 @@ NEEDED = (
 
 
 def _numbers(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[float, ...] | None:
-    """Read numbers with commas between them."""
+    """Read numbers separated by commas."""
     del ctx
     try:
         return None if value is None else tuple(float(part) for part in value.split(","))
     except ValueError as exc:
-        raise click.BadParameter(f"{value!r} is no list of numbers with commas between them", param=param) from exc
+        raise click.BadParameter(f"{value!r} is no list of numbers separated by commas", param=param) from exc
 
 
 @click.command(
@@ -44,25 +44,23 @@ Examples:
   edge-fer convert model.onnx --calibrate faces/ --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225
   edge-fer convert --recipe cnn-1 --data fer2013/ --out cnn-1-again
 
-Faces are cropped faces: a folder or .zip of <class>/<image>, a .csv in FER2013's form (emotion,pixels,Usage), or an
-.npz (images, labels). FILE#PART takes one part of it: a Usage of the csv, a first folder of the others.
+FACES are cropped faces: a folder or .zip of <class>/<image>, a .csv like FER2013's (emotion,pixels,Usage), or an .npz
+(images, labels). FILE#PART reads one part: a Usage of the .csv, or a first folder of the others.
 
-Exit code 9 when --strict and the gate is not passed."""
+Exit code 9 when a target does not pass: with --strict, or when even float32 fails."""
 )
 @click.argument("model", required=False, type=click.Path(path_type=Path))
-@click.option("--recipe", "recipe_name", help="Rebuild a shipped model, or convert MODEL as it says.")
+@click.option("--recipe", "recipe_name", help="Rebuild a shipped model, or convert MODEL with the recipe's settings.")
 @click.option(
-    "--data", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder of a recipe's data."
+    "--data",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder with the data of the recipe.",
 )
-@click.option("--calibrate", help="Faces to calibrate with: like those it will see, and none that it is judged on.")
-@click.option("--evaluate", help="Labelled faces to judge the targets on; without it only agreement is checked.")
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="The bundle's folder; by default MODEL's name and -bundle."
-)
-@click.option("--targets", "target_names", help="With commas between them; by default all that MODEL can become.")
-@click.option(
-    "--labels", help="The classes in the model's order, with commas between them; by default FER2013's seven."
-)
+@click.option("--calibrate", metavar="FACES", help="Faces like those in use; they choose the ranges of activations.")
+@click.option("--evaluate", metavar="FACES", help="Labelled faces that accuracy is measured on.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the bundle.  [default: MODEL-bundle]")
+@click.option("--targets", "target_names", help="Separated by commas.  [default: all that MODEL can become]")
+@click.option("--labels", help="The classes in the model's order, separated by commas.  [default: FER2013's seven]")
 @click.option("--size", type=click.IntRange(8, 512), help="Side of the face in pixels, where MODEL leaves it open.")
 @click.option(
     "--range",
@@ -72,57 +70,75 @@ Exit code 9 when --strict and the gate is not passed."""
     help="Model values of pixels 0 and 255.  [default: 0,1]",
 )
 @click.option(
-    "--mean", callback=_numbers, metavar="NUMBERS", help="Instead of --range: what is subtracted from pixels in 0 to 1."
+    "--mean",
+    callback=_numbers,
+    metavar="NUMBERS",
+    help="Instead of --range: subtracted from pixels scaled to 0 to 1, one number or one for each channel.",
 )
-@click.option("--std", callback=_numbers, metavar="NUMBERS", help="Instead of --range: what they are divided by then.")
-@click.option("--margin", default=0.0, show_default=True, help="Widening of the face box on each side, of its side.")
-@click.option("--equalize", is_flag=True, help="Equalise the face's histogram.")
-@click.option("--name", help="The bundle's name; by default that of its folder.")
-@click.option("--licence", default="unspecified", show_default=True, help="The model's licence.")
-@click.option("--images", default=500, show_default=True, type=click.IntRange(1), help="Images to calibrate with.")
-@click.option("--seed", default=0, show_default=True, help="Of the choice of those images.")
-@click.option("--max-drop", default=0.5, show_default=True, help="Points of accuracy that a target may lose.")
-@click.option("--max-f1-drop", type=float, help="Points of macro-F1 that it may lose; by default as --max-drop.")
-@click.option("--min-agreement", default=0.96, show_default=True, help="What counts without --evaluate.")
-@click.option("--strict", is_flag=True, help="Fail instead of falling back to other precisions.")
-@click.option("--allow-overlap", is_flag=True, help="Calibrate with images that are judged on, too.")
+@click.option("--std", callback=_numbers, metavar="NUMBERS", help="With --mean: what the difference is divided by.")
+@click.option(
+    "--margin", default=0.0, show_default=True, help="Widen the face box by this share of its side, on each side."
+)
+@click.option("--equalize", is_flag=True, help="Equalise the histogram of the face.")
+@click.option("--name", help="Name of the bundle.  [default: name of its folder]")
+@click.option("--licence", default="unspecified", show_default=True, help="Licence of the model.")
+@click.option("--images", default=500, show_default=True, type=click.IntRange(1), help="Number of calibration images.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the choice of the calibration images.")
+@click.option(
+    "--max-drop", default=0.5, show_default=True, help="Percentage points of accuracy that a target may lose."
+)
+@click.option(
+    "--max-f1-drop", type=float, help="Percentage points of macro-F1 that it may lose.  [default: as --max-drop]"
+)
+@click.option(
+    "--min-agreement",
+    default=0.96,
+    show_default=True,
+    help="Without --evaluate: share of images that must get the same label as in float32.",
+)
+@click.option("--strict", is_flag=True, help="Fail instead of falling back to another precision.")
+@click.option("--allow-overlap", is_flag=True, help="Allow calibration images that are evaluation images too.")
 @click.option("--custom", metavar="MODULE", help="Python module that registers MODEL's own layers.")
-@click.option("--report", type=click.Path(path_type=Path), help="The page to write; by default beside the bundle.")
-@click.option("--json", "as_json", is_flag=True, help="Print everything that was found out as JSON.")
+@click.option("--report", type=click.Path(path_type=Path), help="HTML report to write.  [default: beside the bundle]")
+@click.option("--json", "as_json", is_flag=True, help="Print all figures as JSON instead of the table.")
 @click.pass_context
-def convert(ctx: click.Context, /, **options: Any) -> None:
-    """Convert a FER classifier to int8 for LiteRT, OpenVINO and ONNX Runtime, and prove what it cost.
+def convert(ctx: click.Context, /, **arguments: Any) -> None:
+    """Convert a FER classifier to int8 for LiteRT, OpenVINO and ONNX Runtime, and measure what that costs.
 
-    MODEL is a .keras or .h5 file, a SavedModel folder, an .onnx, or a float .tflite. Each target is judged beside its
-    own float32. One that loses more than --max-drop is made again: with other ranges, with its worst layers in float,
-    with 16 bits, with weights of 8 bits only, until it passes; the report tells every variant.
+    MODEL is a .keras or .h5 file, a SavedModel folder, an .onnx, or a float .tflite. The command compares each target
+    with its own float32. If a target loses more than --max-drop, the command tries other ranges, then float for the
+    worst layers, 16-bit activations and 8-bit weights alone, until one passes. The report shows every attempt. Without
+    --evaluate, only agreement with float32 is checked.
     """
     require(NEEDED, "convert", "edge-fer convert")
+    # Both must be set before Keras and TensorFlow are imported.
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from edge_fer.progress import ProgressDisplay, print_table
     from edge_fer_convert import report as reports
-    from edge_fer_convert.bundle_writer import refuse_existing
-    from edge_fer_convert.conversion import convert as execute
-    from edge_fer_convert.options import job_of
+    from edge_fer_convert.bundle_writer import refuse_existing, write_bundle
+    from edge_fer_convert.conversion import convert as convert_job
+    from edge_fer_convert.options import Options, make_job
 
-    out: Path = options["out"] or _default_folder(options)
-    page: Path = options["report"] or out.with_name(f"{out.name}-report.html")
-    refuse_existing(out)
+    options = Options(**arguments)
+    out = options.out or _default_folder(options.model, options.recipe_name)
+    page = options.report or out.with_name(f"{out.name}-report.html")
+    refuse_existing(out)  # now, and not after all the work
+    # TensorFlow and LiteRT write remarks from C++ to the process's stderr; --debug shows them.
     with ProgressDisplay(quiet=not ctx.find_root().params.get("debug")) as progress:
-        conversion = execute(job_of(progress, out.name, options), progress)
+        conversion = convert_job(make_job(options, out.name, progress), progress)
         progress.step("writing the bundle")
-        conversion.write(out)
-        _write_page(page, reports.html(conversion))
-    if options["as_json"]:
+        write_bundle(conversion, out)
+        _write_page(page, reports.html_report(conversion))
+    if options.as_json:
         click.echo(json.dumps(reports.as_dict(conversion)))
         return
     print_table(reports.table(conversion))
     click.echo(f"bundle: {out} · report: {page} · {conversion.seconds:.0f} s")
 
 
-def _default_folder(options: dict[str, Any]) -> Path:
-    source = options["model"] or options["recipe_name"]
+def _default_folder(model: Path | None, recipe_name: str | None) -> Path:
+    source = model or recipe_name
     if source is None:
         raise click.UsageError("pass a MODEL, or --recipe")
     return Path(f"{Path(source).stem}-bundle")
@@ -132,4 +148,4 @@ def _write_page(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as exc:
-        raise BadInput(f"the bundle is written, its report {path} cannot be ({exc.strerror}); pass --report") from exc
+        raise BadInput(f"the bundle is written, but not its report {path} ({exc.strerror}); pass --report") from exc

@@ -1,21 +1,21 @@
-"""Fallbacks: from static int8 down to float32, one variant after the other, until one passes the gate.
+"""Fallbacks: from static int8 to float32, one variant after the other, until one passes the gate.
 
-Other ways of choosing ranges come first; then the layer of the scores stays in float, which costs next to nothing; then
-the layers around the tensors that lose the most, one, two, four at a time; then activations of 16 bits; then weights of
-8 bits alone; then float32, which loses nothing.
+The other ways of choosing ranges come first. Then the layer of the scores stays in float, which costs next to nothing;
+then the layers around the worst tensors, one, two, four at a time. Then come 16-bit activations, 8-bit weights alone,
+and at last float32, which loses nothing.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from edge_fer.errors import BackendError, GateFailed
 from edge_fer_convert import gate as gates
-from edge_fer_convert.graph import WEIGHTED, fusion
+from edge_fer_convert.graph import WEIGHTED
 from edge_fer_convert.sensitivity import TensorError, rank
+from edge_fer_convert.variants import Variant, Variants
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,31 +27,19 @@ if TYPE_CHECKING:
     from edge_fer_convert.targets import Converter, Files
 
 INSPECTED: Final = 32
-"""Images on which the errors of tensors are taken."""
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One way of making a target."""
-
-    words: str
-    precision: str
-    make: Callable[[], Files]
-    method: str = ""
-    """How the ranges of its activations are chosen, where they are."""
-    float_layers: frozenset[str] = frozenset()
-    """Layers that compute in float."""
-    shown_only: bool = False
-    """Made to be shown beside the others, not to be taken."""
+"""Number of calibration images on which the errors of tensors are measured."""
+LONGEST_REASON: Final = 300
+"""Characters of a foreign error that a message quotes."""
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """A variant, made and judged."""
+    """A variant that was made and compared with float32."""
 
     variant: Variant
     files: Files
     scores: NDArray[np.float32]
+    """``(n, classes)``, on the images of the gate."""
     comparison: QuantizationComparison
     refused: str | None
     """Why the gate refused it; None when it passed."""
@@ -59,11 +47,11 @@ class Attempt:
 
 @dataclass
 class FallbackSearch:
-    """Climbs down for one target of one converter."""
+    """Searches for the first variant that passes the gate, for one target of one converter."""
 
     converter: Converter
     values: NDArray[np.float32]
-    """Calibration values, of which the first are inspected."""
+    """Calibration values, of which the first `INSPECTED` are used to find the worst tensors."""
     score: Callable[[Files], NDArray[np.float32]]
     """Files → ``(n, classes)`` scores on the images of the gate."""
     labels: NDArray[np.int64] | None
@@ -71,171 +59,180 @@ class FallbackSearch:
     """Scores of this runtime's own float32."""
     gate: Gate
     step: Callable[[str], None]
+    """Called with the target and the description of each variant, before it is made."""
     attempts: list[Attempt] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
-    """Rungs that a quantizer could not make, or whose file the runtime refused, each with what was said."""
+    """Variants that the quantizer could not make or the runtime would not load, each with the reason."""
 
     def run(self, target: str, *, strict: bool) -> Attempt:
-        """Return the first attempt that passes.
+        """Return the first attempt that passes the gate.
 
-        Raises `GateFailed` when none does; when *strict*, only what was asked for is tried.
+        Raises `GateFailed` when none does. When *strict*, only the precision of *target* is tried.
         """
-        runtime, precision = target.split("-")
-        for variant in chain(self._as_asked(precision), () if strict else self._fallbacks(precision)):
-            self.step(f"{target}: {variant.words}")
-            try:
-                files = variant.make()
-            except Exception as exc:  # noqa: BLE001  (quantizers raise what they like; the next variant may be to be had)
-                self._failed(variant, exc)
+        for variant in self._variants(target, strict=strict):
+            self.step(f"{target}: {variant.description}")
+            attempt = self._attempt(variant)
+            if attempt is None:
                 continue
-            if any(attempt.files == files and not attempt.variant.shown_only for attempt in self.attempts):
-                continue  # another way to what was refused already
-            try:
-                scores = self.reference if variant.precision == "float32" else self.score(files)
-            except BackendError as exc:  # a scale that its kernels do not take, for one
-                self._failed(variant, exc)
-                continue
-            comparison = gates.compare_with_float32(scores, self.reference, self.labels)
-            attempt = Attempt(variant, files, scores, comparison, self.gate.refuses(comparison))
             self.attempts.append(attempt)
             if attempt.refused is None and not variant.shown_only:
                 return attempt
-        refused = (f"{attempt.variant.words}: {attempt.refused}" for attempt in self.attempts if attempt.refused)
-        tried = "; ".join((*refused, *self.failures))
+        refused = [f"{tried.variant.description}: {tried.refused}" for tried in self.attempts if tried.refused]
+        reasons = refused + self.failures
         raise GateFailed(
-            f"{runtime}-{precision} does not pass the gate: {tried}; raise --max-drop, leave --strict out to fall back "
+            f"{target} does not pass the gate: {'; '.join(reasons)}; raise --max-drop, leave --strict out to fall back "
             "to other precisions, or calibrate with more images"
         )
 
-    def _failed(self, variant: Variant, exc: Exception) -> None:
-        self.failures.append(f"{variant.words}: {' '.join(f'{type(exc).__name__}: {exc}'.split())[:300]}")
-
     def worst(self) -> list[TensorError]:
-        """Return the tensors of the best static attempt, those that add the most error first."""
+        """Return the tensors of the best int8 attempt, those that add the most error first."""
         best = self._best()
         return self._ranked(best) if best else []
 
-    def _as_asked(self, precision: str) -> Iterator[Variant]:
-        """Yield the ways of making what was asked for."""
-        make, fusion_layers, beside = self.converter, self.fusion_layers, self._beside
-        if precision == "float32":
-            yield self._float32()
-        elif precision == "dynamic":
-            yield self._dynamic()
-        else:
-            if fusion_layers:
-                yield Variant(
-                    "everything in int8, for comparison",
-                    "int8",
-                    lambda: make.static(make.methods[0], frozenset()),
-                    shown_only=True,
-                )
-            weight_only = make.weight_only_layers(fusion_layers)
-            for method in make.methods:
-                yield self._static(method, fusion_layers, beside, weight_only)
-            if weight_only:
-                yield self._static(self._method(), fusion_layers, f"{beside}, with weights of 32 bits")
-
-    def _fallbacks(self, precision: str) -> Iterator[Variant]:
-        """Yield the variants below that."""
-        make, fusion_layers, beside = self.converter, self.fusion_layers, self._beside
-        if precision == "int8":
-            if not self._head <= fusion_layers:
-                words = f", the layer of the scores in float{beside}"
-                yield from self._keeping(self._method(), self._head | fusion_layers, words)
-            yield from self._islands()
-            if make.has_int16:
-                yield Variant(
-                    f"activations of 16 bits{beside}", "int16", lambda: make.static(self._method(), fusion_layers, 16)
-                )
-            yield self._dynamic()
-        if precision != "float32":
-            yield self._float32()
-
-    @cached_property
-    def fusion_layers(self) -> frozenset[str]:
-        """Return the layers that join branches; they compute in float on every variant but the comparison's."""
-        return fusion(self.converter.graph())
-
-    @cached_property
-    def _head(self) -> frozenset[str]:
-        """Return the last layer with weights and what follows it.
-
-        Where a normalisation before it is folded into it, its columns have very different sizes.
-        """
-        graph = self.converter.graph()
-        return graph.island(graph.layers[-1].name)
-
     @property
-    def _beside(self) -> str:
-        return f"; {len(self.fusion_layers)} layers that join branches in float" if self.fusion_layers else ""
+    def fusion_layers(self) -> frozenset[str]:
+        """The layers that join branches."""
+        return self._make.fusion_layers
 
-    def _static(
-        self, method: str, float_layers: frozenset[str], words: str, weight_only: frozenset[str] = frozenset()
-    ) -> Variant:
-        make = self.converter.static
-        return Variant(
-            f"static int8, {method}{words}",
-            "int8",
-            lambda: make(method, float_layers, weight_only=weight_only),
-            method,
-            float_layers,
-        )
+    @cached_property
+    def _make(self) -> Variants:
+        return Variants(self.converter)
 
-    def _dynamic(self) -> Variant:
-        words = f"weights of 8 bits, activations in float{self._beside}"
-        return Variant(words, "dynamic", lambda: self.converter.dynamic(self.fusion_layers))
+    def _attempt(self, variant: Variant) -> Attempt | None:
+        """Make *variant* and compare it with float32; return None when it fails or is a file that was refused."""
+        try:
+            files = variant.make()
+        except Exception as exc:  # noqa: BLE001  (quantizers raise anything; the next variant may still be possible)
+            self._note_failure(variant, exc)
+            return None
+        for earlier in self.attempts:
+            # Two descriptions can lead to the same file, for instance when no layer can have 8-bit weights.
+            if earlier.files == files and not earlier.variant.shown_only:
+                return None
+        try:
+            # Float32 was scored before the search began.
+            scores = self.reference if variant.precision == "float32" else self.score(files)
+        except BackendError as exc:  # for instance a scale that the runtime's kernels do not take
+            self._note_failure(variant, exc)
+            return None
+        comparison = gates.compare_with_float32(scores, self.reference, self.labels)
+        return Attempt(variant, files, scores, comparison, self.gate.refuses(comparison))
 
-    def _float32(self) -> Variant:
-        return Variant("not quantized", "float32", self.converter.float32)
+    def _note_failure(self, variant: Variant, exc: Exception) -> None:
+        reason = " ".join(f"{type(exc).__name__}: {exc}".split())[:LONGEST_REASON]
+        self.failures.append(f"{variant.description}: {reason}")
+
+    # The variants are generated one at a time, because later ones depend on how the earlier ones did.
+
+    def _variants(self, target: str, *, strict: bool) -> Iterator[Variant]:
+        precision = target.partition("-")[2]
+        yield from self._of_precision(precision)
+        if not strict:
+            yield from self._below(precision)
+
+    def _of_precision(self, precision: str) -> Iterator[Variant]:
+        """Yield the ways of making the precision that was asked for."""
+        if precision == "float32":
+            yield self._make.float32()
+        elif precision == "dynamic":
+            yield self._make.dynamic()
+        else:
+            yield from self._int8()
+
+    def _int8(self) -> Iterator[Variant]:
+        make = self._make
+        fusion_layers = make.fusion_layers
+        if fusion_layers:
+            yield make.naive()
+        weight_only = self.converter.weight_only_layers(fusion_layers)
+        for method in self.converter.methods:
+            yield make.static(method, fusion_layers, make.fusion_note, weight_only)
+        if weight_only:
+            # With 32-bit weights the layers that join branches are exact, at the price of a larger file.
+            yield make.static(self._best_method(), fusion_layers, f"{make.fusion_note}, with weights of 32 bits")
+
+    def _below(self, precision: str) -> Iterator[Variant]:
+        """Yield the fallbacks of *precision*."""
+        make = self._make
+        if precision == "int8":
+            if not make.head <= make.fusion_layers:
+                note = f", the layer of the scores in float{make.fusion_note}"
+                yield from make.keeping(self._best_method(), make.head | make.fusion_layers, note)
+            yield from self._islands()
+            if self.converter.has_int16:
+                yield make.int16(self._best_method())
+            yield make.dynamic()
+        if precision != "float32":
+            yield make.float32()
 
     def _islands(self) -> Iterator[Variant]:
-        """Yield variants that keep ever more of the layers around the worst tensors in float."""
-        make, best = self.converter, self._best()
-        graph = make.graph()
+        """Yield variants with ever more of the layers around the worst tensors in float."""
+        best = self._best()
         if best is None:
             return
+        make = self._make
+        # The search goes on from the best attempt, so what that one keeps in float stays in float.
         base = best.variant.float_layers
-        beside = f"{' and that of the scores' if self._head <= base else ''} in float{self._beside}"
+        ending = f"{' and that of the scores' if make.head <= base else ''} in float{make.fusion_note}"
         worst = [tensor.layer for tensor in self._ranked(best) if tensor.layer not in base]
-        most = max(2, sum(layer.kind in WEIGHTED for layer in graph.layers) // 2)
-        count, before = 1, frozenset[str]()
+        count = 1
+        tried: frozenset[str] = frozenset()
         while count <= len(worst):
-            float_layers = frozenset[str]().union(*(graph.island(name) for name in worst[:count]))
-            if sum(graph.by_name[name].kind in WEIGHTED for name in float_layers) > most:
+            float_layers = self._around(worst[:count])
+            if self._weighted(float_layers) > self._most_in_float():
                 return
-            if float_layers != before:
+            # The islands of two tensors can be the same.
+            if float_layers != tried:
                 around = short(worst[0]) if count == 1 else f"the {count} worst tensors"
-                words = f", {len(float_layers)} layers around {around}{beside}"
-                yield from self._keeping(best.variant.method, float_layers | base, words)
-            count, before = count * 2, float_layers
+                note = f", {len(float_layers)} layers around {around}{ending}"
+                yield from make.keeping(best.variant.method, float_layers | base, note)
+            tried = float_layers
+            # Doubled, because each attempt takes a quantization and an evaluation.
+            count *= 2
 
-    def _keeping(self, method: str, float_layers: frozenset[str], words: str) -> Iterator[Variant]:
-        """Yield the variant that keeps *float_layers* in float; before it those of 8 bits, if any."""
-        if weight_only := self.converter.weight_only_layers(float_layers):
-            yield self._static(method, float_layers, words, weight_only)
-            words += ", with weights of 32 bits"
-        yield self._static(method, float_layers, words)
+    def _around(self, layers: list[str]) -> frozenset[str]:
+        """Return the islands of *layers* together."""
+        graph = self.converter.graph()
+        names: frozenset[str] = frozenset()
+        for name in layers:
+            names |= graph.island(name)
+        return names
 
-    def _method(self) -> str:
+    def _weighted(self, names: frozenset[str]) -> int:
+        """Return how many of the layers *names* have weights."""
+        by_name = self.converter.graph().by_name
+        return sum(by_name[name].kind in WEIGHTED for name in names)
+
+    def _most_in_float(self) -> int:
+        """Return how many layers with weights may be in float: half of them, beyond which int8 saves little."""
+        every_layer = frozenset(self.converter.graph().by_name)
+        return max(2, self._weighted(every_layer) // 2)
+
+    def _best_method(self) -> str:
         """Return the best way of choosing ranges so far."""
         best = self._best()
         return best.variant.method if best else self.converter.methods[0]
 
     def _best(self) -> Attempt | None:
-        static = [a for a in self.attempts if a.variant.precision == "int8" and not a.variant.shown_only]
-        return max(static, key=lambda attempt: attempt.comparison.agreement, default=None)
+        """Return the int8 attempt that agrees with float32 most often."""
+        best = None
+        for attempt in self.attempts:
+            if attempt.variant.precision != "int8" or attempt.variant.shown_only:
+                continue
+            if best is None or attempt.comparison.agreement > best.comparison.agreement:
+                best = attempt
+        return best
 
     def _ranked(self, attempt: Attempt) -> list[TensorError]:
         after = self.converter.tensors(attempt.files, self.values[:INSPECTED])
-        return rank(self.converter.graph(), self._exact, after)
+        return rank(self.converter.graph(), self._float_tensors, after)
 
     @cached_property
-    def _exact(self) -> dict[str, NDArray[np.float32]]:
+    def _float_tensors(self) -> dict[str, NDArray[np.float32]]:
         """Tensors of float32, which every attempt is ranked against."""
         return self.converter.tensors(self.converter.float32(), self.values[:INSPECTED])
 
 
 def short(name: str) -> str:
-    """Return what people recognise of a layer's name that a converter has put together."""
+    """Return the part of a layer's name that its author gave; TensorFlow joins the names of fused layers by ``;``."""
     return name.split(";", maxsplit=1)[0].removesuffix("/WithoutBiases")

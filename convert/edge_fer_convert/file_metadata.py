@@ -1,7 +1,7 @@
-"""What a model file says of itself: labels and preprocessing, each format in its own place.
+"""Writes metadata into model files, where the readers of each format look for it.
 
-TFLite: the metadata of ``metadata_schema.fbs`` with ``labels.txt`` packed behind it, as Android's and Netron's readers
-look for them. ONNX: ``metadata_props``. OpenVINO: ``rt_info/model_info``, as its Model API reads it.
+TFLite: the metadata of ``metadata_schema.fbs``, with ``labels.txt`` packed behind the model, as Android's task library
+and Netron read it. ONNX: ``metadata_props``. OpenVINO: ``rt_info/model_info``, as its Model API reads it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -17,107 +16,142 @@ import numpy as np
 from edge_fer.errors import BadInput
 
 if TYPE_CHECKING:
-    from edge_fer.preprocess import Preprocess
+    from edge_fer_convert.model_metadata import ModelMetadata
 
 LABELS_FILE: Final = "labels.txt"
 METADATA: Final = b"TFLITE_METADATA"
 SCHEMA_VERSION: Final = "1.0.0"
+FILE_IDENTIFIER: Final = b"M001"
+# Numbers of metadata_schema.fbs: enums, and the members of its unions.
 GRAYSCALE: Final = 2
 RGB: Final = 1
 TENSOR_AXIS_LABELS: Final = 2
+NORMALIZATION_OPTIONS: Final = 1
+FEATURE_PROPERTIES: Final = 1
+IMAGE_PROPERTIES: Final = 2
 
 
-@dataclass(frozen=True)
-class Card:
-    """Name, labels and preprocessing of a model."""
-
-    name: str
-    description: str
-    licence: str
-    labels: tuple[str, ...]
-    preprocess: Preprocess
-
-    def mean_and_deviation(self) -> tuple[list[float], list[float]]:
-        """Return, for each plane, mean and deviation so that (pixel - mean) / deviation is the model's value."""
-        low, high = self.preprocess.table()[0].astype(np.float64), self.preprocess.table()[255].astype(np.float64)
-        deviation = 255.0 / (high - low)
-        return (0.0 - low * deviation).tolist(), deviation.tolist()
-
-    def as_strings(self) -> dict[str, str]:
-        """Return what formats of keys and values carry."""
-        mean, deviation = self.mean_and_deviation()
-        return {
-            "name": self.name,
-            "description": self.description,
-            "license": self.licence,
-            "labels": json.dumps(self.labels),
-            "preprocess": self.preprocess.model_dump_json(),
-            "mean": json.dumps(mean),
-            "std": json.dumps(deviation),
-        }
+def _properties(metadata: ModelMetadata) -> dict[str, str]:
+    """Return *metadata* as the strings that formats of keys and values carry."""
+    mean, deviation = metadata.mean_and_deviation()
+    return {
+        "name": metadata.name,
+        "description": metadata.description,
+        "license": metadata.licence,
+        "labels": json.dumps(metadata.labels),
+        "preprocess": metadata.preprocess.model_dump_json(),
+        "mean": json.dumps(mean),
+        "std": json.dumps(deviation),
+    }
 
 
-def into_onnx(content: bytes, card: Card) -> bytes:
-    """Return the model with *card* as its metadata_props."""
+def into_onnx(content: bytes, metadata: ModelMetadata) -> bytes:
+    """Return the model with *metadata* as its ``metadata_props``."""
     import onnx
 
     model = onnx.load_from_string(content)
-    onnx.helper.set_model_props(model, card.as_strings())
-    model.doc_string = card.description
+    onnx.helper.set_model_props(model, _properties(metadata))
+    model.doc_string = metadata.description
     return bytes(model.SerializeToString())
 
 
-def into_openvino(model: Any, card: Card) -> None:
-    """Write *card* into the rt_info of an OpenVINO *model*."""
-    mean, deviation = card.mean_and_deviation()
-    info = card.as_strings() | {
-        "model_type": "Classification",
-        "labels": " ".join(label.replace(" ", "_") for label in card.labels),
-        "mean_values": " ".join(f"{value:g}" for value in mean),
-        "scale_values": " ".join(f"{value:g}" for value in deviation),
-        "resize_type": "standard",
-    }
+def into_openvino(model: Any, metadata: ModelMetadata) -> None:
+    """Write *metadata* into the ``rt_info`` of an OpenVINO *model*."""
+    mean, deviation = metadata.mean_and_deviation()
+    info = _properties(metadata)
+    info["model_type"] = "Classification"
+    # The keys and forms below are the Model API's. It splits labels and numbers at spaces.
+    info["labels"] = " ".join(label.replace(" ", "_") for label in metadata.labels)
+    info["mean_values"] = " ".join(f"{value:g}" for value in mean)
+    info["scale_values"] = " ".join(f"{value:g}" for value in deviation)
+    info["resize_type"] = "standard"
     for key, value in info.items():
         model.set_rt_info(value, ["model_info", key])
 
 
-def into_tflite(content: bytes, card: Card) -> bytes:
-    """Return the model with *card* as TFLite metadata and its labels packed behind the model."""
+def into_tflite(content: bytes, metadata: ModelMetadata) -> bytes:
+    """Return the model with *metadata* as TFLite metadata, and its labels packed behind the model."""
     from ai_edge_litert import schema_py_generated as schema
     from ai_edge_litert.tools import flatbuffer_utils
 
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    # A .tflite keeps metadata in a buffer of its own, which an entry in its list of metadata points to.
     buffer = schema.BufferT()
-    buffer.data = np.frombuffer(_tflite_metadata(card), np.uint8)
+    buffer.data = np.frombuffer(_tflite_metadata(metadata), np.uint8)
     model.buffers.append(buffer)
     entry = schema.MetadataT()
-    entry.name, entry.buffer = METADATA, len(model.buffers) - 1
+    entry.name = METADATA
+    entry.buffer = len(model.buffers) - 1
     model.metadata = [*(model.metadata or []), entry]
-    stamped = bytes(flatbuffer_utils.convert_object_to_bytearray(model))
-    packed = io.BytesIO(stamped)
+    return _with_labels_file(bytes(flatbuffer_utils.convert_object_to_bytearray(model)), metadata.labels)
+
+
+def _with_labels_file(content: bytes, labels: tuple[str, ...]) -> bytes:
+    """Return *content* with a zip of ``labels.txt`` appended: readers of both formats accept such a file."""
+    packed = io.BytesIO(content)
     packed.seek(0, io.SEEK_END)
     with zipfile.ZipFile(packed, "a") as archive:
-        member = zipfile.ZipInfo(LABELS_FILE, date_time=(1980, 1, 1, 0, 0, 0))  # the same bytes at any time
-        archive.writestr(member, "".join(f"{label}\n" for label in card.labels))
+        # A fixed date, so that the same model gives the same bytes at any time.
+        member = zipfile.ZipInfo(LABELS_FILE, date_time=(1980, 1, 1, 0, 0, 0))
+        archive.writestr(member, "".join(f"{label}\n" for label in labels))
     return packed.getvalue()
 
 
-def _tflite_metadata(card: Card) -> bytes:
-    """Return a ``ModelMetadata`` of metadata_schema.fbs; the numbers are its field numbers."""
+def labels_of_tflite(content: bytes) -> tuple[str, ...]:
+    """Return the labels that are packed behind a ``.tflite``. Raises `BadInput` when there are none."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            lines = archive.read(LABELS_FILE).decode()
+    except (zipfile.BadZipFile, KeyError) as exc:
+        raise BadInput("the .tflite carries no labels") from exc
+    return tuple(lines.split("\n")[:-1])
+
+
+def _tflite_metadata(metadata: ModelMetadata) -> bytes:
+    """Return a ``ModelMetadata`` of metadata_schema.fbs; the keys are its field numbers.
+
+    FlatBuffers are built from the leaves up, and the order of the calls decides the bytes.
+    """
     import flatbuffers
 
     b = flatbuffers.Builder(1024)
-    mean, deviation = card.mean_and_deviation()
+    # Field 1 of TensorMetadata is its description; the whole preprocessing spec goes there, because the schema has
+    # fields for mean and deviation only.
+    face = _face_metadata(b, metadata)
+    scores = _scores_metadata(b)
+    subgraph = _table(b, {2: _vector(b, [face]), 3: _vector(b, [scores])})
+    model = _table(
+        b,
+        {
+            0: b.CreateString(metadata.name),
+            1: b.CreateString(metadata.description),
+            2: b.CreateString("1"),
+            3: _vector(b, [subgraph]),
+            5: b.CreateString(metadata.licence),
+            7: b.CreateString(SCHEMA_VERSION),
+        },
+    )
+    b.Finish(model, file_identifier=FILE_IDENTIFIER)
+    return bytes(b.Output())
+
+
+def _face_metadata(b: Any, metadata: ModelMetadata) -> int:
+    """Write the ``TensorMetadata`` of the input."""
+    mean, deviation = metadata.mean_and_deviation()
     normalization = _table(b, {0: _floats(b, mean), 1: _floats(b, deviation)})
-    unit = _table(b, {1: normalization}, kinds={0: 1})  # ProcessUnitOptions: NormalizationOptions
-    space = _table(b, {}, kinds={0: RGB if card.preprocess.planes == 3 else GRAYSCALE})
-    image = _table(b, {1: space}, kinds={0: 2})  # ContentProperties: ImageProperties
-    settings = b.CreateString(json.dumps(card.preprocess.model_dump(mode="json")))
-    face = _table(b, {0: b.CreateString("face"), 1: settings, 3: image, 4: _vector(b, [unit])})
+    unit = _table(b, {1: normalization}, kinds={0: NORMALIZATION_OPTIONS})
+    space = _table(b, {}, kinds={0: RGB if metadata.preprocess.planes == 3 else GRAYSCALE})
+    image = _table(b, {1: space}, kinds={0: IMAGE_PROPERTIES})
+    settings = b.CreateString(json.dumps(metadata.preprocess.model_dump(mode="json")))
+    return _table(b, {0: b.CreateString("face"), 1: settings, 3: image, 4: _vector(b, [unit])})
+
+
+def _scores_metadata(b: Any) -> int:
+    """Write the ``TensorMetadata`` of the output."""
     file_name = b.CreateString(LABELS_FILE)
     labels = _table(b, {0: file_name, 1: b.CreateString("one label a line")}, kinds={2: TENSOR_AXIS_LABELS})
-    feature = _table(b, {1: _table(b, {})}, kinds={0: 1})  # ContentProperties: FeatureProperties
-    scores = _table(
+    feature = _table(b, {1: _table(b, {})}, kinds={0: FEATURE_PROPERTIES})
+    return _table(
         b,
         {
             0: b.CreateString("scores"),
@@ -126,24 +160,10 @@ def _tflite_metadata(card: Card) -> bytes:
             6: _vector(b, [labels]),
         },
     )
-    subgraph = _table(b, {2: _vector(b, [face]), 3: _vector(b, [scores])})
-    model = _table(
-        b,
-        {
-            0: b.CreateString(card.name),
-            1: b.CreateString(card.description),
-            2: b.CreateString("1"),
-            3: _vector(b, [subgraph]),
-            5: b.CreateString(card.licence),
-            7: b.CreateString(SCHEMA_VERSION),
-        },
-    )
-    b.Finish(model, file_identifier=b"M001")
-    return bytes(b.Output())
 
 
 def _table(b: Any, offsets: dict[int, int], kinds: dict[int, int] | None = None) -> int:
-    """Write a table of *offsets* and byte-sized *kinds*, by field number."""
+    """Write a table of *offsets* and of byte-sized *kinds*, both by field number."""
     kinds = kinds or {}
     b.StartObject(max((*offsets, *kinds), default=0) + 1)
     for field, offset in offsets.items():
@@ -155,6 +175,7 @@ def _table(b: Any, offsets: dict[int, int], kinds: dict[int, int] | None = None)
 
 def _vector(b: Any, offsets: list[int]) -> int:
     b.StartVector(4, len(offsets), 4)
+    # A builder writes from back to front.
     for offset in reversed(offsets):
         b.PrependUOffsetTRelative(offset)
     return int(b.EndVector())
@@ -165,12 +186,3 @@ def _floats(b: Any, values: list[float]) -> int:
     for value in reversed(values):
         b.PrependFloat32(value)
     return int(b.EndVector())
-
-
-def from_tflite(content: bytes) -> tuple[str, ...]:
-    """Return the labels that are packed behind a ``.tflite``. Raises `BadInput` when there are none."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return tuple(archive.read(LABELS_FILE).decode().split("\n")[:-1])
-    except (zipfile.BadZipFile, KeyError) as exc:
-        raise BadInput("the .tflite carries no labels") from exc

@@ -1,7 +1,7 @@
-"""Opens what the user has, and brings it to the two float forms that all targets are made from: LiteRT and ONNX.
+"""Opens a float model and brings it to the two forms that all targets are made from: LiteRT and ONNX.
 
-Keras and SavedModel become a float ``.tflite`` through TensorFlow's converter and from there ONNX through tf2onnx; an
-``.onnx`` stays what it is. OpenVINO reads ONNX. What cannot go where is said before any work starts.
+TensorFlow's converter makes a float ``.tflite`` of a Keras model or SavedModel, and tf2onnx makes ONNX of that. An
+``.onnx`` stays as it is; OpenVINO reads ONNX. Nothing here makes LiteRT of ONNX.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from edge_fer.errors import BadInput, MissingDependency
-from edge_fer_convert import formats
+from edge_fer.preprocess import Preprocess
+from edge_fer_convert.formats import onnx_file, tflite_file
 from edge_fer_train import checkpoints
 
 if TYPE_CHECKING:
@@ -25,73 +26,89 @@ if TYPE_CHECKING:
     import keras
     from numpy.typing import NDArray
 
-OPSET: Final = 18
+    from edge_fer_convert.formats.axes import Shape
+
 KINDS: Final = "a .keras or .h5 file, a SavedModel folder, an .onnx or a float .tflite"
+LONGEST_REASON: Final = 300
+"""Characters of a foreign error that a message quotes."""
 
 
 @dataclass(frozen=True)
 class FloatModel:
-    """A classifier in float32, batch of one, in every form that it can take."""
+    """A classifier in float32 that takes one face at a time, in every form that it can take."""
 
     shape: tuple[int, int, int, int]
-    """Of the input: ``(1, N, N, planes)`` or ``(1, planes, N, N)``."""
+    """Of the input: ``(1, N, N, channels)`` or ``(1, channels, N, N)``."""
     classes: int
     tflite: bytes | None
     given_onnx: bytes | None = None
-    """Where ONNX is what was opened; otherwise it is made of the ``.tflite`` when first asked for."""
+    """The ONNX form where ONNX was opened; otherwise it is made from the ``.tflite`` when first asked for."""
     why_no_litert: str = ""
 
     @property
     def onnx(self) -> bytes | None:
-        """The model as ONNX; None when it cannot be made."""
-        return self._as_onnx[0]
+        """The model as ONNX; None when it cannot be expressed in ONNX."""
+        return self._onnx_or_reason[0]
 
     @property
     def size_px(self) -> int:
-        """Side N of the face that it takes."""
+        """Side N of the face that the model takes."""
         return self.shape[2]
 
     @property
     def planes(self) -> int:
-        """How many planes it takes: 1 or 3."""
-        return self.shape[3] if self.shape[1] == self.shape[2] else self.shape[1]
+        """Number of channels that the model takes: 1 or 3."""
+        channels_last = self.shape[1] == self.shape[2]
+        return self.shape[3] if channels_last else self.shape[1]
+
+    def preprocess(self, **settings: Any) -> Preprocess:
+        """Return the preprocessing spec for this model's input: size and channels are the model's.
+
+        *settings* are other fields of `Preprocess`, for instance ``low=-1.0``. Raises pydantic's `ValidationError`.
+        """
+        return Preprocess(size_px=self.size_px, channels="gray3" if self.planes == 3 else "gray", **settings)
 
     def can_be(self, target: str) -> str | None:
-        """Return why this model cannot become *target*, with the way round, or None when it can."""
+        """Return why this model cannot become *target* and what to do about it, or None when it can."""
         if target.startswith("litert"):
             return self.why_no_litert if self.tflite is None else None
-        return self._as_onnx[1] or None
+        return self._onnx_or_reason[1] or None
 
     @cached_property
-    def _as_onnx(self) -> tuple[bytes | None, str]:
-        """What is known of it as ONNX: its bytes, or why there are none."""
+    def _onnx_or_reason(self) -> tuple[bytes | None, str]:
+        """The ONNX form, or why there is none."""
         if self.given_onnx is not None or self.tflite is None:
             return self.given_onnx, ""
         try:
-            return formats.tflite_to_onnx(self.tflite, OPSET), ""
-        except Exception as exc:  # noqa: BLE001  (whatever tf2onnx trips over; LiteRT's targets are to be had all the same)
-            reason = " ".join(str(exc).split())[:300]
-            return None, f"tf2onnx cannot make ONNX of the model ({reason}); pass an .onnx of your own"
+            return onnx_file.from_tflite(self.tflite), ""
+        except Exception as exc:  # noqa: BLE001  (tf2onnx raises anything; LiteRT's targets can be produced all the same)
+            return None, f"tf2onnx cannot make ONNX of the model ({_reason(exc)}); pass an .onnx of your own"
 
     def scores(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return ``(n, classes)`` answers to ``(n, N, N, planes)`` *values*."""
+        """Return the ``(n, classes)`` outputs for ``(n, N, N, channels)`` *values*."""
+        # The .tflite where there is one, so that ONNX need not be made for this.
         if self.tflite is not None:
-            return formats.run_tflite(self.tflite, values)
-        return formats.run_onnx(self.onnx or b"", values)
+            return tflite_file.run(self.tflite, values)
+        return onnx_file.run(self.onnx or b"", values)
 
     def with_softmax(self) -> FloatModel:
         """Return the same model ending in a softmax."""
-        tflite = formats.append_softmax_to_tflite(self.tflite) if self.tflite is not None else None
-        known, _ = vars(self).get("_as_onnx", (self.given_onnx, ""))  # what was made is not made again
-        onnx = formats.append_softmax_to_onnx(known) if known is not None else None
+        tflite = None
+        if self.tflite is not None:
+            tflite = tflite_file.append_softmax(self.tflite)
+        # An ONNX form that exists is extended. One that does not is left to be made from the new .tflite when needed,
+        # because making it takes minutes for a large model.
+        onnx, _ = vars(self).get("_onnx_or_reason", (self.given_onnx, ""))
+        if onnx is not None:
+            onnx = onnx_file.append_softmax(onnx)
         return replace(self, tflite=tflite, given_onnx=onnx)
 
 
 def open_model(source: str | Path | keras.Model, size_px: int | None = None, custom: str | None = None) -> FloatModel:
-    """Open *source*: a path, or a Keras 3 model.
+    """Open *source*: a Keras 3 model, or the path of a model file or folder.
 
-    *size_px* gives the side of the face where the model leaves it open. *custom* names a Python module to import first,
-    which registers the layers of one's own. Raises `BadInput` with what is wrong, and the way round.
+    *size_px* sets the side of the face where the model leaves it open. *custom* names a Python module that registers
+    the model's own layers; it is imported first. Raises `BadInput` with the reason and what to do.
     """
     if custom:
         _import(custom)
@@ -108,14 +125,14 @@ def _opener(path: Path) -> Callable[[Path, int | None], FloatModel]:
         if (path / "saved_model.pb").is_file():
             return _open_saved_model
         raise BadInput(f"{path} is a folder without saved_model.pb; pass {KINDS}")
-    openers = {
-        **dict.fromkeys(checkpoints.SUFFIXES, _open_keras),
-        ".onnx": _open_onnx,
-        ".tflite": _open_tflite,
-    }
-    if path.suffix.lower() not in openers:
-        raise BadInput(f"{path} is of no kind that is known; pass {KINDS} (PyTorch: torch.onnx.export makes an .onnx)")
-    return openers[path.suffix.lower()]
+    suffix = path.suffix.lower()
+    if suffix in checkpoints.SUFFIXES:
+        return _open_keras
+    if suffix == ".onnx":
+        return _open_onnx
+    if suffix == ".tflite":
+        return _open_tflite
+    raise BadInput(f"{path} is of an unknown kind; pass {KINDS} (from PyTorch, torch.onnx.export makes an .onnx)")
 
 
 def _import(module: str) -> None:
@@ -124,7 +141,7 @@ def _import(module: str) -> None:
     try:
         importlib.import_module(module)
     except ImportError as exc:
-        raise BadInput(f"--custom {module} cannot be imported: {exc}; it must be on PYTHONPATH") from exc
+        raise BadInput(f"--custom {module} cannot be imported: {exc}; put its folder on PYTHONPATH") from exc
 
 
 def _open_keras(path: Path, size_px: int | None) -> FloatModel:
@@ -132,22 +149,28 @@ def _open_keras(path: Path, size_px: int | None) -> FloatModel:
         return _from_keras(checkpoints.load(path), size_px)
     except BadInput:
         raise
+    # Keras raises all of these for a file that it cannot read.
     except (ValueError, TypeError, OSError, KeyError, AttributeError, zipfile.BadZipFile, NotImplementedError) as exc:
-        raise BadInput(_why_unreadable(path, str(exc))) from exc
+        raise BadInput(_why_unreadable(path, exc)) from exc
 
 
-def _why_unreadable(path: Path, reason: str) -> str:
-    first = " ".join(reason.split())[:300]
-    if "lambda" in reason.lower() or "safe_mode" in reason:
-        return f"{path} holds a Lambda layer, which is code: replace it by a layer of Keras ({first})"
-    if "Could not locate class" in reason or "Unknown layer" in reason or "register_keras_serializable" in reason:
-        return (
-            f"{path} has layers that Keras does not know; decorate them with @keras.saving.register_keras_serializable "
-            f"and pass the module that defines them with --custom ({first})"
-        )
+def _why_unreadable(path: Path, exc: Exception) -> str:
+    """Return what is wrong with a Keras file and what to do, as far as Keras' message tells."""
+    # Keras has no error classes for these cases, so its messages are searched.
+    message = str(exc)
+    reason = _reason(exc)
+    if "lambda" in message.lower() or "safe_mode" in message:
+        return f"{path} holds a Lambda layer, which is code: replace it by a layer of Keras ({reason})"
+    for sign in ("Could not locate class", "Unknown layer", "register_keras_serializable"):
+        if sign in message:
+            return (
+                f"{path} has layers that Keras does not know; decorate them with "
+                "@keras.saving.register_keras_serializable and pass the module that defines them with --custom "
+                f"({reason})"
+            )
     if path.suffix != ".keras":
-        return f"{path}: Keras 3 does not read it ({first}); load it where it was made and export a SavedModel"
-    return f"{path} is no readable .keras file ({first}); save it again with model.save()"
+        return f"{path}: Keras 3 cannot read it ({reason}); load it where it was made and export a SavedModel"
+    return f"{path} is no readable .keras file ({reason}); save it again with model.save()"
 
 
 def _from_keras(model: keras.Model, size_px: int | None) -> FloatModel:
@@ -163,6 +186,7 @@ def _from_keras(model: keras.Model, size_px: int | None) -> FloatModel:
             "feed both branches of a fused model from one Input, and give one output"
         )
     shape = _fixed(tuple(model.inputs[0].shape), size_px)
+    # Through a SavedModel, so that Keras models and SavedModels of other programs take the same way.
     signature = keras.InputSpec(shape=shape, dtype="float32", name="face")
     with tempfile.TemporaryDirectory() as folder:
         model.export(folder, format="tf_saved_model", verbose=False, input_signature=[signature])
@@ -175,88 +199,96 @@ def _open_saved_model(path: Path, size_px: int | None) -> FloatModel:
     try:
         loaded = tf.saved_model.load(str(path))
     except (OSError, ValueError, RuntimeError, tf.errors.OpError) as exc:
-        raise BadInput(f"{path} is no readable SavedModel: {' '.join(str(exc).split())[:300]}") from exc
+        raise BadInput(f"{path} is no readable SavedModel: {_reason(exc)}") from exc
     signatures = loaded.signatures
     if "serving_default" not in signatures:
         raise BadInput(f"{path} has no signature serving_default but {list(signatures)}; export it with model.export()")
+    # The name under which Keras, TensorFlow and most exporters put a model's inference function.
     serve = signatures["serving_default"]
-    inputs, outputs = serve.structured_input_signature[1], serve.structured_outputs
+    inputs = serve.structured_input_signature[1]
+    outputs = serve.structured_outputs
     if len(inputs) != 1 or len(outputs) != 1:
         raise BadInput(f"{path} has {len(inputs)} inputs and {len(outputs)} outputs; a FER classifier has one each")
-    (name, spec), output = next(iter(inputs.items())), next(iter(outputs))
+    ((input_name, spec),) = inputs.items()
+    (output_name,) = outputs
     shape = _fixed(tuple(spec.shape), size_px)
 
-    # A batch of one, fixed: a free batch leaves shape arithmetic that no delegate takes.
+    # A batch of one, fixed: an open batch leaves shape arithmetic in the file that no delegate executes.
     @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, name="face")])  # type: ignore[untyped-decorator]
     def classify(face: Any) -> dict[str, Any]:
-        return {"scores": serve(**{name: face})[output]}
+        return {"scores": serve(**{input_name: face})[output_name]}
 
+    # The loaded model is passed along, because the converter must keep its variables alive.
     converter = tf.lite.TFLiteConverter.from_concrete_functions([classify.get_concrete_function()], loaded)
     try:
         return _from_tflite(bytes(converter.convert()))
     except BadInput:
         raise
     except Exception as exc:  # the converter's own error derives from nothing narrower
-        raise BadInput(
-            f"TensorFlow cannot express the model in LiteRT's operations: {' '.join(str(exc).split())[:400]}"
-        ) from exc
+        raise BadInput(f"TensorFlow cannot express the model in LiteRT's operations: {_reason(exc)}") from exc
 
 
 def _open_tflite(path: Path, size_px: int | None) -> FloatModel:
-    content = path.read_bytes()
-    problem = formats.tflite_problem(content)
-    if problem:
-        raise BadInput(f"{path} {problem}")
-    del size_px
-    return _from_tflite(formats.with_signature(content))
+    del size_px  # the sides of a .tflite are never open
+    return _from_tflite(tflite_file.read(path))
 
 
 def _from_tflite(content: bytes) -> FloatModel:
-    shape, output = formats.tflite_shapes(content)
-    return FloatModel(_fixed(shape, None), _classes(output), content)
+    input_shape, output_shape = tflite_file.shapes(content)
+    return FloatModel(_fixed(input_shape, None), _classes(output_shape), content)
 
 
 def _open_onnx(path: Path, size_px: int | None) -> FloatModel:
-    content = formats.read_onnx(path)
-    shape, output = formats.onnx_shapes(content)
-    fixed = _fixed(shape, size_px)
-    content = formats.fix_onnx(content, fixed)
-    formats.run_onnx(content, np.zeros((1, fixed[2], fixed[2], min(fixed[1], fixed[3])), np.float32))
-    return FloatModel(
-        fixed,
-        _classes(output),
+    content = onnx_file.read(path)
+    input_shape, output_shape = onnx_file.shapes(content)
+    shape = _fixed(input_shape, size_px)
+    content = onnx_file.with_fixed_input(content, shape)
+    model = FloatModel(
+        shape,
+        _classes(output_shape),
         None,
         content,
         why_no_litert=f"{path} is ONNX, and LiteRT is made from Keras, a SavedModel or a float .tflite: "
         "pip install onnx2tf && onnx2tf -i model.onnx -o saved_model, then convert saved_model",
     )
+    # Shape inference accepts models that ONNX Runtime cannot execute, so one face is tried.
+    model.scores(np.zeros((1, model.size_px, model.size_px, model.planes), np.float32))
+    return model
 
 
-def _fixed(shape: tuple[int | None, ...], size_px: int | None) -> tuple[int, int, int, int]:
-    """Return *shape* with a batch of one and, where its sides are open, *size_px*."""
-    said = tuple("?" if n is None else n for n in shape)
+def _fixed(shape: Shape, size_px: int | None) -> tuple[int, int, int, int]:
+    """Return the input *shape* with a batch of one, and with *size_px* where its sides are open.
+
+    Raises `BadInput` for a shape that no square face fits.
+    """
+    shown = tuple("?" if size is None else size for size in shape)
     if len(shape) != 4:
-        raise BadInput(f"the model's input is {said}; a FER classifier takes (1, N, N, 1 or 3) or (1, 1 or 3, N, N)")
-    last = shape[3] in (1, 3)
-    if not last and shape[1] not in (1, 3):
-        raise BadInput(f"the model's input is {said}: neither its last nor its second axis is 1 or 3 planes")
-    planes = shape[3] if last else shape[1]
-    sides = shape[1:3] if last else shape[2:4]
-    height, width = (size_px if side is None else side for side in sides)
+        raise BadInput(f"the model's input is {shown}; a FER classifier takes (1, N, N, 1 or 3) or (1, 1 or 3, N, N)")
+    # Which axis holds the channels is told by its size: no face is 1 or 3 pixels wide.
+    batch = shape[0]
+    channels_last = shape[3] in (1, 3)
+    planes = shape[3] if channels_last else shape[1]
+    sides = shape[1:3] if channels_last else shape[2:4]
+    if planes not in (1, 3):
+        raise BadInput(f"the model's input is {shown}: neither its last nor its second axis is 1 or 3 channels")
+    height, width = [size_px if side is None else side for side in sides]
     if height is None or width is None:
-        raise BadInput(
-            f"the model's input is {said}: its sides are open; say which you want with --size, e.g. --size 96"
-        )
-    if height != width or (size_px is not None and height != size_px):
-        wanted = f"--size says {size_px}" if size_px is not None else "faces are square"
-        raise BadInput(f"the model's input is {said}, {wanted}; a model takes the size that it was made for")
-    if shape[0] not in (None, 1):
-        raise BadInput(f"the model's input is {said}: its batch is fixed to {shape[0]}; export it with a batch of 1")
-    assert planes is not None  # noqa: S101 (1 or 3, see above)
-    return (1, height, width, planes) if last else (1, planes, height, width)
+        raise BadInput(f"the model's input is {shown}: its sides are open; set them with --size, e.g. --size 96")
+    if height != width:
+        raise BadInput(f"the model's input is {shown}, faces are square; export the model with a square input")
+    if size_px is not None and height != size_px:
+        raise BadInput(f"the model's input is {shown}, --size says {size_px}; leave --size out")
+    if batch not in (None, 1):
+        raise BadInput(f"the model's input is {shown}: its batch is fixed to {batch}; export it with a batch of 1")
+    return (1, height, width, planes) if channels_last else (1, planes, height, width)
 
 
-def _classes(shape: tuple[int | None, ...]) -> int:
+def _classes(shape: Shape) -> int:
     if len(shape) != 2 or shape[1] is None or shape[1] < 2:
-        raise BadInput(f"the model's output is {shape}; a classifier answers (1, classes) with two classes or more")
+        raise BadInput(f"the model's output is {shape}; a classifier gives (1, classes) with two classes or more")
     return int(shape[1])
+
+
+def _reason(exc: Exception) -> str:
+    """Return the message of a foreign error in one line."""
+    return " ".join(str(exc).split())[:LONGEST_REASON]

@@ -1,4 +1,4 @@
-"""The gate: what quantizing cost, with its uncertainty, and whether that is allowed."""
+"""The gate: what quantizing costs, with its uncertainty, and whether that is allowed."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 RESAMPLES: Final = 2000
 CONFIDENCE: Final = 0.95
+MISPLACED: Final = 0.1
+"""Share of the images that another order of labels must put right before it is reported."""
 
 
 @dataclass(frozen=True)
@@ -31,97 +33,118 @@ class QuantizationComparison:
 
     images: int
     agreement: float
-    """Share of images on which both choose the same label."""
+    """Share of the images for which both choose the same label."""
     accuracy: float | None = None
+    """The target's, as a share of 1; None without labels, as everything below."""
     macro_f1: float | None = None
     drop: Loss | None = None
+    """Accuracy of float32 minus the target's."""
     f1_drop: Loss | None = None
     before: tuple[tuple[int, ...], ...] = ()
-    """Confusion of float32: a row a true label, a column a predicted one."""
+    """Confusion of float32: a row for each true label, a column for each predicted one."""
     after: tuple[tuple[int, ...], ...] = ()
     """Confusion of the target."""
 
     def recall_deltas(self) -> list[float]:
-        """Return, for each class, its recall after minus before, in percentage points."""
-        before, after = (np.array(table, float) for table in (self.before, self.after))
-        counts = np.maximum(before.sum(axis=1), 1)
-        return [float(delta) for delta in 100 * (np.diag(after) - np.diag(before)) / counts]
+        """Return for each class the target's recall minus that of float32, in percentage points."""
+        deltas = []
+        for label, (before, after) in enumerate(zip(self.before, self.after, strict=True)):
+            images = max(sum(before), 1)  # a class without images has a recall of zero before and after
+            deltas.append(100 * (after[label] - before[label]) / images)
+        return deltas
 
 
 @dataclass(frozen=True)
 class Gate:
-    """What a quantized target may lose against its own float32."""
+    """How much a quantized target may lose against its own float32."""
 
     max_drop: float = 0.5
     """Percentage points of accuracy."""
     max_f1_drop: float = 0.5
     """Percentage points of macro-F1."""
     min_agreement: float = 0.96
-    """Share of images with the same label; what counts where there are no labels. A weaker check: it says that the
-    answers are the same, not that they are right."""
+    """Share of images with the same label; used where there are no labels. This is a weaker check: it shows that the
+    answers stay the same, not that they are right."""
 
     def refuses(self, comparison: QuantizationComparison) -> str | None:
         """Return why *comparison* does not pass, or None when it does."""
+        # Without labels there is no accuracy that could drop.
         if comparison.drop is None or comparison.f1_drop is None:
             if comparison.agreement >= self.min_agreement:
                 return None
             return f"agrees on {comparison.agreement:.2%} of the images, {self.min_agreement:.2%} are wanted"
-        wrong = []
+        reasons = []
         if comparison.drop.points > self.max_drop:
-            wrong.append(f"loses {comparison.drop.points:.2f} points of accuracy, {self.max_drop:g} are allowed")
+            reasons.append(f"loses {comparison.drop.points:.2f} points of accuracy, {self.max_drop:g} are allowed")
         if comparison.f1_drop.points > self.max_f1_drop:
-            wrong.append(f"loses {comparison.f1_drop.points:.2f} points of macro-F1, {self.max_f1_drop:g} are allowed")
-        return " and ".join(wrong) or None
+            reasons.append(
+                f"loses {comparison.f1_drop.points:.2f} points of macro-F1, {self.max_f1_drop:g} are allowed"
+            )
+        return " and ".join(reasons) or None
 
 
 def compare_with_float32(
     scores: NDArray[np.float32], reference: NDArray[np.float32], labels: NDArray[np.int64] | None, seed: int = 0
 ) -> QuantizationComparison:
-    """Compare ``(n, classes)`` *scores* with those of float32; *labels* ``(n,)`` int64 where there are any."""
-    predicted, expected = scores.argmax(axis=1), reference.argmax(axis=1)
+    """Compare ``(n, classes)`` *scores* with those of float32; *labels* ``(n,)`` int64 where there are any.
+
+    The intervals are percentiles of a bootstrap over the images (Efron and Tibshirani, 1993, chapter 13).
+    """
+    predicted = scores.argmax(axis=1)
+    expected = reference.argmax(axis=1)
     agreement = accuracy(predicted, expected)
     if labels is None:
         return QuantizationComparison(len(scores), agreement)
     classes = scores.shape[1]
-    drops, f1_drops = _resampled(predicted, expected, labels, classes, seed)
-    own, own_f1 = accuracy(predicted, labels), macro_f1(predicted, labels, classes)
+    # The seed is fixed, so that the same conversion writes the same manifest.
+    drops, f1_drops = _resampled_drops(predicted, expected, labels, classes, seed)
+    target_accuracy = accuracy(predicted, labels)
+    target_f1 = macro_f1(predicted, labels, classes)
     return QuantizationComparison(
         images=len(scores),
         agreement=agreement,
-        accuracy=own,
-        macro_f1=own_f1,
-        drop=_loss(accuracy(expected, labels) - own, drops),
-        f1_drop=_loss(macro_f1(expected, labels, classes) - own_f1, f1_drops),
-        before=_table(confusion(expected, labels, classes)),
-        after=_table(confusion(predicted, labels, classes)),
+        accuracy=target_accuracy,
+        macro_f1=target_f1,
+        drop=_loss(accuracy(expected, labels) - target_accuracy, drops),
+        f1_drop=_loss(macro_f1(expected, labels, classes) - target_f1, f1_drops),
+        before=_as_tuples(confusion(expected, labels, classes)),
+        after=_as_tuples(confusion(predicted, labels, classes)),
     )
 
 
-def _resampled(
+def _resampled_drops(
     predicted: NDArray[Any], expected: NDArray[Any], labels: NDArray[np.int64], classes: int, seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the drops of accuracy and macro-F1 in `RESAMPLES` draws of the images with replacement.
 
-    All that matters of an image is its label and the two answers, so drawing images is drawing from the counts of those
-    triples: a multinomial.
+    Only an image's label and its two predictions matter. So instead of images, the counts of those triples are drawn,
+    from a multinomial distribution: the same draws, thousands of times faster.
     """
-    cells = (labels * classes + expected) * classes + predicted
-    kinds, counts = np.unique(cells, return_counts=True)
-    drawn = np.random.default_rng(seed).multinomial(len(labels), counts / len(labels), RESAMPLES)
-    label, before, after = kinds // classes**2, kinds // classes % classes, kinds % classes
-    found_before, found_after = (drawn[:, answer == label].sum(axis=1) for answer in (before, after))
-    f1_before, f1_after = (_f1(drawn, label, answer, classes) for answer in (before, after))
-    return (found_before - found_after) / len(labels), f1_before - f1_after
+    # Each triple as one number in base *classes*: label, answer of float32, answer of the target.
+    triples = (labels * classes + expected) * classes + predicted
+    kinds, counts = np.unique(triples, return_counts=True)
+    draws = np.random.default_rng(seed).multinomial(len(labels), counts / len(labels), RESAMPLES)
+    label = kinds // classes**2
+    before = kinds // classes % classes
+    after = kinds % classes
+    right_before = draws[:, before == label].sum(axis=1)
+    right_after = draws[:, after == label].sum(axis=1)
+    f1_drops = _macro_f1s(draws, label, before, classes) - _macro_f1s(draws, label, after, classes)
+    return (right_before - right_after) / len(labels), f1_drops
 
 
-def _f1(drawn: NDArray[np.int64], label: NDArray[Any], answer: NDArray[Any], classes: int) -> NDArray[np.float64]:
+def _macro_f1s(
+    draws: NDArray[np.int64], label: NDArray[Any], prediction: NDArray[Any], classes: int
+) -> NDArray[np.float64]:
     """Return the macro-F1 of each draw, ``(draws,)``."""
-    hits = np.zeros((len(drawn), classes), np.int64)
-    occurrences = np.zeros((len(drawn), classes), np.int64)
+    hits = np.zeros((len(draws), classes), np.int64)
+    occurrences = np.zeros((len(draws), classes), np.int64)
     for number in range(classes):
-        labelled, predicted = label == number, answer == number
-        hits[:, number] = drawn[:, labelled & predicted].sum(axis=1)
-        occurrences[:, number] = drawn[:, labelled].sum(axis=1) + drawn[:, predicted].sum(axis=1)
+        # As in scikit-learn, F1 = 2 hits / (images with the label + images with the prediction).
+        labelled = label == number
+        predicted = prediction == number
+        hits[:, number] = draws[:, labelled & predicted].sum(axis=1)
+        occurrences[:, number] = draws[:, labelled].sum(axis=1) + draws[:, predicted].sum(axis=1)
     return mean_f1(hits, occurrences)
 
 
@@ -131,21 +154,22 @@ def _loss(value: float, draws: NDArray[np.float64]) -> Loss:
     return Loss(100 * value, 100 * float(low), 100 * float(high))
 
 
-def _table(counts: NDArray[np.int64]) -> tuple[tuple[int, ...], ...]:
-    return tuple(tuple(int(n) for n in row) for row in counts)
+def _as_tuples(counts: NDArray[np.int64]) -> tuple[tuple[int, ...], ...]:
+    return tuple(tuple(row) for row in counts.tolist())
 
 
 def better_order(counts: NDArray[np.int64]) -> list[int] | None:
-    """Return for each output the label that it seems to mean, when that is another than the one it is given.
+    """Return for each output the label that it seems to mean, or None when that is the label it has.
 
-    *counts* is the confusion of float32. Whoever numbers the classes otherwise than the data does gets a model that is
-    right about faces and wrong about their names: then some permutation is far better than none.
+    *counts* is the confusion of float32. A model whose classes are numbered otherwise than the data's recognises faces
+    and gives them the wrong names: then one permutation of the labels is far better than none.
     """
     from scipy.optimize import linear_sum_assignment
 
+    # Assigns a label to each output so that as many images as possible are right.
     labels, outputs = linear_sum_assignment(counts, maximize=True)
-    total = counts.sum()
-    if counts[labels, outputs].sum() - np.trace(counts) < 0.1 * total:
+    gained = counts[labels, outputs].sum() - np.trace(counts)
+    if gained < MISPLACED * counts.sum():
         return None
     meant = [0] * len(counts)
     for label, output in zip(labels, outputs, strict=True):

@@ -1,9 +1,9 @@
-"""A model's layers and what flows between them, the same for every format; and what must not be quantized together.
+"""A model as a graph of layers, the same for every format, and the layers that must not be quantized together.
 
-Two things ruin a fused model under int8. Scores that are joined by the sum or the product rule (Umer et al., CMES 2022,
-section 2.3.3) come out of a softmax in 256 steps, too coarse to multiply. Features that are joined (Abdulkadir et al.,
-JOIG 2025) have other ranges branch by branch, and one scale for all of them drowns the smallest. So each branch is
-quantized with scales of its own, and what joins them computes in float.
+Two things ruin a fused model under int8. Scores joined by the sum or product rule (Umer et al., CMES 2022, section
+2.3.3) leave their softmax in 256 steps, too coarse to multiply. Joined features (Abdulkadir et al., JOIG 2025) have a
+different range in each branch, and one scale for all of them drowns the smallest. So each branch is quantized with
+scales of its own, and the layers that join the branches compute in float.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ SOFTMAX: Final = "softmax"
 CONCAT: Final = "concat"
 OTHER: Final = "other"
 WEIGHTED: Final = frozenset({CONVOLUTION, DENSE})
+"""Kinds of layers with weights."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,11 @@ class Layer:
     """One operation."""
 
     name: str
-    """As its format names it."""
+    """Its name in the format."""
     kind: str
     """`CONVOLUTION`, `DENSE`, `SOFTMAX` (or sigmoid), `CONCAT`, or `OTHER`."""
     inputs: tuple[str, ...]
-    """Layers that feed it; constants and the model's own input are left out."""
+    """The layers that feed it, without constants and the model's own input."""
     output: str
     """Name of the tensor that it makes."""
 
@@ -45,17 +46,17 @@ class Graph:
 
     @cached_property
     def by_name(self) -> dict[str, Layer]:
-        """Return the layers by their names."""
+        """The layers by their names."""
         return {layer.name: layer for layer in self.layers}
 
     @cached_property
     def consumers(self) -> dict[str, tuple[str, ...]]:
-        """Return, for each layer, those that it feeds."""
-        found: dict[str, list[str]] = {layer.name: [] for layer in self.layers}
+        """For each layer, the layers that it feeds."""
+        names: dict[str, list[str]] = {layer.name: [] for layer in self.layers}
         for layer in self.layers:
-            for name in layer.inputs:
-                found[name].append(layer.name)
-        return {name: tuple(names) for name, names in found.items()}
+            for source in layer.inputs:
+                names[source].append(layer.name)
+        return {source: tuple(fed) for source, fed in names.items()}
 
     def downstream(self, name: str) -> frozenset[str]:
         """Return every layer that depends on *name*, without itself."""
@@ -71,45 +72,59 @@ class Graph:
     def island(self, name: str) -> frozenset[str]:
         """Return the layers from the last one with weights at or before *name* to the next one with weights.
 
-        Kept in float together, nothing between two layers with weights is quantized.
+        With an island in float, nothing between two layers with weights is quantized.
         """
-        return self._until_weights(name, lambda at: self.by_name[at].inputs) | self._until_weights(
-            name, self.consumers.__getitem__, beyond=True
-        )
+        before = self._until_weights(name, self._inputs)
+        after = self._until_weights(name, self._outputs, beyond_start=True)
+        return before | after
+
+    def _inputs(self, name: str) -> tuple[str, ...]:
+        return self.by_name[name].inputs
+
+    def _outputs(self, name: str) -> tuple[str, ...]:
+        return self.consumers[name]
 
     def _until_weights(
-        self, name: str, step: Callable[[str], Iterable[str]], *, beyond: bool = False
+        self, name: str, neighbours: Callable[[str], Iterable[str]], *, beyond_start: bool = False
     ) -> frozenset[str]:
+        """Return the layers reached from *name* by *neighbours*, up to and with the first one with weights on each way.
+
+        With *beyond_start*, *name* itself does not end the walk.
+        """
         seen = {name}
         waiting = [name]
         while waiting:
             at = waiting.pop()
-            if self.by_name[at].kind in WEIGHTED and not (beyond and at == name):
+            passes = beyond_start and at == name
+            if self.by_name[at].kind in WEIGHTED and not passes:
                 continue
-            fresh = set(step(at)) - seen
-            seen |= fresh
-            waiting += fresh
+            unseen = set(neighbours(at)) - seen
+            seen |= unseen
+            waiting += unseen
         return frozenset(seen)
 
 
 def fusion(graph: Graph) -> frozenset[str]:
-    """Return the layers that join branches, which are to compute in float: none in a model of one branch.
+    """Return the layers that join branches and must compute in float; none in a model of one branch.
 
-    Those are what follows a softmax, the softmax included, where no layer with weights comes any more (joined scores);
-    and a concatenation of several branches with what leads from it into the dense head, where no convolution comes any
-    more (joined features).
+    Joined scores: a softmax and everything after it, where no layer with weights follows. Joined features: a
+    concatenation of several branches and the layers up to the dense head, where no convolution follows.
     """
-    kept: set[str] = set()
+    names: set[str] = set()
     for layer in graph.layers:
         after = graph.downstream(layer.name)
         kinds = {graph.by_name[name].kind for name in after}
-        if layer.kind == SOFTMAX and not kinds & WEIGHTED and _joins(graph, after):
-            kept |= {layer.name} | after
-        elif layer.kind == CONCAT and len(set(layer.inputs)) > 1 and CONVOLUTION not in kinds:
-            kept |= {layer.name} | graph.island(layer.name) & after
-    return frozenset(kept)
+        # Attention ends in a softmax too, but layers with weights follow it.
+        joins_scores = layer.kind == SOFTMAX and not kinds & WEIGHTED and _has_join(graph, after)
+        # An Inception block concatenates too, but convolutions follow it.
+        joins_features = layer.kind == CONCAT and len(set(layer.inputs)) > 1 and CONVOLUTION not in kinds
+        if joins_scores:
+            names |= {layer.name} | after
+        elif joins_features:
+            names |= {layer.name} | (graph.island(layer.name) & after)
+    return frozenset(names)
 
 
-def _joins(graph: Graph, names: frozenset[str]) -> bool:
-    """Tell whether any of the layers *names* takes in more than one other layer."""
+def _has_join(graph: Graph, names: frozenset[str]) -> bool:
+    """Return whether any of the layers *names* has more than one input."""
     return any(len(set(graph.by_name[name].inputs)) > 1 for name in names)

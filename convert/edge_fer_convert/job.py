@@ -1,50 +1,77 @@
-"""What a conversion is asked for: which model, for what, on which faces, and what it may lose."""
+"""The input of a conversion: the model, the faces, the targets, and how much accuracy a target may lose."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
 from edge_fer_convert import targets
 from edge_fer_convert.gate import Gate
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from edge_fer.evaluation.labelled import LabelledFaces
-    from edge_fer.preprocess import Preprocess
     from edge_fer_convert.float_model import FloatModel
+    from edge_fer_convert.model_metadata import ModelMetadata
 
 
 @dataclass(frozen=True)
 class Data:
-    """Faces, and what to call them."""
+    """A set of faces, with the name that manifest and report give it."""
 
     faces: LabelledFaces
     name: str
     split: str = "all"
 
+    @classmethod
+    def load(cls, source: str | Path, labels: Sequence[str] | None = None) -> Self:
+        """Read *source*, a folder, ``.zip``, ``.csv`` or ``.npz`` of cropped faces; ``path#part`` reads one part of it.
+
+        *labels* gives the classes in order where *source* does not, or in another order. Raises `BadInput` when
+        *source* cannot be read.
+        """
+        from edge_fer.evaluation.labelled import load_faces
+
+        # Named after the file without its folders, because the name goes into a bundle that leaves this machine.
+        path, _, part = str(source).partition("#")
+        faces = load_faces(source, None if labels is None else tuple(labels))
+        return cls(faces, Path(path).name, part or "all")
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes, in the order of their numbers."""
+        return self.faces.names
+
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be converted, how, and what it may lose."""
+    """Everything that `convert` needs to know."""
 
     model: FloatModel
-    name: str
-    labels: tuple[str, ...]
-    preprocess: Preprocess
+    metadata: ModelMetadata
     pool: Data
-    """What the calibration images are drawn from."""
-    description: str = ""
-    training: str = ""
-    """How the float model was made, in words, for the model card."""
-    licence: str = "unspecified"
+    """Faces that the calibration images are drawn from."""
     evaluated: Data | None = None
-    """What the targets are judged on; without it, agreement on images of the pool is."""
+    """Labelled faces that accuracy is measured on. Without them, only agreement with float32 is measured."""
     targets: tuple[str, ...] = targets.TARGETS
+    """Deployment targets; the bundle recommends the first."""
     gate: Gate = field(default_factory=Gate)
     images: int = 500
-    """How many images to calibrate with."""
+    """Number of calibration images."""
     seed: int = 0
+    """Seed of the choice of the calibration images."""
+    training: str = ""
+    """How the float model was trained, in one paragraph for the model card."""
     strict: bool = False
+    """Whether a target that fails the gate ends the conversion, instead of falling back to another precision."""
     allow_overlap: bool = False
+    """Whether calibration images may also be evaluation images."""
     find_near_copies: bool = False
-    """Whether to judge apart the evaluation images that have no near-copy in the pool: the pool is the training set."""
+    """Whether to report accuracy without near-copies of the pool too: for a pool that is the training set."""
+
+    @property
+    def measured_on(self) -> Data:
+        """The faces that the targets are measured on: the evaluation set, or else the pool."""
+        return self.evaluated or self.pool

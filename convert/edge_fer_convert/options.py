@@ -1,160 +1,233 @@
-"""What the options of ``edge-fer convert`` ask for, as a job; imported when it runs."""
+"""Turns the options of ``edge-fer convert`` into a job."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from edge_fer.emotions import FER2013
 from edge_fer.errors import BadInput, first_fault
-from edge_fer.evaluation.labelled import load_faces
-from edge_fer.preprocess import Preprocess
 from edge_fer_convert.float_model import open_model
 from edge_fer_convert.gate import Gate
 from edge_fer_convert.job import Data, Job
+from edge_fer_convert.model_metadata import ModelMetadata
 from edge_fer_convert.targets import TARGETS
 from edge_fer_train import recipe as recipes
 from edge_fer_train import zoo
 
 if TYPE_CHECKING:
-    from edge_fer.evaluation.labelled import LabelledFaces
-    from edge_fer.progress import ProgressDisplay
+    from pathlib import Path
+
+    import keras
+
+    from edge_fer.preprocess import Preprocess
+    from edge_fer.progress import ProgressListener
     from edge_fer_convert.float_model import FloatModel
     from edge_fer_train.recipe import Recipe
 
+Value = float | tuple[float, float, float]
+"""The model's value of a pixel: one number, or one for each channel."""
 
-def job_of(progress: ProgressDisplay, folder: str, options: dict[str, Any]) -> Job:
-    """Return the job of a recipe, or of a model of the user's; *folder* is the bundle's.
 
-    *options* are those of the command, by name. Raises `BadInput` when they do not fit each other, or a file that they
-    name cannot be used.
+@dataclass(frozen=True)
+class Options:
+    """The options of the command, under the names of its parameters; see its help."""
+
+    model: Path | None
+    recipe_name: str | None
+    data: Path | None
+    calibrate: str | None
+    evaluate: str | None
+    out: Path | None
+    target_names: str | None
+    labels: str | None
+    size: int | None
+    value_range: tuple[float, ...] | None
+    mean: tuple[float, ...] | None
+    std: tuple[float, ...] | None
+    margin: float
+    equalize: bool
+    name: str | None
+    licence: str
+    images: int
+    seed: int
+    max_drop: float
+    max_f1_drop: float | None
+    min_agreement: float
+    strict: bool
+    allow_overlap: bool
+    custom: str | None
+    report: Path | None
+    as_json: bool
+
+
+def make_job(options: Options, bundle_name: str, progress: ProgressListener) -> Job:
+    """Return the job of a recipe, or of a model of the user's own; *bundle_name* is its name where none is given.
+
+    Raises `BadInput` when *options* do not fit each other, or when a file that they name cannot be used.
     """
-    if options["recipe_name"] is None:
-        return _job_of_model(progress, folder, options)
-    return _job_of_recipe(progress, recipes.load(options["recipe_name"]), options)
+    if options.recipe_name is not None:
+        return _job_of_recipe(options, recipes.load(options.recipe_name), progress)
+    if options.model is None:
+        raise BadInput("nothing to convert; pass a MODEL, or --recipe")
+    return _job_of_model(options, options.model, bundle_name, progress)
 
 
-def _job_of_recipe(progress: ProgressDisplay, recipe: Recipe, options: dict[str, Any]) -> Job:
-    told = recipe.converted
-    if options["data"] is None:
-        raise BadInput(f"recipe {recipe.name} needs --data: a folder with {told.calibrate}")
-    source = _weights(recipe, options["model"])
+def _job_of_recipe(options: Options, recipe: Recipe, progress: ProgressListener) -> Job:
+    settings = recipe.converted
+    if options.data is None:
+        raise BadInput(f"recipe {recipe.name} needs --data: a folder with {settings.calibrate}")
+    source = _float_model_of(recipe, options.model)
     progress.step(f"opening {recipe.name}")
     model = open_model(source)
-    pool, evaluated = (_faces(progress, options["data"] / file) for file in (told.calibrate, told.evaluate))
+    pool = _read_faces(options.data / settings.calibrate, progress)
+    evaluated = _read_faces(options.data / settings.evaluate, progress)
+    # The shipped models and their weights are edge-fer's own, under its licence.
+    metadata = ModelMetadata(
+        name=recipe.name,
+        labels=evaluated.labels,
+        preprocess=recipe.preprocess,
+        description=recipe.description,
+        licence="Apache-2.0",
+    )
     return Job(
         model=model,
-        name=recipe.name,
-        description=recipe.description,
-        training=recipe.in_words(),
-        licence="Apache-2.0",
-        labels=evaluated.names,
-        preprocess=recipe.preprocess,
-        pool=Data(pool, told.data, told.splits[0]),
-        evaluated=Data(evaluated, told.data, told.splits[1]),
-        targets=_targets(options) or told.targets,
-        gate=Gate(told.max_drop, told.max_f1_drop),
-        images=told.images,
+        metadata=metadata,
+        pool=Data(pool.faces, settings.data, settings.splits[0]),
+        evaluated=Data(evaluated.faces, settings.data, settings.splits[1]),
+        targets=_target_names(options) or settings.targets,
+        gate=Gate(settings.max_drop, settings.max_f1_drop),
+        images=settings.images,
         seed=recipe.seed,
-        strict=options["strict"],
+        training=recipe.in_words(),
+        strict=options.strict,
         find_near_copies=True,
     )
 
 
-def _weights(recipe: Recipe, model: Path | None) -> Any:
-    """Return the file of a recipe's float model, or the model that joins those of its files."""
-    told = recipe.converted
-    names = told.join or ((told.weights,) if told.weights else ())
-    paths = [model] if model else [recipes.WEIGHTS / name for name in names]
-    if not paths:
-        raise BadInput(f"recipe {recipe.name} names no weights; pass MODEL, what edge-fer train has left")
-    absent = next((path for path in paths if not path.exists()), None)
-    if absent is not None:
-        raise BadInput(f"{absent} is not there (weights lie in a clone, not in what pip installs); pass MODEL")
-    return zoo.join(recipe.architecture, paths) if told.join and not model else paths[0]
+def _float_model_of(recipe: Recipe, model: Path | None) -> Path | keras.Model:
+    """Return the float model of *recipe*: *model* where given, its file, or a Keras model that joins its files."""
+    if model is not None:
+        return _existing(model)
+    settings = recipe.converted
+    if settings.join:
+        return zoo.join(recipe.architecture, [_existing(recipes.WEIGHTS / name) for name in settings.join])
+    if settings.weights is None:
+        raise BadInput(f"recipe {recipe.name} names no weights; pass as MODEL what edge-fer train has written")
+    return _existing(recipes.WEIGHTS / settings.weights)
 
 
-def _job_of_model(progress: ProgressDisplay, folder: str, options: dict[str, Any]) -> Job:
-    if options["calibrate"] is None:
+def _existing(path: Path) -> Path:
+    if not path.exists():
+        raise BadInput(f"{path} does not exist (a clone has the weights, an installed package has not); pass MODEL")
+    return path
+
+
+def _job_of_model(options: Options, path: Path, bundle_name: str, progress: ProgressListener) -> Job:
+    if options.calibrate is None:
         raise BadInput("quantizing needs faces to calibrate with: pass --calibrate with a folder, .zip, .csv or .npz")
-    labels = tuple(label.strip() for label in options["labels"].split(",")) if options["labels"] else FER2013
-    progress.step(f"opening {options['model']}")
-    model = open_model(options["model"], options["size"], options["custom"])
-    f1_drop = options["max_drop"] if options["max_f1_drop"] is None else options["max_f1_drop"]
-    name = options["name"] or folder
+    progress.step(f"opening {path}")
+    model = open_model(path, options.size, options.custom)
+    name = options.name or bundle_name
+    labels = _labels(options)
+    metadata = ModelMetadata(
+        name=name,
+        labels=labels,
+        preprocess=_preprocess(options, model),
+        description=f"{name}, converted from {path.name}",
+        licence=options.licence,
+    )
+    # Calibration needs no labels, so the classes of the pool may have any names.
+    pool = _read_faces(options.calibrate, progress)
+    evaluated = None
+    if options.evaluate:
+        evaluated = _read_faces(options.evaluate, progress, labels)
+    max_f1_drop = options.max_drop if options.max_f1_drop is None else options.max_f1_drop
     return Job(
         model=model,
-        name=name,
-        description=f"{name}, converted from {options['model'].name}",
-        licence=options["licence"],
-        labels=labels,
-        preprocess=_preprocess(model, options),
-        pool=_data(progress, options["calibrate"], None),
-        evaluated=_data(progress, options["evaluate"], labels) if options["evaluate"] else None,
-        targets=_targets(options) or _reachable(progress, model),
-        gate=Gate(options["max_drop"], f1_drop, options["min_agreement"]),
-        images=options["images"],
-        seed=options["seed"],
-        strict=options["strict"],
-        allow_overlap=options["allow_overlap"],
+        metadata=metadata,
+        pool=pool,
+        evaluated=evaluated,
+        targets=_target_names(options) or _possible_targets(model, progress),
+        gate=Gate(options.max_drop, max_f1_drop, options.min_agreement),
+        images=options.images,
+        seed=options.seed,
+        strict=options.strict,
+        allow_overlap=options.allow_overlap,
     )
 
 
-def _preprocess(model: FloatModel, options: dict[str, Any]) -> Preprocess:
-    low, high = _ends(options, model.planes)
+def _labels(options: Options) -> tuple[str, ...]:
+    if not options.labels:
+        return FER2013
+    return tuple(label.strip() for label in options.labels.split(","))
+
+
+def _preprocess(options: Options, model: FloatModel) -> Preprocess:
+    low, high = _black_and_white(options, model.planes)
     try:
-        return Preprocess(
-            size_px=model.size_px,
-            channels="gray3" if model.planes == 3 else "gray",
-            margin=options["margin"],
-            equalize=options["equalize"],
-            low=low,
-            high=high,
-        )
+        return model.preprocess(margin=options.margin, equalize=options.equalize, low=low, high=high)
     except ValidationError as exc:
         raise BadInput(f"preprocessing cannot be {first_fault(exc)}") from exc
 
 
-def _ends(options: dict[str, Any], planes: int) -> tuple[Any, Any]:
-    """Return the model values of pixels 0 and 255: numbers, or three of each."""
-    mean, std, ends = options["mean"], options["std"], options["value_range"]
-    if mean is None and std is None:
-        ends = ends or (0.0, 1.0)
+def _black_and_white(options: Options, channels: int) -> tuple[Value, Value]:
+    """Return the model's values of pixels 0 and 255."""
+    if options.mean is None and options.std is None:
+        ends = options.value_range or (0.0, 1.0)
         if len(ends) != 2:
             raise BadInput(f"--range has {len(ends)} numbers; pass the values of pixels 0 and 255, e.g. --range -1,1")
-        return ends
-    if ends is not None or mean is None or std is None or len(mean) != len(std) or len(mean) not in (1, planes):
+        return ends[0], ends[1]
+    return _normalized(options, channels)
+
+
+def _normalized(options: Options, channels: int) -> tuple[Value, Value]:
+    """Return what ``--mean`` and ``--std`` make of pixels 0 and 255, which are 0 and 1 before."""
+    mean = options.mean or ()
+    std = options.std or ()
+    sizes_fit = len(mean) == len(std) and len(mean) in (1, channels)
+    if options.value_range is not None or not sizes_fit:
         raise BadInput(
-            f"--mean {mean} and --std {std} do not fit: pass both, without --range, with one number each or one for "
-            f"each of the {planes} planes"
+            f"--mean {options.mean} and --std {options.std} do not fit: pass both, without --range, with one number "
+            f"each or one for each of the {channels} channels"
         )
     if 0 in std:
-        raise BadInput(f"--std {std} has a zero")
-    low = tuple(-m / s for m, s in zip(mean, std, strict=True))
-    high = tuple((1 - m) / s for m, s in zip(mean, std, strict=True))
-    return (low[0], high[0]) if len(low) == 1 else (low, high)
+        raise BadInput(f"--std {std} has a zero; no channel can be divided by it")
+    black = [-m / s for m, s in zip(mean, std, strict=True)]
+    white = [(1 - m) / s for m, s in zip(mean, std, strict=True)]
+    if len(black) == 1:
+        return black[0], white[0]
+    return (black[0], black[1], black[2]), (white[0], white[1], white[2])
 
 
-def _targets(options: dict[str, Any]) -> tuple[str, ...]:
-    names = options["target_names"]
-    return tuple(dict.fromkeys(name.strip() for name in names.split(","))) if names else ()
+def _target_names(options: Options) -> tuple[str, ...]:
+    """Return the targets that were asked for, each once; none where nobody asked."""
+    if not options.target_names:
+        return ()
+    # Their order stays: the bundle recommends the first.
+    names = [name.strip() for name in options.target_names.split(",")]
+    return tuple(dict.fromkeys(names))
 
 
-def _reachable(progress: ProgressDisplay, model: FloatModel) -> tuple[str, ...]:
-    problems = {target: model.can_be(target) for target in TARGETS}
-    left_out = [target for target, problem in problems.items() if problem]
-    if left_out:
-        progress.warn(f"without {', '.join(left_out)}: {problems[left_out[0]]}")
-    return tuple(target for target, problem in problems.items() if problem is None)
+def _possible_targets(model: FloatModel, progress: ProgressListener) -> tuple[str, ...]:
+    """Return every target that *model* can become, and warn about the others."""
+    possible = []
+    impossible = []
+    reason = ""
+    for target in TARGETS:
+        problem = model.can_be(target)
+        if problem is None:
+            possible.append(target)
+        else:
+            impossible.append(target)
+            reason = reason or problem
+    if impossible:
+        progress.warn(f"without {', '.join(impossible)}: {reason}")
+    return tuple(possible)
 
 
-def _data(progress: ProgressDisplay, path: str, names: tuple[str, ...] | None) -> Data:
-    whole, _, part = path.partition("#")
-    return Data(_faces(progress, path, names), Path(whole).name, part or "all")
-
-
-def _faces(progress: ProgressDisplay, path: str | Path, names: tuple[str, ...] | None = None) -> LabelledFaces:
-    progress.step(f"reading {path}")
-    return load_faces(path, names)
+def _read_faces(source: str | Path, progress: ProgressListener, labels: tuple[str, ...] | None = None) -> Data:
+    progress.step(f"reading {source}")
+    return Data.load(source, labels)

@@ -1,4 +1,4 @@
-"""Where quantizing hurts: the error of each tensor, and which layers to keep in float first."""
+"""Finds where quantizing hurts: the error of each tensor, and the layers that add the most of it."""
 
 from __future__ import annotations
 
@@ -17,43 +17,60 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TensorError:
-    """How far a tensor is from what it is in float32."""
+    """How far a tensor is from its value in float32."""
 
     layer: str
-    """The layer that makes it."""
+    """The layer that makes the tensor."""
     error: float
-    """Mean over its channels of the error's power by the channel's own, each at most 1: 0 is exact, 1 is lost.
+    """Mean over the channels of the error's power by the channel's own, each at most 1: 0 is exact, 1 is lost.
 
     Channel by channel, because the next layer may weigh a small channel up: a tensor can look right as a whole while
     all but its largest channels are gone.
     """
     added: float
-    """What of it was not in the worst of the layer's inputs already."""
+    """The part of the error that was not already in the worst of the layer's inputs."""
 
 
 def rank(
     graph: Graph, before: dict[str, NDArray[np.float32]], after: dict[str, NDArray[np.float32]]
 ) -> list[TensorError]:
-    """Return the tensors that both have, those that add the most error first; ``(n, ..., channels)`` arrays by name."""
-    found: dict[str, TensorError] = {}
+    """Return the errors of the tensors that both have, the largest addition first.
+
+    *before* and *after* are ``(n, ..., channels)`` arrays by tensor name.
+    """
+    errors: dict[str, TensorError] = {}
     for layer in graph.layers:
-        if layer.output not in before or layer.output not in after:
+        exact = before.get(layer.output)
+        quantized = after.get(layer.output)
+        # A quantizer may drop a tensor, or fuse layers so that its name belongs to another one.
+        if exact is None or quantized is None or exact.shape != quantized.shape:
             continue
-        if before[layer.output].shape != after[layer.output].shape:
-            continue
-        exact, now = before[layer.output], after[layer.output]
-        if not any(graph.by_name[name].kind in WEIGHTED for name in graph.downstream(layer.name)):
-            exact, now = exact.reshape(-1, 1), now.reshape(-1, 1)  # nothing weighs its channels any more
-        error = channel_error(exact, now)
-        brought = max((found[name].error for name in layer.inputs if name in found), default=0.0)
-        found[layer.name] = TensorError(layer.name, error, error - brought)
-    return sorted(found.values(), key=lambda tensor: -tensor.added)
+        # In the order of execution, so the errors of a layer's inputs are known before its own.
+        if not _feeds_weights(graph, layer.name):
+            # No later layer weighs the channels, so they are compared as one.
+            exact = exact.reshape(-1, 1)
+            quantized = quantized.reshape(-1, 1)
+        error = channel_error(exact, quantized)
+        inherited = max((errors[name].error for name in layer.inputs if name in errors), default=0.0)
+        errors[layer.name] = TensorError(layer.name, error, error - inherited)
+    return sorted(errors.values(), key=lambda tensor: -tensor.added)
+
+
+def _feeds_weights(graph: Graph, name: str) -> bool:
+    """Return whether a layer with weights comes after the layer *name*."""
+    return any(graph.by_name[later].kind in WEIGHTED for later in graph.downstream(name))
 
 
 def channel_error(before: NDArray[np.float32], after: NDArray[np.float32]) -> float:
-    """Return the mean over channels of relative squared error; channels that are always zero do not count."""
-    exact = before.reshape(-1, before.shape[-1]).astype(np.float64)
+    """Return the mean over the channels of the squared error by the channel's power, each at most 1.
+
+    Both are ``(..., channels)``. Channels that are zero throughout *before* do not count.
+    """
+    channels = before.shape[-1]
+    exact = before.reshape(-1, channels).astype(np.float64)
     power = (exact**2).sum(axis=0)
     wrong = ((exact - after.reshape(exact.shape)) ** 2).sum(axis=0)
     alive = power > 0
-    return float(np.minimum(wrong[alive] / power[alive], 1).mean()) if alive.any() else 0.0
+    if not alive.any():
+        return 0.0
+    return float(np.minimum(wrong[alive] / power[alive], 1).mean())

@@ -12,7 +12,8 @@ import keras
 import numpy as np
 
 from edge_fer.preprocess import Preprocess
-from edge_fer_convert import bundle_writer, float_model, targets
+from edge_fer_convert import ModelMetadata, open_model, targets
+from edge_fer_convert.bundle_writer import Artifact, write_artifacts
 
 LABELS = ("dark", "medium", "bright")
 HERE = Path(__file__).parent
@@ -32,17 +33,18 @@ def main() -> None:
     )
     rng = np.random.default_rng(1)
     calibration = spec.to_values(rng.integers(0, 256, (50, 16, 16)).astype(np.uint8))
-    calibration[0], calibration[1] = 0.0, 1.0
-    model = float_model.open_model(network)
+    calibration[0] = 0.0
+    calibration[1] = 1.0
+    model = open_model(network)
     artifacts = []
     for runtime in targets.CONVERTERS:
         converter = targets.converter(runtime)(model, calibration)
         int8 = converter.static(converter.methods[0], frozenset())
-        for precision, files in (("int8", int8), ("float32", converter.float32())):
-            words = "not quantized" if precision == "float32" else "static int8"
-            artifacts.append(bundle_writer.Artifact(f"{runtime}-{precision}", converter.suffixes, files, words))
+        artifacts.append(Artifact(f"{runtime}-int8", int8, "static int8"))
+        artifacts.append(Artifact(f"{runtime}-float32", converter.float32(), "not quantized"))
+    metadata = ModelMetadata("tiny", LABELS, spec, "a generated model for tests", "Apache-2.0")
     shutil.rmtree(HERE / "tiny", ignore_errors=True)
-    bundle_writer.write(HERE / "tiny", "tiny", "a generated model for tests", spec, artifacts, LABELS)
+    write_artifacts(HERE / "tiny", metadata, artifacts)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Writes torch.onnx beside this file: a small CNN of PyTorch, trained on drawn faces, exported as users do.
 
-Planes first, three of them, normalised as torchvision does, and logits at its end. Needs PyTorch and onnxscript, which
-the tests do not: ``python tests/golden/make_torch_onnx.py``
+It has three channels, which come first, torchvision's normalisation, and logits as output. Needs PyTorch and
+onnxscript, which the tests do not: ``python tests/golden/make_torch_onnx.py``
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ import torch
 from edge_fer.preprocess import Preprocess
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent / "unit" / "convert"))
+sys.path.insert(0, str(HERE.parent / "unit"))
 
 from conftest import SIDE, draw  # noqa: E402
 
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+# torchvision's normalisation of ImageNet
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
 
 
 def main() -> None:

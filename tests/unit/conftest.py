@@ -42,7 +42,7 @@ def pool() -> LabelledFaces:
 
 
 @pytest.fixture(scope="session")
-def judged() -> LabelledFaces:
+def evaluation_faces() -> LabelledFaces:
     return draw(30, 2)
 
 

@@ -1,23 +1,23 @@
 """The ONNX targets, quantized by ONNX Runtime as QDQ.
 
-Weights and activations are unsigned (U8U8): on x86-64 without VNNI, products of signed weights saturate in pairs, and
-the very same file that is right on a newer CPU loses a fifth of its answers on an older one.
+Weights and activations are unsigned (U8U8). On x86-64 without VNNI, pairwise sums of products with signed weights
+saturate: a file that is right on a newer CPU gets a fifth of its answers wrong on an older one.
 """
 
 from __future__ import annotations
 
 import contextlib
-import io
-import logging
 import tempfile
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 
-from edge_fer_convert import file_metadata, formats
+from edge_fer_convert import file_metadata
+from edge_fer_convert.formats import axes
 from edge_fer_convert.graph import CONCAT, CONVOLUTION, DENSE, OTHER, SOFTMAX, Graph, Layer
+from edge_fer_convert.quiet import quiet
 from edge_fer_convert.targets import Files
 
 if TYPE_CHECKING:
@@ -25,11 +25,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from edge_fer_convert.file_metadata import Card
     from edge_fer_convert.float_model import FloatModel
-
-#: Images whose tensors are in memory together: ONNX Runtime's histograms would keep those of all of them.
-TOGETHER: Final = 20
+    from edge_fer_convert.model_metadata import ModelMetadata
 
 KINDS: Final = {
     "Conv": CONVOLUTION,
@@ -40,6 +37,10 @@ KINDS: Final = {
     "Sigmoid": SOFTMAX,
     "Concat": CONCAT,
 }
+TOGETHER: Final = 20
+"""Number of images whose tensors are in memory at once. ONNX Runtime's histograms would keep those of all images."""
+ERRORS_ONLY: Final = 3
+"""ONNX Runtime's log level for errors."""
 
 
 class Onnx:
@@ -53,28 +54,29 @@ class Onnx:
     def __init__(self, model: FloatModel, calibration: NDArray[np.float32]) -> None:
         if model.onnx is None:
             raise ValueError("no ONNX form of the model")
-        self._float, self._shape = model.onnx, model.shape
-        self._calibration = formats.laid_out(calibration, model.shape)
+        self._float = model.onnx
+        self._shape = model.shape
+        self._calibration = axes.to_model_order(calibration, model.shape)
 
     def float32(self) -> Files:
-        """Return the model as it is."""
+        """Return the model without quantization."""
         return Files(self._float)
 
     def static(
         self, method: str, float_layers: frozenset[str], bits: int = 8, *, weight_only: frozenset[str] = frozenset()
     ) -> Files:
-        """Return it with weights of 8 and activations of *bits* bits, and the layers *float_layers* in float."""
+        """Return the model with 8-bit weights and activations of *bits* bits; *float_layers* compute in float."""
         del weight_only
         from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
-        ways = dict(
-            zip(
-                self.methods,
-                (CalibrationMethod.MinMax, CalibrationMethod.Percentile, CalibrationMethod.Entropy),
-                strict=True,
-            )
-        )
+        calibrations = {
+            "minimum and maximum": CalibrationMethod.MinMax,
+            "99.99th percentile": CalibrationMethod.Percentile,
+            "entropy": CalibrationMethod.Entropy,
+        }
         with _workplace(self._prepared) as (source, made):
+            # QDQ keeps the float operations between pairs of quantize and dequantize, which every execution provider
+            # can fuse or leave.
             quantize_static(
                 source,
                 made,
@@ -83,14 +85,14 @@ class Onnx:
                 per_channel=True,
                 weight_type=QuantType.QUInt8,
                 activation_type=QuantType.QUInt8 if bits == 8 else QuantType.QUInt16,
-                calibrate_method=ways[method],
-                nodes_to_exclude=sorted(float_layers),
+                calibrate_method=calibrations[method],
+                nodes_to_exclude=sorted(float_layers),  # sorted: a set has another order in each process
                 extra_options={"CalibPercentile": 99.99, "CalibStridedMinMax": TOGETHER},
             )
             return Files(made.read_bytes())
 
     def dynamic(self, float_layers: frozenset[str]) -> Files:
-        """Return it with weights of 8 bits and activations in float between its layers."""
+        """Return the model with 8-bit weights; activations are in float, and so are *float_layers*."""
         from onnxruntime.quantization import QuantType, quantize_dynamic
 
         with _workplace(self._prepared) as (source, made):
@@ -98,7 +100,7 @@ class Onnx:
             return Files(made.read_bytes())
 
     def weight_only_layers(self, float_layers: frozenset[str]) -> frozenset[str]:
-        """Return none: what computes in float has weights of 32 bits."""
+        """Return none: a layer that computes in float has 32-bit weights."""
         del float_layers
         return frozenset()
 
@@ -106,57 +108,66 @@ class Onnx:
         """Return the layers of the float model, under the names of its nodes."""
         return self._graph
 
+    def tensors(self, files: Files, values: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """Return the tensors that *files* compute for *values*: name → ``(n, ..., channels)``, dequantized."""
+        import onnx
+
+        model = onnx.load_from_string(files.content)
+        names = self._readable_names(model)
+        outputs = {value.name for value in model.graph.output}
+        for name in names.values():
+            if name not in outputs:
+                model.graph.output.append(onnx.ValueInfoProto(name=name))
+        session = _exact_session(model)
+        by_name: dict[str, list[NDArray[np.float32]]] = {name: [] for name in names}
+        for value in axes.to_model_order(values, self._shape):
+            arrays = session.run(list(names.values()), {"face": value[np.newaxis]})
+            for name, array in zip(names, arrays, strict=True):
+                by_name[name].append(array)
+        return {name: axes.channels_last(np.concatenate(arrays)) for name, arrays in by_name.items()}
+
+    def stamp(self, files: Files, metadata: ModelMetadata) -> Files:
+        """Return *files* with *metadata* as ONNX ``metadata_props``."""
+        return Files(file_metadata.into_onnx(files.content, metadata))
+
     @cached_property
     def _graph(self) -> Graph:
         import onnx
 
-        made: dict[str, str] = {}
+        makers: dict[str, str] = {}
         layers = []
         for node in onnx.load_from_string(self._prepared).graph.node:
-            inputs = tuple(made[name] for name in node.input if name in made)
             if node.op_type == "Constant":
-                continue
+                continue  # holds weights, computes nothing
+            inputs = tuple(makers[name] for name in node.input if name in makers)
             layers.append(Layer(node.name, KINDS.get(node.op_type, OTHER), inputs, node.output[0]))
-            made.update(dict.fromkeys(node.output, node.name))
+            for name in node.output:
+                makers[name] = node.name
         return Graph(tuple(layers))
 
-    def tensors(self, files: Files, values: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """Return what flows in *files*: tensor name → ``(n, ..., channels)``, dequantized."""
-        import onnx
-        import onnxruntime
-
-        model = onnx.load_from_string(files.content)
+    def _readable_names(self, model: Any) -> dict[str, str]:
+        """Return, for each layer's tensor that *model* has, the name under which its dequantized values are read."""
         made = {name for node in model.graph.node for name in node.output}
-        # What the next layer sees of a tensor is what is left of it after it was quantized.
-        seen = {layer.output: f"{layer.output}_DequantizeLinear_Output" for layer in self.graph().layers}
-        seen = {name: left if left in made else name for name, left in seen.items() if name in made}
-        there = list(seen.values())
-        known = {value.name for value in model.graph.output}
-        model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in there if name not in known)
-        options = onnxruntime.SessionOptions()
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-        options.log_severity_level = 3
-        session = onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
-        rows = [session.run(there, {"face": v[np.newaxis]}) for v in formats.laid_out(values, self._shape)]
-        return {
-            name: formats.channels_last(np.concatenate(arrays))
-            for name, arrays in zip(seen, zip(*rows, strict=True), strict=True)
-        }
-
-    def stamp(self, files: Files, metadata: Card) -> Files:
-        """Return *files* with the card as ONNX metadata_props."""
-        return Files(file_metadata.into_onnx(files.content, metadata))
+        names = {}
+        for layer in self.graph().layers:
+            # The next layer reads the tensor after it was quantized and dequantized.
+            dequantized = f"{layer.output}_DequantizeLinear_Output"
+            if layer.output in made:
+                names[layer.output] = dequantized if dequantized in made else layer.output
+        return names
 
     @cached_property
     def _prepared(self) -> bytes:
-        """The model after shape inference and fusing, with a name for every node: as ONNX Runtime quantizes it."""
+        """The model as ONNX Runtime quantizes it: shapes inferred, layers fused, a name for every node."""
         import onnx
         from onnxruntime.quantization import quant_pre_process
 
         with _workplace(self._float) as (source, made):
+            # All shapes are fixed, so ONNX's own shape inference is enough.
             quant_pre_process(source, made, skip_symbolic_shape=True)
             model = onnx.load(made)
         for number, node in enumerate(model.graph.node):
+            # Layers are kept in float by the names of their nodes.
             node.name = node.name or f"{node.op_type}_{number}"
         return bytes(model.SerializeToString())
 
@@ -169,7 +180,7 @@ class _Reader:
         self._next = iter(values)
 
     def __len__(self) -> int:
-        """Return the number of images, rounded up: it has to be a multiple of `TOGETHER`."""
+        """Return the number of images, rounded up, because ONNX Runtime asks for a multiple of `TOGETHER`."""
         return -(-len(self._values) // TOGETHER) * TOGETHER
 
     def set_range(self, start_index: int, end_index: int) -> None:
@@ -177,21 +188,25 @@ class _Reader:
         self._next = iter(self._values[start_index:end_index])
 
     def get_next(self) -> dict[str, NDArray[np.float32]] | None:
-        """Return the next image as the model's input, or None behind the last one."""
+        """Return the next image as the model's input, or None after the last one."""
         value = next(self._next, None)
         return None if value is None else {"face": value[np.newaxis]}
 
 
+def _exact_session(model: Any) -> Any:
+    """Return a session that computes the graph of *model* as it is written, without fusing layers."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = ERRORS_ONLY
+    return onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
+
+
 @contextlib.contextmanager
 def _workplace(content: bytes) -> Iterator[tuple[Path, Path]]:
-    """Yield a file of *content* and the path for what is made of it; ONNX Runtime's remarks stay off the terminal."""
-    root = logging.getLogger()
-    level = root.level
-    root.setLevel(logging.ERROR)
-    try:
-        with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-            source = Path(folder) / "float.onnx"
-            source.write_bytes(content)
-            yield source, Path(folder) / "made.onnx"
-    finally:
-        root.setLevel(level)
+    """Give the path of a file with *content* and a path for the result, because ONNX Runtime's tools work on files."""
+    with quiet("root"), tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "float.onnx"
+        source.write_bytes(content)
+        yield source, Path(folder) / "made.onnx"

@@ -37,7 +37,7 @@ def test_faces_without_labels_are_chosen_too(faces):
     assert len(calibration.choose(bare, 30, 1)) == 30
 
 
-def test_the_set_is_hashed_and_its_range_is_the_contracts(faces):
+def test_the_set_is_hashed_and_its_range_is_that_of_the_spec(faces):
     spec = Preprocess(size_px=16, low=-1.0, high=1.0)
     first = calibration.prepare(faces.take(np.arange(10)), spec)
     other = calibration.prepare(faces.take(np.arange(1, 11)), spec)
@@ -51,11 +51,11 @@ def test_the_set_is_hashed_and_its_range_is_the_contracts(faces):
 def test_images_of_one_colour_are_left_out_with_their_count(faces):
     images = faces.images.copy()
     images[[3, 7]] = 80
-    said = []
-    left = calibration.without_flat(replace(faces, images=images), said.append)
+    warnings = []
+    left = calibration.without_flat(replace(faces, images=images), warnings.append)
     assert len(left) == 71
-    assert said[0].startswith("2 of 73 calibration images are of one colour and left out (3, 7")
-    assert said[1].startswith("only 71 calibration images")
+    assert warnings[0].startswith("2 of 73 calibration images are of one colour and left out (3, 7")
+    assert warnings[1].startswith("only 71 calibration images")
 
 
 def test_nothing_but_one_colour_is_refused(faces):
@@ -63,25 +63,27 @@ def test_nothing_but_one_colour_is_refused(faces):
         calibration.without_flat(replace(faces, images=np.full_like(faces.images, 7)), print)
 
 
-def test_some_evaluated_images_are_left_out_and_told(faces):
-    said = []
+def test_some_evaluated_images_are_left_out_with_a_warning(faces):
+    warnings = []
     evaluated = faces.take(np.arange(5))
     other = replace(faces, images=faces.images[::-1] // 2)
     mixed = LabelledFaces(
         np.concatenate([evaluated.images[:2], other.images]), np.concatenate([evaluated.labels[:2], other.labels]),
         evaluated.paths[:2] + other.paths, faces.names,
     )  # fmt: skip
-    left = calibration.without_evaluated(mixed, evaluated, said.append, forced=False)
+    left = calibration.without_evaluated(mixed, evaluated, warnings.append, forced=False)
     assert len(left) == 73
-    assert said == ["2 of 5 evaluation images stand in the calibration data as well; left out of the calibration"]
+    assert warnings == [
+        "2 of 5 evaluation images are in the calibration data too; they are left out of the calibration"
+    ]
 
 
 def test_the_test_set_inside_is_refused_unless_forced(faces):
-    with pytest.raises(BadInput, match=r"20 of 20 evaluation images stand in the calibration data.*--allow-overlap"):
+    with pytest.raises(BadInput, match=r"20 of 20 evaluation images are in the calibration data.*--allow-overlap"):
         calibration.without_evaluated(faces, faces.take(np.arange(20)), print, forced=False)
-    said = []
-    assert calibration.without_evaluated(faces, faces.take(np.arange(20)), said.append, forced=True) is faces
-    assert "the measured drop is too good" in said[0]
+    warnings = []
+    assert calibration.without_evaluated(faces, faces.take(np.arange(20)), warnings.append, forced=True) is faces
+    assert "the measured drop is too good" in warnings[0]
 
 
 def test_calibration_is_balanced_and_seeded(pool):

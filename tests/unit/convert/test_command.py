@@ -1,4 +1,4 @@
-"""Tried as a new user would: a model of one's own becomes a bundle, verifies, and runs on each backend."""
+"""As a new user would: a model of one's own becomes a bundle, verifies, and runs on each backend."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import csv
 import json
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -16,7 +15,6 @@ for module in ("tensorflow", "ai_edge_quantizer", "onnx", "onnxruntime", "openvi
 
 from edge_fer.bundle import load  # noqa: E402
 from edge_fer.cli import main  # noqa: E402
-from edge_fer.emotions import FER2013  # noqa: E402
 from edge_fer_train import recipe  # noqa: E402
 
 TORCH = Path(__file__).parents[2] / "golden" / "torch.onnx"
@@ -30,18 +28,6 @@ def call(*arguments, code=0):
     return result
 
 
-@pytest.fixture(scope="session")
-def faces(pool, judged, tmp_path_factory):
-    """A folder with train/<class>/<image>.png and test/<class>/<image>.png."""
-    root = tmp_path_factory.mktemp("faces")
-    for name, part in (("train", pool), ("test", judged)):
-        for number, (image, label) in enumerate(zip(part.images, part.labels, strict=True)):
-            folder = root / name / FER2013[label]
-            folder.mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(str(folder / f"{number}.png"), image)
-    return root
-
-
 def data(faces):
     return ("--calibrate", f"{faces}#train", "--evaluate", f"{faces}#test")
 
@@ -51,10 +37,10 @@ def runs_everywhere(bundle):
     verified = call("verify", bundle).output
     assert verified.count("matches: 10 of 10") == len(manifest.targets)
     for target in manifest.targets:
-        said = call(
+        result = call(
             "run", "--source", "synthetic", "--frames", 12, "--model", bundle, "--target", target.name, "--json"
         )
-        records = [json.loads(line) for line in said.stdout.splitlines()]
+        records = [json.loads(line) for line in result.stdout.splitlines()]
         assert len(records) == 12
         assert any(record["faces"] for record in records)
     return {target.name for target in manifest.targets}
@@ -62,10 +48,10 @@ def runs_everywhere(bundle):
 
 def test_a_keras_model_of_ones_own(keras_file, faces, tmp_path):
     out = tmp_path / "mine"
-    said = call("convert", keras_file, *data(faces), "--out", out, *LOOSE)
-    assert f"bundle: {out}" in said.stdout
+    result = call("convert", keras_file, *data(faces), "--out", out, *LOOSE)
+    assert f"bundle: {out}" in result.stdout
     for runtime in ("litert", "openvino", "onnx"):
-        assert f"{runtime}-int8" in said.stdout
+        assert f"{runtime}-int8" in result.stdout
     assert runs_everywhere(out) == {
         "litert-int8", "litert-float32", "litert-dynamic", "openvino-int8", "openvino-float32", "onnx-int8",
         "onnx-float32",
@@ -75,11 +61,11 @@ def test_a_keras_model_of_ones_own(keras_file, faces, tmp_path):
 
 def test_an_onnx_model_of_pytorch(faces, tmp_path):
     out = tmp_path / "theirs"
-    said = call("convert", TORCH, *data(faces), "--out", out, *NORMALIZE, *LOOSE, "--json")
-    report = json.loads(said.stdout)
-    assert "without litert-int8, litert-float32, litert-dynamic" in said.stderr
-    assert "onnx2tf" in said.stderr
-    assert report["warnings"] == ["the model answers logits: a softmax was added behind it"]
+    result = call("convert", TORCH, *data(faces), "--out", out, *NORMALIZE, *LOOSE, "--json")
+    report = json.loads(result.stdout)
+    assert "without litert-int8, litert-float32, litert-dynamic" in result.stderr
+    assert "onnx2tf" in result.stderr
+    assert report["warnings"] == ["the model gives logits: a softmax was added after its output"]
     assert all(target["accuracy"] > 0.9 for target in report["targets"])
     assert runs_everywhere(out) == {"openvino-int8", "openvino-float32", "onnx-int8", "onnx-float32"}
     spec = load(out).manifest.preprocess
@@ -88,23 +74,24 @@ def test_an_onnx_model_of_pytorch(faces, tmp_path):
 
 
 def test_litert_from_onnx_is_refused_before_any_work(faces, tmp_path):
-    said = call("convert", TORCH, *data(faces), "--targets", "litert-int8", "--out", tmp_path / "x", *NORMALIZE, code=3)
-    assert "litert-int8 is not to be had" in said.stderr
-    assert "onnx2tf -i model.onnx" in said.stderr
+    arguments = ("--targets", "litert-int8", "--out", tmp_path / "x", *NORMALIZE)
+    result = call("convert", TORCH, *data(faces), *arguments, code=3)
+    assert "litert-int8 cannot be produced" in result.stderr
+    assert "onnx2tf -i model.onnx" in result.stderr
     assert not (tmp_path / "x").exists()
 
 
-def test_faces_from_a_csv_like_fer2013s(keras_file, pool, judged, tmp_path):
+def test_faces_from_a_csv_like_fer2013s(keras_file, pool, evaluation_faces, tmp_path):
     with (tmp_path / "fer.csv").open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["emotion", "pixels", "Usage"])
-        for usage, part in (("Training", pool), ("PublicTest", judged)):
+        for usage, part in (("Training", pool), ("PublicTest", evaluation_faces)):
             for image, label in zip(part.images, part.labels, strict=True):
                 rows.writerow([label, " ".join(map(str, image.ravel())), usage])
     path = tmp_path / "fer.csv"
     arguments = ("--targets", "onnx-int8", "--out", tmp_path / "b", "--json", *LOOSE)
-    said = call("convert", keras_file, "--calibrate", path, "--evaluate", f"{path}#PublicTest", *arguments, code=3)
-    assert "210 of 210 evaluation images stand in the calibration data" in said.stderr
+    result = call("convert", keras_file, "--calibrate", path, "--evaluate", f"{path}#PublicTest", *arguments, code=3)
+    assert "210 of 210 evaluation images are in the calibration data" in result.stderr
     split = ("--calibrate", f"{path}#Training", "--evaluate", f"{path}#PublicTest")
     report = json.loads(call("convert", keras_file, *split, *arguments).stdout)
     assert report["evaluated_on"] == {"data": "fer.csv", "split": "PublicTest", "images": 210}
@@ -112,8 +99,8 @@ def test_faces_from_a_csv_like_fer2013s(keras_file, pool, judged, tmp_path):
 
 def test_strict_has_its_own_exit_code(keras_file, faces, tmp_path):
     arguments = ("--targets", "litert-int8", "--out", tmp_path / "b", "--max-drop", -50, "--strict")
-    said = call("convert", keras_file, *data(faces), *arguments, code=9)
-    assert "litert-int8 does not pass the gate" in said.stderr
+    result = call("convert", keras_file, *data(faces), *arguments, code=9)
+    assert "litert-int8 does not pass the gate" in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 
@@ -122,12 +109,12 @@ def test_strict_has_its_own_exit_code(keras_file, faces, tmp_path):
     [
         ((), 3, "pass --calibrate"),
         (("--calibrate", "nowhere"), 3, "nowhere is not there"),
-        (("--calibrate", "{faces}", "--labels", "a,b"), 3, "answers 7 classes, labels are 2"),
+        (("--calibrate", "{faces}", "--labels", "a,b"), 3, "7 classes, but there are 2 labels"),
         (("--calibrate", "{faces}", "--range", "0,1,2"), 3, "--range has 3 numbers"),
         (("--calibrate", "{faces}", "--range", "x"), 2, "no list of numbers"),
         (("--calibrate", "{faces}", "--mean", "0.5"), 3, "pass both"),
         (("--calibrate", "{faces}", "--mean", "0.5", "--std", "0"), 3, "has a zero"),
-        (("--calibrate", "{faces}", "--mean", "1,2,3", "--std", "1,2,3"), 3, "each of the 1 planes"),
+        (("--calibrate", "{faces}", "--mean", "1,2,3", "--std", "1,2,3"), 3, "each of the 1 channels"),
         (("--calibrate", "{faces}", "--size", "48"), 3, "--size says 48"),
         (("--calibrate", "{faces}", "--margin", "7"), 3, "preprocessing cannot be margin 7"),
         (("--calibrate", "{faces}", "--targets", "tpu-int8"), 3, "no target 'tpu-int8'"),
@@ -137,15 +124,15 @@ def test_strict_has_its_own_exit_code(keras_file, faces, tmp_path):
 )
 def test_each_wrong_option_is_one_line(keras_file, faces, tmp_path, options, code, message):
     filled = [option.format(faces=faces) for option in options]
-    said = call("convert", keras_file, *filled, "--out", tmp_path / "b", code=code)
-    assert message in " ".join(said.stderr.split())
+    result = call("convert", keras_file, *filled, "--out", tmp_path / "b", code=code)
+    assert message in " ".join(result.stderr.split())
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_bundle_that_is_there_is_not_touched(keras_file, faces, tmp_path):
     (tmp_path / "b").mkdir()
-    said = call("convert", keras_file, *data(faces), "--out", tmp_path / "b", code=3)
-    assert "exists; remove it" in said.stderr
+    result = call("convert", keras_file, *data(faces), "--out", tmp_path / "b", code=3)
+    assert "exists; remove it" in result.stderr
     assert list((tmp_path / "b").iterdir()) == []
 
 
@@ -154,9 +141,9 @@ def test_neither_model_nor_recipe_is_a_usage_error():
 
 
 @pytest.fixture
-def own_recipe(tmp_path, pool, judged, network):
+def own_recipe(tmp_path, pool, evaluation_faces, network):
     """A recipe, its data and its weights, for the small model."""
-    for name, part in (("fer2013-train.npz", pool), ("fer2013-public-test.npz", judged)):
+    for name, part in (("fer2013-train.npz", pool), ("fer2013-public-test.npz", evaluation_faces)):
         np.savez(tmp_path / name, images=part.images, labels=part.labels)
     network.save(tmp_path / "weights.keras")
     text = (recipe.RECIPES / "cnn-1.toml").read_text().replace(".zip", ".npz")
@@ -185,4 +172,4 @@ def test_a_recipe_rebuilds_the_same(own_recipe):
 def test_a_recipe_without_its_weights_says_where_they_are(own_recipe, monkeypatch):
     monkeypatch.setattr(recipe, "WEIGHTS", own_recipe)
     where = ("--recipe", own_recipe / "own.toml", "--data", own_recipe, "--out", own_recipe / "b")
-    assert "weights lie in a clone" in call("convert", *where, code=3).stderr
+    assert "a clone has the weights" in call("convert", *where, code=3).stderr

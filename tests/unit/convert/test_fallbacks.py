@@ -19,7 +19,7 @@ from edge_fer_convert.gate import Gate  # noqa: E402
 from edge_fer_convert.graph import CONVOLUTION, DENSE, WEIGHTED, Graph, Layer, fusion  # noqa: E402
 from edge_fer_convert.sensitivity import channel_error, rank  # noqa: E402
 
-CONTRACT = Preprocess(size_px=32)
+SPEC = Preprocess(size_px=32)
 RUNTIMES = tuple(targets.CONVERTERS)
 
 
@@ -41,140 +41,144 @@ def scaled_apart(network, factor, values):
     return made
 
 
-def fallback_search(runtime, model, pool, judged, allowed=None):
-    values = calibration.prepare(pool, CONTRACT).values
+def fallback_search(runtime, model, pool, evaluation_faces, allowed=None):
+    values = calibration.prepare(pool, SPEC).values
     converter = targets.converter(runtime)(model, values)
 
     def score(files):
-        backend = backends.load(runtime, backends.ModelFile(files.content, CONTRACT, FER2013, 1, files.weights))
-        answered = backend.run(judged.images)
+        backend = backends.load(runtime, backends.ModelFile(files.content, SPEC, FER2013, 1, files.weights))
+        scores = backend.run(evaluation_faces.images)
         backend.close()
-        return answered
+        return scores
 
     reference = score(converter.float32())
-    return FallbackSearch(converter, values, score, judged.labels, reference, allowed or Gate(), lambda words: None)
+    return FallbackSearch(
+        converter, values, score, evaluation_faces.labels, reference, allowed or Gate(), lambda words: None
+    )
 
 
 @pytest.fixture(scope="module")
 def hard_model(network, pool):
     """Weights of one layer scaled 100 times apart: built to lose accuracy under one scale a tensor."""
-    return open_model(scaled_apart(network, 100, CONTRACT.to_values(pool.images)))
+    return open_model(scaled_apart(network, 100, SPEC.to_values(pool.images)))
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_a_model_made_to_lose_climbs_down_into_the_gate(runtime, hard_model, network, pool, judged):
-    work = fallback_search(runtime, hard_model, pool, judged)
-    assert np.allclose(work.reference, network.predict(CONTRACT.to_values(judged.images), verbose=0), atol=1e-3)
-    chosen = work.run(f"{runtime}-int8", strict=False)
-    first = work.attempts[0]
-    assert first.refused is not None, "the naive int8 model was to lose"
+def test_a_model_made_to_lose_falls_back_until_it_passes(runtime, hard_model, network, pool, evaluation_faces):
+    search = fallback_search(runtime, hard_model, pool, evaluation_faces)
+    assert np.allclose(search.reference, network.predict(SPEC.to_values(evaluation_faces.images), verbose=0), atol=1e-3)
+    chosen = search.run(f"{runtime}-int8", strict=False)
+    first = search.attempts[0]
+    assert first.refused is not None, "the naive int8 model should lose"
     assert first.comparison.drop.points > 2
-    assert len(work.attempts) > 1
-    assert gate.compare_with_float32(chosen.scores, work.reference, judged.labels).drop.points <= 0.5
+    assert len(search.attempts) > 1
+    assert gate.compare_with_float32(chosen.scores, search.reference, evaluation_faces.labels).drop.points <= 0.5
     assert chosen.variant.precision != "float32"
-    assert [attempt.refused is None for attempt in work.attempts].count(True) == 1
+    assert [attempt.refused is None for attempt in search.attempts].count(True) == 1
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_strict_fails_instead(runtime, hard_model, pool, judged):
-    work = fallback_search(runtime, hard_model, pool, judged, Gate(max_drop=-1000))
+def test_strict_fails_instead(runtime, hard_model, pool, evaluation_faces):
+    search = fallback_search(runtime, hard_model, pool, evaluation_faces, Gate(max_drop=-1000))
     with pytest.raises(GateFailed, match=f"{runtime}-int8 does not pass the gate.*points of accuracy"):
-        work.run(f"{runtime}-int8", strict=True)
-    assert all(attempt.variant.precision == "int8" for attempt in work.attempts)
+        search.run(f"{runtime}-int8", strict=True)
+    assert all(attempt.variant.precision == "int8" for attempt in search.attempts)
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_the_culprit_is_ranked_first(runtime, hard_model, pool, judged):
-    work = fallback_search(runtime, hard_model, pool, judged, Gate(max_drop=-1000))
+def test_the_culprit_is_ranked_first(runtime, hard_model, pool, evaluation_faces):
+    search = fallback_search(runtime, hard_model, pool, evaluation_faces, Gate(max_drop=-1000))
     with pytest.raises(GateFailed):
-        work.run(f"{runtime}-int8", strict=True)
-    layers = work.converter.graph().layers
+        search.run(f"{runtime}-int8", strict=True)
+    layers = search.converter.graph().layers
     second = [n for n, layer in enumerate(layers) if layer.kind == CONVOLUTION][1]
-    assert work.worst()[0].layer in {layer.name for layer in layers[: second + 1]}
+    assert search.worst()[0].layer in {layer.name for layer in layers[: second + 1]}
 
 
-def test_every_rung_is_tried_in_order_when_none_passes(float_model, pool, judged):
-    work = fallback_search("litert", float_model, pool, judged, Gate(max_drop=-1000))
+def test_every_variant_is_tried_in_order_when_none_passes(float_model, pool, evaluation_faces):
+    search = fallback_search("litert", float_model, pool, evaluation_faces, Gate(max_drop=-1000))
     with pytest.raises(GateFailed):
-        work.run("litert-int8", strict=False)
-    precisions = [attempt.variant.precision for attempt in work.attempts]
-    methods = len(work.converter.methods)
+        search.run("litert-int8", strict=False)
+    precisions = [attempt.variant.precision for attempt in search.attempts]
+    methods = len(search.converter.methods)
     assert precisions[:methods] == ["int8"] * methods
     assert precisions[-3:] == ["int16", "dynamic", "float32"]
 
 
-def test_a_file_that_its_runtime_refuses_is_one_way_less(float_model, pool, judged):
-    work = fallback_search("litert", float_model, pool, judged)
-    first, score = work.converter.static(work.converter.methods[0], frozenset()), work.score
+def test_a_file_that_its_runtime_refuses_is_skipped(float_model, pool, evaluation_faces):
+    search = fallback_search("litert", float_model, pool, evaluation_faces)
+    first, score = search.converter.static(search.converter.methods[0], frozenset()), search.score
 
     def picky(files):
         if files == first:
             raise BackendError("refuses the model: node 232 failed to prepare")
         return score(files)
 
-    work.score = picky
-    chosen = work.run("litert-int8", strict=False)
+    search.score = picky
+    chosen = search.run("litert-int8", strict=False)
     assert chosen.files != first
-    assert len(work.failures) == 1
-    assert "BackendError: refuses the model: node 232" in work.failures[0]
+    assert len(search.failures) == 1
+    assert "BackendError: refuses the model: node 232" in search.failures[0]
 
 
-def test_dense_layers_that_compute_in_float_have_weights_of_8_bits_first(float_model, pool, judged, monkeypatch):
+def test_dense_layers_that_compute_in_float_have_weights_of_8_bits_first(
+    float_model, pool, evaluation_faces, monkeypatch
+):
     monkeypatch.setattr("edge_fer_convert.targets.litert.LARGE", 1)
-    work = fallback_search("litert", float_model, pool, judged, Gate(max_drop=-1000))
-    static, islands = work.converter.static, []
+    search = fallback_search("litert", float_model, pool, evaluation_faces, Gate(max_drop=-1000))
+    static, islands = search.converter.static, []
 
     def recorded(method, float_layers, bits=8, *, weight_only=frozenset()):
-        if any(work.converter.graph().by_name[name].kind == DENSE for name in float_layers):
+        if any(search.converter.graph().by_name[name].kind == DENSE for name in float_layers):
             islands.append((float_layers, weight_only))
         return static(method, float_layers, bits, weight_only=weight_only)
 
-    monkeypatch.setattr(work.converter, "static", recorded)
+    monkeypatch.setattr(search.converter, "static", recorded)
     with pytest.raises(GateFailed):
-        work.run("litert-int8", strict=False)
+        search.run("litert-int8", strict=False)
     assert islands
     assert [bool(weight_only) for _, weight_only in islands] == [True, False] * (len(islands) // 2)
     assert [float_layers for float_layers, _ in islands[::2]] == [float_layers for float_layers, _ in islands[1::2]]
-    made = [attempt.files for attempt in work.attempts]
-    assert all(files not in made[:number] for number, files in enumerate(made)), "the same file was judged twice"
+    made = [attempt.files for attempt in search.attempts]
+    assert all(files not in made[:number] for number, files in enumerate(made)), "the same file was compared twice"
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_the_layer_of_the_scores_is_kept_before_any_other(runtime, float_model, pool, judged):
-    work = fallback_search(runtime, float_model, pool, judged, Gate(max_drop=-1000))
+def test_the_layer_of_the_scores_is_kept_before_any_other(runtime, float_model, pool, evaluation_faces):
+    search = fallback_search(runtime, float_model, pool, evaluation_faces, Gate(max_drop=-1000))
     with pytest.raises(GateFailed):
-        work.run(f"{runtime}-int8", strict=False)
-    static = [attempt.variant for attempt in work.attempts if attempt.variant.precision == "int8"]
+        search.run(f"{runtime}-int8", strict=False)
+    static = [attempt.variant for attempt in search.attempts if attempt.variant.precision == "int8"]
     kept = next(variant.float_layers for variant in static if variant.float_layers)
-    layers = work.converter.graph().layers
+    layers = search.converter.graph().layers
     assert [layer.name for layer in layers if layer.name in kept and layer.kind in WEIGHTED] == [
         [layer.name for layer in layers if layer.kind in WEIGHTED][-1]
     ]
     assert layers[-1].name in kept
 
 
-def test_a_quantizer_that_trips_costs_its_rungs_and_no_more(float_model, pool, judged, monkeypatch):
-    work = fallback_search("litert", float_model, pool, judged)
+def test_a_quantizer_that_fails_costs_its_own_variants_only(float_model, pool, evaluation_faces, monkeypatch):
+    search = fallback_search("litert", float_model, pool, evaluation_faces)
 
-    def trips(*arguments, **options):
+    def fails(*arguments, **options):
         raise KeyError("no such tensor")
 
-    monkeypatch.setattr(work.converter, "static", trips)
-    chosen = work.run("litert-int8", strict=False)
+    monkeypatch.setattr(search.converter, "static", fails)
+    chosen = search.run("litert-int8", strict=False)
     assert chosen.variant.precision == "dynamic"
-    assert len(work.failures) == len(work.converter.methods) + 2  # the scores in float, activations of 16 bits
-    assert work.failures[0].endswith("KeyError: 'no such tensor'")
-    strict = fallback_search("litert", float_model, pool, judged)
-    monkeypatch.setattr(strict.converter, "static", trips)
+    assert len(search.failures) == len(search.converter.methods) + 2  # the scores in float, activations of 16 bits
+    assert search.failures[0].endswith("KeyError: 'no such tensor'")
+    strict = fallback_search("litert", float_model, pool, evaluation_faces)
+    monkeypatch.setattr(strict.converter, "static", fails)
     with pytest.raises(GateFailed, match="no such tensor"):
         strict.run("litert-int8", strict=True)
 
 
-def test_float32_and_dynamic_are_not_climbed_from_int8(float_model, pool, judged):
+def test_float32_and_dynamic_are_made_at_once(float_model, pool, evaluation_faces):
     for target in ("litert-float32", "litert-dynamic"):
-        work = fallback_search("litert", float_model, pool, judged)
-        assert work.run(target, strict=False).variant.precision == target.split("-")[1]
-        assert len(work.attempts) == 1
+        search = fallback_search("litert", float_model, pool, evaluation_faces)
+        assert search.run(target, strict=False).variant.precision == target.split("-")[1]
+        assert len(search.attempts) == 1
 
 
 def joined_by_product(first, second):
@@ -202,23 +206,23 @@ def joined_by_features(first, second):
 
 @pytest.mark.parametrize("join", [joined_by_product, joined_by_features])
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_fused_models_join_in_float_and_show_the_naive_graph_beside(runtime, join, network, pool, judged):
+def test_fused_models_join_in_float_and_show_the_naive_graph_beside(runtime, join, network, pool, evaluation_faces):
     second = keras.Sequential.from_config(network.get_config() | {"name": "second"})
     second.set_weights(network.get_weights())
     second.get_layer("conv_a").set_weights([w * 1.1 for w in network.get_layer("conv_a").get_weights()])
     model = open_model(join(network, second))
-    work = fallback_search(runtime, model, pool, judged)
-    fusion_layers = fusion(work.converter.graph())
+    search = fallback_search(runtime, model, pool, evaluation_faces)
+    fusion_layers = fusion(search.converter.graph())
     assert fusion_layers
-    convolutions = {layer.name for layer in work.converter.graph().layers if layer.kind == CONVOLUTION}
+    convolutions = {layer.name for layer in search.converter.graph().layers if layer.kind == CONVOLUTION}
     assert not fusion_layers & convolutions
-    chosen = work.run(f"{runtime}-int8", strict=False)
-    naive = work.attempts[0]
+    chosen = search.run(f"{runtime}-int8", strict=False)
+    naive = search.attempts[0]
     assert naive.variant.shown_only
     assert not chosen.variant.shown_only
     assert chosen.variant.precision == "int8"
-    assert "that join branches in float" in chosen.variant.words
-    errors = [np.abs(attempt.scores - work.reference).mean() for attempt in (naive, chosen)]
+    assert "that join branches in float" in chosen.variant.description
+    errors = [np.abs(attempt.scores - search.reference).mean() for attempt in (naive, chosen)]
     assert errors[1] < errors[0]
     if join is joined_by_features:
         assert naive.comparison.drop.points > 2  # one scale for both branches drowns the smaller one
@@ -240,6 +244,6 @@ def test_error_is_charged_to_the_layer_that_adds_it():
     assert ranked[0].added == pytest.approx(0.25)
 
 
-def test_put_together_names_are_shortened():
+def test_joined_names_are_shortened():
     assert short("cnn/conv_1/Relu;cnn/conv_1/BiasAdd") == "cnn/conv_1/Relu"
     assert short("conv/WithoutBiases") == "conv"

@@ -14,17 +14,17 @@ pytest.importorskip("flatbuffers", reason="flatbuffers is not installed: pip ins
 
 from edge_fer.errors import BadInput  # noqa: E402
 from edge_fer.preprocess import Preprocess  # noqa: E402
-from edge_fer_convert import file_metadata as cards  # noqa: E402
-from edge_fer_convert.file_metadata import Card  # noqa: E402
+from edge_fer_convert import file_metadata  # noqa: E402
+from edge_fer_convert.model_metadata import ModelMetadata  # noqa: E402
 
 TINY = Path(__file__).parents[2] / "golden" / "tiny"
-MODEL_CARD = Card("tiny", "a model for tests", "MIT", ("dark", "medium", "bright one"), Preprocess(size_px=16))
+METADATA = ModelMetadata("tiny", ("dark", "medium", "bright one"), Preprocess(size_px=16), "a model for tests", "MIT")
 
 
 @given(st.floats(-4, 4), st.floats(0.1, 4))
 def test_mean_and_deviation_say_what_the_spec_does(low, span):
     spec = Preprocess(low=low, high=low + span)
-    (mean,), (deviation,) = Card("a", "", "", ("x", "y"), spec).mean_and_deviation()
+    (mean,), (deviation,) = ModelMetadata("a", ("x", "y"), spec).mean_and_deviation()
     pixels = np.arange(256)
     assert np.allclose((pixels - mean) / deviation, spec.table()[:, 0], atol=1e-4)
 
@@ -32,12 +32,14 @@ def test_mean_and_deviation_say_what_the_spec_does(low, span):
 def test_tflite_carries_its_labels_and_still_runs():
     from ai_edge_litert.interpreter import Interpreter
 
-    stamped = cards.into_tflite((TINY / "litert-int8.tflite").read_bytes(), MODEL_CARD)
-    assert cards.from_tflite(stamped) == MODEL_CARD.labels
+    stamped = file_metadata.into_tflite((TINY / "litert-int8.tflite").read_bytes(), METADATA)
+    assert file_metadata.labels_of_tflite(stamped) == METADATA.labels
     Interpreter(model_content=stamped).allocate_tensors()
-    assert cards.into_tflite((TINY / "litert-int8.tflite").read_bytes(), MODEL_CARD) == stamped  # no time of day in it
+    assert (
+        file_metadata.into_tflite((TINY / "litert-int8.tflite").read_bytes(), METADATA) == stamped
+    )  # no time of day in it
     with pytest.raises(BadInput, match="carries no labels"):
-        cards.from_tflite((TINY / "litert-int8.tflite").read_bytes())
+        file_metadata.labels_of_tflite((TINY / "litert-int8.tflite").read_bytes())
 
 
 def test_tflites_metadata_is_what_its_schema_says():
@@ -45,7 +47,7 @@ def test_tflites_metadata_is_what_its_schema_says():
     from ai_edge_litert.tools import flatbuffer_utils
     from flatbuffers import encode, number_types, table
 
-    stamped = cards.into_tflite((TINY / "litert-int8.tflite").read_bytes(), MODEL_CARD)
+    stamped = file_metadata.into_tflite((TINY / "litert-int8.tflite").read_bytes(), METADATA)
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(stamped))
     (entry,) = [m for m in model.metadata if m.name == b"TFLITE_METADATA"]
     content = bytes(bytearray(model.buffers[entry.buffer].data))
@@ -77,21 +79,21 @@ def test_tflites_metadata_is_what_its_schema_says():
     assert deviation == 255.0
     labels = child(scores, 6, 0)
     assert text(labels, 0) == "labels.txt"
-    assert content[field(labels, 2) + labels.Pos] == cards.TENSOR_AXIS_LABELS
+    assert content[field(labels, 2) + labels.Pos] == file_metadata.TENSOR_AXIS_LABELS
 
 
 def test_onnx_carries_it_as_properties():
-    stamped = cards.into_onnx((TINY / "onnx-int8.onnx").read_bytes(), MODEL_CARD)
+    stamped = file_metadata.into_onnx((TINY / "onnx-int8.onnx").read_bytes(), METADATA)
     model = onnx.load_from_string(stamped)
     onnx.checker.check_model(model)
-    said = {entry.key: entry.value for entry in model.metadata_props}
-    assert json.loads(said["labels"]) == list(MODEL_CARD.labels)
-    assert Preprocess.model_validate_json(said["preprocess"]) == MODEL_CARD.preprocess
+    properties = {entry.key: entry.value for entry in model.metadata_props}
+    assert json.loads(properties["labels"]) == list(METADATA.labels)
+    assert Preprocess.model_validate_json(properties["preprocess"]) == METADATA.preprocess
 
 
 def test_openvino_carries_it_as_rt_info():
     core = openvino.Core()
     model = core.read_model(TINY / "openvino-int8.xml")
-    cards.into_openvino(model, MODEL_CARD)
+    file_metadata.into_openvino(model, METADATA)
     assert model.get_rt_info(["model_info", "labels"]).astype(str) == "dark medium bright_one"
     assert model.get_rt_info(["model_info", "scale_values"]).astype(str) == "255"

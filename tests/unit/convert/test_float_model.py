@@ -13,15 +13,15 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed: pip insta
 
 from edge_fer.errors import BadInput, MissingDependency  # noqa: E402
 from edge_fer.preprocess import Preprocess  # noqa: E402
-from edge_fer_convert import formats  # noqa: E402
 from edge_fer_convert.float_model import open_model  # noqa: E402
+from edge_fer_convert.formats import onnx_file, tflite_file  # noqa: E402
 
 TORCH = Path(__file__).parents[2] / "golden" / "torch.onnx"
 
 
 @pytest.fixture
-def values(judged):
-    return Preprocess(size_px=32).to_values(judged.images[::20])
+def values(evaluation_faces):
+    return Preprocess(size_px=32).to_values(evaluation_faces.images[::20])
 
 
 def test_every_form_of_one_model_answers_alike(network, float_model, values, tmp_path, keras_file):
@@ -35,7 +35,7 @@ def test_every_form_of_one_model_answers_alike(network, float_model, values, tmp
         assert (opened.shape, opened.classes) == ((1, 32, 32, 1), 7), source
         assert np.allclose(opened.scores(values), expected, atol=1e-5), source
         assert opened.onnx is not None
-        assert np.allclose(formats.run_onnx(opened.onnx, values), expected, atol=1e-5), source
+        assert np.allclose(onnx_file.run(opened.onnx, values), expected, atol=1e-5), source
 
 
 def test_onnx_cannot_become_litert_and_the_way_round_is_named(float_model, tmp_path):
@@ -46,20 +46,26 @@ def test_onnx_cannot_become_litert_and_the_way_round_is_named(float_model, tmp_p
     assert open_model(TORCH).can_be("onnx-int8") is None
 
 
-def test_a_model_of_pytorch_has_its_planes_first():
+def test_a_model_of_pytorch_has_its_channels_first():
     opened = open_model(TORCH)
     assert opened.shape == (1, 3, 32, 32)
     assert (opened.size_px, opened.planes, opened.classes) == (32, 3, 7)
 
 
+def test_the_preprocessing_spec_of_a_model_has_its_size_and_channels(float_model):
+    spec = float_model.preprocess(low=-1.0)
+    assert (spec.size_px, spec.planes, spec.low, spec.high) == (32, 1, -1.0, 1.0)
+    assert open_model(TORCH).preprocess().channels == "gray3"
+
+
 def test_what_tf2onnx_cannot_express_still_becomes_litert(network, values, monkeypatch):
     asked = []
 
-    def trips(content, opset):
-        asked.append(opset)
+    def fails(content):
+        asked.append(content)
         raise KeyError("no such operation")
 
-    monkeypatch.setattr(formats, "tflite_to_onnx", trips)
+    monkeypatch.setattr(onnx_file, "from_tflite", fails)
     opened = open_model(network)
     assert opened.can_be("litert-int8") is None
     assert not asked  # a large model takes minutes and gigabytes there
@@ -84,11 +90,11 @@ def test_a_tflite_without_signatures_gets_one(float_model, values):
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(float_model.tflite))
     model.signatureDefs = []
     bare = bytes(flatbuffer_utils.convert_object_to_bytearray(model))
-    signed = formats.with_signature(bare)
-    assert formats.tflite_interpreter(signed).get_signature_list() == {
+    signed = tflite_file.with_signature(bare)
+    assert tflite_file.interpreter(signed).get_signature_list() == {
         "serving_default": {"inputs": ["face"], "outputs": ["scores"]}
     }
-    assert np.array_equal(formats.run_tflite(signed, values), float_model.scores(values))
+    assert np.array_equal(tflite_file.run(signed, values), float_model.scores(values))
 
 
 def _open_ended(height=None, planes=1, batch=None, inputs=1, outputs=1):
@@ -100,7 +106,7 @@ def _open_ended(height=None, planes=1, batch=None, inputs=1, outputs=1):
 
 
 def test_open_sides_are_fixed_by_the_size():
-    with pytest.raises(BadInput, match="sides are open; say which you want with --size"):
+    with pytest.raises(BadInput, match="sides are open; set them with --size"):
         open_model(_open_ended())
     assert open_model(_open_ended(), size_px=40).shape == (1, 40, 40, 1)
     with pytest.raises(BadInput, match="--size says 48"):
@@ -132,11 +138,11 @@ def test_an_oblong_input_is_refused():
     [
         ("a.keras", b"nonsense", r"\(8 bytes\) is cut off, or no .keras file"),
         ("a.keras", b"PK\5\6" + bytes(18), "no readable .keras file"),  # a zip of nothing
-        ("a.h5", b"nonsense", "Keras 3 does not read it"),
+        ("a.h5", b"nonsense", "Keras 3 cannot read it"),
         ("a.onnx", b"nonsense", "no valid ONNX model"),
         ("a.onnx", b"", "no valid ONNX model"),
         ("a.tflite", b"nonsense", "no readable .tflite"),
-        ("a.pt", b"nonsense", "of no kind that is known"),
+        ("a.pt", b"nonsense", "of an unknown kind"),
     ],
 )
 def test_damaged_files_are_named(tmp_path, name, content, message):
@@ -157,7 +163,7 @@ def test_missing_files_and_folders_of_something_else_are_named(tmp_path):
 
 def test_a_quantized_tflite_is_refused():
     tiny = Path(__file__).parents[2] / "golden" / "tiny"
-    with pytest.raises(BadInput, match="quantized already"):
+    with pytest.raises(BadInput, match="already quantized"):
         open_model(tiny / "litert-int8.tflite")
 
 
@@ -195,7 +201,7 @@ def test_a_lambda_layer_is_refused(tmp_path):
         open_model(tmp_path / "lambda.keras")
 
 
-def test_another_keras_backend_is_told(monkeypatch, network):
+def test_another_keras_backend_is_refused(monkeypatch, network):
     monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
     with pytest.raises(MissingDependency, match="set KERAS_BACKEND=tensorflow"):
         open_model(network)
@@ -219,5 +225,5 @@ def test_open_axes_of_onnx_are_fixed(tmp_path):
     with pytest.raises(BadInput, match="sides are open"):
         open_model(open_sides)
     assert open_model(open_sides, size_px=32).shape == (1, 3, 32, 32)
-    with pytest.raises(BadInput, match="ONNX Runtime does not run the model"):
+    with pytest.raises(BadInput, match="ONNX Runtime cannot run the model"):
         open_model(open_sides, size_px=40)

@@ -20,33 +20,33 @@ def scores(predicted):
 @given(ANSWERS)
 def test_drops_are_differences_and_intervals_are_in_order(answers):
     labels, before, after = (np.array(column) for column in zip(*answers, strict=True))
-    judged = compare_with_float32(scores(after), scores(before), labels)
-    assert judged.drop.points == pytest.approx(100 * (accuracy(before, labels) - accuracy(after, labels)))
-    assert judged.f1_drop.points == pytest.approx(100 * (macro_f1(before, labels, 4) - macro_f1(after, labels, 4)))
-    for loss in (judged.drop, judged.f1_drop):
+    compared = compare_with_float32(scores(after), scores(before), labels)
+    assert compared.drop.points == pytest.approx(100 * (accuracy(before, labels) - accuracy(after, labels)))
+    assert compared.f1_drop.points == pytest.approx(100 * (macro_f1(before, labels, 4) - macro_f1(after, labels, 4)))
+    for loss in (compared.drop, compared.f1_drop):
         assert loss.low <= loss.high
-    assert np.array_equal(judged.before, confusion(before, labels, 4))
-    assert np.array_equal(judged.after, confusion(after, labels, 4))
-    assert judged.agreement == pytest.approx(float((before == after).mean()))
+    assert np.array_equal(compared.before, confusion(before, labels, 4))
+    assert np.array_equal(compared.after, confusion(after, labels, 4))
+    assert compared.agreement == pytest.approx(float((before == after).mean()))
 
 
-def test_what_answers_alike_loses_nothing_whatever_is_drawn():
+def test_equal_answers_lose_nothing_in_any_draw():
     labels = np.arange(100) % 4
-    judged = compare_with_float32(scores(labels), scores(labels), labels)
-    assert judged.drop == judged.f1_drop == Loss(0.0, 0.0, 0.0)
-    assert judged.recall_deltas() == [0.0] * 4
+    compared = compare_with_float32(scores(labels), scores(labels), labels)
+    assert compared.drop == compared.f1_drop == Loss(0.0, 0.0, 0.0)
+    assert compared.recall_deltas() == [0.0] * 4
 
 
 def test_the_interval_is_the_bootstraps():
     """Against drawing images one by one, the slow way."""
     rng = np.random.default_rng(0)
     labels, before, after = (rng.integers(0, 4, 300) for _ in range(3))
-    judged = compare_with_float32(scores(after), scores(before), labels, seed=1)
+    compared = compare_with_float32(scores(after), scores(before), labels, seed=1)
     drawn = rng.integers(0, 300, (4000, 300))
     drops = 100 * ((before == labels)[drawn].mean(axis=1) - (after == labels)[drawn].mean(axis=1))
     f1s = [100 * (macro_f1(before[d], labels[d], 4) - macro_f1(after[d], labels[d], 4)) for d in drawn[:1000]]
-    assert (judged.drop.low, judged.drop.high) == pytest.approx(np.quantile(drops, (0.025, 0.975)), abs=0.6)
-    assert (judged.f1_drop.low, judged.f1_drop.high) == pytest.approx(np.quantile(f1s, (0.025, 0.975)), abs=0.8)
+    assert (compared.drop.low, compared.drop.high) == pytest.approx(np.quantile(drops, (0.025, 0.975)), abs=0.6)
+    assert (compared.f1_drop.low, compared.f1_drop.high) == pytest.approx(np.quantile(f1s, (0.025, 0.975)), abs=0.8)
 
 
 def test_the_same_seed_gives_the_same_interval():
@@ -61,7 +61,7 @@ def comparison(drop=0.0, f1=0.0, agreement=1.0):
 
 
 @pytest.mark.parametrize(
-    ("judged", "refused"),
+    ("compared", "refused"),
     [
         (comparison(0.5, 0.5), None),
         (comparison(-3, -3), None),
@@ -73,9 +73,9 @@ def comparison(drop=0.0, f1=0.0, agreement=1.0):
         (QuantizationComparison(100, 0.9599), "agrees on 95.99%"),
     ],
 )
-def test_what_passes(judged, refused):
-    said = Gate().refuses(judged)
-    assert (said is None) if refused is None else (refused in said)
+def test_a_target_passes_when_it_loses_no_more_than_allowed(compared, refused):
+    reason = Gate().refuses(compared)
+    assert (reason is None) if refused is None else (refused in reason)
 
 
 def test_permuted_labels_are_found():

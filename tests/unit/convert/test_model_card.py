@@ -10,34 +10,29 @@ from edge_fer import bundle  # noqa: E402
 from edge_fer.cli import main  # noqa: E402
 from edge_fer.emotions import FER2013  # noqa: E402
 from edge_fer.preprocess import Preprocess  # noqa: E402
-from edge_fer_convert.conversion import convert  # noqa: E402
-from edge_fer_convert.gate import Gate  # noqa: E402
-from edge_fer_convert.job import Data, Job  # noqa: E402
+from edge_fer_convert import Data, Gate, Job, ModelMetadata, convert, write_bundle  # noqa: E402
 
 
-def converted(float_model, pool, tmp_path, evaluated=None) -> str:
+def converted(float_model, pool, tmp_path, evaluated=None, *, find_near_copies=False) -> str:
     job = Job(
         model=float_model,
-        name="mine",
-        description="a model of mine",
+        metadata=ModelMetadata("mine", FER2013, Preprocess(size_px=32), "a model of mine"),
         training="Trained on drawn faces.",
-        labels=FER2013,
-        preprocess=Preprocess(size_px=32),
         pool=Data(pool, "drawn", "train"),
         evaluated=evaluated,
         targets=("litert-int8", "litert-float32"),
         gate=Gate(5, 5),
         images=70,
+        find_near_copies=find_near_copies,
     )
-    conversion = convert(job)
-    conversion.write(tmp_path / "mine")
+    write_bundle(convert(job), tmp_path / "mine")
     card = bundle.load(tmp_path / "mine").model_card()
     assert card is not None
     return card
 
 
-def test_a_card_says_what_it_is_worth_class_by_class_and_not_for(float_model, pool, judged, tmp_path):
-    card = converted(float_model, pool, tmp_path, Data(judged, "drawn", "test"))
+def test_a_card_has_figures_class_by_class_and_the_forbidden_uses(float_model, pool, evaluation_faces, tmp_path):
+    card = converted(float_model, pool, tmp_path, Data(evaluation_faces, "drawn", "test"))
     assert "Article 5(1)(f)" in card
     assert "Trained on drawn faces." in card
     assert "On 210 images of drawn test" in card
@@ -49,15 +44,26 @@ def test_a_card_says_what_it_is_worth_class_by_class_and_not_for(float_model, po
     assert shown.stdout.strip() == card.strip()
 
 
+def test_accuracy_without_near_copies_has_a_column_of_its_own(float_model, pool, evaluation_faces, tmp_path):
+    evaluated = Data(evaluation_faces, "drawn", "test")
+    card = converted(float_model, pool, tmp_path, evaluated, find_near_copies=True)
+    evaluation = bundle.load(tmp_path / "mine").manifest.targets[0].evaluation
+    heading = f"accuracy on the {evaluation.fresh_images} images without a near-copy in train"
+    table = [line.split(" | ") for line in card.splitlines() if heading in line or line.startswith("| `litert-")]
+    column = table[0].index(heading)
+    assert [len(row) for row in table] == [len(table[0])] * 3
+    assert table[1][column] == f"{evaluation.fresh_accuracy:.2%}"
+
+
 def test_without_an_evaluation_set_a_card_says_so(float_model, pool, tmp_path):
     card = converted(float_model, pool, tmp_path)
     assert "Nobody has judged it" in card
     assert "`litert-int8` agrees with float32 on" in card
 
 
-def test_a_damaged_card_is_told(float_model, pool, tmp_path):
+def test_a_damaged_card_is_refused(float_model, pool, tmp_path):
     converted(float_model, pool, tmp_path)
-    path = tmp_path / "mine" / bundle.CARD
+    path = tmp_path / "mine" / bundle.MODEL_CARD
     path.write_text(path.read_text() + "changed")
     shown = CliRunner().invoke(main, ["models", str(tmp_path / "mine")])
     assert shown.exit_code == 4

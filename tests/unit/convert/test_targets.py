@@ -17,68 +17,77 @@ from edge_fer.emotions import FER2013  # noqa: E402
 from edge_fer.errors import BadInput  # noqa: E402
 from edge_fer.preprocess import Preprocess  # noqa: E402
 from edge_fer_convert import calibration, targets  # noqa: E402
-from edge_fer_convert.file_metadata import Card  # noqa: E402
 from edge_fer_convert.float_model import open_model  # noqa: E402
+from edge_fer_convert.formats import tflite_file  # noqa: E402
 from edge_fer_convert.graph import CONVOLUTION, DENSE  # noqa: E402
+from edge_fer_convert.model_metadata import ModelMetadata  # noqa: E402
 
-CONTRACT = Preprocess(size_px=32)
+SPEC = Preprocess(size_px=32)
 
 
 @pytest.fixture(scope="class")
 def converter(request, float_model, pool):
-    return targets.converter(request.cls.name)(float_model, calibration.prepare(pool, CONTRACT).values)
+    return targets.converter(request.cls.name)(float_model, calibration.prepare(pool, SPEC).values)
 
 
 class ConverterSuite:
     name: ClassVar[str]
 
     def scores(self, files, faces):
-        model = backends.ModelFile(files.content, CONTRACT, FER2013, weights=files.weights)
+        model = backends.ModelFile(files.content, SPEC, FER2013, weights=files.weights)
         backend = backends.load(self.name, model)
         answered = backend.run(faces.images)
         backend.close()
         return answered
 
-    def test_float32_is_the_model(self, converter, network, judged):
-        expected = network.predict(CONTRACT.to_values(judged.images), verbose=0)
-        assert np.allclose(self.scores(converter.float32(), judged), expected, atol=1e-4)
+    def test_float32_is_the_model(self, converter, network, evaluation_faces):
+        expected = network.predict(SPEC.to_values(evaluation_faces.images), verbose=0)
+        assert np.allclose(self.scores(converter.float32(), evaluation_faces), expected, atol=1e-4)
 
-    def test_every_static_method_is_smaller_and_answers_as_well(self, converter, judged):
-        right = (self.scores(converter.float32(), judged).argmax(axis=1) == judged.labels).mean()
+    def test_every_static_method_is_smaller_and_answers_as_well(self, converter, evaluation_faces):
+        right = (self.scores(converter.float32(), evaluation_faces).argmax(axis=1) == evaluation_faces.labels).mean()
         for method in converter.methods:
             files = converter.static(method, frozenset())
-            assert (self.scores(files, judged).argmax(axis=1) == judged.labels).mean() > right - 0.05, method
+            assert (
+                self.scores(files, evaluation_faces).argmax(axis=1) == evaluation_faces.labels
+            ).mean() > right - 0.05, method
 
     def test_methods_are_different_things(self, converter):
         made = {converter.static(method, frozenset()).content for method in converter.methods}
         assert len(made) > 1
 
-    def test_the_same_calibration_gives_the_same_answers(self, converter, judged):
-        first, again = (self.scores(converter.static(converter.methods[0], frozenset()), judged) for _ in range(2))
+    def test_the_same_calibration_gives_the_same_answers(self, converter, evaluation_faces):
+        first, again = (
+            self.scores(converter.static(converter.methods[0], frozenset()), evaluation_faces) for _ in range(2)
+        )
         assert np.array_equal(first, again)
 
-    def test_kept_layers_compute_in_float(self, converter, judged):
+    def test_kept_layers_compute_in_float(self, converter, evaluation_faces):
         """With all of its layers kept, what is left to quantize changes next to nothing."""
         everything = frozenset(layer.name for layer in converter.graph().layers)
-        exact = self.scores(converter.float32(), judged)
-        kept = np.abs(self.scores(converter.static(converter.methods[0], everything), judged) - exact).max()
-        none = np.abs(self.scores(converter.static(converter.methods[0], frozenset()), judged) - exact).max()
+        exact = self.scores(converter.float32(), evaluation_faces)
+        kept = np.abs(self.scores(converter.static(converter.methods[0], everything), evaluation_faces) - exact).max()
+        none = np.abs(self.scores(converter.static(converter.methods[0], frozenset()), evaluation_faces) - exact).max()
         assert kept < none / 2
 
-    def test_sixteen_bits_are_closer_than_eight(self, converter, judged):
+    def test_sixteen_bits_are_closer_than_eight(self, converter, evaluation_faces):
         if not converter.has_int16:
             with pytest.raises(ValueError, match="16 bits"):
                 converter.static(converter.methods[0], frozenset(), 16)
             return
-        exact = self.scores(converter.float32(), judged)
+        exact = self.scores(converter.float32(), evaluation_faces)
         eight, sixteen = (
-            np.abs(self.scores(converter.static(converter.methods[-1], frozenset(), bits), judged) - exact).mean()
+            np.abs(
+                self.scores(converter.static(converter.methods[-1], frozenset(), bits), evaluation_faces) - exact
+            ).mean()
             for bits in (8, 16)
         )
         assert sixteen < eight
 
-    def test_dynamic_keeps_the_answers(self, converter, judged):
-        exact, dynamic = (self.scores(files, judged) for files in (converter.float32(), converter.dynamic(frozenset())))
+    def test_dynamic_keeps_the_answers(self, converter, evaluation_faces):
+        exact, dynamic = (
+            self.scores(files, evaluation_faces) for files in (converter.float32(), converter.dynamic(frozenset()))
+        )
         assert (exact.argmax(axis=1) == dynamic.argmax(axis=1)).mean() > 0.95
 
     def test_the_graph_has_the_networks_layers(self, converter):
@@ -89,7 +98,7 @@ class ConverterSuite:
         assert len({layer.name for layer in layers}) == len(layers)
 
     def test_tensors_are_those_of_the_graph_and_nearly_those_of_float(self, converter, pool):
-        values = CONTRACT.to_values(pool.images[::40])
+        values = SPEC.to_values(pool.images[::40])
         exact = converter.tensors(converter.float32(), values)
         int8 = converter.tensors(converter.static(converter.methods[-1], frozenset()), values)
         convolution = next(layer for layer in converter.graph().layers if layer.kind == CONVOLUTION)
@@ -99,10 +108,12 @@ class ConverterSuite:
         for name in shared:
             assert np.abs(exact[name] - int8[name]).mean() < 0.1 * np.abs(exact[name]).max(), name
 
-    def test_a_stamped_file_answers_as_before(self, converter, judged):
-        card = Card("mine", "a model of mine", "MIT", FER2013, CONTRACT)
+    def test_a_stamped_file_answers_as_before(self, converter, evaluation_faces):
+        metadata = ModelMetadata("mine", FER2013, SPEC, "a model of mine", "MIT")
         files = converter.static(converter.methods[0], frozenset())
-        assert np.array_equal(self.scores(converter.stamp(files, card), judged), self.scores(files, judged))
+        assert np.array_equal(
+            self.scores(converter.stamp(files, metadata), evaluation_faces), self.scores(files, evaluation_faces)
+        )
 
 
 class TestLiteRT(ConverterSuite):
@@ -111,20 +122,22 @@ class TestLiteRT(ConverterSuite):
     def test_every_pixel_has_a_number_of_its_own(self, converter):
         for method in converter.methods:
             files = converter.static(method, frozenset())
-            backend = backends.load("litert", backends.ModelFile(files.content, CONTRACT, FER2013))
-            assert np.array_equal(backend._input.table[:, 0], np.arange(-128, 128, dtype=np.int8)), method
+            (source,) = tflite_file.interpreter(files.content).get_input_details()
+            scale, zero_point = source["quantization"]
+            numbers = np.rint(SPEC.table()[:, 0] / scale + zero_point)
+            assert np.array_equal(numbers, np.arange(-128, 128)), method
 
     def test_a_model_that_overflows_is_refused(self, network, pool):
         """Its scales would be NaN, and LiteRT dies of such a file."""
         broken = keras.models.clone_model(network)
         broken.set_weights([weight * 1e30 for weight in network.get_weights()])
-        converter = targets.converter("litert")(open_model(broken), CONTRACT.to_values(pool.images[:3]))
+        converter = targets.converter("litert")(open_model(broken), SPEC.to_values(pool.images[:3]))
         with pytest.raises(BadInput, match="NaN or infinite for a calibration image"):
             converter.static(converter.methods[0], frozenset())
 
     def test_nothing_is_clipped_before_the_softmax(self, converter, pool):
         """Sure faces stay sure: the ends of the other tensors are those of most images, not of all."""
-        values = calibration.prepare(pool, CONTRACT).values
+        values = calibration.prepare(pool, SPEC).values
         dense = next(layer for layer in converter.graph().layers if layer.kind == DENSE).output
         exact = converter.tensors(converter.float32(), values)[dense]
         for method in converter.methods:
@@ -146,12 +159,12 @@ class TestLiteRT(ConverterSuite):
         exact = network.predict(values, verbose=0)
         for method in converter.methods:
             files = converter.static(method, frozenset())
-            backend = backends.load("litert", backends.ModelFile(files.content, CONTRACT, FER2013))
+            backend = backends.load("litert", backends.ModelFile(files.content, SPEC, FER2013))
             answered = backend.run((values[..., 0] * 255).astype(np.uint8))
             assert np.abs(answered - exact).max() < 0.05, method
 
     def test_only_large_dense_layers_in_float_have_weights_of_8_bits(self, float_model, pool, monkeypatch):
-        values = CONTRACT.to_values(pool.images[:3])
+        values = SPEC.to_values(pool.images[:3])
         converter = targets.converter("litert")(float_model, values)
         dense = frozenset(layer.name for layer in converter.graph().layers if layer.kind == DENSE)
         assert not converter.weight_only_layers(dense)
@@ -189,14 +202,14 @@ class TestOpenVINO(ConverterSuite):
 class TestOnnx(ConverterSuite):
     name = "onnx"
 
-    def test_how_many_images_are_in_memory_together_changes_nothing(self, float_model, judged, monkeypatch):
-        values = CONTRACT.to_values(judged.images[:50])
+    def test_how_many_images_are_in_memory_together_changes_nothing(self, float_model, evaluation_faces, monkeypatch):
+        values = SPEC.to_values(evaluation_faces.images[:50])
         for method in targets.converter("onnx").methods[:2]:
             made = []
             for together in (7, 50):
                 monkeypatch.setattr("edge_fer_convert.targets.onnx.TOGETHER", together)
                 made.append(targets.converter("onnx")(float_model, values).static(method, frozenset()))
-            few, all_ = (self.scores(files, judged) for files in made)
+            few, all_ = (self.scores(files, evaluation_faces) for files in made)
             assert np.abs(few - all_).max() < 0.02, method
 
 

@@ -1,0 +1,197 @@
+"""Float ONNX files as bytes: read, make from a ``.tflite``, inspect, run, and append a softmax."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from edge_fer.errors import BadInput
+from edge_fer_convert.formats.axes import Shape, to_model_order
+from edge_fer_convert.quiet import quiet
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+OPSET: Final = 18
+LONGEST_REASON: Final = 300
+"""Characters of a foreign error that a message quotes."""
+ERRORS_ONLY: Final = 3
+"""ONNX Runtime's log level for errors."""
+
+
+def read(path: Path) -> bytes:
+    """Return a checked model file with its weights inside. Raises `BadInput` when it cannot be read."""
+    import onnx
+
+    try:
+        model = onnx.load(path)  # also loads weights stored in files beside it
+        onnx.checker.check_model(model)
+        model = onnx.shape_inference.infer_shapes(model)
+    except Exception as exc:  # protobuf's and onnx's errors share no base class
+        raise BadInput(f"{path} is no valid ONNX model: {_reason(exc)}; export it again") from exc
+    return bytes(model.SerializeToString())
+
+
+def from_tflite(content: bytes) -> bytes:
+    """Return a float ``.tflite`` as ONNX, with its input named ``face`` and its output ``scores``."""
+    import onnx
+    import tf2onnx
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.tflite"
+        path.write_bytes(content)
+        with quiet("tf2onnx", "tensorflow"):
+            model, _ = tf2onnx.convert.from_tflite(str(path), opset=OPSET)
+    # The names that every other form of the model has.
+    _rename(model, model.graph.input[0].name, "face")
+    _rename(model, model.graph.output[0].name, "scores")
+    _renumber(model)
+    onnx.checker.check_model(model, full_check=True)
+    return bytes(model.SerializeToString())
+
+
+def shapes(content: bytes) -> tuple[Shape, Shape]:
+    """Return the shapes of input and output. Raises `BadInput` unless there is one of each, in float32."""
+    import onnx
+
+    graph = onnx.load_from_string(content).graph
+    inputs = _inputs(graph)
+    if len(inputs) != 1 or len(graph.output) != 1:
+        raise BadInput(
+            f"the model has {len(inputs)} inputs and {len(graph.output)} outputs; a FER classifier has one each"
+        )
+    element = inputs[0].type.tensor_type.elem_type
+    if element != onnx.TensorProto.FLOAT:
+        name = onnx.TensorProto.DataType.Name(element)
+        raise BadInput(f"the model takes {name}; a float model takes FLOAT: export it in float32")
+    return _shape(inputs[0]), _shape(graph.output[0])
+
+
+def with_fixed_input(content: bytes, shape: tuple[int, int, int, int]) -> bytes:
+    """Return the model with its input fixed to *shape* and named ``face``, and its output named ``scores``.
+
+    Raises `BadInput` when the model does not work with that shape.
+    """
+    import onnx
+
+    model = onnx.load_from_string(content)
+    source = _inputs(model.graph)[0]
+    sink = model.graph.output[0]
+    _rename(model, source.name, "face")
+    _rename(model, sink.name, "scores")
+    classes = _shape(sink)[1:]
+    _set_shape(source, shape)
+    _set_shape(sink, (1, *classes))
+    del model.graph.value_info[:]  # the inner shapes were inferred from the open input
+    try:
+        model = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
+        onnx.checker.check_model(model, full_check=True)
+    except Exception as exc:  # protobuf's and onnx's errors share no base class
+        raise BadInput(f"the model does not work with input {shape}: {_reason(exc)}") from exc
+    return bytes(model.SerializeToString())
+
+
+def run(content: bytes, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the ``(n, classes)`` float32 outputs for ``(n, N, N, channels)`` *values*.
+
+    Raises `BadInput` when ONNX Runtime cannot run the model.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = ERRORS_ONLY
+    rows = []
+    try:
+        session = onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
+        source = session.get_inputs()[0]
+        # One at a time: the batch of the model is fixed to one.
+        for value in to_model_order(values, source.shape):
+            (scores,) = session.run(None, {source.name: value[np.newaxis]})
+            rows.append(scores[0])
+    except Exception as exc:  # ONNX Runtime's errors share no base class
+        raise BadInput(f"ONNX Runtime cannot run the model: {_reason(exc)}") from exc
+    return np.stack(rows)
+
+
+def append_softmax(content: bytes) -> bytes:
+    """Return the model with a softmax after its output."""
+    import onnx
+
+    model = onnx.load_from_string(content)
+    _rename(model, "scores", "logits")
+    model.graph.node.append(onnx.helper.make_node("Softmax", ["logits"], ["scores"], name="softmax", axis=-1))
+    model.graph.output[0].name = "scores"
+    onnx.checker.check_model(model, full_check=True)
+    return bytes(model.SerializeToString())
+
+
+def _reason(exc: Exception) -> str:
+    """Return the message of a foreign error in one line."""
+    return " ".join(str(exc).split())[:LONGEST_REASON]
+
+
+def _inputs(graph: Any) -> list[Any]:
+    """Return the inputs proper: before IR version 4, a graph lists its constants as inputs too."""
+    constants = {tensor.name for tensor in graph.initializer}
+    return [value for value in graph.input if value.name not in constants]
+
+
+def _shape(value: Any) -> Shape:
+    sizes: list[int | None] = []
+    for dim in value.type.tensor_type.shape.dim:
+        fixed = dim.HasField("dim_value") and dim.dim_value > 0
+        sizes.append(dim.dim_value if fixed else None)
+    return tuple(sizes)
+
+
+def _set_shape(value: Any, shape: Shape) -> None:
+    dims = value.type.tensor_type.shape.dim
+    del dims[:]
+    for size in shape:
+        dims.add(dim_value=size)
+
+
+def _rename(model: Any, old: str, new: str) -> None:
+    """Rename the tensor *old* everywhere; a tensor that already is called *new* becomes ``new_inner``."""
+    if old == new:
+        return
+    new_names = {old: new}
+    for node in model.graph.node:
+        if new in node.input or new in node.output:
+            new_names[new] = f"{new}_inner"
+    _rename_tensors(model, new_names)
+
+
+def _renumber(model: Any) -> None:
+    """Renumber from one what tf2onnx has numbered.
+
+    Its counter runs on for the life of the process, so the second conversion of a model would have other names.
+    """
+    names = []
+    for node in model.graph.node:
+        names += [node.name, *node.input, *node.output]
+    numbers: dict[str, str] = {}
+    for name in names:
+        for number in re.findall(r"__(\d+)", name):
+            numbers.setdefault(number, str(len(numbers) + 1))
+
+    def renumbered(match: re.Match[str]) -> str:
+        return f"__{numbers[match[1]]}"
+
+    new_names = {name: re.sub(r"__(\d+)", renumbered, name) for name in names}
+    _rename_tensors(model, new_names)
+    for node in model.graph.node:
+        node.name = new_names[node.name]
+
+
+def _rename_tensors(model: Any, new_names: dict[str, str]) -> None:
+    graph = model.graph
+    for node in graph.node:
+        node.input[:] = [new_names.get(name, name) for name in node.input]
+        node.output[:] = [new_names.get(name, name) for name in node.output]
+    for value in (*graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        value.name = new_names.get(value.name, value.name)

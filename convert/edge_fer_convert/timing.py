@@ -1,0 +1,51 @@
+"""The last step of a conversion: time the targets on this machine."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from edge_fer.backends import load as load_backend
+from edge_fer_convert import targets
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from edge_fer.progress import ProgressListener
+    from edge_fer_convert.model_metadata import ModelMetadata
+    from edge_fer_convert.result import TargetResult
+
+LATENCY_RUNS: Final = 100
+WARM_UP: Final = 5
+"""Runs before those that count: the first ones allocate memory and fill caches."""
+
+
+def time_targets(
+    results: Sequence[TargetResult], metadata: ModelMetadata, crops: NDArray[np.uint8], progress: ProgressListener
+) -> tuple[TargetResult, ...]:
+    """Return *results* with latencies of one face and one thread, on faces of *crops* ``(n, N, N)`` in turn."""
+    progress.step("timing")
+    latencies_ms: list[list[float]] = [[] for _ in results]
+    with ExitStack() as stack:
+        backends = []
+        for result in results:
+            model = result.chosen.files.model_file(metadata)
+            backends.append(stack.enter_context(load_backend(targets.runtime_of(result.target), model)))
+        for run in range(WARM_UP + LATENCY_RUNS):
+            # Another face each time, as on a device.
+            face = crops[run % len(crops)][np.newaxis]
+            # All targets in turn, so that a busy moment of the machine hits all of them alike.
+            for backend, latencies in zip(backends, latencies_ms, strict=True):
+                started = time.perf_counter()
+                backend.run(face)
+                latencies.append(1e3 * (time.perf_counter() - started))
+    timed = []
+    for result, latencies in zip(results, latencies_ms, strict=True):
+        timed.append(replace(result, latency_ms=tuple(latencies[WARM_UP:])))
+    return tuple(timed)
