@@ -1,12 +1,13 @@
 """edge-fer: facial-emotion recognition on small computers.
 
-This is the public door. Its names are loaded when first used, so importing the package costs nothing.
+These are the public names. Each is imported when it is first used, so that ``import edge_fer`` is instant.
 """
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from edge_fer.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from edge_fer.boxes import Box
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_HOME: Final = {
+_MODULES: Final = {
     "Box": "boxes",
     "Bundle": "bundle",
     "Classifier": "classifier",
@@ -72,12 +73,4 @@ __all__ = [
     "open_source",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'edge_fer' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"edge_fer.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_exports(__name__, _MODULES)
