@@ -1,6 +1,7 @@
-"""Facts about the machine that a result is worthless without. What cannot be told is None, never a guess.
+"""Facts about the machine: a measurement can only be compared with another when they are known.
 
-Everything is read from ``/proc`` and ``/sys``, of this machine or of a copy below another root.
+Facts come from ``/proc`` and ``/sys``, of this machine or of a copy below another root. A fact that the machine does
+not give is None, never a guess: systems without ``/proc``, such as macOS, give few.
 """
 
 from __future__ import annotations
@@ -21,16 +22,19 @@ PACKAGES: Final = (
 CPU_FEATURES: Final = (
     "avx2", "fma", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimd", "asimddp", "i8mm", "asimdhp", "sve",
 )  # fmt: skip
-"""What decides how fast int8 and float32 are; names as in ``/proc/cpuinfo``.
+"""Instruction sets that decide the speed of int8 and float32, named as in ``/proc/cpuinfo``.
 
-On Arm ``asimddp`` is the int8 dot product, ``asimdhp`` float16."""
+On Arm ``asimddp`` is the int8 dot product and ``asimdhp`` is float16 arithmetic."""
 THROTTLED: Final = {0: "under-voltage", 1: "frequency capped", 2: "throttled", 3: "soft temperature limit"}
-"""Bits of a Raspberry Pi's ``get_throttled``: now; 16 higher, since it was started."""
+"""Bits of a Raspberry Pi's ``get_throttled`` for the present; 16 bits higher, the same since it was started."""
 ROOT: Final = Path("/")
+RAPL: Final = "sys/class/powercap/intel-rapl:0/energy_uj"
+POWER_SENSORS: Final = "sys/class/hwmon/hwmon*/power1_input"
+CPUFREQ: Final = "sys/devices/system/cpu/cpu0/cpufreq"
 
 
 def facts(root: Path = ROOT) -> dict[str, Any]:
-    """Return what is known of this machine and its software, ready for JSON."""
+    """Return the facts about this machine and its software, ready for JSON."""
     cpu = _cpu(root)
     memory = _memory(root)
     return {
@@ -38,47 +42,62 @@ def facts(root: Path = ROOT) -> dict[str, Any]:
         "model": _text(root / "proc/device-tree/model"),
         "soc": _soc(root),
         "cpu": cpu.get("model name") or cpu.get("CPU part"),
-        "cpu_features": [
-            flag for flag in CPU_FEATURES if flag in (cpu.get("flags") or cpu.get("Features") or "").split()
-        ],
-        "cores": len(os.sched_getaffinity(0)),
-        "governor": _text(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        "cpu_features": _cpu_features(cpu),
+        "cores": usable_cores(),
+        "governor": _text(root / CPUFREQ / "scaling_governor"),
         "frequency_mhz": frequency_mhz(root),
-        "max_frequency_mhz": _thousandth(root / "sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq"),
+        "max_frequency_mhz": _thousandth(root / CPUFREQ / "cpuinfo_max_freq"),
         "temperature_c": temperature_c(root),
         "throttled": throttled(root),
         "memory_mb": memory.get("MemTotal"),
         "swap_mb": memory.get("SwapTotal"),
-        "load_1min": os.getloadavg()[0],
+        "load_1min": load_1min(),
         "power": power_source(root),
         "system": _os_name(),
         "kernel": platform.release(),
         "libc": " ".join(platform.libc_ver()),
         "python": sys.version.split()[0],
-        "packages": {name: version for name in PACKAGES if (version := _version(name))},
+        "packages": _packages(),
     }
 
 
+def usable_cores() -> int:
+    """Return how many cores this process may use; where the system does not tell, how many there are."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS and Windows have no affinity
+        return os.cpu_count() or 1
+
+
+def load_1min() -> float | None:
+    """Return the load average of the last minute."""
+    try:
+        return os.getloadavg()[0]
+    except (AttributeError, OSError):  # Windows does not have it, some containers hide it
+        return None
+
+
 def temperature_c(root: Path = ROOT) -> float | None:
-    """Return the hottest thermal zone, in degrees Celsius."""
-    zones = (_thousandth(path) for path in sorted(root.glob("sys/class/thermal/thermal_zone*/temp")))
-    return max((zone for zone in zones if zone is not None), default=None)
+    """Return the temperature of the hottest thermal zone, in degrees Celsius."""
+    zones = _thousandths(root, "sys/class/thermal/thermal_zone*/temp")
+    return max(zones, default=None)
 
 
 def frequency_mhz(root: Path = ROOT) -> float | None:
-    """Return the mean clock of the cores now, in MHz."""
-    clocks = [_thousandth(path) for path in root.glob("sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq")]
-    known = [clock for clock in clocks if clock is not None]
-    return sum(known) / len(known) if known else None
+    """Return the present mean clock of the cores, in MHz."""
+    clocks = _thousandths(root, "sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq")
+    return sum(clocks) / len(clocks) if clocks else None
 
 
 def throttled(root: Path = ROOT) -> int | None:
     """Return a Raspberry Pi's throttling bits (see `THROTTLED`); None on anything else."""
     text = _text(root / "sys/devices/platform/soc/soc:firmware/get_throttled")
+    # Not every kernel has the file. vcgencmd answers for this machine only, so not for a copy below another root.
     if text is None and root == ROOT and shutil.which("vcgencmd"):
         command = ["vcgencmd", "get_throttled"]
-        asked = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 (no input in it)
-        text = asked.stdout.strip().removeprefix("throttled=") if asked.returncode == 0 else None
+        answer = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 (no input in it)
+        if answer.returncode == 0:
+            text = answer.stdout.strip().removeprefix("throttled=")
     try:
         return int(text, 16) if text else None
     except ValueError:
@@ -86,38 +105,45 @@ def throttled(root: Path = ROOT) -> int | None:
 
 
 def throttling(bits: int) -> tuple[str, ...]:
-    """Return in words what a Raspberry Pi's throttling *bits* say of now."""
-    return tuple(words for bit, words in THROTTLED.items() if bits >> bit & 1)
+    """Return the names of the present states in a Raspberry Pi's throttling *bits*."""
+    return tuple(name for bit, name in THROTTLED.items() if bits >> bit & 1)
 
 
 def power_source(root: Path = ROOT) -> str | None:
-    """Return what tells this machine's power: ``rapl``, or ``hwmon``, a sensor such as an INA219; None without any."""
-    if _text(root / "sys/class/powercap/intel-rapl:0/energy_uj") is not None:
+    """Return what measures this machine's power: ``rapl``, ``hwmon`` (a sensor such as an INA219), or None."""
+    if _text(root / RAPL) is not None:
         return "rapl"
-    return "hwmon" if next(root.glob("sys/class/hwmon/hwmon*/power1_input"), None) else None
+    sensor = next(root.glob(POWER_SENSORS), None)
+    return None if sensor is None else "hwmon"
 
 
 def energy_j(root: Path = ROOT) -> float | None:
-    """Return RAPL's counter of the package, in joules; it starts anew now and then."""
-    text = _text(root / "sys/class/powercap/intel-rapl:0/energy_uj")
-    return int(text) / 1e6 if text and text.isdigit() else None
+    """Return RAPL's energy counter of the CPU package, in joules. It overflows and starts again from 0."""
+    return _millionth(root / RAPL)
 
 
 def sensor_w(root: Path = ROOT) -> float | None:
-    """Return what a power sensor of the kernel (an INA219, for instance) reads now, in watts."""
-    texts = (_text(path) for path in sorted(root.glob("sys/class/hwmon/hwmon*/power1_input")))
-    return next((int(text) / 1e6 for text in texts if text and text.isdigit()), None)
+    """Return the present reading of the first power sensor that the kernel knows (an INA219, for example), in watts."""
+    for path in sorted(root.glob(POWER_SENSORS)):
+        watts = _millionth(path)
+        if watts is not None:
+            return watts
+    return None
 
 
 def cpu_seconds(root: Path = ROOT) -> tuple[float, float] | None:
-    """Return ``(busy, stolen)`` seconds of all cores since the machine was started; stolen by its hypervisor."""
-    first = (_text(root / "proc/stat") or "").splitlines()[:1]
-    counts = first[0].split()[1:] if first else []
+    """Return the seconds ``(busy, stolen)`` of all cores together since the machine was started.
+
+    Stolen are those that its hypervisor gave to other machines.
+    """
+    first_line = (_text(root / "proc/stat") or "").partition("\n")[0]
+    counts = first_line.split()[1:]
     if len(counts) < 8:
         return None
     user, nice, system, _idle, _wait, irq, softirq, steal = (int(count) for count in counts[:8])
-    tick = os.sysconf("SC_CLK_TCK")
-    return (user + nice + system + irq + softirq) / tick, steal / tick
+    ticks_a_second = os.sysconf("SC_CLK_TCK")
+    busy = user + nice + system + irq + softirq
+    return busy / ticks_a_second, steal / ticks_a_second
 
 
 def process_memory_mb(process: int | str = "self") -> float | None:
@@ -131,16 +157,21 @@ def process_memory_mb(process: int | str = "self") -> float | None:
 def process_files(process: int | str = "self") -> int | None:
     """Return how many files a process has open."""
     try:
-        return sum(1 for _ in Path(f"/proc/{process}/fd").iterdir())
+        return len(list(Path(f"/proc/{process}/fd").iterdir()))
     except OSError:
         return None
 
 
 def _cpu(root: Path) -> dict[str, str]:
     """Return the first processor's lines of ``/proc/cpuinfo``."""
-    first = (_text(root / "proc/cpuinfo") or "").split("\n\n", 1)[0]
-    pairs = (line.partition(":") for line in first.splitlines())
-    return {key.strip(): value.strip() for key, _, value in pairs}
+    first_processor = (_text(root / "proc/cpuinfo") or "").partition("\n\n")[0]
+    return _fields(first_processor)
+
+
+def _cpu_features(cpu: dict[str, str]) -> list[str]:
+    flags = cpu.get("flags") or cpu.get("Features") or ""  # x86 and Arm name the line differently
+    present = set(flags.split())
+    return [feature for feature in CPU_FEATURES if feature in present]
 
 
 def _soc(root: Path) -> str | None:
@@ -151,8 +182,20 @@ def _soc(root: Path) -> str | None:
 
 def _memory(root: Path) -> dict[str, int]:
     """Return the lines of ``/proc/meminfo``, in MiB."""
-    pairs = (line.partition(":") for line in (_text(root / "proc/meminfo") or "").splitlines())
-    return {key: int(value.split()[0]) // 1024 for key, _, value in pairs if value.split()[:1]}
+    sizes = {}
+    for name, value in _fields(_text(root / "proc/meminfo") or "").items():
+        if value:
+            sizes[name] = int(value.split()[0]) // 1024
+    return sizes
+
+
+def _fields(text: str) -> dict[str, str]:
+    """Return the lines ``name: value`` of *text*."""
+    fields = {}
+    for line in text.splitlines():
+        name, _, value = line.partition(":")
+        fields[name.strip()] = value.strip()
+    return fields
 
 
 def _os_name() -> str | None:
@@ -162,11 +205,25 @@ def _os_name() -> str | None:
         return None
 
 
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
+def _packages() -> dict[str, str]:
+    """Return the versions of those `PACKAGES` that are installed."""
+    versions = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def _thousandths(root: Path, pattern: str) -> list[float]:
+    """Return the numbers, each divided by 1000, in the files below *root* that match *pattern*."""
+    values = []
+    for path in sorted(root.glob(pattern)):
+        value = _thousandth(path)
+        if value is not None:
+            values.append(value)
+    return values
 
 
 def _thousandth(path: Path) -> float | None:
@@ -174,7 +231,13 @@ def _thousandth(path: Path) -> float | None:
     return int(text) / 1000 if text and text.lstrip("-").isdigit() else None
 
 
+def _millionth(path: Path) -> float | None:
+    text = _text(path)
+    return int(text) / 1e6 if text and text.isdigit() else None
+
+
 def _text(path: Path) -> str | None:
+    """Return the text of *path*, without the NUL that ends a device tree's strings; None if it is empty or missing."""
     try:
         return path.read_text(encoding="utf-8", errors="replace").strip("\x00\n ") or None
     except OSError:

@@ -33,7 +33,7 @@ def pi(tmp_path):
     return tmp_path
 
 
-def test_what_a_pi_tells_is_told(pi):
+def test_the_facts_of_a_pi_are_read(pi):
     facts = host.facts(pi)
     assert facts["model"] == "Raspberry Pi 5 Model B Rev 1.0"
     assert facts["soc"] == "brcm,bcm2712"
@@ -44,11 +44,14 @@ def test_what_a_pi_tells_is_told(pi):
     assert host.throttling(facts["throttled"]) == ("under-voltage", "throttled")
 
 
-def test_what_cannot_be_told_is_none_never_zero(tmp_path):
+def test_facts_that_the_machine_does_not_give_are_none_never_zero(tmp_path):
     facts = host.facts(tmp_path)
     unknown = ("model", "soc", "cpu", "governor", "frequency_mhz", "max_frequency_mhz", "temperature_c", "throttled",
                "memory_mb", "swap_mb", "power")  # fmt: skip
-    assert all(facts[name] is None for name in unknown)
+    for name in unknown:
+        assert facts[name] is None, name
+    assert facts["cpu_features"] == []
+    assert host.energy_j(tmp_path) is None
     assert host.cpu_seconds(tmp_path) is None
     assert host.sensor_w(tmp_path) is None
 
@@ -62,7 +65,26 @@ def test_facts_of_this_machine_are_json():
     assert host.process_files(2**30) is None
 
 
-def test_readings_say_who_else_was_busy(pi):
+def test_cores_are_those_that_the_process_may_use(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 2, 3}, raising=False)
+    assert host.usable_cores() == 3
+
+
+@pytest.mark.parametrize(("known", "cores"), [(8, 8), (None, 1)])
+def test_without_an_affinity_all_cores_count(monkeypatch, known, cores):
+    """As on macOS."""
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: known)
+    assert host.usable_cores() == cores
+    assert host.facts()["cores"] == cores
+
+
+def test_without_a_load_average_it_is_none(monkeypatch):
+    monkeypatch.delattr(os, "getloadavg", raising=False)
+    assert host.facts()["load_1min"] is None
+
+
+def test_readings_tell_how_busy_other_programs_were(pi):
     times = iter([100.0, 110.0, 110.0])
     monitor = HostMonitor(root=pi, now=lambda: next(times))
     tick = os.sysconf("SC_CLK_TCK")
@@ -85,10 +107,10 @@ def test_power_is_rapls_energy_over_time(tmp_path):
     energy.write_text("21000000\n")
     assert host.facts(tmp_path)["power"] == "rapl"
     assert monitor.read().power_w == 10.0
-    energy.write_text("500\n")  # it starts anew now and then
+    energy.write_text("500\n")  # the counter overflowed
     assert monitor.read().power_w is None
 
 
 @pytest.mark.parametrize(("command", "watts"), [("echo 3.5 W", 3.5), ("echo none", None), ("no-such-meter", None)])
-def test_a_meter_of_ones_own_is_asked(command, watts):
+def test_the_users_own_meter_is_read(command, watts):
     assert HostMonitor(command).read().power_w == watts
