@@ -1,4 +1,4 @@
-"""What the fast kernels of `edge_fer_convert.training` gain on a CPU: steps with and without them, in turn.
+"""What the fast kernels of `edge_fer_train` gain on a CPU: steps with and without them, in turn.
 
     KERAS_BACKEND=torch python benchmarks/training_steps.py --json benchmarks/results/<device>/training_steps.json
 
@@ -12,7 +12,6 @@ import json
 import shlex
 import sys
 import time
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +20,14 @@ import numpy as np
 import torch
 
 from edge_fer_train import depthwise, normalisation, precision, zoo
-from edge_fer_train.run import keep_freed_memory
+from edge_fer_train.fast_kernels import fast_kernels
+from edge_fer_train.keras_backend import keep_freed_memory
 
 NETWORKS = (("mobilenet-v2", 64), ("compact", 48))
 WAYS: dict[str, tuple[Any, ...]] = {
     "as Keras does": (),
-    "normalisation": (normalisation.native,),
-    "normalisation and depthwise": (normalisation.native, depthwise.native),
+    "normalisation": (normalisation.fast_call,),
+    "normalisation and depthwise": (normalisation.fast_call, depthwise.fast_call),
 }
 BATCH = 96
 
@@ -46,9 +46,7 @@ def seconds(model: Any, kernels: tuple[Any, ...]) -> float:
     rng = np.random.default_rng(0)
     faces = rng.random((BATCH, *model.input_shape[1:])).astype(np.float32)
     labels = np.eye(7, dtype=np.float32)[rng.integers(0, 7, BATCH)]
-    with ExitStack() as stack:
-        for kernel in kernels:
-            stack.enter_context(kernel())
+    with fast_kernels(model, kernels):
         started = time.perf_counter()
         model.train_on_batch(faces, labels)
     return time.perf_counter() - started
