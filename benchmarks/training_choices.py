@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
+from edge_fer.progress import ProgressDisplay
 from edge_fer_convert.gate import compare_with_float32
 from edge_fer_train import datasets, soft_labels
 from edge_fer_train import recipe as recipes
@@ -79,16 +80,13 @@ def scores_of(recipe: Recipe, dataset: Dataset, votes: Path, folder: Path, preci
     keras.utils.clear_session()
     split = splits.split(dataset, "official", 0)
     faces, judged = dataset.faces.take(split.train), dataset.faces.take(split.validation)
-    targets = soft_labels.from_votes(faces, soft_labels.load_votes(votes), recipe.trained.own_label)
+    probabilities = soft_labels.from_votes(faces, soft_labels.load_votes(votes), recipe.trained.own_label)
     teaching = recipe.trained.teaching
     teacher = Teacher(teaching.paths, recipe.preprocess, faces.names) if teaching else None
-    TrainingRun(recipe, folder, faces, targets, judged, _say, teacher, computing=precision).execute()
+    with ProgressDisplay() as progress:
+        TrainingRun(recipe, folder, faces, probabilities, judged, progress, teacher, computing=precision).execute()
     with np.load(folder / "scores.npz") as kept:
         return np.asarray(kept["scores"], np.float32)
-
-
-def _say(text: str) -> None:
-    print(text, end="", file=sys.stderr)  # noqa: T201
 
 
 def main() -> None:
