@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import script
+from edge_fer.progress import ProgressDisplay
 from edge_fer_train import recipe as recipes
 from edge_fer_train.recipe import Recipe, Stage, TrainingSettings
 
@@ -86,7 +87,8 @@ def scores_of(recipe: Recipe, dataset: Dataset, votes: Path, folder: Path, preci
     labels = soft_labels.from_votes(faces, soft_labels.load_votes(votes), recipe.trained.own_label)
     teaching = recipe.trained.teaching
     teacher = Teacher(teaching.paths, recipe.preprocess, faces.names) if teaching else None
-    TrainingRun(recipe, folder, faces, labels, validation, _print_progress, teacher, computing=precision).execute()
+    with ProgressDisplay() as progress:
+        TrainingRun(recipe, folder, faces, labels, validation, progress, teacher, computing=precision).execute()
     with np.load(folder / "scores.npz") as arrays:
         return np.asarray(arrays["scores"], np.float32)
 
@@ -158,10 +160,6 @@ def _line(choice: str, figures: dict[str, Any]) -> str:
     low = 0.0 - drop["high"]
     high = 0.0 - drop["low"]
     return f"{choice:<32}{figures['accuracy']:.2%}  {gain:+.2f} points ({low:+.2f} to {high:+.2f})"
-
-
-def _print_progress(text: str) -> None:
-    print(text, end="", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
     python convert/keep_weights.py runs/cnn-2/best.keras cnn-2
 
-Files there stay in the history of the repository for ever: replace one for a better model, not for a newer one.
+Git keeps every version of these files for ever: replace one only when the new model is better.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from edge_fer_train.recipe import WEIGHTS
 
 
 def main() -> None:
-    """Write it, and say how large it became."""
+    """Write the file, and print its path and size."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path)
-    parser.add_argument("name", help="of the recipe")
+    parser.add_argument("model", type=Path, help="best.keras of a run")
+    parser.add_argument("name", help="name of the recipe")
     options = parser.parse_args()
     written = checkpoints.keep(checkpoints.load(options.model), WEIGHTS, options.name)
     print(f"{written}: {written.stat().st_size / 1e6:.1f} MB")  # noqa: T201

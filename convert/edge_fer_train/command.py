@@ -1,9 +1,8 @@
-"""``edge-fer train``; nothing heavy is imported before it runs."""
+"""The command ``edge-fer train``. Nothing heavy is imported before it runs."""
 
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_fer.evaluation.labelled import LabelledFaces
+    from edge_fer.progress import ProgressListener
     from edge_fer_train.datasets import Dataset
     from edge_fer_train.datasets.splits import Split
     from edge_fer_train.recipe import Recipe, TrainingSettings
@@ -25,12 +25,6 @@ if TYPE_CHECKING:
 
 VOTES_CSV = "ferplus.csv"
 NEEDED = {"keras": "keras", "sklearn": "scikit-learn", "matplotlib": "matplotlib"}
-
-
-def _say(text: str) -> None:
-    """Show progress on stderr; what would be overwritten at once only where somebody is looking."""
-    if not text.startswith("\r") or sys.stderr.isatty():
-        click.echo(text, nl=False, err=True)
 
 
 @click.command(
@@ -43,78 +37,108 @@ Examples:
   edge-fer train --recipe resnet50 --pretrained resnet50_notop.h5 --data KDEF/ --split 70-10-20 --out runs/kdef"""
 )
 @click.option(
-    "--recipe", "recipe_name", default="cnn-1", show_default=True, help="A recipe's name, or a .toml of yours."
+    "--recipe", "recipe_name", default="cnn-1", show_default=True, help="Name of a recipe, or a .toml file of your own."
 )
 @click.option(
     "--data", required=True, type=click.Path(exists=True, path_type=Path),
-    help="FER2013 (folders, zips, csv), CK+, KDEF, SFEW, or class folders of yours.",
+    help="FER2013 (folders, zips or csv), CK+, KDEF, SFEW, or class folders of your own.",
 )  # fmt: skip
 @click.option("--format", "form", default="auto", show_default=True, help="fer2013, ck+, kdef, sfew or folders.")
 @click.option(
     "--split", "split_name", default="official", show_default=True, help="official, 70-10-20 or 50-50 (stratified)."
 )
-@click.option("--folds", type=click.IntRange(2), help="Cross-validate instead: one run a fold, no person in two folds.")
+@click.option("--folds", type=click.IntRange(2), help="Cross-validate: one run per fold, no person in two folds.")
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path),
-    help="Folder of the run; one that was stopped is gone on with.",
+    help="Folder of the run. To resume an interrupted run, repeat the command.",
 )  # fmt: skip
-@click.option("--votes", type=click.Path(path_type=Path), help=f"FER+ votes; by default {VOTES_CSV} in DATA, if there.")
+@click.option(
+    "--votes", type=click.Path(path_type=Path), help=f"Votes of FER+. [default: {VOTES_CSV} in DATA, if it is there]"
+)
 @click.option(
     "--teacher", "teachers", multiple=True, type=click.Path(path_type=Path),
-    help="A .keras or a bundle to learn from, instead of the recipe's.",
+    help="A .keras file or a bundle to learn from, instead of the recipe's teachers. Repeatable.",
 )  # fmt: skip
 @click.option("--no-teacher", "untaught", is_flag=True, help="Learn from the labels alone.")
 @click.option(
-    "--pretrained",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="A .keras, .npz or .h5 to begin with: backbone, or a branch of it, and head where it fits.",
-)
-@click.option("--classes", help="Only these, in this order, with commas between them.")
-@click.option("--epochs", type=click.IntRange(0), help="So many epochs in each stage, instead of the recipe's.")
-@click.option("--limit", type=click.IntRange(1), help="Train on so many images only.")
+    "--pretrained", multiple=True, type=click.Path(path_type=Path),
+    help="A .keras, .npz or .h5 file of weights to begin with, for the backbone or one of its branches. Repeatable.",
+)  # fmt: skip
+@click.option("--classes", help="Use these classes only, in this order, separated by commas.")
+@click.option("--epochs", type=click.IntRange(0), help="Epochs in each stage, instead of the recipe's.")
+@click.option("--limit", type=click.IntRange(1), help="Train on at most this many images.")
 @click.option(
     "--precision", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True,
-    help="What steps compute in; bfloat16 is for what multiplies it: GPUs, and CPUs with AVX512-BF16 or AMX.",
+    help="Number format of training steps. bfloat16 is fast on GPUs, and on CPUs with AVX512-BF16 or AMX.",
 )  # fmt: skip
 @click.option(
     "--workers", default=0, show_default=True, type=click.IntRange(0),
-    help="Processes that change faces while a step is computed; on a GPU, one for each core.",
+    help="Processes that augment faces while a step is computed. With a GPU, take one per core.",
 )  # fmt: skip
-@click.option("--seed", default=42, show_default=True, help="Of splits and folds that are not official.")
+@click.option("--seed", default=42, show_default=True, help="Seed of the splits and folds that are not official.")
 def train(**options: Any) -> None:
-    """Train a model, judged on the validation faces after each epoch; resumable at any epoch.
+    """Train a model, and validate it after each epoch.
 
-    Runs on any Keras 3 backend (KERAS_BACKEND=tensorflow, torch or jax; on a CPU, torch is the fastest). OUT/best.keras
-    is what edge-fer convert takes; beside it lie the report as JSON, the curves and the confusion matrix.
+    Runs on any Keras 3 backend: set KERAS_BACKEND to tensorflow, torch or jax. On a CPU, torch is the fastest.
+    OUT/best.keras is the model for edge-fer convert; beside it are the report as JSON, the curves and the confusion
+    matrix.
     """
     if options["untaught"] and options["teachers"]:
         raise click.UsageError("pass --teacher or --no-teacher, not both")
     require(NEEDED, "convert", "edge-fer train")
+    # TensorFlow reads it when it is imported, below.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from edge_fer_train import datasets
-    from edge_fer_train import recipe as recipes
+    from edge_fer.progress import ProgressDisplay
+
+    with ProgressDisplay() as progress:
+        _train(options, progress)
+
+
+def _train(options: dict[str, Any], progress: ProgressListener) -> None:
     from edge_fer_train.datasets import splits
     from edge_fer_train.folds import cross_validate
 
-    recipe = recipes.load(options["recipe_name"])
-    if options["epochs"] is not None:
-        recipe = recipe.with_epochs(options["epochs"])
+    recipe = _recipe(options)
     if options["split_name"] not in splits.SPLITS:
         raise BadInput(f"no split {options['split_name']!r}; pass one of: {', '.join(splits.SPLITS)}")
-    _say(f"reading {options['data']}\n")
+    dataset = _dataset(options, progress)
+    if not options["folds"]:
+        split = splits.split(dataset, options["split_name"], options["seed"])
+        _run(recipe, dataset, split, options["out"], options, progress).execute()
+        return
+    cut = splits.folds(dataset, options["folds"], options["seed"])
+    runs = []
+    for number, split in enumerate(cut, start=1):
+        runs.append(_run(recipe, dataset, split, options["out"] / f"fold-{number}", options, progress))
+    cross_validate(runs, cut, dataset, options["out"], progress)
+
+
+def _recipe(options: dict[str, Any]) -> Recipe:
+    from edge_fer_train import recipe as recipes
+
+    recipe = recipes.load(options["recipe_name"])
+    return recipe if options["epochs"] is None else recipe.with_epochs(options["epochs"])
+
+
+def _dataset(options: dict[str, Any], progress: ProgressListener) -> Dataset:
+    from edge_fer_train import datasets
+
+    progress.step(f"reading {options['data']}")
     dataset = datasets.load(options["data"], options["form"])
-    if options["classes"]:
-        dataset = dataset.only(tuple(name.strip() for name in options["classes"].split(",")))
-    if options["folds"]:
-        cut = splits.folds(dataset, options["folds"], options["seed"])
-        runs = [_run(recipe, dataset, part, options, f"fold-{at}") for at, part in enumerate(cut, start=1)]
-        cross_validate(runs, cut, dataset, options["out"], _say)
-    else:
-        _run(recipe, dataset, splits.split(dataset, options["split_name"], options["seed"]), options).execute()
+    if not options["classes"]:
+        return dataset
+    names = tuple(name.strip() for name in options["classes"].split(","))
+    return dataset.only(names)
 
 
-def _run(recipe: Recipe, dataset: Dataset, split: Split, options: dict[str, Any], folder: str = "") -> TrainingRun:
+def _run(
+    recipe: Recipe,
+    dataset: Dataset,
+    split: Split,
+    folder: Path,
+    options: dict[str, Any],
+    progress: ProgressListener,
+) -> TrainingRun:
     from edge_fer_train.recipe import WEIGHTS
     from edge_fer_train.run import TrainingRun
 
@@ -123,23 +147,29 @@ def _run(recipe: Recipe, dataset: Dataset, split: Split, options: dict[str, Any]
         faces = faces.sample(options["limit"], recipe.seed)
     return TrainingRun(
         recipe,
-        options["out"] / folder,
+        folder,
         faces,
-        _targets(recipe.trained, faces, options),
+        _soft_labels(recipe.trained, faces, options),
         dataset.faces.take(split.validation),
-        _say,
-        _teacher(recipe, faces.names, options),
+        progress,
+        _teacher(recipe, faces.names, options, progress),
         options["pretrained"] or [WEIGHTS / name for name in recipe.trained.pretrained],
         options["precision"],
         options["workers"],
     )
 
 
-def _teacher(recipe: Recipe, names: tuple[str, ...], options: dict[str, Any]) -> Teacher | None:
-    """Return whom *recipe* learns from; None where nobody whom it names itself knows the classes *names*."""
-    from edge_fer_train.teacher import OtherClasses, Teacher
+def _teacher(
+    recipe: Recipe, names: tuple[str, ...], options: dict[str, Any], progress: ProgressListener
+) -> Teacher | None:
+    """Return the teacher of *recipe*, or the one that the user names; None when there is none.
 
-    teaching, named = recipe.trained.teaching, list(options["teachers"])
+    There is none, too, when the recipe's own teacher does not know the classes *names*.
+    """
+    from edge_fer_train.teacher import ClassMismatch, Teacher
+
+    teaching = recipe.trained.teaching
+    named = list(options["teachers"])
     if options["untaught"]:
         return None
     if teaching is None:
@@ -148,22 +178,24 @@ def _teacher(recipe: Recipe, names: tuple[str, ...], options: dict[str, Any]) ->
         return None
     paths = named or teaching.paths
     if not paths:
-        raise BadInput(f"recipe {recipe.name} learns from a teacher and names none; pass --teacher, or --no-teacher")
+        raise BadInput(f"recipe {recipe.name} needs a teacher and names none; pass --teacher or --no-teacher")
     try:
         return Teacher(paths, recipe.preprocess, names)
-    except OtherClasses as exc:
+    except ClassMismatch as exc:
         if named:
             raise
-        _say(f"learning from the labels alone: {exc}\n")
+        progress.warn(f"learning from the labels alone: {exc}")
         return None
 
 
-def _targets(training: TrainingSettings, faces: LabelledFaces, options: dict[str, Any]) -> NDArray[np.float32]:
+def _soft_labels(training: TrainingSettings, faces: LabelledFaces, options: dict[str, Any]) -> NDArray[np.float32]:
+    """Return what the model learns of each face: its label, mixed with its votes where there are any."""
     from edge_fer_train import soft_labels
 
     votes = options["votes"] or options["data"] / VOTES_CSV
-    if not votes.exists():
-        if options["votes"]:
-            raise BadInput(f"{votes} is not there; pass FER+'s csv, or leave --votes out")
-        return soft_labels.hard(faces, training.label_smoothing)
-    return soft_labels.from_votes(faces, soft_labels.load_votes(votes), training.own_label, training.label_smoothing)
+    if votes.exists():
+        counts = soft_labels.load_votes(votes)
+        return soft_labels.from_votes(faces, counts, training.own_label, training.label_smoothing)
+    if options["votes"]:
+        raise BadInput(f"{votes} does not exist; pass the csv file of FER+, or leave out --votes")
+    return soft_labels.hard(faces, training.label_smoothing)

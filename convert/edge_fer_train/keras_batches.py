@@ -1,4 +1,4 @@
-"""What a step of training sees."""
+"""The batches of an epoch as Keras takes them."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ if TYPE_CHECKING:
 
 
 def class_weights(labels: NDArray[np.int64], classes: int, balance: float) -> NDArray[np.float32]:
-    """Return ``(classes,)`` weights that count a class by its images to the power of minus *balance*; mean image 1.
+    """Return ``(classes,)`` weights: a class counts by its images to the power of minus *balance*; the mean image 1.
 
-    0 leaves images alike; 1 makes classes alike.
+    With 0, every image counts the same; with 1, every class does.
     """
-    counts = np.maximum(np.bincount(labels, minlength=classes), 1).astype(np.float64)
+    counts = np.bincount(labels, minlength=classes)
+    counts = np.maximum(counts, 1).astype(np.float64)  # a class without images must not divide by zero
     weights = counts**-balance
     return np.asarray(weights / np.average(weights, weights=counts), np.float32)
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
-    """The *augmented* batches as Keras takes them: model values, targets, and weights where classes are balanced.
+    """The *augmented* batches as Keras takes them: model values, soft labels, and weights where classes are balanced.
 
-    With a *teacher*, its scores stand behind the targets. *batch* returns one batch by its number where other processes
-    make them; see `AugmentationPool.ahead`. A model of several *outputs* gets the targets once for each.
+    The scores of a *teacher* follow the soft labels in the same row. *batch* returns one batch by its number, where
+    other processes make them; see `AugmentationPool.ahead`. A model of several *outputs* gets the soft labels for each.
     """
 
     def __init__(
@@ -40,8 +41,11 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         batch: Callable[[int], Batch] | None = None,
         outputs: int = 1,
     ) -> None:
+        # One thread of Keras' fetches batches ahead of the training step.
         super().__init__(workers=1, use_multiprocessing=False, max_queue_size=4)
-        self._augmented, self._teacher, self._outputs = augmented, teacher, outputs
+        self._augmented = augmented
+        self._teacher = teacher
+        self._outputs = outputs
         self._batch = batch or augmented.batch
         self._weights = None
         if augmented.training.balance:
@@ -52,11 +56,15 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         return len(self._augmented)
 
     def __getitem__(self, index: int) -> tuple[Any, ...]:
-        crops, targets = self._batch(index)
+        crops, soft_labels = self._batch(index)
         values = self._augmented.spec.to_values(crops)
-        told: Any = targets
+        y_true: Any = soft_labels
         if self._teacher is not None:
-            told = np.concatenate([targets, self._teacher.scores(crops)], axis=1)
+            # Keras passes one array per output, so the teacher's scores travel in the row of the soft labels.
+            y_true = np.concatenate([soft_labels, self._teacher.scores(crops)], axis=1)
         if self._outputs > 1:
-            told = (told,) * self._outputs
-        return (values, told) if self._weights is None else (values, told, targets @ self._weights)
+            y_true = (y_true,) * self._outputs
+        if self._weights is None:
+            return values, y_true
+        # A mixed face counts as its classes do, by their shares.
+        return values, y_true, soft_labels @ self._weights

@@ -1,47 +1,56 @@
 """Batch normalisation by PyTorch's own kernel.
 
-On PyTorch Keras computes it step by step, with a pass over memory for each, forwards and backwards. Networks of many
-normalised layers spend a good part of their training there.
+On PyTorch, Keras computes batch normalisation step by step, with a pass over memory for each, forwards and backwards.
+Networks of many normalised layers spend a good part of their training there.
 """
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import keras
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
 
-@contextmanager
-def native() -> Iterator[None]:
-    """Let training steps within normalise by PyTorch's kernel, where Keras runs on PyTorch; else change nothing.
+def fast_call(layer: keras.layers.Layer) -> Callable[..., Any] | None:
+    """Return a ``call`` for *layer* that uses PyTorch's kernel while it trains; None unless it normalises batches.
 
-    Outputs, gradients and moving statistics are those of Keras but for rounding.
+    Outputs, gradients and moving statistics equal those of Keras up to rounding.
     """
-    if keras.backend.backend() != "torch":
-        yield
-        return
-    import torch
-
-    layer = keras.layers.BatchNormalization
+    if not isinstance(layer, keras.layers.BatchNormalization):
+        return None
     keras_call = layer.call
 
-    def call(self: Any, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        own = training and self.trainable and not self.renorm and mask is None and not self.synchronized
-        if not own or inputs.ndim not in (2, 4) or self.axis % inputs.ndim != 1:
-            return keras_call(self, inputs, training=training, mask=mask)
-        gamma, beta = (v.value if v is not None else None for v in (self.gamma, self.beta))
-        outputs, mean, inverse = torch.native_batch_norm(inputs, gamma, beta, None, None, True, 0.0, self.epsilon)
-        with torch.no_grad():
-            for moving, seen in ((self.moving_mean, mean), (self.moving_variance, inverse**-2 - self.epsilon)):
-                moving.assign(moving * self.momentum + seen * (1 - self.momentum))
-        return outputs
+    def call(inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        if training and mask is None and _is_plain(layer, inputs):
+            return _normalise(layer, inputs)
+        return keras_call(inputs, training=training, mask=mask)
 
-    layer.call = call
-    try:
-        yield
-    finally:
-        layer.call = keras_call
+    return call
+
+
+def _is_plain(layer: keras.layers.BatchNormalization, inputs: Any) -> bool:
+    """Return whether PyTorch's kernel computes what *layer* does: channels on axis 1, and nothing unusual."""
+    if not layer.trainable or layer.renorm or layer.synchronized:
+        return False
+    return inputs.ndim in (2, 4) and layer.axis % inputs.ndim == 1
+
+
+def _normalise(layer: keras.layers.BatchNormalization, inputs: Any) -> Any:
+    import torch
+
+    gamma = None if layer.gamma is None else layer.gamma.value
+    beta = None if layer.beta is None else layer.beta.value
+    outputs, mean, inverse = torch.native_batch_norm(inputs, gamma, beta, None, None, True, 0.0, layer.epsilon)
+    # The kernel could update the statistics itself, but with the unbiased variance; Keras takes the biased one.
+    variance = inverse**-2 - layer.epsilon
+    with torch.no_grad():
+        _follow(layer.moving_mean, mean, layer.momentum)
+        _follow(layer.moving_variance, variance, layer.momentum)
+    return outputs
+
+
+def _follow(moving: keras.Variable, batch: Any, momentum: float) -> None:
+    moving.assign(moving * momentum + batch * (1 - momentum))

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 POLICIES: Final = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
-"""Keras' dtype policy by what ``--precision`` is told."""
+"""Keras' dtype policy for each value of ``--precision``."""
 
 
 @contextmanager
 def computing(precision: str) -> Iterator[None]:
-    """Let Keras layers made within compute in *precision*, a key of `POLICIES`.
+    """Let Keras layers that are built in the block compute in *precision*, a key of `POLICIES`.
 
     bfloat16 is for processors that multiply it (AVX512-BF16, AMX); others emulate it.
     """
@@ -31,11 +31,12 @@ def computing(precision: str) -> Iterator[None]:
 
 
 def keep_scores(model: keras.Model) -> None:
-    """Let *model*'s last layer compute in float32: three digits of a probability are too few for its logarithm.
+    """Let the last layer of *model* compute in float32: bfloat16 has too few digits for the logarithm of a probability.
 
-    Of a model that joins the scores of others, all that joins them.
+    In a model that joins the scores of others, all layers that join them compute in float32.
     """
     last = model.layers[-1:]
+    # The networks that are joined end in features; their logits and scores are layers of the joining model.
     if fused.networks(model):
         last = [layer for layer in model.layers if not isinstance(layer, keras.Model)]
     for layer in last:

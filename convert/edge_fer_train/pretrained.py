@@ -1,4 +1,4 @@
-"""Weights to begin with, from a file that the user has: nothing is downloaded."""
+"""Weights to begin with, from a file of the user's. Nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -13,97 +13,145 @@ from edge_fer_train.zoo import cbam, fused
 from edge_fer_train.zoo.head import FEATURES
 
 if TYPE_CHECKING:
+    from collections.abc import KeysView, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     Weights = dict[str, list[NDArray[Any]]]
+    """By the name of their layer."""
 
 
 def backbone(model: keras.Model) -> list[Any]:
     """Return the layers of *model* before its head: up to the one named ``features``."""
     names = [layer.name for layer in model.layers]
     if FEATURES not in names:
-        raise BadInput(f"{model.name} has no layer {FEATURES!r}, so that its backbone cannot be told from its head")
+        raise BadInput(f"{model.name} has no layer {FEATURES!r}, which would end its backbone")
     return list(model.layers[: names.index(FEATURES) + 1])
 
 
+def freeze(model: keras.Model, trainable: int) -> None:
+    """Freeze the backbone of *model* except its last *trainable* layers; the head stays trainable."""
+    layers = backbone(model)
+    for layer in layers[: len(layers) - trainable]:
+        layer.trainable = False
+
+
 def load_into(model: keras.Model, path: Path) -> int:
-    """Give *model* the weights in *path*; return how many layers got theirs.
+    """Give *model* the weights in *path*; return how many layers got some.
 
     *path* is a ``.keras`` model, an ``.npz`` of `checkpoints.keep`, or an ``.h5`` file of weights or of a whole model,
-    as keras.applications and DeepFace hand them out. Layers are matched by name; where no name is common (VGG-Face's
-    are numbered), by their order. A convolution of the whole map becomes the dense layer that it is. Every layer of the
-    backbone must find its weights, or, where the backbone joins the features of several branches, every layer of at
-    least one: a file is of one network. Attention (CBAM) begins at random where that network has none. The layers of
-    the head find theirs where the file is of the whole network and has one of the same name and shape, as a model of
-    this zoo for as many classes has. Where *model* joins the scores of several networks, *path* is of one of them, or
-    of *model*, and has all its layers.
-    Raises `BadInput` when the file is none, or a layer of the backbone finds nothing that fits.
+    as keras.applications and DeepFace publish them. What must fit:
+
+    - Layers are matched by name. Where no name is common (those of VGG-Face are numbered), they are matched by order.
+    - Every layer of the backbone must find its weights. Where the backbone joins the features of several branches, the
+      file is of one network, and every layer of at least one branch must find its weights.
+    - Attention (CBAM) begins at random when the file has none.
+    - Layers of the head get weights where the file has a layer of the same name and shape: a model of this zoo with as
+      many classes has.
+    - Where *model* joins the scores of several networks, the file has all layers of one of them, or of *model*.
+
+    A convolution over the whole map becomes the equivalent dense layer. Raises `BadInput` when the file cannot be read,
+    or a layer that must find weights finds none that fit.
     """
-    found = _read(path)
-    layers, joined = {layer.name: layer for layer in model.layers if layer.weights}, fused.networks(model)
+    weights = _read(path)
+    layers = _with_weights(model.layers)
+    joined = fused.networks(model)
     if joined:
-        layers = _whole([layers, *joined], found, path)
-        wanted = set(layers)
+        layers = _network_of([layers, *joined], weights, path)
+        required = set(layers)
     else:
-        wanted, found = _matched(model, found, path)
+        required, weights = _matched(model, weights, path)
     given = 0
     for name, layer in layers.items():
-        weights = found.get(name)
-        shapes = [tuple(weight.shape) for weight in layer.weights]
-        if weights is not None and isinstance(layer, keras.layers.Dense):
-            weights = [weight.reshape(-1, weight.shape[-1]) if weight.ndim == 4 else weight for weight in weights]
-        if weights is not None and [w.shape for w in weights] == shapes:
-            layer.set_weights(weights)
+        of_layer = _shaped_for(layer, weights.get(name))
+        if _fits(layer, of_layer):
+            layer.set_weights(of_layer)
             given += 1
-        elif name in wanted:
-            told = "nothing" if weights is None else [w.shape for w in weights]
-            raise BadInput(
-                f"{path} has {told} for layer {name}, which wants {shapes}; weights made for colour need a "
-                "recipe with channels = 'gray3', and the file must be of this architecture"
-            )
+        elif name in required:
+            raise BadInput(_misfit(path, layer, of_layer))
     return given
 
 
-def _whole(networks: list[dict[str, Any]], found: Weights, path: Path) -> dict[str, Any]:
-    """Return the layers of the network, of these, that *found* is of."""
-    for layers in networks:
-        if layers.keys() == found.keys():
-            return layers
-    raise BadInput(
-        f"{path} is neither of this network nor of one of the {len(networks) - 1} whose scores it joins; each begins "
-        "with a file that has all of its layers"
+def _shaped_for(layer: Any, weights: list[NDArray[Any]] | None) -> list[NDArray[Any]] | None:
+    """Return *weights* with the kernel of a convolution over the whole map flattened for a dense *layer*."""
+    if weights is None or not isinstance(layer, keras.layers.Dense):
+        return weights
+    flat = []
+    for weight in weights:
+        is_convolution = weight.ndim == 4  # (height, width, channels, units)
+        flat.append(weight.reshape(-1, weight.shape[-1]) if is_convolution else weight)
+    return flat
+
+
+def _fits(layer: Any, weights: list[NDArray[Any]] | None) -> bool:
+    return weights is not None and _shapes(weights) == _shapes(layer.weights)
+
+
+def _shapes(weights: Sequence[Any]) -> list[tuple[int, ...]]:
+    return [tuple(weight.shape) for weight in weights]
+
+
+def _misfit(path: Path, layer: Any, weights: list[NDArray[Any]] | None) -> str:
+    found = "nothing" if weights is None else _shapes(weights)
+    return (
+        f"{path} has {found} for layer {layer.name}, which needs {_shapes(layer.weights)}; pass a file of this "
+        "architecture (weights for colour images need a recipe with channels = 'gray3')"
     )
 
 
-def _matched(model: keras.Model, found: Weights, path: Path) -> tuple[set[str], Weights]:
-    """Return the names of the layers that must find their weights, and *found* under the names of this zoo."""
-    branches = [[layer.name for layer in layers if layer.weights] for layers in _branches(model)]
-    known = [branch for branch in branches if set(branch) & set(found)]
+def _network_of(networks: list[dict[str, Any]], weights: Weights, path: Path) -> dict[str, Any]:
+    """Return the layers of that one of *networks* that *weights* belong to."""
+    for layers in networks:
+        if layers.keys() == weights.keys():
+            return layers
+    raise BadInput(
+        f"{path} is neither of this network nor of one of the {len(networks) - 1} that it joins; pass a file that has "
+        "all layers of one of them"
+    )
+
+
+def _matched(model: keras.Model, weights: Weights, path: Path) -> tuple[set[str], Weights]:
+    """Return the names of the layers that must find their weights, and *weights* by the names of *model*'s layers."""
+    branches = _branches(model)
+    known = [branch for branch in branches if branch & weights.keys()]
     if not known and len(branches) == 1:
-        known, found = branches, dict(zip(branches[0], found.values(), strict=False))
+        # No name is common, so the layers are matched by order. The file may have a head behind them.
+        known = branches
+        weights = dict(zip(branches[0], weights.values(), strict=False))
     if not known:
         raise BadInput(f"{path} has no layer of {model.name}; pass the weights of one of the networks that it joins")
-    wanted = {name for branch in known for name in branch}
-    if len(known) < len(branches):  # the head is behind all branches: one network's says nothing to it
-        found = {name: weights for name, weights in found.items() if name in wanted}
-    return {name for name in wanted if name in found or not name.startswith(cbam.PREFIX)}, found
+    names = set().union(*known)
+    if len(known) < len(branches):
+        # The head is behind all branches, so the head of a single network does not belong to it.
+        weights = {name: of_layer for name, of_layer in weights.items() if name in names}
+    required = {name for name in names if name in weights or not name.startswith(cbam.PREFIX)}
+    return required, weights
 
 
-def _branches(model: keras.Model) -> list[list[Any]]:
-    """Return the layers of the backbone: of all that leads to each thing that the layer ``features`` joins."""
+def _branches(model: keras.Model) -> list[KeysView[str]]:
+    """Return the names of the backbone's layers, in order: those that lead to each input of the layer ``features``."""
     joined = backbone(model)[-1].input
-    return [keras.Model(model.input, end).layers for end in (joined if isinstance(joined, list) else [joined])]
+    ends = joined if isinstance(joined, list) else [joined]
+    branches: list[KeysView[str]] = []
+    for end in ends:
+        layers = keras.Model(model.input, end).layers  # Keras finds what leads to the end
+        branches.append(_with_weights(layers).keys())
+    return branches
+
+
+def _with_weights(layers: Sequence[Any]) -> dict[str, Any]:
+    """Return those of *layers* that have weights, by their names."""
+    return {layer.name: layer for layer in layers if layer.weights}
 
 
 def _read(path: Path) -> Weights:
     if not path.is_file():
-        raise BadInput(f"the pretrained weights {path} are not there; pass a .keras, .npz or .h5 file")
+        raise BadInput(f"the pretrained weights {path} do not exist; pass a .keras, .npz or .h5 file")
     try:
         if path.suffix in (".keras", ".npz"):
-            model = checkpoints.load(path)
-            return {layer.name: layer.get_weights() for layer in model.layers if layer.weights}
+            layers = _with_weights(checkpoints.load(path).layers)
+            return {name: layer.get_weights() for name, layer in layers.items()}
         return _read_h5(path)
     except (OSError, ValueError, KeyError, TypeError) as exc:
         raise BadInput(f"{path} cannot be read as weights: {exc}; pass a .keras, .npz or .h5 file") from exc
@@ -113,25 +161,20 @@ def _read_h5(path: Path) -> Weights:
     """Read the layout of Keras 2: attributes ``layer_names`` and ``weight_names`` lead to the arrays."""
     import h5py
 
+    weights: Weights = {}
     with h5py.File(path) as file:
-        root = file.get("model_weights", file)
+        root = file.get("model_weights", file)  # the group of the weights in the file of a whole model
         if "layer_names" not in root.attrs:
-            raise ValueError("it has no layer_names; weights in Keras 3's own .weights.h5 are to be saved as .keras")
-        found: Weights = {}
-        for layer in (_text(name) for name in root.attrs["layer_names"]):
+            raise ValueError("it has no layer_names; save weights in Keras 3's own .weights.h5 as .keras")
+        for encoded in root.attrs["layer_names"]:
+            layer = _text(encoded)
             group = root[layer]
             names = [_text(name) for name in group.attrs.get("weight_names", ())]
-            if names:
-                found[layer] = [np.asarray(group[name]) for name in names]
-        return found
+            if names:  # layers without weights have an empty group
+                weights[layer] = [np.asarray(group[name]) for name in names]
+    return weights
 
 
 def _text(name: bytes | str) -> str:
+    """Decode what older versions of h5py write as bytes."""
     return name.decode() if isinstance(name, bytes) else name
-
-
-def freeze(model: keras.Model, trainable: int) -> None:
-    """Freeze the backbone of *model* but its last *trainable* layers; the head stays trainable."""
-    layers = backbone(model)
-    for layer in layers[: len(layers) - trainable]:
-        layer.trainable = False

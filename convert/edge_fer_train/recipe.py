@@ -1,4 +1,4 @@
-"""Recipes: how a shipped model is trained and quantized, as frozen, typed values read from TOML."""
+"""Recipes: how a model is trained and converted, as frozen, typed values read from TOML."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 RECIPES = Path(__file__).parent / "recipes"
 WEIGHTS = Path(__file__).parents[1] / "weights"
-"""Where the float models lie, in a clone; neither the wheel nor the source distribution has them."""
+"""The float models of a clone; neither the wheel nor the source distribution contains them."""
 
 
 class Stage(Frozen):
@@ -31,30 +31,35 @@ class Stage(Frozen):
     final_learning_rate: Annotated[float, Field(ge=0)]
     augment: Annotated[float, Field(ge=0, le=1)] = 1.0
     """Strength of the augmentation, from none to full."""
-    # Instead of the training's:
+    # Replace the settings of [training] in this stage:
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
     degrade: Annotated[float, Field(ge=0, le=1)] | None = None
     mixed: Annotated[float, Field(ge=0, le=1)] | None = None
     ema_overwrite: bool | None = None
     teaching_weight: Annotated[float, Field(ge=0, le=1)] | None = None
-    """0: no teacher."""
+    """0 switches the teacher off."""
 
 
 LossName = Literal["categorical-crossentropy", "binary-crossentropy", "mean-squared-error", "hinge"]
 
 
 class Teaching(Frozen):
-    """How much a model listens to its teachers; see `edge_fer_train.losses.Distillation`."""
+    """Who teaches a model, and how much that counts; see `edge_fer_train.losses.Distillation`."""
 
     teachers: tuple[str, ...] = ()
-    """Files of ``convert/weights``, or shipped bundles by name; ``--teacher`` names others."""
+    """Files of ``convert/weights``, or shipped bundles by name. ``--teacher`` replaces them."""
     weight: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Of the distance to the teacher; the loss on the labels counts the rest."""
     temperature: Annotated[float, Field(ge=1)] = 2.0
 
     @property
     def paths(self) -> list[Path]:
-        """Return where the teachers are: the float models' files, and the bundles' names as they stand."""
-        return [WEIGHTS / name if Path(name).suffix in checkpoints.SUFFIXES else Path(name) for name in self.teachers]
+        """Return the paths of the teachers: files of float models, and the bare names of shipped bundles."""
+        paths = []
+        for name in self.teachers:
+            is_float_model = Path(name).suffix in checkpoints.SUFFIXES
+            paths.append(WEIGHTS / name if is_float_model else Path(name))
+        return paths
 
 
 class TrainingSettings(Frozen):
@@ -64,41 +69,41 @@ class TrainingSettings(Frozen):
     dropout: Annotated[float, Field(ge=0, lt=1)]
     weight_decay: Annotated[float, Field(ge=0)]
     ema_momentum: Annotated[float, Field(ge=0, lt=1)]
-    """Momentum of the averaged weights, which are the ones that are judged and kept; a step."""
+    """Momentum per step of the averaged weights, which are validated and kept."""
     ema_overwrite: bool = False
-    """An epoch begins with the averaged weights of the one before, instead of with its last step's (what Keras calls an
-    ``ema_overwrite_frequency``, of an epoch): slower."""
+    """Whether an epoch begins with the averaged weights of the one before, instead of those of its last step (Keras'
+    ``ema_overwrite_frequency`` of one epoch). Learns more slowly."""
     own_label: Annotated[float, Field(ge=0, le=1)]
-    """Weight of a face's own label against what its FER+ votes say of it."""
+    """Weight of a face's own label; the estimate from its FER+ votes counts the rest."""
     loss: LossName = "categorical-crossentropy"
     auxiliary_loss: Annotated[float, Field(ge=0)] = 0.0
-    """Of a model that joins scores: weight of the same loss on what each network says alone; that on what they say
-    together counts 1. Without it training may come to rest on one of them. (Auxiliary classifiers: Szegedy et al., CVPR
-    2015, section 5.)"""
+    """For a model that joins scores: weight of the same loss on the scores of each network alone, where the loss on the
+    joined scores counts 1. Without it, training may end up using one network only. (Auxiliary classifiers: Szegedy et
+    al., CVPR 2015, section 5.)"""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    """Of faces that nobody voted on."""
+    """For faces without votes."""
     balance: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """0: every face counts the same; 1: every class does."""
+    """With 0, every face counts the same; with 1, every class does."""
     augmentation: Literal["online", "umer"] = "online"
-    """A random warp, light, a patch taken out; or one of the eighteen of Umer et al., CMES 2022, Algorithm 1."""
+    """A random warp, light and an erased patch; or one of the eighteen of Umer et al., CMES 2022, Algorithm 1."""
     degrade: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Share of the faces that the online augmentation takes detail from: fewer pixels, blur, or noise. As the rest of
-    it, times the strength of a stage."""
+    """Share of the faces that the online augmentation takes detail from: fewer pixels, blur, or noise. The strength of
+    a stage multiplies it, as it does the rest of the augmentation."""
     mixup: Annotated[float, Field(ge=0)] = 0.0
-    """Parameter of its Beta distribution; 0 is off."""
+    """Parameter of its Beta distribution; 0 switches it off."""
     cutmix: Annotated[float, Field(ge=0)] = 0.0
-    """Likewise. With both on, each batch takes one of them."""
+    """Likewise. With both on, each batch gets one of them."""
     mixed: Annotated[float, Field(ge=0, le=1)] = 1.0
     """Share of the batches that are mixed."""
     trainable: Annotated[int, Field(ge=0)] | None = None
-    """How many of the backbone's last layers are trained beside the head; all when not given. Smelyakov et al., COLINS
+    """How many of the backbone's last layers are trained beside the head; by default all. Smelyakov et al., COLINS
     2022, section 4, train 4."""
     frozen: tuple[int, ...] = ()
-    """Of a model that joins scores, the networks that stay as they began, counted from 1: the others learn what these
-    get wrong."""
+    """For a model that joins scores: the networks that are not trained, counted from 1. The others learn from their
+    errors."""
     teaching: Teaching | None = None
     pretrained: tuple[str, ...] = ()
-    """Files of ``convert/weights`` to begin with; ``--pretrained`` names others."""
+    """Files of ``convert/weights`` to begin with. ``--pretrained`` replaces them."""
     stages: tuple[Stage, ...]
 
     @model_validator(mode="after")
@@ -108,34 +113,37 @@ class TrainingSettings(Frozen):
         return self
 
     def during(self, stage: Stage) -> TrainingSettings:
-        """Return the same with what *stage* has instead."""
+        """Return the settings with those that *stage* replaces."""
         own = stage.model_dump(include=set(TrainingSettings.model_fields), exclude_none=True)
         if self.teaching is not None and stage.teaching_weight is not None:
             weighed = self.teaching.model_copy(update={"weight": stage.teaching_weight})
-            own["teaching"] = weighed if stage.teaching_weight else None
+            own["teaching"] = weighed if stage.teaching_weight > 0 else None
         return self.model_copy(update=own)
 
 
 class ConversionSettings(Frozen):
-    """How a model is converted, and what it may lose."""
+    """How a model is converted, and how much accuracy it may lose."""
 
     weights: str | None = None
     """File of ``convert/weights``: the float model."""
     join: tuple[str, ...] = ()
-    """Instead of `weights`, for models that join the scores of others: the files that are joined."""
+    """Instead of `weights`, for models that join the scores of others: the files to join."""
     calibrate: str
-    """What calibration images are drawn from, relative to ``--data``."""
+    """Where calibration images are drawn from, relative to ``--data``."""
     evaluate: str
-    """What the targets are judged on, relative to ``--data``."""
+    """What the targets are evaluated on, relative to ``--data``."""
     data: str
     """Name of the data, for the manifest."""
     splits: tuple[str, str]
     """Names of the two splits, for the manifest."""
     images: Annotated[int, Field(ge=1)] = 500
+    """How many images calibrate."""
     targets: tuple[str, ...]
-    """The first is the one that the bundle recommends."""
+    """The bundle recommends the first."""
     max_drop: Annotated[float, Field(ge=0)] = 0.5
+    """Of accuracy, in percentage points."""
     max_f1_drop: Annotated[float, Field(ge=0)] = 0.5
+    """Of macro-F1, in percentage points."""
 
 
 class Recipe(Frozen):
@@ -144,11 +152,11 @@ class Recipe(Frozen):
     name: str
     description: str
     seed: int
-    """Of everything that is drawn at random."""
+    """Of all random draws."""
     architecture: str
     """A name of `edge_fer_train.zoo.ARCHITECTURES`."""
     options: dict[str, Any] = Field({})
-    """What the architecture is built with beyond size and dropout, for instance a width."""
+    """Further options of the architecture, for instance a width."""
     preprocess: Preprocess
     training: TrainingSettings | None = None
     """None for models that join others."""
@@ -156,63 +164,86 @@ class Recipe(Frozen):
 
     @property
     def trained(self) -> TrainingSettings:
-        """Return how it is trained. Raises `BadInput` when it is not."""
+        """Return the settings of training. Raises `BadInput` when there are none."""
         if self.training is None:
-            raise BadInput(
-                f"recipe {self.name} joins models that are trained by themselves; train those, then convert it"
-            )
+            raise BadInput(f"recipe {self.name} joins models that are trained separately; train those, then convert it")
         return self.training
 
     @property
     def converted(self) -> ConversionSettings:
-        """Return how it is converted. Raises `BadInput` when it is not."""
+        """Return the settings of conversion. Raises `BadInput` when there are none."""
         if self.conversion is None:
             raise BadInput(f"recipe {self.name} has no [conversion]; pass MODEL and --calibrate")
         return self.conversion
 
     def in_words(self) -> str:
-        """Return how the float model that it converts is made, for the model card."""
-        told, training = self.converted, self.training
+        """Return how the float model is made, for the model card. Raises `BadInput` without [conversion]."""
+        # These sentences are part of shipped bundles: a changed word changes their bytes.
+        conversion = self.converted
+        training = self.training
         if training is None:
-            return f"Joins {_listed(told.join)}, each trained by itself."
-        by_size = groupby(training.stages, key=lambda stage: stage.size_px)
-        sizes = ", ".join(f"{sum(stage.epochs for stage in stages)} epochs at {size} px" for size, stages in by_size)
+            return f"Joins {_listed(conversion.join)}, each trained by itself."
+        data, evaluated_on = conversion.splits
         labels = f"labels weigh {training.own_label:g}, the votes of FER+ (Barsoum et al., 2016) the rest"
-        begun = f" Begins with {_listed(training.pretrained)}." if training.pretrained else ""
-        if training.frozen:
-            kept = _listed([str(number) for number in training.frozen])
-            begun += f" The others learn beside network {kept}, which stays as it is."
-        if training.auxiliary_loss:
-            begun += f" What each network says alone has a loss of its own, weight {training.auxiliary_loss:g}."
-        taught, teaching = "", training.teaching
-        if teaching is not None:
-            by = _listed(teaching.teachers) or "a teacher"
-            by_stage = (training.during(stage).teaching for stage in training.stages)
-            weights = [weight for weight, _ in groupby(own.weight if own else 0.0 for own in by_stage)]
-            taught = f" Taught by {by}, weight {', then '.join(f'{weight:g}' for weight in weights)}."
-        return (
-            f"Trained on {told.data} {told.splits[0]} by the recipe `{self.name}`: {self.architecture}, {sizes}, loss "
-            f"{training.loss}; {labels}.{begun}{taught} The epoch was chosen on {told.splits[1]}."
+        trained = (
+            f"Trained on {conversion.data} {data} by the recipe `{self.name}`: {self.architecture}, "
+            f"{_epochs_in_words(training.stages)}, loss {training.loss}; {labels}."
         )
+        sentences = [trained]
+        if training.pretrained:
+            sentences.append(f"Begins with {_listed(training.pretrained)}.")
+        if training.frozen:
+            numbers = _listed([str(number) for number in training.frozen])
+            sentences.append(f"The others learn beside network {numbers}, which stays as it is.")
+        if training.auxiliary_loss:
+            sentences.append(f"What each network says alone has a loss of its own, weight {training.auxiliary_loss:g}.")
+        if training.teaching is not None:
+            sentences.append(_teaching_in_words(training, training.teaching))
+        sentences.append(f"The epoch was chosen on {evaluated_on}.")
+        return " ".join(sentences)
 
     def with_epochs(self, epochs: int) -> Recipe:
         """Return the recipe with *epochs* in each of its stages."""
         stages = tuple(stage.model_copy(update={"epochs": epochs}) for stage in self.trained.stages)
-        return self.model_copy(update={"training": self.trained.model_copy(update={"stages": stages})})
+        training = self.trained.model_copy(update={"stages": stages})
+        return self.model_copy(update={"training": training})
+
+
+def _epochs_in_words(stages: Sequence[Stage]) -> str:
+    """Return ``24 epochs at 48 px, 12 epochs at 64 px``, with stages of one size after each other as one."""
+    phrases = []
+    for size_px, group in groupby(stages, key=lambda stage: stage.size_px):
+        epochs = sum(stage.epochs for stage in group)
+        phrases.append(f"{epochs} epochs at {size_px} px")
+    return ", ".join(phrases)
+
+
+def _teaching_in_words(training: TrainingSettings, teaching: Teaching) -> str:
+    """Return who teaches, and with which weights one after the other."""
+    teachers = _listed(teaching.teachers) or "a teacher"
+    weights: list[float] = []
+    for stage in training.stages:
+        in_stage = training.during(stage).teaching
+        weight = 0.0 if in_stage is None else in_stage.weight
+        if weights[-1:] != [weight]:
+            weights.append(weight)
+    return f"Taught by {teachers}, weight {', then '.join(f'{weight:g}' for weight in weights)}."
 
 
 def _listed(names: Sequence[str]) -> str:
-    """Return ``a``, ``a and b``, or ``a, b and c``."""
-    return " and ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)
+    """Return ``a``, ``a and b``, or ``a, b and c``; nothing for no names."""
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def load(name_or_path: str) -> Recipe:
-    """Read a recipe by name (``cnn-1``) or path (``mine.toml``). Raises `BadInput` with what is wrong in it."""
+    """Read a recipe by name (``cnn-1``) or path (``mine.toml``). Raises `BadInput` when it is missing or invalid."""
     path = Path(name_or_path)
     if path.suffix != ".toml":
         path = RECIPES / f"{name_or_path}.toml"
     if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in RECIPES.glob("*.toml")))
+        known = ", ".join(sorted(recipe.stem for recipe in RECIPES.glob("*.toml")))
         raise BadInput(f"no recipe {name_or_path!r}; pass a path that ends in .toml, or one of: {known}")
     try:
         return Recipe.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))

@@ -1,4 +1,4 @@
-"""What a run leaves to be looked at: curves, confusion matrix and figures, as PNG and JSON."""
+"""The report of a training run: curves, confusion matrix and figures, as PNG and JSON."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION: Final = 1
 DPI: Final = 120
+FIGURES: Final = ("accuracy", "loss")
 
 
 def write(
@@ -32,18 +33,16 @@ def write(
     faces: LabelledFaces,
     deduplicated: NDArray[np.bool_] | None,
 ) -> ClassificationReport:
-    """Write ``report.json``, ``accuracy.png``, ``loss.png`` and ``confusion.png`` into *folder*; return the worth.
+    """Write ``report.json``, ``accuracy.png``, ``loss.png`` and ``confusion.png`` to *folder*; return the report.
 
-    *scores* are those of the weights that were kept, on *faces*. *deduplicated* tells which of the faces have no
-    near-copy among those that were learnt from.
+    *scores* ``(n, classes)`` are those of the best weights on *faces*. *deduplicated* ``(n,)`` says which of the faces
+    have no near-copy among the training faces.
     """
     classification = evaluate(scores, faces.labels, faces.names)
-    apart = (
-        evaluate(scores[deduplicated], faces.labels[deduplicated], faces.names)
-        if deduplicated is not None and deduplicated.any()
-        else None
-    )
-    told = {
+    without_copies = None
+    if deduplicated is not None and deduplicated.any():
+        without_copies = evaluate(scores[deduplicated], faces.labels[deduplicated], faces.names)
+    content = {
         "format_version": FORMAT_VERSION,
         "name": name,
         "epochs": len(history),
@@ -51,59 +50,80 @@ def write(
         **rates(history),
         "windows": windows(history),
         "validation": classification.as_dict(),
-        "validation_fresh": apart.as_dict() if apart else None,
+        "validation_fresh": without_copies.as_dict() if without_copies else None,
         "history": list(history),
     }
-    (folder / "report.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    (folder / "report.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     epochs = [entry["epoch"] for entry in history]
-    for figure in ("accuracy", "loss"):
-        plots.curves(f"{name}: {figure}", epochs, lines(figure, history), figure).savefig(
-            folder / f"{figure}.png", dpi=DPI
-        )
+    for figure in FIGURES:
+        curves = plots.curves(f"{name}: {figure}", epochs, lines(figure, history), figure)
+        curves.savefig(folder / f"{figure}.png", dpi=DPI)
     plots.confusion(classification, name).savefig(folder / "confusion.png", dpi=DPI)
     return classification
 
 
 def lines(figure: str, history: Sequence[dict[str, Any]]) -> dict[str, list[float | None]]:
-    """Return what is drawn of *figure*, by its name: a value an epoch, None where the epoch has none.
+    """Return the curves of *figure* by their names: one value per epoch, None where the epoch has none.
 
-    Beside training and validation, of networks whose scores are joined what each says alone.
+    Models that join networks have a curve for each network alone, beside training and validation.
     """
-    drawn = {part: [entry.get(key) for entry in history] for part, key in _keys(figure).items()}
+    curves: dict[str, list[float | None]] = {}
+    for part, key in _keys(figure).items():
+        curves[part] = [entry.get(key) for entry in history]
     alone = [entry.get(f"validation_{figure}_alone", ()) for entry in history]
-    for at in range(max(map(len, alone), default=0)):
-        drawn[f"validation, network {at + 1} alone"] = [told[at] if told else None for told in alone]
-    return drawn
+    networks = max(map(len, alone), default=0)
+    for network in range(networks):
+        # Epochs of stages without an auxiliary loss have no figures of a network alone.
+        values = [of_epoch[network] if of_epoch else None for of_epoch in alone]
+        curves[f"validation, network {network + 1} alone"] = values
+    return curves
 
 
 def windows(history: Sequence[dict[str, Any]], epochs: int = 5) -> list[dict[str, Any]]:
-    """Return `rates` over every so many epochs, as Smelyakov et al., COLINS 2022, Tables 2 to 5, give them.
+    """Return `rates` over windows of *epochs*, as Smelyakov et al., COLINS 2022, Tables 2 to 5, give them.
 
     A window begins with the last epoch of the one before, so that no change between epochs is left out.
     """
-    return [
-        {"epochs": [entry["epoch"] for entry in part], **rates(part)}
-        for start in range(0, len(history), epochs)
-        if len(part := history[max(start - 1, 0) : start + epochs]) > 1
-    ]
-
-
-def rates(history: Sequence[dict[str, Any]]) -> dict[str, dict[str, float | None]]:
-    """Return MCR and MOFR by accuracy and by loss, over the epochs that have both figures."""
-    found: dict[str, dict[str, float | None]] = {"mcr": {}, "mofr": {}}
-    for figure in ("accuracy", "loss"):
-        keys = _keys(figure).values()
-        told = [[entry[key] for key in keys] for entry in history if all(entry.get(key) is not None for key in keys)]
-        train, validation = zip(*told, strict=True) if told else ((), ())
-        found["mcr"][figure] = mean_convergence_rate(train)
-        found["mofr"][figure] = mean_overfitting_rate(train, validation)
+    found = []
+    for start in range(0, len(history), epochs):
+        window = history[max(start - 1, 0) : start + epochs]
+        if len(window) > 1:  # one epoch alone has no rate
+            found.append({"epochs": [entry["epoch"] for entry in window], **rates(window)})
     return found
 
 
+def rates(history: Sequence[dict[str, Any]]) -> dict[str, dict[str, float | None]]:
+    """Return MCR and MOFR of accuracy and of loss, over the epochs that have both figures."""
+    convergence: dict[str, float | None] = {}
+    overfitting: dict[str, float | None] = {}
+    for figure in FIGURES:
+        train, validation = _both(figure, history)
+        convergence[figure] = mean_convergence_rate(train)
+        overfitting[figure] = mean_overfitting_rate(train, validation)
+    return {"mcr": convergence, "mofr": overfitting}
+
+
+def _both(figure: str, history: Sequence[dict[str, Any]]) -> tuple[list[float], list[float]]:
+    """Return *figure* on the training and on the validation faces, of the epochs that have both."""
+    keys = _keys(figure)
+    train: list[float] = []
+    validation: list[float] = []
+    for entry in history:
+        of_train = entry.get(keys["training"])
+        of_validation = entry.get(keys["validation"])
+        if of_train is not None and of_validation is not None:
+            train.append(of_train)
+            validation.append(of_validation)
+    return train, validation
+
+
 def _keys(figure: str) -> dict[str, str]:
+    """Return the keys of *figure* in an entry of the history."""
     return {"training": figure, "validation": f"validation_{figure}"}
 
 
 def cross_entropy(scores: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    """Return the mean of -log of the score of the right label, of ``(n, classes)`` *scores*."""
-    return float(-np.log(np.maximum(scores[np.arange(len(labels)), labels], 1e-7)).mean())
+    """Return the mean of -log of the score of the right label, for ``(n, classes)`` *scores*."""
+    of_label = scores[np.arange(len(labels)), labels]
+    # A score of 0 would make the mean infinite; Keras clips likewise.
+    return float(-np.log(np.maximum(of_label, 1e-7)).mean())

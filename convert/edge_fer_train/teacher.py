@@ -1,15 +1,14 @@
-"""Models that teach a smaller one."""
+"""Models that teach a smaller one: their scores are what it learns beside its labels."""
 
 from __future__ import annotations
 
-import os
-import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edge_fer.classifier import Classifier
 from edge_fer.errors import BadInput
+from edge_fer.host import usable_cores
 from edge_fer.preprocess import Preprocess
 from edge_fer_train import checkpoints
 
@@ -19,22 +18,26 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    Answer = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+    Score = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
     """``(n, N, N)`` uint8 crops in, ``(n, names)`` scores out."""
 
+MAX_THREADS = 64
+"""`Classifier` accepts no more."""
 
-class OtherClasses(BadInput):
-    """A teacher tells other classes apart than the faces have."""
+
+class ClassMismatch(BadInput):
+    """A teacher knows other classes than the faces have."""
 
 
 class Teacher:
-    """Models whose scores are joined by their geometric mean; each sees the faces at its own size.
+    """One or more models that teach by the geometric mean of their scores; each sees the faces at its own size.
 
-    That is the product rule with each less sure: a plain product of *n* would be *n* times too sure to teach.
+    The geometric mean is the product rule with each model less sure: a plain product of *n* scores would be *n* times
+    too sure.
 
-    A path is a float model, ``.keras`` or ``.npz``, or else a bundle: a folder, a zip, or a shipped one's name. A
-    bundle answers with the target that it recommends. *spec* says how the crops came about, *names* what a score
-    belongs to. Raises `OtherClasses`, or `BadInput` for a teacher that is not there or wants other crops.
+    Each of *paths* is a float model (``.keras`` or ``.npz``), or a bundle: a folder, a zip, or the name of a shipped
+    one. A bundle answers with its recommended target. *spec* is how the crops are made; *names* are the classes, in the
+    order of the scores. Raises `ClassMismatch`, or `BadInput` for a teacher that is missing or needs other crops.
     """
 
     def __init__(self, paths: Sequence[Path], spec: Preprocess, names: Sequence[str]) -> None:
@@ -43,46 +46,60 @@ class Teacher:
     def scores(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return ``(n, names)`` scores of ``(n, N, N)`` uint8 *crops* of any size."""
         logarithm = np.zeros((len(crops), 1))
-        seen = {crops.shape[1]: crops}
-        for size_px, answer in self._teachers:
-            if size_px not in seen:
-                resized = Preprocess(size_px=size_px)  # what else the spec wants is done already
-                seen[size_px] = np.stack([resized.crop(crop) for crop in crops])
-            logarithm = logarithm + np.log(np.maximum(answer(seen[size_px]).astype(np.float64), 1e-12))
+        by_size = {crops.shape[1]: crops}
+        for size_px, score in self._teachers:
+            if size_px not in by_size:
+                by_size[size_px] = _resized(crops, size_px)
+            scores = score(by_size[size_px]).astype(np.float64)
+            # int8 models answer with exact zeros, which have no logarithm.
+            logarithm = logarithm + np.log(np.maximum(scores, 1e-12))
         logarithm /= len(self._teachers)
+        # The largest becomes 0, so that not all of them underflow; the normalisation cancels it.
         mean = np.exp(logarithm - logarithm.max(axis=1, keepdims=True))
         return np.asarray(mean / mean.sum(axis=1, keepdims=True), np.float32)
 
 
-def _open(path: Path, spec: Preprocess, names: Sequence[str]) -> tuple[int, Answer]:
-    """Return the size in pixels that the teacher at *path* wants, and what it answers."""
-    bundled = path.suffix.lower() not in checkpoints.SUFFIXES
-    return _bundle(path, spec, names) if bundled else _checkpoint(path, spec, names)
+def _resized(crops: NDArray[np.uint8], size_px: int) -> NDArray[np.uint8]:
+    resize = Preprocess(size_px=size_px)  # a crop has gone through the rest of the spec
+    return np.stack([resize.crop(crop) for crop in crops])
 
 
-def _bundle(path: Path, spec: Preprocess, names: Sequence[str]) -> tuple[int, Answer]:
-    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    classifier = Classifier.load(path, threads=min(cores, 64))
-    labels, own = classifier.labels, classifier.preprocess
+def _open(path: Path, spec: Preprocess, names: Sequence[str]) -> tuple[int, Score]:
+    """Return the size in pixels that the teacher at *path* needs, and the function that scores crops."""
+    if path.suffix.lower() in checkpoints.SUFFIXES:
+        return _checkpoint(path, spec, names)
+    return _bundle(path, spec, names)
+
+
+def _bundle(path: Path, spec: Preprocess, names: Sequence[str]) -> tuple[int, Score]:
+    classifier = Classifier.load(path, threads=min(usable_cores(), MAX_THREADS))
+    labels = classifier.labels
     if set(labels) != set(names):
-        raise OtherClasses(f"the teacher {path} knows {', '.join(labels)}; the faces have {', '.join(names)}")
-    for option in ("equalize", "canny", "regions"):  # the crops that it is asked about went through these already
-        told, wanted = getattr(spec, option), getattr(own, option)
-        if told != wanted:
-            raise BadInput(f"the teacher {path} wants {option} = {wanted}; the recipe's [preprocess] has {told}")
+        raise ClassMismatch(f"the teacher {path} knows {', '.join(labels)}; the faces have {', '.join(names)}")
+    for option in ("equalize", "canny", "regions"):  # the crops have gone through these already
+        needed = getattr(classifier.preprocess, option)
+        given = getattr(spec, option)
+        if given != needed:
+            raise BadInput(f"the teacher {path} needs {option} = {needed}; the recipe's [preprocess] has {given}")
+    # A bundle may list the same classes in another order.
     order = [labels.index(name) for name in names]
-    return own.size_px, lambda crops: classifier.scores(crops)[:, order]
+
+    def score(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return classifier.scores(crops)[:, order]
+
+    return classifier.preprocess.size_px, score
 
 
-def _checkpoint(path: Path, spec: Preprocess, names: Sequence[str]) -> tuple[int, Answer]:
+def _checkpoint(path: Path, spec: Preprocess, names: Sequence[str]) -> tuple[int, Score]:
     if not path.is_file():
-        raise BadInput(f"the teacher {path} is not there; train it first, or pass another with --teacher")
+        raise BadInput(f"the teacher {path} does not exist; train it first, or pass another with --teacher")
     model = checkpoints.load(path)
-    if model.output_shape[-1] != len(names):
-        raise OtherClasses(f"the teacher {path} knows {model.output_shape[-1]} classes; the faces have {len(names)}")
+    classes = model.output_shape[-1]
+    if classes != len(names):
+        raise ClassMismatch(f"the teacher {path} knows {classes} classes; the faces have {len(names)}")
     own = spec.at(model.input_shape[1])
 
-    def answer(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def score(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         return np.asarray(model.predict_on_batch(own.to_values(crops)), np.float32)
 
-    return own.size_px, answer
+    return own.size_px, score

@@ -1,1 +1,1 @@
-"""Random changes of training faces: warps, light, lost detail, mixed pairs; and the batches made of them."""
+"""Random changes of training faces: warps, light, lost detail, mixed pairs; and the batches made from them."""

@@ -1,4 +1,4 @@
-"""The faces of one epoch, shuffled and changed at random; needs no Keras, so that other processes can do it."""
+"""The faces of one epoch, shuffled and augmented. Needs no Keras, so that other processes can make them."""
 
 from __future__ import annotations
 
@@ -20,27 +20,28 @@ if TYPE_CHECKING:
     from edge_fer_train.recipe import Recipe, Stage, TrainingSettings
 
     Batch = tuple[NDArray[np.uint8], NDArray[np.float32]]
-    """``(n, N, N)`` crops and their ``(n, classes)`` targets."""
+    """``(n, N, N)`` crops and their ``(n, classes)`` soft labels."""
 
 
 @dataclass(frozen=True)
 class AugmentedBatches:
-    """Batches of what training sees in *epoch*; batch *i* is the same in every run of one seed."""
+    """The batches of *epoch*; batch *i* is the same in every run with the same seed."""
 
     faces: LabelledFaces
-    targets: NDArray[np.float32]
+    soft_labels: NDArray[np.float32]
+    """``(n, classes)``, of all faces."""
     recipe: Recipe
     stage: Stage
     epoch: int
 
     @cached_property
     def spec(self) -> Preprocess:
-        """How the crops of this stage come about."""
+        """How crops are made in this stage."""
         return self.recipe.preprocess.at(self.stage.size_px)
 
     @cached_property
     def training(self) -> TrainingSettings:
-        """What holds in this stage."""
+        """The settings that hold in this stage."""
         return self.recipe.trained.during(self.stage)
 
     @cached_property
@@ -49,10 +50,13 @@ class AugmentedBatches:
 
     @cached_property
     def _order(self) -> NDArray[np.intp]:
-        """Every face once; the last batch is filled up with the first ones, since a compiler works for each size."""
+        """Every face once, shuffled; the first faces again fill up the last batch."""
         order = np.random.default_rng(self._seed).permutation(len(self.faces))
         size = self.training.batch_size
-        return np.resize(order, math.ceil(len(order) / size) * size) if len(order) > size else order
+        if len(order) <= size:
+            return order
+        # Full batches only: a backend that compiles would compile again for a batch of another size.
+        return np.resize(order, math.ceil(len(order) / size) * size)
 
     @cached_property
     def _augment(self) -> Augment:
@@ -63,23 +67,33 @@ class AugmentedBatches:
 
     def batch(self, index: int) -> Batch:
         """Return batch *index*, from 0."""
-        size = self.training.batch_size
-        chosen = self._order[index * size : (index + 1) * size]
+        chosen = self.faces_of(index)
+        # A generator for each batch, so that batches can be made in any order and by any process.
         rng = np.random.default_rng((*self._seed, index))
-        return self._mixed(self._augmented_crops(chosen, rng), self.targets[chosen], rng)
+        crops = self._augmented_crops(chosen, rng)
+        return self._mixed(crops, self.soft_labels[chosen], rng)
+
+    def faces_of(self, index: int) -> NDArray[np.intp]:
+        """Return the faces in batch *index*, as indices into `faces`."""
+        size = self.training.batch_size
+        return self._order[index * size : (index + 1) * size]
 
     def _augmented_crops(self, chosen: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.uint8]:
         images = self.faces.images[chosen]
+        # The algorithm of Umer et al. changes whole images; the online augmentation crops and warps in one pass.
         if self.training.augmentation == "umer":
             return np.stack([self.spec.crop(umer.one(image, rng)) for image in images])
         return self.spec.finish(self._augment(images, self.spec.size_px, rng))
 
-    def _mixed(self, crops: NDArray[np.uint8], targets: NDArray[np.float32], rng: np.random.Generator) -> Batch:
+    def _mixed(self, crops: NDArray[np.uint8], soft_labels: NDArray[np.float32], rng: np.random.Generator) -> Batch:
+        """Return the batch, or one of mixup and cutmix of it; with both on, one of them at random."""
         training = self.training
-        ways = [
-            (way, alpha) for way, alpha in ((mixing.mixup, training.mixup), (mixing.cutmix, training.cutmix)) if alpha
-        ]
-        if not ways or rng.random() >= training.mixed:
-            return crops, targets
-        way, alpha = ways[rng.integers(len(ways))]
-        return way(crops, targets, alpha, rng)
+        choices = []
+        if training.mixup:
+            choices.append((mixing.mixup, training.mixup))
+        if training.cutmix:
+            choices.append((mixing.cutmix, training.cutmix))
+        if not choices or rng.random() >= training.mixed:
+            return crops, soft_labels
+        mix, alpha = choices[rng.integers(len(choices))]
+        return mix(crops, soft_labels, alpha, rng)

@@ -1,4 +1,4 @@
-"""Mixup and cutmix: two faces become one, and so do their targets."""
+"""Mixup and cutmix: two faces become one, and so do their soft labels."""
 
 from __future__ import annotations
 
@@ -11,30 +11,33 @@ if TYPE_CHECKING:
 
 
 def mixup(
-    crops: NDArray[np.uint8], targets: NDArray[np.float32], alpha: float, rng: np.random.Generator
+    crops: NDArray[np.uint8], soft_labels: NDArray[np.float32], alpha: float, rng: np.random.Generator
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Blend each of *crops* ``(n, N, N)`` with another, and their *targets*, by one Beta(alpha, alpha) draw a batch.
+    """Blend each of *crops* ``(n, N, N)`` with another, and their *soft_labels* ``(n, classes)`` likewise.
 
-    Zhang et al., ICLR 2018, equation 1.
+    The shares are one Beta(alpha, alpha) draw per batch (Zhang et al., ICLR 2018, equation 1).
     """
-    share = max(part := float(rng.beta(alpha, alpha)), 1 - part)  # the larger part stays: the batch's order is kept
+    draw = float(rng.beta(alpha, alpha))
+    share = max(draw, 1 - draw)  # the larger share is the face's own: a row stays mostly what it was
     other = rng.permutation(len(crops))
     blended = np.rint(share * crops + (1 - share) * crops[other]).astype(np.uint8)
-    return blended, share * targets + np.float32(1 - share) * targets[other]
+    return blended, share * soft_labels + np.float32(1 - share) * soft_labels[other]
 
 
 def cutmix(
-    crops: NDArray[np.uint8], targets: NDArray[np.float32], alpha: float, rng: np.random.Generator
+    crops: NDArray[np.uint8], soft_labels: NDArray[np.float32], alpha: float, rng: np.random.Generator
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Put a rectangle of another face into each of *crops* ``(n, N, N)``; *targets* are mixed by its area.
+    """Put a square of another face into each of *crops* ``(n, N, N)``; *soft_labels* are mixed by its area.
 
-    Yun et al., ICCV 2019, section 3; one rectangle a batch.
+    Yun et al., ICCV 2019, section 3; one square per batch.
     """
     side = crops.shape[1]
     width = round(side * float(np.sqrt(1 - rng.beta(alpha, alpha))))
     left, top = rng.integers(0, side - width + 1, 2)
+    rows = slice(top, top + width)
+    columns = slice(left, left + width)
     other = rng.permutation(len(crops))
     mixed = crops.copy()
-    mixed[:, top : top + width, left : left + width] = crops[other, top : top + width, left : left + width]
+    mixed[:, rows, columns] = crops[other, rows, columns]
     share = np.float32(width**2 / side**2)
-    return mixed, (1 - share) * targets + share * targets[other]
+    return mixed, (1 - share) * soft_labels + share * soft_labels[other]

@@ -1,4 +1,4 @@
-"""Fast online augmentation: detail lost, one affine warp, light and shade, a patch taken out."""
+"""Fast online augmentation: lost detail, one affine warp, light and shade, and a patch that is erased."""
 
 from __future__ import annotations
 
@@ -40,20 +40,20 @@ class Augment:
     def __call__(self, images: NDArray[np.uint8], size_px: int, rng: np.random.Generator) -> NDArray[np.uint8]:
         """Return ``(n, size_px, size_px)`` uint8: each of *images* ``(n, h, w)`` warped and resized in one pass."""
         out = np.empty((len(images), size_px, size_px), np.uint8)
-        for image, target in zip(images, out, strict=True):
+        for image, warped in zip(images, out, strict=True):
             cv2.warpAffine(
                 self._degraded(image, rng),
                 self._matrix(image.shape, size_px, rng),
                 (size_px, size_px),
-                dst=target,
+                dst=warped,
                 flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
                 borderMode=cv2.BORDER_REPLICATE,
             )
-            self._shade(target, rng)
+            self._shade(warped, rng)
         return out
 
     def _matrix(self, shape: tuple[int, int], size_px: int, rng: np.random.Generator) -> NDArray[np.float64]:
-        """Return the ``(2, 3)`` matrix from a pixel of the result to one of an image of *shape* (height, width)."""
+        """Return the ``(2, 3)`` matrix from a pixel of the result to one of an image of *shape* ``(height, width)``."""
         angle = np.deg2rad(rng.uniform(-self.rotation_deg, self.rotation_deg))
         sides = np.array(shape[::-1], float)
         zoom = 1 + rng.uniform(-self.scale, self.scale)
@@ -62,31 +62,37 @@ class Augment:
         if rng.random() < self.flip:
             turn = turn @ np.diag([-1.0, 1.0])
         linear = np.diag(sides / size_px) @ turn * zoom
-        centre_out, centre_in = np.full(2, (size_px - 1) / 2), (sides - 1) / 2
+        # The centre of the result maps to the centre of the image, but for the shift.
+        centre_out = np.full(2, (size_px - 1) / 2)
+        centre_in = (sides - 1) / 2
         shift = rng.uniform(-self.shift, self.shift, 2) * sides
         return np.column_stack([linear, centre_in + shift - linear @ centre_out])
 
     def _degraded(self, image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+        """Return *image*, or with the probability `degrade` the same with less detail."""
         if not self.degrade or rng.random() >= self.degrade:
             return image
         height, width = image.shape
-        way = rng.integers(3)
-        if way == 0:
+        loss = rng.integers(3)
+        if loss == 0:  # fewer pixels
             share = rng.uniform(0.35, 0.9)
             small = cv2.resize(image, (round(width * share), round(height * share)), interpolation=cv2.INTER_AREA)
             return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
-        if way == 1:
+        if loss == 1:  # blur
             return np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 1.3) * width / 48), np.uint8)
         noisy = image + rng.normal(0, rng.uniform(2, 18), image.shape)
         return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
 
     def _shade(self, image: NDArray[np.uint8], rng: np.random.Generator) -> None:
+        """Change the contrast and brightness of *image*, and erase a rectangle, in place."""
         gain = 1 + rng.uniform(-self.contrast, self.contrast)
+        # Contrast changes about the mean, so that it leaves the brightness as it is.
         bias = rng.uniform(-self.brightness, self.brightness) + float(image.mean()) * (1 - gain)
         levels = np.clip(np.arange(256) * gain + bias, 0, 255).astype(np.uint8)
         cv2.LUT(image, levels, dst=image)
         if rng.random() < self.erase:
             side = image.shape[0]
             height, width = rng.integers(side // 10, side // 3, 2)
-            top, left = rng.integers(0, side - height), rng.integers(0, side - width)
+            top = rng.integers(0, side - height)
+            left = rng.integers(0, side - width)
             image[top : top + height, left : left + width] = rng.integers(0, 256)

@@ -1,4 +1,4 @@
-"""Processes that change faces while a step is computed: one alone cannot keep up with a GPU."""
+"""Processes that augment faces while a step is computed: one process cannot keep up with a GPU."""
 
 from __future__ import annotations
 
@@ -22,20 +22,25 @@ if TYPE_CHECKING:
     from edge_fer_train.recipe import Recipe, Stage
 
 AHEAD = 4
-"""Batches that are asked for in advance, for each process."""
+"""Batches that are requested in advance, for each process."""
 
 
 class AugmentationPool:
-    """*count* processes that make batches of *faces*, their *targets* and *recipe*; none of them where it is 0."""
+    """*count* processes that make batches of *faces* and their *soft_labels*. A context manager.
 
-    def __init__(self, faces: LabelledFaces, targets: NDArray[np.float32], recipe: Recipe, count: int) -> None:
-        self._made_of, self._count = (faces, targets, recipe), count
+    With a *count* of 0, the calling process makes them.
+    """
+
+    def __init__(self, faces: LabelledFaces, soft_labels: NDArray[np.float32], recipe: Recipe, count: int) -> None:
+        self._data = (faces, soft_labels, recipe)
+        self._count = count
         self._pool: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> Self:
         if self._count:
-            spawned = multiprocessing.get_context("spawn")  # a fork of a process with a GPU may stand still for ever
-            self._pool = ProcessPoolExecutor(self._count, spawned, _begin, self._made_of)
+            # A fork of a process that uses a GPU may hang.
+            spawned = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(self._count, spawned, _begin, self._data)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, at: TracebackType | None) -> None:
@@ -43,33 +48,44 @@ class AugmentationPool:
             self._pool.shutdown(cancel_futures=True)
 
     def ahead(self, augmented: AugmentedBatches) -> Callable[[int], Batch]:
-        """Return what gives a batch of *changed* by its number, from 0, and meanwhile has those after it made."""
-        return augmented.batch if self._pool is None else _Ahead(augmented, self._pool, self._count * AHEAD).batch
+        """Return a function from the number of a batch of *augmented*, from 0, to the batch.
+
+        While the caller uses a batch, the processes make those after it.
+        """
+        if self._pool is None:
+            return augmented.batch
+        return _Ahead(augmented, self._pool, self._count * AHEAD).batch
 
 
 class _Ahead:
+    """Requests *count* batches in advance."""
+
     def __init__(self, augmented: AugmentedBatches, pool: ProcessPoolExecutor, count: int) -> None:
-        self._augmented, self._pool, self._count = augmented, pool, count
-        self._asked: dict[int, Future[Batch]] = {}
+        self._augmented = augmented
+        self._pool = pool
+        self._count = count
+        self._requested: dict[int, Future[Batch]] = {}
 
     def batch(self, index: int) -> Batch:
         augmented = self._augmented
-        for at in range(index, min(index + self._count, len(augmented))):
-            if at not in self._asked:
-                self._asked[at] = self._pool.submit(_batch, augmented.stage, augmented.epoch, at)
-        return self._asked.pop(index).result()
+        end = min(index + self._count, len(augmented))
+        for number in range(index, end):
+            if number not in self._requested:
+                self._requested[number] = self._pool.submit(_batch, augmented.stage, augmented.epoch, number)
+        return self._requested.pop(index).result()
 
 
-_made_of: tuple[LabelledFaces, NDArray[np.float32], Recipe]
+_data: tuple[LabelledFaces, NDArray[np.float32], Recipe]
+"""In a process of the pool only: what its batches are made from."""
 
 
-def _begin(faces: LabelledFaces, targets: NDArray[np.float32], recipe: Recipe) -> None:
-    """Keep what every batch is made of in this process, so that it comes here only once."""
+def _begin(faces: LabelledFaces, soft_labels: NDArray[np.float32], recipe: Recipe) -> None:
+    """Keep what every batch is made from, so that it is sent to this process only once."""
     import cv2
 
-    global _made_of  # noqa: PLW0603 (nothing else lasts in a process of the pool)
-    _made_of = faces, targets, recipe
-    cv2.setNumThreads(1)
+    global _data  # noqa: PLW0603 (nothing else lasts in a process of the pool)
+    _data = faces, soft_labels, recipe
+    cv2.setNumThreads(1)  # the processes share the cores already
 
 
 def _batch(stage: Stage, epoch: int, index: int) -> Batch:
@@ -78,4 +94,6 @@ def _batch(stage: Stage, epoch: int, index: int) -> Batch:
 
 @lru_cache(maxsize=1)
 def _batches(stage: Stage, epoch: int) -> AugmentedBatches:
-    return AugmentedBatches(*_made_of, stage, epoch)
+    """Return the batches of an epoch; cached, since they shuffle all faces first."""
+    faces, soft_labels, recipe = _data
+    return AugmentedBatches(faces, soft_labels, recipe, stage, epoch)

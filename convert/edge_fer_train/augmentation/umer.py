@@ -1,7 +1,7 @@
 """The seventeen changes of a face that Umer et al., CMES 2022, Algorithm 1, train on beside the face itself.
 
 The algorithm names its filters and transforms but gives no kernel, angle or factor, and mentions nine sharpening masks
-without printing them; those here are the common ones.
+without printing them. This module uses common ones.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def _cross(around: float, corners: float) -> NDArray[np.float32]:
 
 
 def _along(*places: tuple[int, int]) -> NDArray[np.float32]:
-    """Return a 3x3 mask of sum 1 that takes -1 at *places* (row, column)."""
+    """Return a 3x3 mask of sum 1 with -1 at *places* (row, column)."""
     mask = np.zeros((3, 3), np.float32)
     for place in places:
         mask[place] = -1
@@ -43,7 +43,10 @@ MASKS: Final = (
 
 
 def _sharpen(mask: NDArray[np.float32]) -> Change:
-    return lambda face: np.asarray(cv2.filter2D(face, -1, mask, borderType=cv2.BORDER_REPLICATE), np.uint8)
+    def change(face: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return np.asarray(cv2.filter2D(face, -1, mask, borderType=cv2.BORDER_REPLICATE), np.uint8)
+
+    return change
 
 
 def _bilateral(face: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -51,11 +54,12 @@ def _bilateral(face: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _unsharp(face: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return np.asarray(cv2.addWeighted(face, 1.5, cv2.GaussianBlur(face, (0, 0), 2), -0.5, 0), np.uint8)
+    blurred = cv2.GaussianBlur(face, (0, 0), 2)
+    return np.asarray(cv2.addWeighted(face, 1.5, blurred, -0.5, 0), np.uint8)
 
 
 def _warp(angle_deg: float = 0, scale: float = 1, shear: float = 0, shift: float = 0, border: int = 1) -> Change:
-    """Return an affine change about the centre; *shift* is a share of the side, *border* OpenCV's mode."""
+    """Return an affine change about the centre; *shift* is a share of the width, *border* OpenCV's border mode."""
 
     def change(face: NDArray[np.uint8]) -> NDArray[np.uint8]:
         height, width = face.shape
@@ -94,6 +98,7 @@ def all_of(face: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def one(face: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Return one of the eighteen, each as likely as the others: over many epochs what `all_of` is in one."""
-    change = tuple(UMER_AUGMENTATIONS.values())[rng.integers(len(UMER_AUGMENTATIONS))]
+    """Return one of the eighteen, all equally likely: many epochs of it see what one epoch of `all_of` sees."""
+    changes = tuple(UMER_AUGMENTATIONS.values())
+    change = changes[rng.integers(len(changes))]
     return change(face)

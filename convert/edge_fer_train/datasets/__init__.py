@@ -1,11 +1,11 @@
-"""Data sets as they are handed out, one file each: their faces, their official split, whose faces they are.
+"""Data sets in the form in which they are published: their faces, their official split, and whose faces they are.
 
-Every module has ``recognises(path)`` and ``load(path)``.
+Each format is a module with ``recognises(path)`` and ``load(path)``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, Protocol
@@ -24,40 +24,42 @@ Part = Literal["train", "validation", "test", ""]
 
 @dataclass(frozen=True)
 class Dataset:
-    """Labelled faces with what is known of them."""
+    """Labelled faces, and what else is known of each."""
 
     name: str
     faces: LabelledFaces
     parts: tuple[Part, ...] = ()
-    """Of each face, its part of the official split; empty when the data set has none."""
+    """For each face, its part of the official split; empty when the data set has none."""
     persons: tuple[str, ...] = ()
-    """Of each face, whose it is; empty when unknown. No person should stand on both sides of a split."""
+    """For each face, whose it is; empty when unknown. No person should be on both sides of a split."""
 
     def take(self, indices: NDArray[np.intp]) -> Dataset:
         """Return the data set with the faces at *indices* only."""
-        parts, persons = ((tuple(of[i] for i in indices) if of else ()) for of in (self.parts, self.persons))
+        parts = tuple(self.parts[index] for index in indices) if self.parts else ()
+        persons = tuple(self.persons[index] for index in indices) if self.persons else ()
         return Dataset(self.name, self.faces.take(indices), parts, persons)
 
     def only(self, names: tuple[str, ...]) -> Dataset:
-        """Return the faces whose class is one of *names*, labelled in that order."""
-        known = [at for at, label in enumerate(self.faces.labels) if self.faces.names[label] in names]
+        """Return the faces whose class is one of *names*, labelled in that order. Raises `BadInput` for no faces."""
+        classes = [self.faces.names[label] for label in self.faces.labels]
+        known = [index for index, name in enumerate(classes) if name in names]
         if not known:
             raise BadInput(f"{self.name} has none of {', '.join(names)}; its classes are {', '.join(self.faces.names)}")
         chosen = self.take(np.array(known))
-        labels = np.array([names.index(self.faces.names[label]) for label in chosen.faces.labels], np.int64)
-        faces = type(self.faces)(chosen.faces.images, labels, chosen.faces.paths, names)
-        return Dataset(self.name, faces, chosen.parts, chosen.persons)
+        labels = np.array([names.index(classes[index]) for index in known], np.int64)
+        faces = replace(chosen.faces, labels=labels, names=names)
+        return replace(chosen, faces=faces)
 
 
 class Format(Protocol):
-    """What each module of the table offers."""
+    """What each module of `FORMATS` offers."""
 
     def recognises(self, path: Path) -> bool:
-        """Tell whether what lies at *path* looks like this data set."""
+        """Return whether the file or folder *path* looks like this data set."""
         ...
 
     def load(self, path: Path) -> Dataset:
-        """Read it. Raises `BadInput` for what it is not, or is not readable."""
+        """Read the data set at *path*. Raises `BadInput` for another one, and for what cannot be read."""
         ...
 
 
@@ -68,18 +70,32 @@ FORMATS: Final = {
     "sfew": "edge_fer_train.datasets.sfew",
     "folders": "edge_fer_train.datasets.folders",
 }
-"""By name; ``auto`` takes the first that recognises what is there."""
+"""The module of each format. ``auto`` takes the first that recognises the data."""
 
 
 def load(path: str | Path, form: str = "auto") -> Dataset:
-    """Read the data set at *path* in the form *form*, or in the one that is recognised. Raises `BadInput`."""
-    found = Path(path)
-    if not found.exists():
-        raise BadInput(f"{found} is not there; pass the folder, .zip or .csv of a data set")
-    if form != "auto" and form not in FORMATS:
-        raise BadInput(f"no data set form {form!r}; pass auto or one of: {', '.join(FORMATS)}")
-    for name, module in FORMATS.items():
-        reader: Format = import_module(module)
-        if form == name or (form == "auto" and reader.recognises(found)):
-            return reader.load(found)
-    raise BadInput(f"{found} is no data set that is known ({', '.join(FORMATS)}); pass --format, or class folders")
+    """Read the data set at *path* in the format *form*, a key of `FORMATS`; with ``auto``, in the one it looks like.
+
+    Raises `BadInput` when there is nothing at *path*, or nothing that the format can be read from.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise BadInput(f"{path} does not exist; pass the folder, .zip or .csv of a data set")
+    if form == "auto":
+        return _recognised(path).load(path)
+    if form not in FORMATS:
+        raise BadInput(f"no data set format {form!r}; pass auto or one of: {', '.join(FORMATS)}")
+    return _format(form).load(path)
+
+
+def _recognised(path: Path) -> Format:
+    for name in FORMATS:
+        candidate = _format(name)
+        if candidate.recognises(path):
+            return candidate
+    raise BadInput(f"{path} is no known data set ({', '.join(FORMATS)}); pass --format, or class folders")
+
+
+def _format(name: str) -> Format:
+    module: Format = import_module(FORMATS[name])
+    return module

@@ -20,14 +20,17 @@ FILE: Final = re.compile(r"S(\d{3})_\d{3}_\d{8}")
 
 
 def recognises(path: Path) -> bool:
-    """Tell whether the images are named as CK+ names its own."""
-    found = images_under(path)
-    return bool(found) and all(FILE.fullmatch(name.stem) and len(name.parts) > 1 for name in found)
+    """Return whether all images are named as those of CK+, and lie in folders."""
+    images = images_under(path)
+    return bool(images) and all(FILE.fullmatch(name.stem) and len(name.parts) > 1 for name in images)
 
 
 def load(path: Path) -> Dataset:
-    """Read it. There is no official split; every face has its person. ``contempt`` is a class of its own."""
-    images, classes, paths, persons = [], [], [], []
+    """Read the faces and their persons; there is no official split. ``contempt`` is a class of its own."""
+    images = []
+    classes = []
+    paths = []
+    persons = []
     for name, content in image_files(path):
         match = FILE.fullmatch(name.stem)
         if match:

@@ -1,4 +1,4 @@
-"""Cutting the face out of a picture of a data set as the device cuts it out of a frame."""
+"""Cuts the face out of a picture as the device cuts it out of a frame."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SIDE_PX: Final = 192
-"""Of the cut face: twice what the largest model of the zoo but one sees."""
+"""Of the face that is cut out: twice the size that all models but VGG-Face see."""
 MIDDLE: Final = 0.7
-"""Share of the shorter side that is taken, about the middle, where no face is found."""
+"""Side of the box about the middle where no face is found, as a share of the picture's shorter side."""
 
 
 @cache
@@ -26,10 +26,12 @@ def _detector() -> HaarDetector:
 
 def cut_face(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the largest face in grey *picture* ``(h, w)`` as ``(192, 192)`` uint8; its middle where none is found."""
-    found = _detector().search(picture)
+    boxes = [face.box for face in _detector().search(picture)]
+    box = max(boxes, key=lambda box: box.width) if boxes else _middle(picture)
+    return Preprocess(size_px=SIDE_PX).crop(picture, box)
+
+
+def _middle(picture: NDArray[np.uint8]) -> Box:
     height, width = picture.shape
     side = MIDDLE * min(height, width)
-    box = Box((width - side) / 2, (height - side) / 2, side, side)
-    if found:
-        box = max((face.box for face in found), key=lambda face: face.width)
-    return Preprocess(size_px=SIDE_PX).crop(picture, box)
+    return Box((width - side) / 2, (height - side) / 2, side, side)

@@ -1,8 +1,8 @@
-"""FER2013 (Goodfellow et al., 2013), in any of the forms that Kaggle hands out.
+"""FER2013 (Goodfellow et al., 2013), in any of the forms that Kaggle publishes.
 
 - the original ``fer2013.csv`` (emotion, pixels, Usage): Training, PublicTest, PrivateTest;
 - a folder or zip with ``train/<class>/`` and ``test/<class>/`` (or ``validation/``);
-- a folder with one zip a part, whose names say which.
+- a folder with one zip per part, named after it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from edge_fer_train.datasets import Dataset
 from edge_fer_train.datasets.listing import images_under
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from pathlib import Path, PurePosixPath
+
+    from numpy.typing import NDArray
 
     from edge_fer_train.datasets import Part
 
@@ -30,52 +32,75 @@ PARTS: Final[dict[str, Part]] = {
 
 
 def recognises(path: Path) -> bool:
-    """Tell whether *path* is the csv, has a train and a test folder of FER2013's classes, or a zip a part."""
+    """Return whether *path* is the csv, has one zip per part, or holds folders of FER2013's parts and classes."""
     if path.suffix.lower() == ".csv":
         return {"emotion", "pixels", "Usage"} <= set(columns(path))
     if _zips(path):
         return True
-    found = images_under(path)
-    return bool(found) and all(
-        len(name.parts) == 3 and name.parts[0].lower() in PARTS and name.parts[1] in FER2013 for name in found
-    )
+    images = images_under(path)
+    return bool(images) and all(_is_in_layout(name) for name in images)
+
+
+def _is_in_layout(name: PurePosixPath) -> bool:
+    """Return whether *name* is ``<part>/<class>/<image>``."""
+    if len(name.parts) != 3:
+        return False
+    part, folder, _ = name.parts
+    return part.lower() in PARTS and folder in FER2013
 
 
 def load(path: Path) -> Dataset:
-    """Read it. PublicTest is the validation part and PrivateTest the test; so is ``test/``, unless it is all there is.
+    """Read the faces and their official split: PublicTest is the validation part, PrivateTest the test part.
 
-    Kaggle's ``test/`` holds both. Where nothing else is there to validate on, it is the validation part.
+    Kaggle's folder ``test/`` holds both. It is the test part where there is a validation part, else the validation
+    part. Raises `BadInput` for what cannot be read.
     """
     zips = _zips(path)
-    if zips:
-        read = [load_faces(file, FER2013) for file in zips.values()]
-        faces = _joined(read)
-        parts = [part for part, some in zip(zips, read, strict=True) for _ in range(len(some))]
-    else:
-        faces = load_faces(path, FER2013)
-        parts = [_part(name.split("/")[0]) for name in faces.paths]
+    faces, parts = _from_zips(zips) if zips else _from_one(path)
     if "validation" not in parts:
         parts = ["validation" if part == "test" else part for part in parts]
     return Dataset(NAME, faces, tuple(parts))
 
 
-def _part(name: str) -> Part:
-    return PARTS.get(name.lower(), "")
+def _from_zips(zips: dict[Part, Path]) -> tuple[LabelledFaces, list[Part]]:
+    faces = []
+    parts: list[Part] = []
+    for part, file in zips.items():
+        of_part = load_faces(file, FER2013)
+        faces.append(of_part)
+        parts += [part] * len(of_part)
+    return _joined(faces), parts
+
+
+def _from_one(path: Path) -> tuple[LabelledFaces, list[Part]]:
+    """Read a csv, folder or zip with all parts; the path of each face begins with its part."""
+    faces = load_faces(path, FER2013)
+    parts: list[Part] = []
+    for name in faces.paths:
+        part, _, _ = name.partition("/")
+        parts.append(PARTS.get(part.lower(), ""))
+    return faces, parts
 
 
 def _zips(path: Path) -> dict[Part, Path]:
-    """Return the zips of a folder by the part that they hold, when both a training and another part are there."""
-    found: dict[Part, Path] = {}
-    if path.is_dir():
-        for file in sorted(path.glob("*.zip")):
-            stem = file.stem.lower().replace("-", "").replace("_", "")
-            name = next((name for name in PARTS if stem.endswith(name)), "")
-            if name:
-                found.setdefault(PARTS[name], file)
-    return found if "train" in found and len(found) > 1 else {}
+    """Return the zips of a folder by the part that they hold; none unless there are training and another part."""
+    if not path.is_dir():
+        return {}
+    zips: dict[Part, Path] = {}
+    for file in sorted(path.glob("*.zip")):
+        stem = file.stem.lower().replace("-", "").replace("_", "")
+        for name, part in PARTS.items():
+            if stem.endswith(name):
+                zips.setdefault(part, file)
+                break  # "publictest" also ends in "test"
+    return zips if "train" in zips and len(zips) > 1 else {}
 
 
 def _joined(several: list[LabelledFaces]) -> LabelledFaces:
-    images = [image for faces in several for image in faces.images]
+    images: list[NDArray[np.uint8]] = []
+    paths: list[str] = []
+    for faces in several:
+        images += list(faces.images)
+        paths += faces.paths
     labels = np.concatenate([faces.labels for faces in several])
-    return LabelledFaces(stack(images), labels, tuple(path for faces in several for path in faces.paths), FER2013)
+    return LabelledFaces(stack(images), labels, tuple(paths), FER2013)

@@ -1,4 +1,4 @@
-"""One's own faces: ``<class>/<image>`` in a folder or zip, or an ``.npz``; no split, nobody's name."""
+"""Faces of the user's own: ``<class>/<image>`` in a folder or zip, or an ``.npz``; no split, no persons."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 def recognises(path: Path) -> bool:
-    """Tell whether images lie in folders, or it is an npz."""
+    """Return whether *path* is an ``.npz``, or holds images in folders."""
     return path.suffix.lower() == ".npz" or any(len(name.parts) > 1 for name in images_under(path))
 
 
 def load(path: Path) -> Dataset:
-    """Read it. Raises `BadInput` when the faces have no labels."""
+    """Read the faces. Raises `BadInput` when some have no label."""
     faces = load_faces(path)
     if not faces.labelled:
-        raise BadInput(f"{path} has faces without a label; put each into a folder of its class")
+        raise BadInput(f"{path} has faces without a label; put each into the folder of its class")
     return Dataset(path.stem, faces)

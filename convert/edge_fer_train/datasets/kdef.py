@@ -1,7 +1,7 @@
-"""KDEF (Lundqvist et al., 1998): 70 persons, seven expressions, five angles, two sessions, told by the file's name.
+"""KDEF (Lundqvist et al., 1998): 70 persons, seven expressions, five angles and two sessions, which files are named by.
 
 ``AF01ANS.JPG``: session A or B, F or M, number, expression (AF afraid, AN angry, DI, HA, NE, SA, SU), angle (S
-straight, HL and HR half, FL and FR full profile). Frontal images only are taken: 980, as in Umer et al., CMES 2022,
+straight, HL and HR half, FL and FR full profile). Only frontal images are read: 980, as in Umer et al., CMES 2022,
 Table 7.
 """
 
@@ -27,14 +27,19 @@ FRONTAL: Final = "S"
 
 
 def recognises(path: Path) -> bool:
-    """Tell whether most of the images are named as KDEF names its own (a few of the originals are misnamed)."""
-    found = images_under(path)
-    return bool(found) and sum(FILE.fullmatch(name.stem.upper()) is not None for name in found) > 0.9 * len(found)
+    """Return whether most of the images are named as those of KDEF."""
+    images = images_under(path)
+    named = [name for name in images if FILE.fullmatch(name.stem.upper())]
+    # Not all: a few of the originals are misnamed.
+    return bool(images) and len(named) > 0.9 * len(images)
 
 
 def load(path: Path) -> Dataset:
-    """Read the frontal images, the face cut out of each. There is no official split; every face has its person."""
-    images, classes, paths, persons = [], [], [], []
+    """Read the frontal images, the face cut out of each, and their persons; there is no official split."""
+    images = []
+    classes = []
+    paths = []
+    persons = []
     for name, content in image_files(path):
         match = FILE.fullmatch(name.stem.upper())
         if match and match[4] == FRONTAL:

@@ -1,10 +1,10 @@
-"""Looking at what is in a folder or zip without reading it."""
+"""What is in a folder or zip of images, and the labels that folders give them."""
 
 from __future__ import annotations
 
 import zipfile
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-SYNONYMS = {
+SYNONYMS: Final = {
     "anger": "angry", "disgusted": "disgust", "afraid": "fear", "fearful": "fear", "happiness": "happy",
     "sadness": "sad", "surprised": "surprise", "suprise": "surprise",
 }  # fmt: skip
 
 
 def emotion(folder: str) -> str:
-    """Return a class folder's name as FER2013 spells it, where it has that class: ``Anger`` → ``angry``."""
+    """Return the class of a *folder* in FER2013's spelling, where FER2013 has it: ``Anger`` → ``angry``."""
     name = folder.lower()
     return SYNONYMS.get(name, name)
 
 
 def images_under(path: Path) -> list[PurePosixPath]:
-    """Return the paths, within it, of the images in the folder or zip *path*; empty for anything else."""
+    """Return the paths of the images within the folder or zip *path*, sorted; empty for anything else."""
     if path.is_dir():
         names = [PurePosixPath(file.relative_to(path).as_posix()) for file in path.rglob("*")]
     elif path.is_file() and zipfile.is_zipfile(path):
@@ -45,13 +45,21 @@ def images_under(path: Path) -> list[PurePosixPath]:
 def labelled(
     path: Path, images: Sequence[NDArray[np.uint8]], classes: Sequence[str], paths: Sequence[str]
 ) -> LabelledFaces:
-    """Return *images* with the names of their *classes* as labels: FER2013's order first, then the alphabet's.
+    """Return *images* labelled by the names of their *classes*, which come in FER2013's order, others after them.
 
-    Raises `BadInput` when there is none.
+    Raises `BadInput` when there are no images.
     """
     if not images:
         raise BadInput(f"{path} holds no image in this data set's layout")
-    found = set(classes)
-    names = FER2013 if found <= set(FER2013) else (*(n for n in FER2013 if n in found), *sorted(found - set(FER2013)))
+    names = _ordered(set(classes))
     labels = np.array([names.index(name) for name in classes], np.int64)
     return LabelledFaces(stack(list(images)), labels, tuple(paths), names)
+
+
+def _ordered(classes: set[str]) -> tuple[str, ...]:
+    """Return all of FER2013's names when there are no others; else the names of *classes* only."""
+    others = classes - set(FER2013)
+    if not others:
+        return FER2013
+    known = [name for name in FER2013 if name in classes]
+    return (*known, *sorted(others))

@@ -1,6 +1,6 @@
-"""SFEW 2.0 (Dhall et al., ICMI 2015): frames of films, ``Train/`` and ``Val/`` with class folders somewhere below.
+"""SFEW 2.0 (Dhall et al., ICMI 2015): frames of films in ``Train/`` and ``Val/``, with class folders somewhere below.
 
-Where a part has aligned faces (a folder ``…Aligned_Faces…``), those are taken; else the face is cut out of the frame.
+Where a part has aligned faces (a folder ``…Aligned_Faces…``), those are read; else the face is cut out of the frame.
 """
 
 from __future__ import annotations
@@ -23,18 +23,23 @@ PARTS: Final[dict[str, Part]] = {"Train": "train", "Val": "validation", "Test": 
 
 
 def recognises(path: Path) -> bool:
-    """Tell whether there is a Train and a Val folder with the seven classes below."""
-    found = {name.parts[0] for name in images_under(path) if _in_class(name)}
-    return {"Train", "Val"} <= found <= set(PARTS)
+    """Return whether there is a Train and a Val folder with the seven classes below."""
+    parts = {name.parts[0] for name in images_under(path) if _is_labelled(name)}
+    return {"Train", "Val"} <= parts <= set(PARTS)
 
 
 def load(path: Path) -> Dataset:
-    """Read it, with its official split. Images that lie in no class folder have no label and are left out."""
+    """Read the faces and their official split. Images outside class folders have no label and are left out."""
     aligned = {name.parts[0] for name in images_under(path) if _is_aligned(name)}
-    images, classes, paths, parts = [], [], [], []
+    images = []
+    classes = []
+    paths = []
+    parts = []
     for name, content in image_files(path):
-        if name.parts[0] not in PARTS or not _in_class(name) or (name.parts[0] in aligned and not _is_aligned(name)):
+        if name.parts[0] not in PARTS or not _is_labelled(name):
             continue
+        if name.parts[0] in aligned and not _is_aligned(name):
+            continue  # the frame that an aligned face was cut from
         image = decode(path, name, content)
         images.append(image if _is_aligned(name) else cut_face(image))
         classes.append(emotion(name.parent.name))
@@ -43,7 +48,7 @@ def load(path: Path) -> Dataset:
     return Dataset(NAME, labelled(path, images, classes, paths), tuple(parts))
 
 
-def _in_class(name: PurePosixPath) -> bool:
+def _is_labelled(name: PurePosixPath) -> bool:
     return len(name.parts) > 2 and emotion(name.parent.name) in FER2013
 
 

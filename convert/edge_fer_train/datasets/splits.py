@@ -1,4 +1,4 @@
-"""Which faces a model learns from, which choose its epoch, and which it is judged on in the end."""
+"""Which faces a model learns from, which choose its best epoch, and which test it at the end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SplitName = Literal["official", "70-10-20", "50-50"]
 SPLITS: Final[tuple[SplitName, ...]] = get_args(SplitName)
 SEED: Final = 42
-"""Of scikit-learn's shuffling in Smelyakov et al., COLINS 2022, section 3.1."""
+"""Of scikit-learn's shuffling, as in Smelyakov et al., COLINS 2022, section 3.1."""
 
 
 @dataclass(frozen=True)
@@ -32,34 +32,36 @@ class Split:
 def split(dataset: Dataset, name: SplitName = "official", seed: int = SEED) -> Split:
     """Split *dataset*.
 
-    - ``official``: as its makers did; the validation part is what is judged on.
-    - ``70-10-20``: stratified, training, validation and test (Smelyakov et al., COLINS 2022, section 3.1).
-    - ``50-50``: half of each class to learn from, half to be judged on (Umer et al., CMES 2022, section 3).
+    - ``official``: as the data set comes.
+    - ``70-10-20``: training, validation and test, stratified (Smelyakov et al., COLINS 2022, section 3.1).
+    - ``50-50``: training and validation, half of each class (Umer et al., CMES 2022, section 3).
 
-    Raises `BadInput` when there is no official split, or a class has too few faces to be split.
+    Raises `BadInput` when there is no official split, or when a class has too few faces to split.
     """
     if name == "official":
         return _official(dataset)
     everything = np.arange(len(dataset.faces))
     if name == "50-50":
-        train, judged = _stratified(dataset, everything, 0.5, seed)
-        return Split(train, judged, np.empty(0, np.intp))
+        train, validation = _stratified(dataset, everything, 0.5, seed)
+        return Split(train, validation, np.empty(0, np.intp))
     rest, test = _stratified(dataset, everything, 0.2, seed)
-    train, validation = _stratified(dataset, rest, 1 / 8, seed)
+    train, validation = _stratified(dataset, rest, 1 / 8, seed)  # a tenth of the whole
     return Split(train, validation, test)
 
 
 def _official(dataset: Dataset) -> Split:
     parts = np.array(dataset.parts)
-    train, validation, test = (np.flatnonzero(parts == part) for part in ("train", "validation", "test"))
+    train = np.flatnonzero(parts == "train")
+    validation = np.flatnonzero(parts == "validation")
     if not len(train) or not len(validation):
-        raise BadInput(f"{dataset.name} as it is here has no official split; pass --split 70-10-20, 50-50, or --folds")
-    return Split(train, validation, test)
+        raise BadInput(f"{dataset.name} in this form has no official split; pass --split 70-10-20, 50-50, or --folds")
+    return Split(train, validation, np.flatnonzero(parts == "test"))
 
 
 def _stratified(
     dataset: Dataset, indices: NDArray[np.intp], second: float, seed: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Split *indices*, with the same shares of the classes on both sides; *second* is the share of the second side."""
     from sklearn.model_selection import train_test_split
 
     labels = dataset.faces.labels[indices]
@@ -71,10 +73,10 @@ def _stratified(
 
 
 def folds(dataset: Dataset, count: int, seed: int = SEED) -> list[Split]:
-    """Return *count* splits, stratified, in which every face is judged on once (Abdulkadir et al., JOIG 2025).
+    """Return *count* stratified splits, in which every face is once a validation face (Abdulkadir et al., JOIG 2025).
 
-    Where persons are known, none stands on both sides of a fold. Raises `BadInput` for fewer than 2 folds, or more than
-    the smallest class has faces.
+    Where persons are known, nobody is on both sides of a fold. Raises `BadInput` for fewer than 2 folds, and for more
+    than the smallest class has faces.
     """
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
@@ -82,7 +84,9 @@ def folds(dataset: Dataset, count: int, seed: int = SEED) -> list[Split]:
     smallest = int(np.bincount(labels)[np.unique(labels)].min())
     if not 2 <= count <= smallest:
         raise BadInput(f"folds is {count}; pass 2 to {smallest}, the faces of the smallest class of {dataset.name}")
-    kind = StratifiedGroupKFold if dataset.persons else StratifiedKFold
-    groups = np.array(dataset.persons) if dataset.persons else None
-    cut = kind(count, shuffle=True, random_state=seed).split(labels, labels, groups)
-    return [Split(train, judged, np.empty(0, np.intp)) for train, judged in cut]
+    if dataset.persons:
+        groups = np.array(dataset.persons)
+        cut = StratifiedGroupKFold(count, shuffle=True, random_state=seed).split(labels, labels, groups)
+    else:
+        cut = StratifiedKFold(count, shuffle=True, random_state=seed).split(labels, labels)
+    return [Split(train, validation, np.empty(0, np.intp)) for train, validation in cut]

@@ -1,8 +1,8 @@
-"""Architectures, one file each; parameter counts are those of the papers and are asserted in the tests.
+"""Architectures. Their parameter counts are those of the papers, and tests assert them.
 
-Every module has ``build(size, channels, classes, *, dropout, data_format, ...)``, which returns a Keras model with
-random weights: ``(batch, size, size, channels)`` float32 in, ``(batch, classes)`` probabilities out. *data_format* is
-the order in which it computes inside; input, output and weights are the same in both.
+Every module of the table has ``build(size, channels, classes, *, dropout, data_format, ...)``, which returns a Keras
+model with random weights: ``(batch, size, size, channels)`` float32 in, ``(batch, classes)`` probabilities out.
+*data_format* is the order of axes in which it computes inside; input, output and weights are the same in both orders.
 """
 
 from __future__ import annotations
@@ -23,45 +23,47 @@ ARCHITECTURES: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "cnn-2": ("cnn_2", {}),
     "fused-sum": ("fused", {"rule": "sum"}),
     "fused-product": ("fused", {"rule": "product"}),
-    "mobilenet-v2": ("mobilenet_v2", {}),
+    "mobilenet-v2": ("applications", {"application": "mobilenet_v2"}),
     "compact": ("compact", {}),
     "hybrid": ("hybrid", {}),
-    "vgg19": ("vgg19", {}),
+    "vgg19": ("applications", {"application": "vgg19"}),
     "sequential": ("sequential", {}),
-    "resnet50": ("resnet50", {}),
-    "mobilenet": ("mobilenet", {}),
+    "resnet50": ("applications", {"application": "resnet50"}),
+    "mobilenet": ("applications", {"application": "mobilenet"}),
     "openface": ("openface", {}),
     "vgg-face": ("vgg_face", {}),
 }
-"""By name: the module and what is fixed of its options."""
+"""By name: the module of this package, and the options that its ``build`` always gets."""
 
 
 def build(name: str, *arguments: Any, **options: Any) -> keras.Model:
-    """Build the architecture *name*; the rest is passed on to its module's ``build``.
+    """Build the architecture *name*; *arguments* and *options* go to its module's ``build``.
 
-    Raises `BadInput` for a name that is none.
+    Raises `BadInput` for an unknown name.
     """
     if name not in ARCHITECTURES:
         raise BadInput(f"no architecture {name!r}; pass one of: {', '.join(ARCHITECTURES)}")
-    module, fixed = ARCHITECTURES[name]
-    model: keras.Model = import_module(f"edge_fer_train.zoo.{module}").build(*arguments, **fixed, **options)
+    module_name, fixed = ARCHITECTURES[name]
+    module = import_module(f"edge_fer_train.zoo.{module_name}")
+    model: keras.Model = module.build(*arguments, **fixed, **options)
     return model
 
 
 def join(name: str, paths: Sequence[Path]) -> keras.Model:
-    """Return the models in *paths* joined as the architecture *name* joins its parts.
+    """Return the models at *paths* joined as the architecture *name* joins its networks.
 
-    Raises `BadInput` for an architecture that joins nothing, and for parts that see other faces or know other classes.
+    Raises `BadInput` for an architecture that joins none, and for models of different channels or classes.
     """
     from edge_fer_train import checkpoints
     from edge_fer_train.zoo import fused
 
-    rule = ARCHITECTURES.get(name, ("", {}))[1].get("rule")
-    if rule is None:
+    _, fixed = ARCHITECTURES.get(name, ("", {}))
+    if "rule" not in fixed:
         raise BadInput(f"architecture {name!r} joins no scores; fused-sum and fused-product do")
-    parts = [checkpoints.load(path) for path in paths]
-    ends = {(part.input_shape[-1], part.output_shape[-1]) for part in parts}
+    models = [checkpoints.load(path) for path in paths]
+    ends = sorted({(model.input_shape[-1], model.output_shape[-1]) for model in models})
     if len(ends) > 1:
-        told = " and ".join(f"{planes} planes, {classes} classes" for planes, classes in sorted(ends))
-        raise BadInput(f"{', '.join(path.name for path in paths)} have {told}; only alike models are joined")
-    return fused.join(parts, rule)
+        files = ", ".join(path.name for path in paths)
+        differences = " and ".join(f"{channels} channels, {classes} classes" for channels, classes in ends)
+        raise BadInput(f"{files} have {differences}; join models with the same channels and classes")
+    return fused.join(models, fixed["rule"])

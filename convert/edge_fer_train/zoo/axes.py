@@ -1,6 +1,6 @@
 """The order of axes in which a network computes inside: channels first trains faster on some Keras backends.
 
-Input, output and weights are the same in both orders, so that a model trained in one loads into the other.
+Input, output and weights are the same in both orders, so a model trained in one loads into the other.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ DataFormat = Literal["channels_last", "channels_first"]
 
 @contextmanager
 def inside(data_format: DataFormat) -> Iterator[int]:
-    """Let Keras layers made within compute in *data_format*; gives the axis of the channels."""
+    """Let Keras layers that are built in the block compute in *data_format*; gives the axis of the channels."""
     import keras
 
     before = keras.config.image_data_format()
@@ -30,7 +30,7 @@ def inside(data_format: DataFormat) -> Iterator[int]:
 
 
 def enter(face: keras.KerasTensor) -> keras.KerasTensor:
-    """Bring a channels-last *face* into the order that is set."""
+    """Bring a channels-last *face* into the current order."""
     import keras
 
     if keras.config.image_data_format() == "channels_last":
@@ -39,7 +39,10 @@ def enter(face: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def flatten(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
-    """Flatten feature maps as channels last, whatever the order that is set: ``(batch, height * width * channels)``."""
+    """Flatten feature maps to ``(batch, height * width * channels)``, channels last whatever the current order.
+
+    So the dense layer behind them has the same weights in both orders.
+    """
     import keras
 
     if keras.config.image_data_format() == "channels_first":

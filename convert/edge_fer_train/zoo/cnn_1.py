@@ -25,8 +25,8 @@ def build(
     """CNN_1: five blocks of conv 3x3 + ReLU, max-pool 2x2, batch normalisation; two dense layers; softmax.
 
     Input is ``(batch, size, size, channels)`` float32 in [0, 1]; output is ``(batch, classes)`` probabilities. At
-    96x96x3 it has the 476,135 parameters of Umer et al., CMES 2022, Table 1. The paper gives no dropout rate; ours is a
-    parameter.
+    96x96x3 it has the 476,135 parameters of Umer et al., CMES 2022, Table 1. The paper gives no dropout rate; here it
+    is a parameter.
     """
     import keras
     from keras import layers

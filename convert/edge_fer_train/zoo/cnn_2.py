@@ -29,8 +29,8 @@ def build(
     Input is ``(batch, size, size, channels)`` float32 in [0, 1]; output is ``(batch, classes)`` probabilities. At
     96x96x3 it has the 19,829,287 parameters of Umer et al., CMES 2022, Table 2. The rows of that table add up to
     19,826,215: they leave out the batch normalisation of the dense layers of 512 and 256, which its total has. The
-    table ends in a ReLU; ours ends in a softmax, as scores that are multiplied must. The paper gives no dropout rate;
-    ours is a parameter, half of it behind convolutions.
+    table ends in a ReLU; this network ends in a softmax, since the product rule multiplies probabilities. The paper
+    gives no dropout rate; here it is a parameter, and half of it is used behind convolutions.
     """
     import keras
     from keras import layers

@@ -1,4 +1,4 @@
-"""A small residual network of our own, of less than two megabytes in int8."""
+"""A small residual network of this project, of less than two megabytes in int8."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def build(
     """Plain 3x3 residual blocks (He et al., CVPR 2016, section 3.3), a global average, one dense layer; softmax.
 
     Input is ``(batch, size, size, channels)`` float32; output is ``(batch, classes)`` probabilities. At 48x48x1 it has
-    1,560,615 parameters and 130 million multiply-adds, all but a few of them in dense 3x3 convolutions. Every layer has
-    *width* times as many filters.
+    1,560,615 parameters and 130 million multiply-adds, almost all of them in dense 3x3 convolutions. *width* multiplies
+    the filters of every layer.
     """
     import keras
     from keras import layers
@@ -53,28 +53,34 @@ def trunk(
 ) -> keras.KerasTensor:
     """Return feature maps of an eighth of the height and width of *x*, *width* times as many as `STAGES` says.
 
-    *axis* is that of the channels; *attend*, if any, is put behind every stage: it is called with the stage's maps and
-    its name.
+    *axis* is that of the channels. *attend* is called with the maps and the name of each stage, and returns the maps
+    for the next.
     """
     from keras import layers
 
-    x = layers.ReLU(name="stem_relu")(_conv(x, round(STEM * width), axis, "stem"))
+    x = _conv(x, round(STEM * width), axis, "stem")
+    x = layers.ReLU(name="stem_relu")(x)
     for stage, (filters, blocks) in enumerate(STAGES, start=1):
         for block in range(blocks):
-            x = _residual(x, round(filters * width), 1 if block else 2, axis, f"stage_{stage}{'abcd'[block]}")
-        x = attend(x, f"stage_{stage}") if attend else x
+            stride = 2 if block == 0 else 1
+            x = _residual(x, round(filters * width), stride, axis, f"stage_{stage}{'abcd'[block]}")
+        if attend is not None:
+            x = attend(x, f"stage_{stage}")
     return x
 
 
 def _residual(x: keras.KerasTensor, filters: int, stride: int, axis: int, name: str) -> keras.KerasTensor:
     from keras import layers
 
-    way = layers.ReLU(name=f"{name}_relu_1")(_conv(x, filters, axis, f"{name}_1", stride))
+    way = _conv(x, filters, axis, f"{name}_1", stride)
+    way = layers.ReLU(name=f"{name}_relu_1")(way)
     way = _conv(way, filters, axis, f"{name}_2")
     if stride > 1:
-        x = layers.AveragePooling2D(stride, padding="same", name=f"{name}_pool")(x)  # He et al., CVPR 2019, ResNet-D
+        # ResNet-D (He et al., CVPR 2019): a strided 1x1 convolution alone would skip three of four pixels.
+        x = layers.AveragePooling2D(stride, padding="same", name=f"{name}_pool")(x)
         x = _conv(x, filters, axis, f"{name}_shortcut", kernel=1)
-    return layers.ReLU(name=f"{name}_relu_2")(layers.Add(name=f"{name}_add")([x, way]))
+    x = layers.Add(name=f"{name}_add")([x, way])
+    return layers.ReLU(name=f"{name}_relu_2")(x)
 
 
 def _conv(
@@ -82,5 +88,6 @@ def _conv(
 ) -> keras.KerasTensor:
     from keras import layers
 
-    convolution = layers.Conv2D(filters, kernel, stride, padding="same", use_bias=False, name=f"{name}_conv")
-    return layers.BatchNormalization(axis=axis, name=f"{name}_norm")(convolution(x))
+    # The normalisation has a bias of its own.
+    x = layers.Conv2D(filters, kernel, stride, padding="same", use_bias=False, name=f"{name}_conv")(x)
+    return layers.BatchNormalization(axis=axis, name=f"{name}_norm")(x)

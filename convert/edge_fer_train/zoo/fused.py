@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Rule = Literal["sum", "product"]
 PRODUCT: Final = "product"
-"""Name of the layer that multiplies scores, by adding what stands before their softmax."""
+"""Name of the layer that multiplies scores, by adding their logits."""
 
 
 def build(
@@ -32,60 +32,76 @@ def build(
     """CNN_1 and CNN_2 with their scores joined by *rule*; CNN_2 sees the face *shrink* times smaller. See `join`."""
     options: dict[str, Any] = {"dropout": dropout, "data_format": data_format}
     first = cnn_1.build(size, channels, classes, **options)
-    return join([first, cnn_2.build(size // shrink, channels, classes, **options)], rule)
+    second = cnn_2.build(size // shrink, channels, classes, **options)
+    return join([first, second], rule)
 
 
 def join(parts: Sequence[keras.Model], rule: Rule) -> keras.Model:
     """Join models of faces, each of which ends in a dense softmax layer ``scores``, by the sum or product rule.
 
-    The face has the size of the largest; a model of half that size, or a third, gets means of so many pixels.
-    ``(batch, classes)`` probabilities come out: of the sum rule the mean of the scores, of the product rule their
-    product divided by its sum. That product is computed as the softmax of the sum of what the models had before their
-    own softmax, which is the same number and cannot underflow. Raises `BadInput` for a size that does not divide the
-    largest.
+    The input has the size of the largest model; a model of half or a third of that size sees averages of pixels. Output
+    is ``(batch, classes)`` probabilities: for the sum rule the mean of the scores, for the product rule their product
+    divided by its sum. The product is computed as the softmax of the sum of the logits, which is the same number and
+    cannot underflow. Raises `BadInput` for a size that does not divide the largest.
     """
     import keras
-    from keras import layers
 
     face = keras.Input(max(part.input_shape[1:] for part in parts), name="face")
     logits = []
     for number, part in enumerate(parts, start=1):
+        seen = _shrunk(face, part, number)
         scores = part.get_layer("scores")
-        times, rest = divmod(face.shape[1], part.input_shape[1])
-        if rest:
-            raise BadInput(f"{part.name} is for {part.input_shape[1]} px, which does not divide {face.shape[1]}")
-        seen = face if times == 1 else layers.AveragePooling2D(times, name=f"smaller_{number}")(face)
         features = keras.Model(part.inputs, scores.input, name=f"part_{number}")(seen)
-        linear = layers.Dense(scores.units, name=f"logits_{number}")
+        # A dense layer without the softmax, but with the weights of the one that had it.
+        linear = keras.layers.Dense(scores.units, name=f"logits_{number}")
         logits.append(linear(features))
         linear.set_weights(scores.get_weights())
+    return keras.Model(face, _joined(logits, rule), name=f"fused_{rule}")
+
+
+def _shrunk(face: keras.KerasTensor, part: keras.Model, number: int) -> keras.KerasTensor:
+    """Return *face* at the size that *part* was built for."""
+    from keras import layers
+
+    times, rest = divmod(face.shape[1], part.input_shape[1])
+    if rest:
+        raise BadInput(f"{part.name} is for {part.input_shape[1]} px, which does not divide {face.shape[1]}")
+    if times == 1:
+        return face
+    return layers.AveragePooling2D(times, name=f"smaller_{number}")(face)
+
+
+def _joined(logits: Sequence[keras.KerasTensor], rule: Rule) -> keras.KerasTensor:
+    from keras import layers
+
     if rule == "product":
-        joined = layers.Softmax(name="scores")(layers.Add(name=PRODUCT)(logits))
-    else:
-        joined = layers.Average(name="scores")(
-            [layers.Softmax(name=f"scores_{n}")(x) for n, x in enumerate(logits, start=1)]
-        )
-    return keras.Model(face, joined, name=f"fused_{rule}")
+        return layers.Softmax(name="scores")(layers.Add(name=PRODUCT)(logits))
+    scores = []
+    for number, of_part in enumerate(logits, start=1):
+        scores.append(layers.Softmax(name=f"scores_{number}")(of_part))
+    return layers.Average(name="scores")(scores)
 
 
 def networks(model: keras.Model) -> list[dict[str, keras.layers.Layer]]:
-    """Return the networks that `join` made *model* of: each as its layers with weights, by the names they had.
+    """Return the networks that `join` made *model* of: for each its layers with weights, by their original names.
 
-    There are none in a model that joins no scores.
+    The list is empty for a model that joins no scores.
     """
-    return [
-        {layer.name: layer for layer in leaves(part) if layer.weights} | {"scores": _logits(model, part)}
-        for part in _parts(model)
-    ]
+    found = []
+    for part in _parts(model):
+        layers = {layer.name: layer for layer in leaves(part) if layer.weights}
+        layers["scores"] = _logits(model, part)
+        found.append(layers)
+    return found
 
 
 def share(model: keras.Model) -> None:
-    """Let each network whose scores *model* multiplies be so much less sure that the product is as sure as one was.
+    """Make each network whose scores *model* multiplies less sure, so that their product is as sure as one was.
 
-    Networks that were trained apart are each as sure as they should be alone; *n* of them multiplied are *n* times too
-    sure, and a model that goes on from there learns to silence one before it learns anything else. What a network has
-    before its softmax is divided by *n*, so the product is its geometric mean: the order of the classes stays. Leaves a
-    model as it is that multiplies no scores.
+    Networks that were trained separately are each as sure as they should be alone. Multiplied, *n* of them are *n*
+    times too sure, and further training learns to silence one before it learns anything else. So the logits of each
+    network are divided by *n*, which makes the product a geometric mean; the order of the classes stays. Changes
+    nothing in a model that multiplies no scores.
     """
     if not _multiplies(model):
         return
@@ -96,19 +112,17 @@ def share(model: keras.Model) -> None:
 
 
 def apart(model: keras.Model) -> keras.Model:
-    """Return *model*, layers and all, with the scores of each network that it joins behind its own.
+    """Return *model* with the same layers and more outputs: after its own scores, those of each network that it joins.
 
-    As sure as that network would be alone: where scores are multiplied, what it has before its softmax counts as often
-    as there are networks, the inverse of `share`. Raises `BadInput` for a model that joins no scores.
+    Each network is as sure as it would be alone: where scores are multiplied, its logits are multiplied by the number
+    of networks, the inverse of `share`. Raises `BadInput` for a model that joins no scores.
     """
     import keras
     from keras import layers
 
     parts = _parts(model)
     if not parts:
-        raise BadInput(
-            f"{model.name} joins no scores, so that there is no loss of each network; leave auxiliary_loss out"
-        )
+        raise BadInput(f"{model.name} joins no scores, so no network has a loss of its own; leave out auxiliary_loss")
     times = len(parts) if _multiplies(model) else 1
     own = []
     for number, part in enumerate(parts, start=1):
@@ -118,27 +132,26 @@ def apart(model: keras.Model) -> keras.Model:
 
 
 def freeze(model: keras.Model, number: int) -> None:
-    """Leave network *number*, from 1, of those whose scores *model* joins as it is: training changes the others.
+    """Freeze network *number*, from 1, of those whose scores *model* joins: training changes the others only.
 
-    It answers in training as it does afterwards, without dropout, so that the others learn what it gets wrong. Raises
-    `BadInput` where there is no such network.
+    The frozen network has no dropout either, so that the others learn from the errors that it makes in use. Raises
+    `BadInput` when there is no such network.
     """
     from keras import layers
 
     parts = _parts(model)
     if not 1 <= number <= len(parts):
-        raise BadInput(
-            f"{model.name} joins the scores of {len(parts)} networks; there is no network {number} to be frozen"
-        )
+        raise BadInput(f"{model.name} joins {len(parts)} networks; there is no network {number} to freeze")
     part = parts[number - 1]
-    part.trainable = _logits(model, part).trainable = False
+    part.trainable = False
+    _logits(model, part).trainable = False
     for layer in leaves(part):
         if isinstance(layer, layers.Dropout):
             layer.rate = 0.0
 
 
 def leaves(model: keras.Model) -> Iterator[keras.layers.Layer]:
-    """Yield the layers of *model*, in place of a network that it joins the layers of that."""
+    """Yield the layers of *model*; in place of a network that it joins, the layers of that network."""
     for layer in model.layers:
         if _is_network(layer):
             yield from leaves(layer)
@@ -155,6 +168,7 @@ def _multiplies(model: keras.Model) -> bool:
 
 
 def _logits(model: keras.Model, part: keras.Model) -> keras.layers.Layer:
+    """Return the dense layer behind *part*, whose number its name has."""
     return model.get_layer(part.name.replace("part", "logits"))
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from edge_fer_train.zoo.axes import DataFormat
 
 FEATURES = "features"
-"""Name of the last layer of a backbone; what comes after it is the head."""
+"""Name of the last layer of a backbone; the layers after it are the head."""
 
 
 def classifier(
@@ -27,9 +27,9 @@ def classifier(
     data_format: DataFormat,
     **options: Any,
 ) -> keras.Model:
-    """Return *application* without its top, of random weights, averaged over positions, and a softmax of *classes*.
+    """Return *application* without its top, with random weights, features averaged over positions, and a softmax.
 
-    Its layers keep the names that they have in ``keras.applications``, by which pretrained weights are found.
+    Its layers keep their names of ``keras.applications``, by which pretrained weights are found.
     """
     import keras
     from keras import layers
@@ -39,4 +39,5 @@ def classifier(
         base = application(input_tensor=axes.enter(face), include_top=False, weights=None, **options)
         x = layers.GlobalAveragePooling2D(name=FEATURES)(base.output)
     x = layers.Dropout(dropout, name="dropout")(x)
-    return keras.Model(face, layers.Dense(classes, activation="softmax", name="scores")(x), name=name)
+    scores = layers.Dense(classes, activation="softmax", name="scores")(x)
+    return keras.Model(face, scores, name=name)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from edge_fer_train.zoo.axes import DataFormat
 
 UNITS = 192
-"""Of the dense layer behind the joined features: with more of them the int8 file is larger than 32 MB."""
+"""Of the dense layer behind the joined features: with more, the int8 file would be larger than 32 MB."""
 
 
 def build(
@@ -26,9 +26,9 @@ def build(
     """ResNet-50, MobileNetV2 and a CNN with CBAM; their flattened features concatenated; a dense layer; softmax.
 
     Input is ``(batch, size, size, channels)`` float32; output is ``(batch, classes)`` probabilities. The paper gives
-    the three branches and how they are joined; the layers of its "custom CNN" and of its dense head are ours: those of
-    our compact network with CBAM behind each of its stages, and `UNITS`. So each branch can begin with the weights of
-    a network that was trained by itself.
+    the three branches and how they are joined, but not the layers of its "custom CNN" and of its dense head: here they
+    are those of the compact network with CBAM behind each stage, and `UNITS`. So each branch can begin with the weights
+    of a network that was trained alone.
     """
     import keras
     from keras import layers
@@ -42,7 +42,9 @@ def build(
             "mobilenet_v2": MobileNetV2(input_tensor=x, include_top=False, weights=None).output,
             "cbam": _attentive_cnn(x, axis),
         }
-        flat = [axes.flatten(features, f"{name}_features") for name, features in branches.items()]
+        flat = []
+        for name, features in branches.items():
+            flat.append(axes.flatten(features, f"{name}_features"))
     x = layers.Concatenate(name="features")(flat)
     x = layers.Dropout(dropout, name="dropout_1")(x)
     x = layers.Dense(UNITS, activation="relu", name="dense_1")(x)
@@ -55,5 +57,8 @@ def build(
 def _attentive_cnn(x: keras.KerasTensor, axis: int) -> keras.KerasTensor:
     from keras import layers
 
-    x = compact.trunk(x, axis, lambda maps, stage: cbam.attend(maps, axis, f"{cbam.PREFIX}{stage}"))
+    def attend(maps: keras.KerasTensor, stage: str) -> keras.KerasTensor:
+        return cbam.attend(maps, axis, f"{cbam.PREFIX}{stage}")
+
+    x = compact.trunk(x, axis, attend)
     return layers.AveragePooling2D(2, name="stage_3_pool")(x)

@@ -1,4 +1,4 @@
-"""OpenFace's nn4.small2 (Amos et al., 2016), as Smelyakov et al., COLINS 2022, take it from its Keras port."""
+"""OpenFace's nn4.small2 (Amos et al., 2016), as in Smelyakov et al., COLINS 2022, from its Keras port."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from edge_fer_train.zoo.axes import DataFormat
 
 EPSILON = 1e-5
+"""Of batch normalisation, as in the port; Keras' default is 1e-3."""
 
 
 @dataclass(frozen=True)
 class Inception:
-    """One module: filters before and after its 3x3 and 5x5 convolutions, its pooled way, its 1x1 way."""
+    """One module: filters before and after its 3x3 and 5x5 convolutions, its pooled branch, its 1x1 branch."""
 
     name: str
     three: tuple[int, int]
@@ -53,7 +54,7 @@ def build(
     Input is ``(batch, size, size, channels)`` float32; output is ``(batch, classes)`` probabilities. At 96x96x3 it has
     the 3,743,280 parameters that Smelyakov et al., COLINS 2022, section 6, give before the head. Layers have the names
     of the Keras port, by which its weights are found. Its local response normalisation is left out: with the port's
-    alpha of 0.0001 it divides activations of size 1 by 1.001, and int8 has no use for it.
+    alpha of 0.0001, it divides activations of size 1 by 1.001, which int8 cannot resolve.
     """
     import keras
     from keras import layers
@@ -70,9 +71,10 @@ def build(
             x = _inception(x, axis, module)
         x = layers.GlobalAveragePooling2D(name="pooled")(x)
     x = layers.Dense(128, name="dense_layer")(x)
-    x = layers.Activation("linear", name="features")(x)
+    x = layers.Activation("linear", name="features")(x)  # where pretrained.backbone ends
     x = layers.Dropout(dropout, name="dropout")(x)
-    return keras.Model(face, layers.Dense(classes, activation="softmax", name="scores")(x), name="openface")
+    scores = layers.Dense(classes, activation="softmax", name="scores")(x)
+    return keras.Model(face, scores, name="openface")
 
 
 def _convolve(
@@ -81,31 +83,35 @@ def _convolve(
     from keras import layers
 
     x = layers.Conv2D(filters, kernel, strides=stride, name=conv)(x)
-    return layers.ReLU()(layers.BatchNormalization(axis=axis, epsilon=EPSILON, name=norm)(x))
+    x = layers.BatchNormalization(axis=axis, epsilon=EPSILON, name=norm)(x)
+    return layers.ReLU()(x)
 
 
 def _inception(x: keras.KerasTensor, axis: int, module: Inception) -> keras.KerasTensor:
     from keras import layers
 
     name = f"inception_{module.name}"
-    ways = []
-    for label, filters, kernel in (("3x3", module.three, 3), ("5x5", module.five, 5)):
-        if filters is None:
-            continue
-        way = _convolve(x, axis, filters[0], 1, f"{name}_{label}_conv1", f"{name}_{label}_bn1")
-        way = layers.ZeroPadding2D(kernel // 2)(way)
-        ways.append(
-            _convolve(
-                way, axis, filters[1], kernel, f"{name}_{label}_conv2", f"{name}_{label}_bn2", stride=module.stride
-            )
-        )
-    way = layers.MaxPooling2D(3, 2)(x) if module.pool == "max" else _l2_pool(x)
+    branches = [_reduced(x, axis, module.three, 3, f"{name}_3x3", module.stride)]
+    if module.five is not None:
+        branches.append(_reduced(x, axis, module.five, 5, f"{name}_5x5", module.stride))
+    pooled = layers.MaxPooling2D(3, 2)(x) if module.pool == "max" else _l2_pool(x)
     if module.pooled is not None:
-        way = _convolve(way, axis, module.pooled, 1, f"{name}_pool_conv", f"{name}_pool_bn")
-    ways.append(_widened(way, ways[0], axis))
+        pooled = _convolve(pooled, axis, module.pooled, 1, f"{name}_pool_conv", f"{name}_pool_bn")
+    branches.append(_widened(pooled, branches[0], axis))
     if module.one is not None:
-        ways.append(_convolve(x, axis, module.one, 1, f"{name}_1x1_conv", f"{name}_1x1_bn"))
-    return layers.Concatenate(axis=axis, name=name)(ways)
+        branches.append(_convolve(x, axis, module.one, 1, f"{name}_1x1_conv", f"{name}_1x1_bn"))
+    return layers.Concatenate(axis=axis, name=name)(branches)
+
+
+def _reduced(
+    x: keras.KerasTensor, axis: int, filters: tuple[int, int], kernel: int, name: str, stride: int
+) -> keras.KerasTensor:
+    """Return a convolution of *kernel* behind one of 1x1 that reduces the channels."""
+    from keras import layers
+
+    x = _convolve(x, axis, filters[0], 1, f"{name}_conv1", f"{name}_bn1")
+    x = layers.ZeroPadding2D(kernel // 2)(x)
+    return _convolve(x, axis, filters[1], kernel, f"{name}_conv2", f"{name}_bn2", stride=stride)
 
 
 def _l2_pool(x: keras.KerasTensor) -> keras.KerasTensor:
@@ -113,11 +119,12 @@ def _l2_pool(x: keras.KerasTensor) -> keras.KerasTensor:
     from keras import layers, ops
 
     squares = layers.AveragePooling2D(3, 3)(ops.square(x))
-    return ops.sqrt(ops.maximum(squares * 9.0, 1e-12))  # the root's slope at 0 is infinite
+    # The slope of the root is infinite at 0, and would make the gradient NaN.
+    return ops.sqrt(ops.maximum(squares * 9.0, 1e-12))
 
 
 def _widened(x: keras.KerasTensor, like: keras.KerasTensor, axis: int) -> keras.KerasTensor:
-    """Pad *x* with zeros to the height and width of *like*, the odd one at the end, as the port does."""
+    """Pad *x* with zeros to the height and width of *like*; an odd row or column goes to the end, as in the port."""
     from keras import layers
 
     side = 2 if axis == 1 else 1

@@ -27,8 +27,8 @@ def build(
     """Four blocks of conv + batch normalisation + ReLU, max-pool, dropout; two dense layers; softmax.
 
     Input is ``(batch, size, size, channels)`` float32; output is ``(batch, classes)`` probabilities. The paper names
-    the model and its results but lists no layer. This is the plain convolutional network of four blocks that is common
-    for FER2013, with 4,478,727 parameters at 48x48x1.
+    the model and its results but lists no layer. This is a plain convolutional network of four blocks, as is common for
+    FER2013, with 4,478,727 parameters at 48x48x1.
     """
     import keras
     from keras import layers

@@ -1,4 +1,4 @@
-"""VGG-Face (Parkhi et al., BMVC 2015), as Smelyakov et al., COLINS 2022, take it from its Keras port."""
+"""VGG-Face (Parkhi et al., BMVC 2015), as in Smelyakov et al., COLINS 2022, from its Keras port."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from edge_fer_train.zoo.axes import DataFormat
 
 BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
-"""Filters, and how many convolutions before the max-pool."""
+"""Of each block: the filters, and the number of convolutions before the max-pool."""
 UNITS = 4096
 
 
@@ -27,9 +27,9 @@ def build(
     """VGG-16 up to its 4,096 features, and a softmax.
 
     Input is ``(batch, size, size, channels)`` float32, *size* a multiple of 32; output is ``(batch, classes)``
-    probabilities. At 224x224x3 it has 134,260,544 parameters before the head, as the port (145,002,878 with its layer
-    of 2,622 persons); the port writes its dense layers as convolutions, which have the same weights. At other sizes the
-    first dense layer shrinks or grows with what the last pool leaves.
+    probabilities. At 224x224x3 it has 134,260,544 parameters before the head, as the port has (145,002,878 with
+    its layer of 2,622 persons). The port writes its dense layers as convolutions, which have the same weights. The
+    first dense layer has as many weights as the maps of the last pool need at *size*.
     """
     import keras
     from keras import layers
@@ -45,6 +45,7 @@ def build(
     x = layers.Dense(UNITS, activation="relu", name="fc6")(x)
     x = layers.Dropout(dropout, name="dropout_6")(x)
     x = layers.Dense(UNITS, activation="relu", name="fc7")(x)
-    x = layers.Activation("linear", name="features")(x)
+    x = layers.Activation("linear", name="features")(x)  # where pretrained.backbone ends
     x = layers.Dropout(dropout, name="dropout_7")(x)
-    return keras.Model(face, layers.Dense(classes, activation="softmax", name="scores")(x), name="vgg_face")
+    scores = layers.Dense(classes, activation="softmax", name="scores")(x)
+    return keras.Model(face, scores, name="vgg_face")

@@ -64,7 +64,7 @@ def run(*arguments) -> str:
     return done.stderr
 
 
-def test_train_runs_and_says_how_long_it_takes(data, short, tmp_path):
+def test_train_runs_and_says_how_much_time_is_left(data, short, tmp_path):
     progress = run("--recipe", short, "--data", data, "--out", tmp_path / "run", "--epochs", 1)
     assert "epoch 2/2" in progress
     assert "min left" in progress
@@ -75,19 +75,19 @@ def test_train_runs_and_says_how_long_it_takes(data, short, tmp_path):
     assert [model.input_shape[1] for model in kept] == [32, 48]
 
 
-def test_a_run_that_was_stopped_is_gone_on_with(data, short, tmp_path):
+def test_an_interrupted_run_is_resumed(data, short, tmp_path):
     out = tmp_path / "run"
     arguments = ["train", "--recipe", str(short), "--data", str(data), "--out", str(out), "--epochs", "2"]
     script = (
         "import os\n"
-        "import edge_fer_train.run as t\n"
+        "from edge_fer_train import history\n"
         "from edge_fer.cli import main\n"
-        "write, ends = t._save, []\n"
+        "write, ends = history.save_model, []\n"
         "def save(model, path):\n"
         "    write(model, path)\n"
         "    ends.extend([1] * (path.name == 'last.keras'))\n"
         "    if len(ends) == 3: os._exit(9)\n"
-        "t._save = save\n"
+        "history.save_model = save\n"
         f"main({arguments!r})\n"
     )
     killed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
@@ -109,7 +109,7 @@ def test_the_preprocessing_of_training_is_the_devices(data):
         assert np.array_equal(crop, chosen.preprocess.crop(image, (0, 0, 48, 48)))
 
 
-def test_a_run_without_its_weights_is_not_gone_on_with(data, short, tmp_path):
+def test_a_run_without_its_weights_is_not_resumed(data, short, tmp_path):
     out = tmp_path / "run"
     out.mkdir()
     (out / "history.json").write_text('[{"epoch": 1, "size_px": 48, "validation_accuracy": 0.5, "seconds": 1.0}]')
@@ -158,11 +158,13 @@ def test_folds_give_every_face_a_prediction_by_a_model_that_has_not_seen_it(data
     assert np.mean(report["accuracy_by_fold"]) == pytest.approx(report["out_of_fold"]["accuracy"])
 
 
-def test_a_student_hears_its_teacher(data, once, tmp_path):
+def test_a_student_learns_from_its_teacher(data, once, tmp_path):
     run("--recipe", once, "--data", data, "--out", tmp_path / "teacher")
     taught = tmp_path / "taught.toml"
     taught.write_text(once.read_text().replace("[[training", "[training.teaching]\nweight = 0.7\n\n[[training", 1))
-    assert "names none; pass --teacher" in refused("--recipe", taught, "--data", data, "--out", tmp_path / "none")
+    assert "needs a teacher and names none; pass --teacher" in refused(
+        "--recipe", taught, "--data", data, "--out", tmp_path / "none"
+    )
     best = tmp_path / "teacher" / "best.keras"
     run("--recipe", taught, "--data", data, "--out", tmp_path / "student", "--teacher", best)
     own, heard = (
@@ -174,7 +176,7 @@ def test_a_student_hears_its_teacher(data, once, tmp_path):
     )
 
 
-def test_a_stage_may_hear_the_teacher_less_or_not_at_all(data, taught, tmp_path):
+def test_a_stage_may_weigh_the_teacher_less_or_not_at_all(data, taught, tmp_path):
     def loss(recipe_path, *options) -> float:
         out = tmp_path / "-".join(["run", recipe_path.stem, *options])
         run("--recipe", recipe_path, "--data", data, "--out", out, "--limit", 8, *options)
@@ -197,14 +199,14 @@ def test_a_backbone_begins_with_weights_of_ones_own(data, once, tmp_path):
     run("--recipe", once, "--data", data, "--out", tmp_path / "first")
     said = run("--recipe", once, "--data", data, "--out", tmp_path / "second", "--pretrained",
                tmp_path / "first" / "best.keras")  # fmt: skip
-    assert "13 layers have the weights of best.keras" in said  # of the head, too: it is for as many classes
+    assert "13 layers start with the weights of best.keras" in said  # of the head, too: it is for as many classes
 
 
 def test_a_recipe_may_name_the_weights_it_begins_with(data, once, tmp_path):
     begun = tmp_path / "begun.toml"
     begun.write_text(once.read_text().replace("[training]", '[training]\npretrained = ["cnn-1.keras"]'))
     said = run("--recipe", begun, "--data", data, "--out", tmp_path / "run", "--limit", 8)
-    assert "layers have the weights of cnn-1.keras" in said
+    assert "layers start with the weights of cnn-1.keras" in said
 
 
 @pytest.mark.parametrize(("frozen", "learnt"), [((), (1, 2)), ((1,), (2,))])
@@ -216,8 +218,8 @@ def test_networks_whose_scores_are_joined_train_as_one(data, once, tmp_path, fro
     joined.write_text(text.replace("[training]", f"[training]\nfrozen = {list(frozen)}"))
     files = [argument for name in ("cnn-1", "cnn-2") for argument in ("--pretrained", tmp_path / f"{name}.keras")]
     said = run("--recipe", joined, "--data", data, "--out", tmp_path / "run", *files)
-    assert "13 layers have the weights of cnn-1.keras" in said
-    assert "19 layers have the weights of cnn-2.keras" in said
+    assert "13 layers start with the weights of cnn-1.keras" in said
+    assert "19 layers start with the weights of cnn-2.keras" in said
     best = keras.saving.load_model(tmp_path / "run" / "best.keras", compile=False)
     begun = zoo.join("fused-product", [tmp_path / "cnn-1.keras", tmp_path / "cnn-2.keras"])
     fused.share(begun)
@@ -232,13 +234,13 @@ def test_networks_whose_scores_are_joined_train_as_one(data, once, tmp_path, fro
     ("arguments", "words"),
     [
         (["--split", "60-40"], "no split '60-40'"),
-        (["--format", "imagenet"], "no data set form"),
+        (["--format", "imagenet"], "no data set format"),
         (["--classes", "bored"], "has none of bored"),
-        (["--votes", "absent.csv"], "absent.csv is not there"),
-        (["--pretrained", "absent.h5"], "absent.h5 are not there"),
+        (["--votes", "absent.csv"], "absent.csv does not exist"),
+        (["--pretrained", "absent.h5"], "absent.h5 do not exist"),
     ],
 )
-def test_what_cannot_be_trained_is_told(data, once, tmp_path, arguments, words):
+def test_what_cannot_be_trained_is_refused(data, once, tmp_path, arguments, words):
     assert words in refused("--recipe", once, "--data", data, "--out", tmp_path / "run", *arguments)
 
 

@@ -149,9 +149,9 @@ def test_what_is_none_is_refused(tmp_path, form):
 
 
 def test_an_empty_folder_is_refused(tmp_path):
-    with pytest.raises(BadInput, match="no data set that is known"):
+    with pytest.raises(BadInput, match="is no known data set"):
         datasets.load(tmp_path)
-    with pytest.raises(BadInput, match="is not there"):
+    with pytest.raises(BadInput, match="does not exist"):
         datasets.load(tmp_path / "absent")
 
 

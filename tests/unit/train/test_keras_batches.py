@@ -16,20 +16,24 @@ def faces(drawn_zip):
     return load_faces(drawn_zip)
 
 
-def batches(faces, teacher=None, **training) -> Batches:
+def augmented(faces, **training) -> AugmentedBatches:
     shipped = recipe.load("cnn-1")
     chosen = shipped.model_copy(update={"training": shipped.trained.model_copy(update={"batch_size": 8, **training})})
-    return Batches(AugmentedBatches(faces, soft_labels.hard(faces), chosen, chosen.trained.stages[0], 0), teacher)
+    return AugmentedBatches(faces, soft_labels.hard(faces), chosen, chosen.trained.stages[0], 0)
 
 
-def test_a_step_gets_values_and_targets(faces):
+def batches(faces, teacher=None, **training) -> Batches:
+    return Batches(augmented(faces, **training), teacher)
+
+
+def test_a_step_gets_values_and_soft_labels(faces):
     given = batches(faces)
     values, told = given[0]
-    crops, targets = given._augmented.batch(0)
+    crops, expected = augmented(faces).batch(0)
     assert len(given) == 4
     assert values.shape == (8, 48, 48, 1)
     assert np.array_equal(values, recipe.load("cnn-1").preprocess.to_values(crops))
-    assert np.array_equal(told, targets)
+    assert np.array_equal(told, expected)
 
 
 def test_balance_weighs_faces(faces):
@@ -39,22 +43,22 @@ def test_balance_weighs_faces(faces):
 def test_batches_may_be_made_elsewhere(faces):
     made = np.zeros((2, 48, 48), np.uint8), np.full((2, 7), 1 / 7, np.float32)
     asked = []
-    values, told = Batches(batches(faces)._augmented, batch=lambda at: asked.append(at) or made)[3]
+    values, told = Batches(augmented(faces), batch=lambda at: asked.append(at) or made)[3]
     assert asked == [3]
     assert values.shape == (2, 48, 48, 1)
     assert told is made[1]
 
 
-def test_each_output_of_a_model_gets_the_targets(faces):
-    augmented = batches(faces, balance=0.5)._augmented
-    values, told, weights = Batches(augmented, outputs=3)[0]
+def test_each_output_of_a_model_gets_the_soft_labels(faces):
+    of_epoch = augmented(faces, balance=0.5)
+    values, told, weights = Batches(of_epoch, outputs=3)[0]
     assert values.shape == (8, 48, 48, 1)
     assert weights.shape == (8,)
     assert len(told) == 3
-    assert all(np.array_equal(targets, augmented.batch(0)[1]) for targets in told)
+    assert all(np.array_equal(of_output, of_epoch.batch(0)[1]) for of_output in told)
 
 
-def test_a_teacher_stands_behind_the_targets(faces):
+def test_a_teachers_scores_follow_the_soft_labels(faces):
     class Sure:
         def scores(self, crops):
             return np.full((len(crops), 7), 1 / 7, np.float32)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 SCRIPT = """
 import keras, numpy as np
-from edge_fer_train.normalisation import native
+from edge_fer_train.fast_kernels import fast_kernels
 
 layers = keras.layers
 
@@ -19,17 +19,15 @@ def trained(kernel, data_format, axis):
     for _ in range(3):
         batch = rng.normal(3, 2, (16, *shape)).astype("float32"), rng.random((16, 5)).astype("float32")
         if kernel:
-            with native():
+            with fast_kernels(model):
                 model.train_on_batch(*batch)
         else:
             model.train_on_batch(*batch)
     return [np.array(weight) for weight in model.get_weights()]
 
-before = layers.BatchNormalization.call
 for data_format, axis in (("channels_first", 1), ("channels_last", -1)):
     for own, fast in zip(trained(False, data_format, axis), trained(True, data_format, axis), strict=True):
         assert np.allclose(own, fast, atol=1e-4), np.abs(own - fast).max()
-assert layers.BatchNormalization.call is before
 print("alike")
 """
 

@@ -93,13 +93,13 @@ def test_each_network_whose_scores_are_joined_begins_with_a_file_of_its_own(tmp_
     assert pretrained.load_into(again, tmp_path / "joined.keras") == 4
     assert np.array_equal(again.predict(faces, verbose=0), model.predict(faces, verbose=0))
     zoo.build("compact", 32).save(tmp_path / "other.keras")
-    with pytest.raises(BadInput, match="nor of one of the 2 whose scores it joins"):
+    with pytest.raises(BadInput, match="nor of one of the 2 that it joins"):
         pretrained.load_into(model, tmp_path / "other.keras")
 
 
 def test_a_joined_network_of_another_size_is_refused(tmp_path):
     zoo.build("cnn-2", 48).save(tmp_path / "cnn-2.keras")
-    with pytest.raises(BadInput, match=r"has \[\(4608, 1024\), \(1024,\)\] for layer dense_1, which wants"):
+    with pytest.raises(BadInput, match=r"has \[\(4608, 1024\), \(1024,\)\] for layer dense_1, which needs"):
         pretrained.load_into(zoo.build("fused-product", 64, shrink=2), tmp_path / "cnn-2.keras")
 
 
@@ -116,7 +116,7 @@ def test_a_file_that_is_none_is_refused(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(BadInput, match="cannot be read as weights"):
         pretrained.load_into(zoo.build("cnn-1", 32), path)
-    with pytest.raises(BadInput, match="are not there"):
+    with pytest.raises(BadInput, match="do not exist"):
         pretrained.load_into(zoo.build("cnn-1", 32), tmp_path / "absent.h5")
 
 

@@ -48,7 +48,7 @@ def test_a_recipe_says_which_of_its_networks_stay_as_they_were():
 
 
 def test_a_recipe_that_joins_models_is_not_trained():
-    with pytest.raises(BadInput, match="trained by themselves"):
+    with pytest.raises(BadInput, match="trained separately"):
         _ = recipe.load("cnn-1").model_copy(update={"training": None}).trained
 
 

@@ -8,29 +8,50 @@ pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip instal
 
 from edge_fer.errors import BadInput  # noqa: E402
 from edge_fer.evaluation.labelled import load_faces  # noqa: E402
+from edge_fer.progress import ProgressListener  # noqa: E402
 from edge_fer_train import recipe, soft_labels  # noqa: E402
-from edge_fer_train import run as train  # noqa: E402
+from edge_fer_train.run import TrainingRun  # noqa: E402
+from edge_fer_train.validation import weights_of  # noqa: E402
 from edge_fer_train.zoo import fused  # noqa: E402
 
 
-def trained(drawn_zip, folder, epochs: int, monkeypatch, overwrite: bool = False) -> tuple[train.Run, list, list]:
+class Heard(ProgressListener):
+    """Keeps what a user would read, and the shares of each step."""
+
+    def __init__(self):
+        self.lines = []
+        self.steps = {}
+
+    def step(self, words, share=0.0):
+        self.steps.setdefault(words, []).append(share)
+
+    def tell(self, words):
+        self.lines.append(words)
+
+
+def trained(drawn_zip, folder, epochs: int, monkeypatch, overwrite: bool = False) -> tuple[TrainingRun, list, list]:
     """A run of so many epochs of a few steps; the weights before each epoch, and after its last step."""
     faces, shipped = load_faces(drawn_zip), recipe.load("cnn-1")
     stages = (shipped.trained.stages[0].model_copy(update={"epochs": epochs}),)
     changes = {"batch_size": 8, "stages": stages, "ema_overwrite": overwrite}
     training = shipped.trained.model_copy(update=changes)
-    run = train.TrainingRun(
-        shipped.model_copy(update={"training": training}), folder, faces, soft_labels.hard(faces), faces, lambda _: None
+    run = TrainingRun(
+        shipped.model_copy(update={"training": training}),
+        folder,
+        faces,
+        soft_labels.hard(faces),
+        faces,
+        ProgressListener(),
     )
     began, ended = [], []
 
     class Watch(keras.callbacks.Callback):
         def on_train_begin(self, logs=None):
-            began.append(train._copies(self.model))
+            began.append(weights_of(self.model))
 
         def on_train_batch_end(self, batch, logs=None):
             if batch == 3:
-                ended.append(train._copies(self.model))
+                ended.append(weights_of(self.model))
 
     fit = keras.Model.fit
 
@@ -71,30 +92,29 @@ def test_the_averaged_weights_are_what_is_kept(drawn_zip, tmp_path, monkeypatch)
 
 
 @pytest.fixture
-def joined(drawn_zip, tmp_path) -> train.Run:
+def joined(drawn_zip, tmp_path) -> TrainingRun:
     """A run of a product in which each network has a loss of its own."""
     faces, shipped = load_faces(drawn_zip), recipe.load("fused-product")
     stages = (shipped.trained.stages[0].model_copy(update={"epochs": 1, "size_px": 32}),)
     changes = {"batch_size": 8, "stages": stages, "auxiliary_loss": 0.3, "teaching": None, "dropout": 0.0}
     training = shipped.trained.model_copy(update=changes)
     chosen = shipped.model_copy(update={"training": training})
-    return train.TrainingRun(chosen, tmp_path / "run", faces, soft_labels.hard(faces), faces, lambda _: None)
+    return TrainingRun(chosen, tmp_path / "run", faces, soft_labels.hard(faces), faces, ProgressListener())
 
 
 def test_the_loss_of_each_network_counts_beside_that_of_what_they_say_together(joined):
-    model = joined._begin(joined.recipe.trained.stages[0], None)
-    values, targets = np.random.default_rng(0).random((4, 32, 32, 1)).astype(np.float32), joined.targets[:4]
+    model = joined.network(joined.recipe.trained.stages[0])
+    values, targets = np.random.default_rng(0).random((4, 32, 32, 1)).astype(np.float32), joined.soft_labels[:4]
     together, *alone = (-np.log((scores * targets).sum(axis=1)).mean() for scores in model.predict(values, verbose=0))
     told = model.evaluate(values, [targets] * 3, verbose=0, return_dict=True)
     assert told["loss"] == pytest.approx(together + 0.3 * sum(alone), rel=1e-4)
 
 
 def test_a_run_in_which_each_network_has_a_loss_says_how_each_does_and_keeps_the_product(joined):
-    said = []
-    joined.say = said.append
+    joined.progress = Heard()
     joined.execute()
     first, second = joined.history[0]["validation_accuracy_alone"]
-    assert any(f" (alone {first:.2%}, {second:.2%}) · " in line for line in said)
+    assert any(f" (alone {first:.2%}, {second:.2%}) · " in line for line in joined.progress.lines)
     longer = [stage.model_copy(update={"epochs": 2}) for stage in joined.recipe.trained.stages]
     training = joined.recipe.trained.model_copy(update={"stages": tuple(longer)})
     joined.recipe = joined.recipe.model_copy(update={"training": training})
@@ -113,21 +133,38 @@ def test_a_run_in_which_each_network_has_a_loss_says_how_each_does_and_keeps_the
     assert len(keras.saving.load_model(joined.folder / "last.keras").outputs) == 3
 
 
+def test_progress_has_one_step_per_stage_whose_share_grows(drawn_zip, tmp_path):
+    """A display without a terminal prints each new text of a step: one line per stage, not one per batch."""
+    faces, shipped = load_faces(drawn_zip), recipe.load("cnn-1")
+    stages = tuple(shipped.trained.stages[0].model_copy(update={"epochs": 2, "size_px": size}) for size in (32, 40))
+    training = shipped.trained.model_copy(update={"batch_size": 8, "stages": stages})
+    progress = Heard()
+    chosen = shipped.model_copy(update={"training": training})
+    TrainingRun(chosen, tmp_path, faces, soft_labels.hard(faces), faces, progress).execute()
+    assert list(progress.steps) == ["training epochs 1 to 2 of 4 at 32 px", "training epochs 3 to 4 of 4 at 40 px"]
+    for shares in progress.steps.values():
+        assert shares == sorted(shares)
+        assert 0 < shares[0] <= shares[-1] <= 1
+        assert shares[-1] > 0.5  # of the second epoch
+    assert [line.split(" · ")[0] for line in progress.lines[:4]] == [f"epoch {n}/4" for n in (1, 2, 3, 4)]
+
+
 def test_a_network_that_joins_none_has_no_loss_of_each(drawn_zip, tmp_path):
     faces, shipped = load_faces(drawn_zip), recipe.load("cnn-1")
     chosen = shipped.model_copy(update={"training": shipped.trained.model_copy(update={"auxiliary_loss": 0.3})})
-    with pytest.raises(BadInput, match="cnn_1 joins no scores, so that there is no loss of each network"):
-        train.TrainingRun(chosen, tmp_path, faces, soft_labels.hard(faces), faces, lambda _: None).execute()
+    with pytest.raises(BadInput, match="cnn_1 joins no scores, so no network has a loss of its own"):
+        TrainingRun(chosen, tmp_path, faces, soft_labels.hard(faces), faces, ProgressListener()).execute()
 
 
-def test_a_compiling_backend_trains_from_a_teacher_and_is_gone_on_with(on_jax, drawn_zip, tmp_path):
-    """JAX gives the arrays of a step away: what is kept of an epoch must not be among them."""
+def test_a_compiling_backend_trains_from_a_teacher_and_is_resumed(on_jax, drawn_zip, tmp_path):
+    """JAX gives the buffers of a step away: what is kept of an epoch must not be among them."""
     printed = on_jax(f"""
 from pathlib import Path
 import keras
 from edge_fer.evaluation.labelled import load_faces
-from edge_fer_convert import recipe, zoo
-from edge_fer_convert.training import run, soft_labels
+from edge_fer.progress import ProgressListener
+from edge_fer_train import recipe, soft_labels, zoo
+from edge_fer_train.run import TrainingRun
 from edge_fer_train.teacher import Teacher
 
 folder = Path({str(tmp_path)!r})
@@ -138,7 +175,9 @@ for epochs in (2, 3):
     training = shipped.trained.model_copy(update={{"batch_size": 16, "stages": stages, "ema_overwrite": False}})
     chosen = shipped.model_copy(update={{"training": training}})
     teacher = Teacher([folder / "teacher.keras"], chosen.preprocess, faces.names)
-    made = run.TrainingRun(chosen, folder, faces, soft_labels.hard(faces), faces, lambda _: None, teacher, workers=1)
+    made = TrainingRun(
+        chosen, folder, faces, soft_labels.hard(faces), faces, ProgressListener(), teacher, workers=1
+    )
     made.execute()
 print(keras.backend.backend(), len(made.history))
 """)

@@ -14,11 +14,11 @@ def test_votes_sharpen_labels_without_replacing_them(drawn_zip):
     faces = load_faces(drawn_zip)
     position = {"angry": 4, "disgust": 5, "fear": 6, "happy": 1, "sad": 3, "surprise": 2, "neutral": 0}
     votes = {path: np.eye(10, dtype=np.float32)[position[path.split("/")[1]]] * 10 for path in faces.paths}
-    targets = soft_labels.from_votes(faces, votes, 0.5)
-    assert targets.dtype == np.float32
-    assert np.allclose(targets.sum(axis=1), 1, atol=1e-5)
-    assert (targets.argmax(axis=1) == faces.labels).all()
-    assert targets.max(axis=1).min() > 0.8
+    mixed = soft_labels.from_votes(faces, votes, 0.5)
+    assert mixed.dtype == np.float32
+    assert np.allclose(mixed.sum(axis=1), 1, atol=1e-5)
+    assert (mixed.argmax(axis=1) == faces.labels).all()
+    assert mixed.max(axis=1).min() > 0.8
 
 
 def test_without_votes_labels_are_smoothed(drawn_zip):

@@ -51,7 +51,7 @@ def test_a_bundle_teaches_as_its_float_model_does():
 def test_a_teacher_of_other_classes_or_none_is_refused(paths, tmp_path):
     with pytest.raises(BadInput, match="knows 7 classes; the faces have 3"):
         Teacher(paths, Preprocess(), FER2013[:3])
-    with pytest.raises(BadInput, match="is not there"):
+    with pytest.raises(BadInput, match="does not exist"):
         Teacher([tmp_path / "absent.keras"], Preprocess(), FER2013)
     with pytest.raises(BadBundle, match="no bundle at absent"):
         Teacher([Path("absent")], Preprocess(), FER2013)
@@ -68,5 +68,5 @@ def test_a_bundle_s_scores_come_in_the_order_of_the_faces():
 
 
 def test_a_bundle_that_wants_other_crops_is_refused():
-    with pytest.raises(BadInput, match=r"wants equalize = False; the recipe's .* has True"):
+    with pytest.raises(BadInput, match=r"needs equalize = False; the recipe's .* has True"):
         Teacher([Path("compact")], Preprocess(equalize=True), FER2013)

@@ -206,7 +206,7 @@ def test_what_networks_say_alone_stands_behind_what_they_say_together(rule):
 
 @pytest.mark.parametrize(("name", "number"), [("fused-sum", 0), ("fused-sum", 3), ("cnn-1", 1)])
 def test_a_network_that_is_not_there_cannot_be_frozen(name, number):
-    with pytest.raises(BadInput, match=f"there is no network {number} to be frozen"):
+    with pytest.raises(BadInput, match=f"there is no network {number} to freeze"):
         fused.freeze(zoo.build(name, 32), number)
 
 
@@ -230,7 +230,7 @@ def test_files_are_joined_as_the_architecture_says(tmp_path):
     with pytest.raises(BadInput, match="is for 32 px, which does not divide 48"):
         zoo.join("fused-sum", paths)
     zoo.build("cnn-1", 32, classes=8).save(paths[1])
-    with pytest.raises(BadInput, match="1 planes, 7 classes and 1 planes, 8 classes; only alike models"):
+    with pytest.raises(BadInput, match="1 channels, 7 classes and 1 channels, 8 classes; join models with the same"):
         zoo.join("fused-sum", paths)
 
 

@@ -28,12 +28,12 @@ def test_batches_are_seeded(faces, training):
     one, again, next_epoch = (augmented(faces, epoch=epoch, **training) for epoch in (0, 0, 1))
     assert len(one) == 4
     for at in range(len(one)):
-        (crops, targets), (same_crops, same_targets) = one.batch(at), again.batch(at)
+        (crops, labels), (same_crops, same_labels) = one.batch(at), again.batch(at)
         assert crops.shape == (8, 48, 48)
         assert crops.dtype == np.uint8
-        assert targets.shape == (8, 7)
+        assert labels.shape == (8, 7)
         assert np.array_equal(crops, same_crops)
-        assert np.array_equal(targets, same_targets)
+        assert np.array_equal(labels, same_labels)
     assert not np.array_equal(one.batch(0)[0], next_epoch.batch(0)[0])
 
 
@@ -44,7 +44,7 @@ def test_an_epoch_has_every_face_and_batches_of_one_size(faces, size, batches, o
     one = augmented(faces, batch_size=size)
     assert len(one) == batches
     assert len(one.batch(batches - 1)[1]) == of_the_last
-    seen = np.concatenate([one._order[at * size : (at + 1) * size] for at in range(batches)])
+    seen = np.concatenate([one.faces_of(at) for at in range(batches)])
     assert sorted(set(seen.tolist())) == list(range(28))
     assert np.array_equal(seen[28:], seen[: len(seen) - 28])
 

@@ -18,10 +18,10 @@ def batch(count: int, side: int = 24):
 
 @pytest.mark.parametrize("way", WAYS)
 @given(alpha=st.floats(0.05, 4), seed=st.integers(0, 10_000), count=st.integers(1, 9))
-def test_targets_still_sum_to_one_and_tell_what_the_pixels_hold(way, alpha, seed, count):
-    crops, targets = batch(count)
+def test_soft_labels_still_sum_to_one_and_say_what_the_pixels_hold(way, alpha, seed, count):
+    crops, labels = batch(count)
     kept = crops.copy()
-    mixed, told = way(crops, targets, alpha, np.random.default_rng(seed))
+    mixed, told = way(crops, labels, alpha, np.random.default_rng(seed))
     assert np.array_equal(crops, kept)
     assert mixed.shape == crops.shape
     assert mixed.dtype == np.uint8
@@ -32,13 +32,13 @@ def test_targets_still_sum_to_one_and_tell_what_the_pixels_hold(way, alpha, seed
 
 @pytest.mark.parametrize("way", WAYS)
 def test_mixing_is_seeded(way):
-    crops, targets = batch(6)
-    one, again = (way(crops, targets, 1.0, np.random.default_rng(3)) for _ in range(2))
+    crops, labels = batch(6)
+    one, again = (way(crops, labels, 1.0, np.random.default_rng(3)) for _ in range(2))
     assert all(np.array_equal(a, b) for a, b in zip(one, again, strict=True))
 
 
 def test_mixup_keeps_the_larger_part_in_its_place():
-    crops, targets = batch(5)
+    crops, labels = batch(5)
     for seed in range(20):
-        told = mixing.mixup(crops, targets, 0.4, np.random.default_rng(seed))[1]
+        told = mixing.mixup(crops, labels, 0.4, np.random.default_rng(seed))[1]
         assert (told.diagonal() >= 0.5).all()

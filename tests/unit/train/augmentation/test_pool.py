@@ -38,7 +38,7 @@ def test_without_other_processes_this_one_makes_them(made_of):
         assert workers.ahead(augmented) == augmented.batch
 
 
-def test_what_goes_wrong_elsewhere_is_said_here(made_of):
-    faces, targets, chosen = made_of
-    with AugmentationPool(faces, targets[:3], chosen, 1) as workers, pytest.raises(IndexError, match="out of bounds"):
+def test_an_error_of_another_process_is_raised_here(made_of):
+    faces, labels, chosen = made_of
+    with AugmentationPool(faces, labels[:3], chosen, 1) as workers, pytest.raises(IndexError, match="out of bounds"):
         workers.ahead(AugmentedBatches(*made_of, chosen.trained.stages[0], 0))(0)
