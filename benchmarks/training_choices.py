@@ -14,7 +14,6 @@ twice to show the latter. Needs the `convert` extra.
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any

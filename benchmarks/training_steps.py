@@ -11,15 +11,12 @@ from __future__ import annotations
 
 import time
 from importlib import util
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 import script
 from edge_fer.errors import BadInput, MissingDependency
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 NETWORKS = (("mobilenet-v2", 64), ("compact", 48))
 PRECISIONS = ("float32", "bfloat16")
