@@ -22,7 +22,8 @@ import script
 from edge_fer import bundle as bundles
 from edge_fer import host
 from edge_fer.progress import ProgressListener
-from edge_fer_bench import candidates, stability, worker
+from edge_fer_bench import stability, worker
+from edge_fer_bench.candidates import candidates_of_bundle
 from edge_fer_bench.compare import compare_runs
 from edge_fer_bench.harness import Harness
 from edge_fer_bench.statistics import p90
@@ -104,7 +105,7 @@ def main() -> None:
     parser.add_argument("--tries", type=int, default=20, help="rounds of comparisons")
     parser.add_argument("--slowdown", type=float, default=0.15, help="share of a stage's own time that is added")
     options = parser.parse_args()
-    (candidate,) = candidates.candidates_of_bundle("cnn-1", bundles.load("cnn-1"), [1], options.target)
+    (candidate,) = candidates_of_bundle("cnn-1", bundles.load("cnn-1"), [1], options.target)
     null: list[dict[str, Any]] = []
     planted: dict[str, list[dict[str, Any]]] = {stage: [] for stage in STAGES}
     result = {

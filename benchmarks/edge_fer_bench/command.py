@@ -95,6 +95,7 @@ def run(
     # All that can be wrong with the options is found here: nobody should learn of it after minutes of measuring.
     suite = _suite(suite_name, minutes)
     _refuse_unwritable(json_path)
+    # Not the model of the profile, which this command itself may have written after an earlier run.
     model = model or DEFAULT_MODEL
     bundle = bundles.load(model)
     thread_counts = [threads] if threads else _thread_counts(suite.name)
@@ -133,6 +134,7 @@ def _suite(name: str, minutes: float | None) -> Suite:
     """Return the suite called *name*, as long as *minutes*. Raises `BadInput` if there is no such suite."""
     from edge_fer_bench.suites import SUITES
 
+    # Not a click.Choice: a value that cannot be used has exit code 3 everywhere, and click would leave with 2.
     if name not in SUITES:
         raise BadInput(f"no suite {name!r}; pass one of: {', '.join(SUITES)}")
     if minutes is None:
@@ -264,6 +266,7 @@ def check(path: Path, baseline: Path, profile_path: Path | None, **limits: float
     from edge_fer_bench.check import failures
 
     found = failures(results.load_run(baseline), results.load_run(path), _thresholds(profile_path, limits))
+    # The failures are the result and go to stdout; the error below goes to stderr.
     for failure in found:
         click.echo(failure)
     if found:
@@ -300,6 +303,7 @@ def report(paths: tuple[Path, ...], out: Path | None) -> None:
     from edge_fer_bench import report as reports
     from edge_fer_bench import results
 
+    # The name of its file is the only name that a board has here.
     runs = {_run_name(path): results.load_run(path) for path in paths}
     if len(paths) == 1:
         name, measured = next(iter(runs.items()))

@@ -78,6 +78,7 @@ def recommend(run: Run) -> Recommendation | None:
 
 def _is_sound(measurement: Measurement) -> bool:
     """Return whether *measurement* is one of edge-fer, is complete, and gave the right golden answers."""
+    # A peer may be faster, but nobody can run a bundle with it.
     if measurement.kind != "edge-fer" or measurement.failed or not measurement.free:
         return False
     return measurement.golden is None or measurement.golden.passed

@@ -112,6 +112,7 @@ class Measurement(Frozen):
     bundle: str = ""
     target: str = ""
     threads: int
+    # pydantic copies a default, so that the measurements do not share one dictionary.
     files: dict[str, str] = Field({})
     """Model file → sha256: proof that time and accuracy are those of the same file."""
     runtime: dict[str, Any] = Field({})
@@ -168,6 +169,7 @@ class Run(Frozen):
     seed: int
     partial: bool = False
     """Whether the run was interrupted."""
+    # Dictionaries and not models: later versions may know more facts, and older readers show what they find.
     scene: dict[str, Any]
     """What the frames show: size, rate, faces."""
     paced_fps: float | None = None
@@ -221,6 +223,7 @@ def load_run(path: Path) -> Run:
 
 def now() -> datetime:
     """Return the local time with its zone."""
+    # With the zone, since runs of boards in several zones are put on one page.
     return datetime.now().astimezone()
 
 

@@ -120,4 +120,5 @@ class PacedCapture:
 
 def paced_camera(film: Film, fps: float) -> Camera:
     """Return *film* behind the camera code of the device: a thread of its own that keeps only the newest frame."""
+    # The camera code asks its opener for a capture again after an error; a film gives a new one each time.
     return Camera("film", fps=fps, opener=lambda *_: PacedCapture(film, fps))

@@ -26,6 +26,7 @@ COLUMNS: Final = ("", "p50 ms", "p90", "p99", "max", "frames/s", "start s", "MB"
 STAGE_COLUMNS: Final = ("stage", "p50 ms", "p90", "p99", "share")
 ACCURACY_COLUMNS: Final = ("accuracy", "macro-F1", "drop", "F1 drop", "same label", "worst class")
 CHANGE_COLUMNS: Final = ("", "", "after / before", "95 % interval", "p", "ms a frame", "")
+#: A dash where a value is unknown: an empty cell looks like a mistake, and a zero like a value.
 NO_VALUE: Final = "–"
 
 
@@ -73,6 +74,7 @@ def figures(run: Run) -> dict[str, Any]:
 def comparison(compared: RunComparison) -> str:
     """Return two runs beside each other as lines of text."""
     significant = compared.significant()
+    # First, since a slower machine explains all changes below it.
     lines = [f"the machine itself: {compared.machine:.2f}x the time of the reference workload", ""]
     lines += _aligned([CHANGE_COLUMNS, *map(_change_row, compared.changes)])
     lines.append("")
@@ -206,6 +208,7 @@ def _conclusions(compared: RunComparison, significant: Sequence[Change]) -> Iter
 
 def _head(run: Run) -> list[str]:
     host = run.host
+    # The model says most about a board, but only device trees give it; a PC has the name of its processor.
     machine = host["model"] or host["cpu"] or "unknown machine"
     cores = counted(host["cores"], "core")
     interrupted = ", interrupted" if run.partial else ""
@@ -299,6 +302,7 @@ def _behaviour_line(behaviour: Behaviour) -> str:
     changes = f"{summary.changes_a_minute:.1f} changes of state a minute"
     shown = f"{summary.shown_a_minute:.1f} shown"
     false = f"{summary.false_a_minute:.1f} false"
+    # The median delay: a single label that is detected late would dominate a mean.
     detected = "no label detected"
     if summary.detected_s:
         detected = f"a label detected after {np.median(summary.detected_s):.2f} s"

@@ -33,8 +33,8 @@ from edge_fer.dependencies import require
 from edge_fer.errors import BackendError, BadInput, EdgeFerError, MissingDependency
 from edge_fer.evaluation.labelled import load_faces
 from edge_fer.progress import ProgressDisplay
-from edge_fer_bench import candidates, results, table
-from edge_fer_bench.candidates import Candidate
+from edge_fer_bench import results, table
+from edge_fer_bench.candidates import Candidate, candidates_of_bundle
 from edge_fer_bench.harness import Harness
 from edge_fer_bench.results import Skipped
 from edge_fer_bench.suites import SUITES
@@ -176,7 +176,7 @@ def compare(options: argparse.Namespace) -> results.Run:
     first, bundle = next(iter(models.items()))
     measured = []
     for name, model in models.items():
-        measured += candidates.candidates_of_bundle(name, model, threads)
+        measured += candidates_of_bundle(name, model, threads)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         faces = load_faces(options.data, bundle.manifest.labels)
