@@ -39,9 +39,9 @@ def test_a_zip_in_kaggles_layout_is_read_in_order(drawn_zip):
     [
         ({}, "holds no faces"),
         ({"train/happy/readme.txt": b"x"}, "holds no faces"),
-        ({"train/happy/1.png": b""}, "not a readable image"),
-        ({"train/happy/1.png": b"nonsense"}, "not a readable image"),
-        ({"train/happy/1.png": b"P5 60000 60000 255 "}, "not a readable image"),  # too large for OpenCV
+        ({"train/happy/1.png": b""}, "1.png is empty"),
+        ({"train/happy/1.png": b"nonsense"}, r"1.png \(8 bytes\) is not an image"),
+        ({"train/happy/1.png": b"P5 60000 60000 255 "}, "1.png is refused by OpenCV"),  # too large
     ],
 )
 def test_a_zip_that_cannot_be_used_says_why(tmp_path, members, message):
