@@ -98,6 +98,7 @@ def _train(options: dict[str, Any], progress: ProgressListener) -> None:
     from edge_fer_train.datasets import splits
     from edge_fer_train.folds import cross_validate
 
+    # Wrong options are refused before the data is read, which may take minutes.
     recipe = _recipe(options)
     if options["split_name"] not in splits.SPLITS:
         raise BadInput(f"no split {options['split_name']!r}; pass one of: {', '.join(splits.SPLITS)}")
@@ -182,6 +183,7 @@ def _teacher(
     try:
         return Teacher(paths, recipe.preprocess, names)
     except ClassMismatch as exc:
+        # The recipe's own teacher is a help, but the one that the user names is an order.
         if named:
             raise
         progress.warn(f"learning from the labels alone: {exc}")
@@ -193,6 +195,7 @@ def _soft_labels(training: TrainingSettings, faces: LabelledFaces, options: dict
     from edge_fer_train import soft_labels
 
     votes = options["votes"] or options["data"] / VOTES_CSV
+    # The default file is optional; one that the user names must exist.
     if votes.exists():
         counts = soft_labels.load_votes(votes)
         return soft_labels.from_votes(faces, counts, training.own_label, training.label_smoothing)

@@ -62,7 +62,7 @@ def convolve(inputs: Any, kernel: Any, strides: tuple[int, int], padding: str) -
         inputs = functional.pad(inputs, (*zeros[1], *zeros[0]))
         zeros = NO_PADDING
     weights = kernel.permute(2, 3, 0, 1).flatten(0, 1).unsqueeze(1)  # (channels * multiplier, 1, height, width)
-    weights = weights.to(inputs.dtype)
+    weights = weights.to(inputs.dtype)  # in mixed precision, the kernel itself stays float32
     pads = (zeros[0][0], zeros[1][0])
     if max(strides) == 1:
         return functional.conv2d(inputs, weights, None, 1, pads, 1, inputs.shape[1])

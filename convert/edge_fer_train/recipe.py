@@ -25,6 +25,7 @@ WEIGHTS = Path(__file__).parents[1] / "weights"
 class Stage(Frozen):
     """Epochs at one input size, under one cosine of the learning rate."""
 
+    # From 32 on, the five poolings of CNN_1 leave a position.
     size_px: Annotated[int, Field(ge=32)]
     epochs: Annotated[int, Field(ge=0)]
     learning_rate: Annotated[float, Field(gt=0)]
@@ -118,6 +119,7 @@ class TrainingSettings(Frozen):
         if self.teaching is not None and stage.teaching_weight is not None:
             weighed = self.teaching.model_copy(update={"weight": stage.teaching_weight})
             own["teaching"] = weighed if stage.teaching_weight > 0 else None
+        # Not validated again: both parts were when they were read.
         return self.model_copy(update=own)
 
 
@@ -240,6 +242,7 @@ def _listed(names: Sequence[str]) -> str:
 def load(name_or_path: str) -> Recipe:
     """Read a recipe by name (``cnn-1``) or path (``mine.toml``). Raises `BadInput` when it is missing or invalid."""
     path = Path(name_or_path)
+    # The suffix decides, so that a folder named like a recipe is never in the way.
     if path.suffix != ".toml":
         path = RECIPES / f"{name_or_path}.toml"
     if not path.is_file():

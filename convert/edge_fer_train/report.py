@@ -50,6 +50,7 @@ def write(
         **rates(history),
         "windows": windows(history),
         "validation": classification.as_dict(),
+        # The key is part of the file format; it means the faces without near-copies.
         "validation_fresh": without_copies.as_dict() if without_copies else None,
         "history": list(history),
     }

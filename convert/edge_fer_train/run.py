@@ -138,6 +138,7 @@ class TrainingRun:
         """Train one epoch, validate its averaged weights, and keep everything."""
         started = time.monotonic()
         fitted = epoch.fit(model, batches, progress)
+        # Keras leaves the averages in the model; the weights of the last step come back after validation.
         settle_averages(model, batches)
         scores, *alone = validation.scores(model)
         accuracy = validation.accuracy(scores)
@@ -163,6 +164,7 @@ class TrainingRun:
 
     def _save_best(self, model: keras.Model, size_px: int) -> None:
         """Save the averaged weights of *model* in the form that other programs read: channels last, float32."""
+        # Built once per size: its weights are replaced each time.
         if size_px not in self._portable:
             self._portable[size_px] = networks.build(self.recipe, size_px, len(self.train.names))
         self._portable[size_px].set_weights(model.get_weights())

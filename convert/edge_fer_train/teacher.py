@@ -100,6 +100,7 @@ def _checkpoint(path: Path, spec: Preprocess, names: Sequence[str]) -> tuple[int
     own = spec.at(model.input_shape[1])
 
     def score(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        # Not predict(), which builds an input pipeline for every call.
         return np.asarray(model.predict_on_batch(own.to_values(crops)), np.float32)
 
     return own.size_px, score

@@ -45,6 +45,7 @@ class AugmentationPool:
 
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, at: TracebackType | None) -> None:
         if self._pool is not None:
+            # After an error, batches that were requested in advance are not worth waiting for.
             self._pool.shutdown(cancel_futures=True)
 
     def ahead(self, augmented: AugmentedBatches) -> Callable[[int], Batch]:

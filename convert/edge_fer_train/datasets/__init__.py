@@ -89,6 +89,7 @@ def load(path: str | Path, form: str = "auto") -> Dataset:
 
 
 def _recognised(path: Path) -> Format:
+    # From the most specific layout to class folders, which fit nearly anything.
     for name in FORMATS:
         candidate = _format(name)
         if candidate.recognises(path):

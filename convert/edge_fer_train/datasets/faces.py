@@ -19,6 +19,7 @@ MIDDLE: Final = 0.7
 """Side of the box about the middle where no face is found, as a share of the picture's shorter side."""
 
 
+# Loaded once: the cascade is a large XML file.
 @cache
 def _detector() -> HaarDetector:
     return HaarDetector()

@@ -32,6 +32,7 @@ def emotion(folder: str) -> str:
 
 def images_under(path: Path) -> list[PurePosixPath]:
     """Return the paths of the images within the folder or zip *path*, sorted; empty for anything else."""
+    # Only names are read: every format looks at all of them to recognise its own.
     if path.is_dir():
         names = [PurePosixPath(file.relative_to(path).as_posix()) for file in path.rglob("*")]
     elif path.is_file() and zipfile.is_zipfile(path):
@@ -60,6 +61,6 @@ def _ordered(classes: set[str]) -> tuple[str, ...]:
     """Return all of FER2013's names when there are no others; else the names of *classes* only."""
     others = classes - set(FER2013)
     if not others:
-        return FER2013
+        return FER2013  # also when some are missing, so that models stay comparable
     known = [name for name in FER2013 if name in classes]
     return (*known, *sorted(others))

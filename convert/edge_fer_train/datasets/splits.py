@@ -69,6 +69,7 @@ def _stratified(
         one, other = train_test_split(indices, test_size=second, stratify=labels, random_state=seed)
     except ValueError as exc:
         raise BadInput(f"{dataset.name} cannot be split class by class: {exc}") from exc
+    # scikit-learn shuffles; in the order of the data set, two splits are easier to compare.
     return np.sort(one), np.sort(other)
 
 
@@ -84,6 +85,7 @@ def folds(dataset: Dataset, count: int, seed: int = SEED) -> list[Split]:
     smallest = int(np.bincount(labels)[np.unique(labels)].min())
     if not 2 <= count <= smallest:
         raise BadInput(f"folds is {count}; pass 2 to {smallest}, the faces of the smallest class of {dataset.name}")
+    # A model recognises a person it has seen, and would look better than it is.
     if dataset.persons:
         groups = np.array(dataset.persons)
         cut = StratifiedGroupKFold(count, shuffle=True, random_state=seed).split(labels, labels, groups)

@@ -44,6 +44,7 @@ def build(name: str, *arguments: Any, **options: Any) -> keras.Model:
     if name not in ARCHITECTURES:
         raise BadInput(f"no architecture {name!r}; pass one of: {', '.join(ARCHITECTURES)}")
     module_name, fixed = ARCHITECTURES[name]
+    # Imported on demand, so that reading the table needs no Keras.
     module = import_module(f"edge_fer_train.zoo.{module_name}")
     model: keras.Model = module.build(*arguments, **fixed, **options)
     return model

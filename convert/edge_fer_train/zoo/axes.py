@@ -21,6 +21,7 @@ def inside(data_format: DataFormat) -> Iterator[int]:
     """Let Keras layers that are built in the block compute in *data_format*; gives the axis of the channels."""
     import keras
 
+    # Layers read the order when they are built and keep it, so it is set for the block only.
     before = keras.config.image_data_format()
     keras.config.set_image_data_format(data_format)
     try:

@@ -22,6 +22,7 @@ def _weigh_channels(x: keras.KerasTensor, axis: int, name: str) -> keras.KerasTe
     from keras import layers
 
     filters = x.shape[axis]
+    # With few filters, a sixteenth of them would be too narrow to say anything.
     squeeze = layers.Conv2D(max(filters // REDUCTION, 4), 1, activation="relu", name=f"{name}_squeeze")
     excite = layers.Conv2D(filters, 1, name=f"{name}_excite")
     average = layers.GlobalAveragePooling2D(keepdims=True)(x)

@@ -46,7 +46,8 @@ def join(parts: Sequence[keras.Model], rule: Rule) -> keras.Model:
     """
     import keras
 
-    face = keras.Input(max(part.input_shape[1:] for part in parts), name="face")
+    largest = max(part.input_shape[1:] for part in parts)  # by height; width and channels follow it
+    face = keras.Input(largest, name="face")
     logits = []
     for number, part in enumerate(parts, start=1):
         seen = _shrunk(face, part, number)
@@ -145,6 +146,7 @@ def freeze(model: keras.Model, number: int) -> None:
     part = parts[number - 1]
     part.trainable = False
     _logits(model, part).trainable = False
+    # Layers drop values while the model trains, whether they are trainable or not.
     for layer in leaves(part):
         if isinstance(layer, layers.Dropout):
             layer.rate = 0.0

@@ -37,6 +37,7 @@ def build(
     face = keras.Input((size, size, channels), name="face")
     with axes.inside(data_format) as axis:
         x = axes.enter(face)
+        # The names of their layers do not collide, so all three fit into one model.
         branches = {
             "resnet50": ResNet50(input_tensor=x, include_top=False, weights=None).output,
             "mobilenet_v2": MobileNetV2(input_tensor=x, include_top=False, weights=None).output,

@@ -61,6 +61,7 @@ def build(
 
     face = keras.Input((size, size, channels), name="face")
     with axes.inside(data_format) as axis:
+        # Padded explicitly, as in the port: with strides, Keras' "same" pads the end more than the beginning.
         x = layers.ZeroPadding2D(3)(axes.enter(face))
         x = _convolve(x, axis, 64, 7, "conv1", "bn1", stride=2)
         x = layers.MaxPooling2D(3, 2)(layers.ZeroPadding2D(1)(x))

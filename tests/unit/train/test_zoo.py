@@ -246,3 +246,8 @@ def test_a_part_of_half_the_size_sees_means_of_four_pixels():
 def test_an_unknown_architecture_names_those_there_are():
     with pytest.raises(BadInput, match=r"no architecture 'vit'; .*cnn-1"):
         zoo.build("vit")
+
+
+def test_a_network_of_one_width_takes_no_other():
+    with pytest.raises(BadInput, match="vgg19 has no width"):
+        zoo.build("vgg19", 32, width=0.5)
