@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 def lazy_exports(package: str, modules: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Return the ``__getattr__`` and the ``__dir__`` (PEP 562) of *package*.
 
-    *modules* maps each public name to the module of the package that defines it. A package uses it so::
+    *modules* maps each public name to the module of the package that defines it, or to ``module:name`` where the module
+    has another name for it. A package uses it so::
 
         __getattr__, __dir__ = lazy_exports(__name__, {"Bundle": "bundle"})
 
@@ -27,7 +28,8 @@ def lazy_exports(package: str, modules: Mapping[str, str]) -> tuple[Callable[[st
         # module only when it is told that there is none.
         if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(importlib.import_module(f"{package}.{modules[name]}"), name)
+        module, _, original = modules[name].partition(":")
+        return getattr(importlib.import_module(f"{package}.{module}"), original or name)
 
     def __dir__() -> list[str]:  # noqa: N807
         return sorted(sys.modules[package].__all__)
