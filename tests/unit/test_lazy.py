@@ -8,14 +8,14 @@ import pytest
 PACKAGE = """
 from edge_fer.lazy import lazy_exports
 
-__all__ = ["ANSWER"]
-__getattr__, __dir__ = lazy_exports(__name__, {"ANSWER": "answers"})
+__all__ = ["ANSWER", "the_answer"]
+__getattr__, __dir__ = lazy_exports(__name__, {"ANSWER": "answers", "the_answer": "answers:ANSWER"})
 """
 
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """An imported package whose only public name is defined in its module ``answers``."""
+    """An imported package whose public names are defined in its module ``answers``."""
     folder = tmp_path / "lazy_example"
     folder.mkdir()
     (folder / "__init__.py").write_text(PACKAGE)
@@ -32,8 +32,12 @@ def test_a_name_is_imported_when_it_is_first_used(package):
     assert "lazy_example.answers" in sys.modules
 
 
+def test_a_public_name_may_differ_from_the_modules_own(package):
+    assert package.the_answer == 42
+
+
 def test_dir_lists_the_public_names(package):
-    assert dir(package) == ["ANSWER"]
+    assert dir(package) == ["ANSWER", "the_answer"]
 
 
 def test_an_unknown_name_is_an_attribute_error(package):
