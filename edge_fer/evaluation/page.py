@@ -26,7 +26,7 @@ def table(comparison: SystemComparison) -> Table:
 
     rows = Table(title=f"{comparison.data}, {len(comparison.faces)} images", title_justify="left")
     rows.add_column("system")
-    for heading in ("accuracy", "fresh", "macro-F1", "weighted F1", "mAP", "calibration error"):
+    for heading in ("accuracy", "without near-copies", "macro-F1", "weighted F1", "mAP", "calibration error"):
         rows.add_column(heading, justify="right")
     for result in comparison.originals:
         report = result.report
