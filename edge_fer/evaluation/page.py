@@ -9,6 +9,7 @@ import numpy as np
 from edge_fer.evaluation import html, plots
 from edge_fer.evaluation.conditions import ORIGINAL, SWEEPS
 from edge_fer.evaluation.published import RAZA_2025
+from edge_fer.text import percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,11 +34,11 @@ def table(comparison: SystemComparison) -> Table:
         error = report.calibration_error
         rows.add_row(
             result.system,
-            html.percent(report.accuracy),
-            html.percent(result.deduplicated.accuracy if result.deduplicated else None),
-            html.percent(report.mean("f1")),
-            html.percent(report.mean("f1", weighted=True)),
-            html.percent(report.mean("average_precision")),
+            percent(report.accuracy),
+            percent(result.deduplicated.accuracy if result.deduplicated else None),
+            percent(report.mean("f1")),
+            percent(report.mean("f1", weighted=True)),
+            percent(report.mean("average_precision")),
             "–" if error is None else f"{error:.3f}",
         )
     return rows
