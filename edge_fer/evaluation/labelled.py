@@ -70,7 +70,7 @@ def load_faces(path: str | Path, names: tuple[str, ...] | None = None) -> Labell
 
 
 def image_files(path: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
-    """Yield the image files of a folder or ``.zip``, in the order of `image_names`: the path within it, and the content.
+    """Yield the image files of a folder or ``.zip``, in the order of `image_names`: path within it, content.
 
     Raises `BadInput` for a zip or a file that cannot be read.
     """
