@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 MAX_THREADS: Final = 64
-"""The most threads that a model may use: a larger number is a typing error rather than a machine."""
+"""The most threads that a model may use. A larger number is a mistake rather than a small computer."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class BackendModule(Protocol):
         ...
 
 
-# import-linter does not see these imports: its contracts know only the statements in the code.
+# import-linter does not see these imports: it reads import statements only.
 BACKENDS: Final[dict[str, str]] = {
     "litert": "edge_fer.backends.litert",
     "openvino": "edge_fer.backends.openvino",

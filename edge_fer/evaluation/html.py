@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from matplotlib.figure import Figure
 
-# All dark enough for thin lines on white. Blue, orange and green come first, as most plots have three lines at most.
+# Dark enough for thin lines on white. The first three, blue, orange and green, are the easiest to tell apart.
 COLOURS: Final = ("#2e5aac", "#d9730d", "#12764a", "#9b2c8a", "#7a6a00", "#b42318", "#2b8a9e", "#667085")
 GRID: Final = "#e4e7ec"
 """Colour of grid lines, as light as the borders of the pages' tables."""

@@ -65,7 +65,7 @@ EXPRESSIONS: Final = {
 def draw_face(expression: Expression) -> NDArray[np.uint8]:
     """Return a frontal face as a ``(PATCH_PX, PATCH_PX)`` uint8 patch, whose height the head fills.
 
-    Places, sizes and tones were set by trial, until Haar's frontal-face cascade found the face in every expression.
+    Its places, sizes and tones have one purpose: Haar's frontal-face cascade finds the face in every expression.
     """
     patch = np.full((PATCH_PX, PATCH_PX), 120, np.uint8)
     _ellipse(patch, 0, -0.12, 0.80, 1.00, 45)  # hair
