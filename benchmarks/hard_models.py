@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     import keras
 
-    from edge_fer.evaluation.labelled import LabelledFaces
+    from edge_fer.evaluation.face_set import LabelledFaces
     from edge_fer.preprocess import Preprocess
 
 SIDE = 96

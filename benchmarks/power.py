@@ -1,4 +1,4 @@
-"""Whether ``edge-fer bench compare`` finds a slowdown that is there, and finds none where there is none.
+"""Whether ``edge-fer bench compare`` finds planted slowdowns and reports no false ones.
 
     python benchmarks/power.py --json benchmarks/results/<device>/power.json
 

@@ -6,8 +6,6 @@ Quantizes each model with each of two calibration sets (500 images of Training) 
 float32 on all of FER2013 PublicTest. Needs the `convert` extra and a clone.
 """
 
-# ruff: noqa: T201  (a script prints)
-
 from __future__ import annotations
 
 import tempfile
@@ -20,14 +18,14 @@ import numpy as np
 import script
 from edge_fer.backends import ModelFile
 from edge_fer.backends import load as load_backend
-from edge_fer.evaluation.labelled import load_faces
+from edge_fer.text import percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from edge_fer.evaluation.labelled import LabelledFaces
+    from edge_fer.evaluation.face_set import LabelledFaces
     from edge_fer_convert.float_model import FloatModel
 
 MODELS = ("cnn-1", "mobilenet-v2-0.5")
@@ -122,21 +120,12 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of FER2013")
     options = parser.parse_args()
     script.require_convert()
-    from edge_fer_convert import calibration
+    script.evaluate_models(options, MODELS, rows_of, _line)
 
-    train = load_faces(options.data / "fer2013-train.zip")
-    evaluation = load_faces(options.data / "fer2013-public-test.zip")
-    pool = calibration.without_evaluated(train, evaluation, print, forced=False)
-    rows: list[dict[str, Any]] = []
-    for name in MODELS:
-        for row in rows_of(name, pool, evaluation):
-            rows.append(row)
-            print(
-                f"{row['model']:<18} {row['seed']:<9} {row['way']:<60} drop {row['drop_points']:+.2f}  "
-                f"macro-F1 {row['f1_drop_points']:+.2f}  agreement {row['agreement']:.2%}",
-                flush=True,
-            )
-    script.save({"command": script.command(), "rows": rows}, options.json, indent=1)
+
+def _line(row: dict[str, Any]) -> str:
+    drops = f"drop {row['drop_points']:+.2f}  macro-F1 {row['f1_drop_points']:+.2f}"
+    return f"{row['model']:<18} {row['seed']:<9} {row['way']:<60} {drops}  agreement {percent(row['agreement'])}"
 
 
 if __name__ == "__main__":

@@ -7,8 +7,6 @@ the converter does; CNN_1 and MobileNetV2 for OpenVINO with weights of 8 and of 
 each with its float32 on FER2013 PublicTest. Needs the `convert` extra and a clone.
 """
 
-# ruff: noqa: T201  (a script prints)
-
 from __future__ import annotations
 
 import tempfile
@@ -18,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import script
 from edge_fer.backends import ModelFile
 from edge_fer.backends import load as load_backend
-from edge_fer.evaluation.labelled import load_faces
+from edge_fer.text import percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from edge_fer.evaluation.labelled import LabelledFaces
+    from edge_fer.evaluation.face_set import LabelledFaces
     from edge_fer.preprocess import Preprocess
     from edge_fer_convert.float_model import FloatModel
     from edge_fer_convert.targets import Files
@@ -106,18 +104,12 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of FER2013")
     options = parser.parse_args()
     script.require_convert()
-    from edge_fer_convert import calibration
+    script.evaluate_models(options, MODELS, rows_of, _line)
 
-    train = load_faces(options.data / "fer2013-train.zip")
-    evaluation = load_faces(options.data / "fer2013-public-test.zip")
-    pool = calibration.without_evaluated(train, evaluation, print, forced=False)
-    rows: list[dict[str, Any]] = []
-    for name in MODELS:
-        for row in rows_of(name, pool, evaluation):
-            rows.append(row)
-            figures = f"{row['accuracy']:.2%}  agreement {row['agreement']:.2%}"
-            print(f"{row['model']:<17} {row['runtime']:<9} {row['way']:<58} {figures}", flush=True)
-    script.save({"command": script.command(), "rows": rows}, options.json, indent=1)
+
+def _line(row: dict[str, Any]) -> str:
+    figures = f"{percent(row['accuracy'])}  agreement {percent(row['agreement'])}"
+    return f"{row['model']:<17} {row['runtime']:<9} {row['way']:<58} {figures}"
 
 
 if __name__ == "__main__":

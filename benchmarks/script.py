@@ -16,7 +16,9 @@ from edge_fer_convert.command import NEEDED as NEEDED_TO_CONVERT
 from edge_fer_train.command import NEEDED as NEEDED_TO_TRAIN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
+
+    from edge_fer.evaluation.face_set import LabelledFaces
 
 
 def parser(documentation: str | None) -> argparse.ArgumentParser:
@@ -61,6 +63,30 @@ def float_weights(name: str) -> Path:
             "pip install -e '.[convert]'"
         )
     return path
+
+
+def evaluate_models(
+    options: argparse.Namespace,
+    models: Sequence[str],
+    rows_of: Callable[[str, LabelledFaces, LabelledFaces], Iterable[dict[str, Any]]],
+    line: Callable[[dict[str, Any]], str],
+) -> None:
+    """Print and save what *rows_of* yields for each of *models*: its name, the calibration pool, FER2013 PublicTest.
+
+    *options* hold ``data``, the folder of FER2013, and ``json``; *line* gives the line to print for a row.
+    """
+    from edge_fer.evaluation.labelled import load_faces
+    from edge_fer_convert import calibration
+
+    train = load_faces(options.data / "fer2013-train.zip")
+    evaluation = load_faces(options.data / "fer2013-public-test.zip")
+    pool = calibration.without_evaluated(train, evaluation, print, forced=False)
+    rows: list[dict[str, Any]] = []
+    for name in models:
+        for row in rows_of(name, pool, evaluation):
+            rows.append(row)
+            print(line(row), flush=True)  # noqa: T201
+    save({"command": command(), "rows": rows}, options.json, indent=1)
 
 
 def run(main: Callable[[], None]) -> None:

@@ -50,11 +50,11 @@ def network(name: str, size_px: int, number_format: str) -> Any:
 
 def seconds(model: Any, kernels: tuple[Any, ...]) -> float:
     """Return how long one training step takes with these *kernels*."""
+    from edge_fer_train.fast_kernels import fast_kernels
+
     rng = np.random.default_rng(0)
     faces = rng.random((BATCH, *model.input_shape[1:])).astype(np.float32)
     labels = np.eye(7, dtype=np.float32)[rng.integers(0, 7, BATCH)]
-    from edge_fer_train.fast_kernels import fast_kernels
-
     with fast_kernels(model, kernels):
         started = time.perf_counter()
         model.train_on_batch(faces, labels)

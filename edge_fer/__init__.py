@@ -1,6 +1,10 @@
 """edge-fer: facial-emotion recognition on small computers.
 
 These are the public names. Each is imported when it is first used, so that ``import edge_fer`` is instant.
+
+Four modules are about places in a picture. `boxes` holds rectangles, in pixels of a frame. `faces` finds faces in a
+frame. `regions` finds eyes, nose and mouth in a face, for models that see nothing else. `patches` remembers how a face
+looks, so that the tracker finds it again without a search.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
     from edge_fer.faces import Detection, Face, HaarDetector
     from edge_fer.pipeline import Pipeline
     from edge_fer.preprocess import Preprocess
+    from edge_fer.progress import ProgressListener
     from edge_fer.records import FaceRecord, Record
     from edge_fer.smoothing import Smoother, Smoothing
     from edge_fer.sources import Frame, Source, open_source
@@ -38,6 +43,7 @@ _MODULES: Final = {
     "HaarDetector": "faces",
     "Pipeline": "pipeline",
     "Preprocess": "preprocess",
+    "ProgressListener": "progress",
     "Record": "records",
     "Smoother": "smoothing",
     "Smoothing": "smoothing",
@@ -62,6 +68,7 @@ __all__ = [
     "HaarDetector",
     "Pipeline",
     "Preprocess",
+    "ProgressListener",
     "Record",
     "Smoother",
     "Smoothing",

@@ -138,7 +138,7 @@ class Manifest(Frozen):
 
     @model_validator(mode="after")
     def _consistent(self) -> Manifest:
-        # A label named unknown could not be told from the state that means no label.
+        # A label named unknown could not be distinguished from the state that means no label.
         if len(set(self.labels)) != len(self.labels) or UNKNOWN in self.labels:
             raise ValueError(f"labels must be distinct and not {UNKNOWN!r}: {', '.join(self.labels)}")
         files = [MANIFEST, self.golden.file]
@@ -262,7 +262,7 @@ def shipped() -> list[str]:
 
 
 def _locate(path: str | Path) -> Path:
-    # A path comes first, so that a bundle of one's own may have the name of a shipped one.
+    # A path comes first, so that a user's bundle may have the name of a shipped one.
     if Path(path).exists():
         return Path(path)
     if str(path) in shipped():

@@ -27,7 +27,6 @@ GOLDEN_TOLERANCE_FLOAT32: Final = 1e-4
 """The same for float32 targets: 40 times the largest difference that was measured."""
 GOLDEN_TOLERANCE_OTHER: Final = 0.1
 """The same for all others: OpenVINO chooses by the machine which numbers it computes int8 models in."""
-MAX_THREADS: Final = 64
 
 
 @dataclass(frozen=True)
@@ -57,8 +56,8 @@ class Classifier:
     def __init__(
         self, model: Bundle, target: str | None = None, *, backend: str | None = None, threads: int = 1
     ) -> None:
-        if not 1 <= threads <= MAX_THREADS:
-            raise BadInput(f"threads is {threads}; pass 1 to {MAX_THREADS}")
+        if not 1 <= threads <= backends.MAX_THREADS:
+            raise BadInput(f"threads is {threads}; pass 1 to {backends.MAX_THREADS}")
         self.bundle = model
         self.target = model.target(target)
         self.labels = model.manifest.labels
@@ -78,7 +77,10 @@ class Classifier:
         return cls(bundle.load(path), target, backend=backend, threads=threads)
 
     def crop(self, gray: NDArray[np.uint8], boxes: Sequence[Sequence[float]]) -> NDArray[np.uint8]:
-        """Cut *boxes*, in pixels, out of grey *gray*. Return ``(n, N, N)`` uint8, valid until the next call."""
+        """Cut *boxes*, in pixels, out of grey ``(height, width)`` uint8 *gray*.
+
+        Return ``(n, N, N)`` uint8, valid until the next call.
+        """
         # Doubled, so that it grows a few times only, however many faces come.
         while len(self._crops) < len(boxes):
             self._crops = np.concatenate([self._crops, self._crops])

@@ -1,8 +1,6 @@
 """The command ``edge-fer``. Heavy imports wait until a command runs, so that ``--help`` is instant.
 
-Results go to stdout, progress and warnings to stderr. Exit codes: 0 done; 1 error; 2 wrong usage; 3 bad input; 4 bad
-bundle, or golden answers that do not match; 5 source; 6 sink; 7 backend; 8 something is not installed; 9 a conversion
-lost more than allowed; 10 slower or worse than a baseline; 130 interrupted.
+Results go to stdout, progress and warnings to stderr.
 """
 
 from __future__ import annotations
@@ -19,9 +17,11 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from edge_fer import __version__
+from edge_fer.backends import MAX_THREADS
 from edge_fer.errors import BadInput, EdgeFerError, GoldenMismatch
 from edge_fer.options import DEFAULT_MODEL, model_options
 from edge_fer.sinks import SinkClosed
+from edge_fer.text import percent
 
 if TYPE_CHECKING:
     from edge_fer.bundle import Evaluation
@@ -213,7 +213,9 @@ Examples:
   edge-fer verify my-bundle.zip --json"""
 )
 @click.argument("bundle")
-@click.option("--threads", default=1, show_default=True, type=click.IntRange(1, 64), help="Threads of the model.")
+@click.option(
+    "--threads", default=1, show_default=True, type=click.IntRange(1, MAX_THREADS), help="Threads of the model."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object for each target.")
 def verify(bundle: str, threads: int, as_json: bool) -> None:
     """Check the files, checksums and golden answers of BUNDLE on this machine.
@@ -257,7 +259,7 @@ def models(bundle: str | None, as_json: bool) -> None:
 def _accuracy(evaluation: Evaluation | None) -> str:
     if evaluation is None or evaluation.accuracy is None:
         return ""
-    return f"{evaluation.accuracy:.2%} on {evaluation.data} {evaluation.split}, {evaluation.images} images"
+    return f"{percent(evaluation.accuracy)} on {evaluation.data} {evaluation.split}, {evaluation.images} images"
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ from typing import Final, Protocol
 
 POLL_S: Final = 0.001
 """How often, in real time, a held waiter of the `FakeClock` looks whether the clock was moved."""
+MAX_HELD_S: Final = 60.0
+"""How long, in real time, a held waiter waits: a test that forgets to move the clock fails instead of hanging."""
 
 
 class Clock(Protocol):
@@ -46,7 +48,7 @@ class FakeClock:
     """A clock that stands still until somebody moves it.
 
     Waiting moves it, and returns at once. With *held*, waiting blocks as it does in reality: until `advance` has moved
-    the clock far enough, or the event is set.
+    the clock far enough, or the event is set. Raises `TimeoutError` after `MAX_HELD_S` of real time.
     """
 
     def __init__(self, start: float = 0.0, *, held: bool = False) -> None:
@@ -74,9 +76,13 @@ class FakeClock:
                 self.time += max(0.0, seconds)
             return event.is_set()
         end = self.time + seconds
+        deadline = time.monotonic() + MAX_HELD_S
         self.waiting.set()
-        # In short turns: a thread can sleep until the event is set or until the clock is moved, not until either.
-        while self.time < end and not event.wait(POLL_S):
-            pass
-        self.waiting.clear()
+        try:
+            # In short turns: a thread can sleep until the event is set or until the clock is moved, not until either.
+            while self.time < end and not event.wait(POLL_S):
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"the clock stands at {self.time} s for {MAX_HELD_S} s; move it to {end} s")
+        finally:
+            self.waiting.clear()
         return event.is_set()

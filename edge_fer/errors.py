@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 MAX_SHOWN: Final = 60
 """Longest refused value, in characters, that a message shows."""
+MAX_REASON: Final = 300
+"""Longest reason, in characters, that a message takes over from another library."""
 
 
 class EdgeFerError(Exception):
@@ -71,6 +73,11 @@ class Regression(EdgeFerError):
     """What was measured is worse than its baseline allows."""
 
     exit_code = 10
+
+
+def one_line(reason: object) -> str:
+    """Return the text of *reason*, an error or a message of another library, in one line of `MAX_REASON` characters."""
+    return " ".join(str(reason).split())[:MAX_REASON]
 
 
 def first_fault(exc: ValidationError) -> str:

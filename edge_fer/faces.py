@@ -155,9 +155,10 @@ class HaarDetector:
         )
         # OpenCV returns an empty tuple instead of an array where it finds nothing.
         agreeing = np.asarray(neighbors, float).ravel().tolist()
-        places = (np.asarray(boxes, float).reshape(-1, 4) / scale + (*origin, 0, 0)).tolist()
+        places = np.asarray(boxes, float).reshape(-1, 4) / scale
+        places[:, :2] += origin
         faces = []
-        for place, count in zip(places, agreeing, strict=True):
+        for place, count in zip(places.tolist(), agreeing, strict=True):
             faces.append(Face(Box(*place), count / (count + min_neighbors)))
         return faces
 

@@ -34,7 +34,7 @@ CPUFREQ: Final = "sys/devices/system/cpu/cpu0/cpufreq"
 
 
 def facts(root: Path = ROOT) -> dict[str, Any]:
-    """Return the facts about this machine and its software, ready for JSON."""
+    """Return the facts about this machine and its software, ready for JSON; sizes in MiB, clocks in MHz."""
     cpu = _cpu(root)
     memory = _memory(root)
     return {
@@ -60,6 +60,12 @@ def facts(root: Path = ROOT) -> dict[str, Any]:
         "python": sys.version.split()[0],
         "packages": _packages(),
     }
+
+
+def machine_name(known: dict[str, Any], otherwise: str) -> str:
+    """Return the best name of a machine in its `facts`, *known*; *otherwise*, if they hold none."""
+    # The model says most about a board, but only device trees give it; a PC has the name of its processor.
+    return known["model"] or known["cpu"] or otherwise
 
 
 def usable_cores() -> int:

@@ -25,7 +25,7 @@ def lazy_exports(package: str, modules: Mapping[str, str]) -> tuple[Callable[[st
 
     def __getattr__(name: str) -> Any:  # noqa: N807 (the name that Python looks for)
         # AttributeError and nothing else: `from package import module` looks for an attribute first, and imports the
-        # module only when it is told that there is none.
+        # module only when the lookup raises AttributeError.
         if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         module, _, original = modules[name].partition(":")

@@ -27,7 +27,7 @@ REACH: Final = 0.25
 """How far a face may have moved, as a share of its size."""
 
 
-class _Region(NamedTuple):
+class _Cutout(NamedTuple):
     """A part of a frame, scaled down."""
 
     pixels: NDArray[np.uint8]
@@ -35,7 +35,7 @@ class _Region(NamedTuple):
     """Left edge in the frame, in pixels."""
     y: int
     scale_x: float
-    """Pixels of the region per pixel of the frame."""
+    """Pixels of the cutout per pixel of the frame."""
     scale_y: float
 
 
@@ -52,30 +52,33 @@ class Patch:
     @classmethod
     def of(cls, gray: NDArray[np.uint8], box: Box) -> Patch | None:
         """Return how *box* looks in grey ``(height, width)`` uint8 *gray*; None if nothing distinct is there."""
-        region = _region(gray, box, box.width)
-        if region is None or region.pixels.std() < MIN_CONTRAST:
+        cutout = _cut_out(gray, box, box.width)
+        if cutout is None or cutout.pixels.std() < MIN_CONTRAST:
             return None
-        return cls(region.pixels, box.x - region.x, box.y - region.y)
+        return cls(cutout.pixels, box.x - cutout.x, box.y - cutout.y)
 
     def find(self, gray: NDArray[np.uint8], last: Box) -> Box | None:
         """Return *last* moved to the place of the face in *gray*; None if nothing near it looks the same."""
-        region = _region(gray, last.grown(REACH), last.width)
-        if region is None:
+        cutout = _cut_out(gray, last.grown(REACH), last.width)
+        if cutout is None:
             return None
-        height, width = region.pixels.shape
+        height, width = cutout.pixels.shape
         if height < self.pixels.shape[0] or width < self.pixels.shape[1]:
             return None  # at the edge of the frame the patch no longer fits
-        correlation = np.asarray(cv2.matchTemplate(region.pixels, self.pixels, cv2.TM_CCOEFF_NORMED), np.float32)
+        correlation = np.asarray(cv2.matchTemplate(cutout.pixels, self.pixels, cv2.TM_CCOEFF_NORMED), np.float32)
         _, best, _, (column, row) = cv2.minMaxLoc(correlation)
         # Written so that NaN, the correlation with an even region, is refused as well.
         if not best >= MIN_CORRELATION:
             return None
-        x = region.x + (column + _peak_offset(correlation[row], column)) / region.scale_x
-        y = region.y + (row + _peak_offset(correlation[:, column], row)) / region.scale_y
+        # Between the pixels of the cutout, each of which is several pixels of the frame.
+        peak_x = column + _peak_offset(correlation[row], column)
+        peak_y = row + _peak_offset(correlation[:, column], row)
+        x = cutout.x + peak_x / cutout.scale_x
+        y = cutout.y + peak_y / cutout.scale_y
         return last._replace(x=x + self.left, y=y + self.top)
 
 
-def _region(gray: NDArray[np.uint8], box: Box, width: float) -> _Region | None:
+def _cut_out(gray: NDArray[np.uint8], box: Box, width: float) -> _Cutout | None:
     """Cut *box* out of *gray* and scale it as a face of *width* is scaled to `SIDE_PX`; None outside the frame."""
     x0, y0, x1, y1 = box.pixels(gray.shape)
     if x1 <= x0 or y1 <= y0:
@@ -86,7 +89,7 @@ def _region(gray: NDArray[np.uint8], box: Box, width: float) -> _Region | None:
     pixels = cv2.resize(gray[y0:y1, x0:x1], (columns, rows), interpolation=cv2.INTER_AREA)
     # Without the blur, a movement of half a pixel would already lower the correlation of a face with itself.
     soft = cv2.GaussianBlur(pixels, (3, 3), 0)
-    return _Region(np.asarray(soft, np.uint8), x0, y0, columns / (x1 - x0), rows / (y1 - y0))
+    return _Cutout(np.asarray(soft, np.uint8), x0, y0, columns / (x1 - x0), rows / (y1 - y0))
 
 
 def _peak_offset(values: NDArray[np.float32], peak: int) -> float:

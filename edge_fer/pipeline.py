@@ -99,7 +99,7 @@ class Pipeline:
             if smoother is None:
                 smoother = self._smoothers[track.id] = Smoother(self.classifier.labels, self.smoothing)
             state, mean = smoother.update(row, time_s)
-            # A copy, since the smoother goes on to change its mean.
+            # A copy, since the smoother changes its mean in place.
             faces.append(FaceRecord(track.id, track.box, track.face.confidence, row, mean.copy(), state))
         # Otherwise they would accumulate for as long as the program runs.
         for ended in self._smoothers.keys() - self.tracker.known():

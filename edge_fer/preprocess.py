@@ -56,7 +56,8 @@ def _to_uint8(frame: NDArray[Any]) -> NDArray[np.uint8]:
     if frame.dtype == np.uint16:
         return (frame >> 8).astype(np.uint8)  # the upper byte
     if frame.dtype.kind == "f":
-        low, high = float(frame.min()), float(frame.max())
+        low = float(frame.min())
+        high = float(frame.max())
         # Written so that NaN, which compares false, is refused as well.
         if not (low >= 0.0 and high <= 1.0):
             raise BadInput(f"float frame spans {low:g} to {high:g}; floats must lie in [0, 1], without NaN")

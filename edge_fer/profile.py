@@ -16,6 +16,7 @@ import tomli_w
 from pydantic import Field, ValidationError
 
 from edge_fer import files
+from edge_fer.backends import MAX_THREADS
 from edge_fer.errors import BadInput, SinkError, first_fault
 from edge_fer.frozen import Frozen
 
@@ -46,7 +47,7 @@ class Profile(Frozen):
     model: str
     """Name of a shipped bundle, or absolute path of another."""
     target: str
-    threads: int = Field(ge=1, le=64)
+    threads: int = Field(ge=1, le=MAX_THREADS)
     measured: str = ""
     """When it was measured and how fast it was, as a sentence."""
     check: Thresholds = Thresholds()

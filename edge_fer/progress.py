@@ -108,7 +108,7 @@ def _diverted_stderr() -> Iterator[TextIO]:
     """Send descriptor 2 to a temporary file, and yield a stream to where it led before."""
     sys.stderr.flush()
     saved = os.dup(STDERR)
-    # A test may have replaced sys.stderr by a stream of its own, which goes on to receive the messages.
+    # A test may have replaced sys.stderr by a stream of its own: the messages still go there.
     terminal = os.fdopen(os.dup(STDERR), "w") if _writes_to_descriptor_2(sys.stderr) else sys.stderr
     try:
         # The file is deleted at once; the descriptor keeps its content alive until stderr is restored.

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from edge_fer.boxes import Box
+
+GONE_AFTER_S: Final = 0.5
+"""A face that is unseen for longer is gone: by default its track ends, and sentences say that it is out of sight."""
 
 
 @dataclass(frozen=True)

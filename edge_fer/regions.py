@@ -13,7 +13,7 @@ from edge_fer.faces import cascade_path
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Box = tuple[int, int, int, int]
+    PixelBox = tuple[int, int, int, int]
 
 SEARCHED_PX: Final = 128
 """Side to which a face is scaled for the search: the cascades' windows are 20 to 36 pixels wide."""
@@ -35,17 +35,18 @@ def _cascade(name: str) -> cv2.CascadeClassifier:
     return cv2.CascadeClassifier(str(cascade_path(name)))
 
 
-def find_regions(face: NDArray[np.uint8]) -> dict[str, Box]:
+def find_regions(face: NDArray[np.uint8]) -> dict[str, PixelBox]:
     """Return the regions of grey *face* ``(N, N)`` uint8 by name, as x, y, width, height in its pixels."""
     side = face.shape[0]
     # Enlarged: in a face of 48 pixels, an eye is smaller than the cascade's window.
     large = cv2.resize(face, (SEARCHED_PX, SEARCHED_PX), interpolation=cv2.INTER_LINEAR)
-    found = {name: np.array(place) * SEARCHED_PX for name, place in PLACES.items()}
-    found.update(_find_eyes(large))
-    found.update(_find_mouth(large))
-    boxes: dict[str, Box] = {}
-    for name, box in found.items():
-        left, top, width, height = (round(float(value)) for value in box * (side / SEARCHED_PX))
+    enlarged_boxes = {name: np.array(place) * SEARCHED_PX for name, place in PLACES.items()}
+    enlarged_boxes.update(_find_eyes(large))
+    enlarged_boxes.update(_find_mouth(large))
+    scale = side / SEARCHED_PX
+    boxes: dict[str, PixelBox] = {}
+    for name, box in enlarged_boxes.items():
+        left, top, width, height = np.rint(box * scale).astype(int).tolist()
         boxes[name] = (left, top, width, height)
     return boxes
 

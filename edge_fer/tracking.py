@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from edge_fer.errors import BadInput
 from edge_fer.faces import Face
 from edge_fer.patches import Patch
+from edge_fer.records import GONE_AFTER_S
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,7 +41,7 @@ class Tracking:
     """Pause between searches of the whole frame while a face is lost or none is known."""
     confirm_every_s: float = 0.4
     """How long a face may be found by its looks alone before the detector must confirm it; 0: every frame."""
-    forget_after_s: float = 0.5
+    forget_after_s: float = GONE_AFTER_S
     """How long a face may remain unseen before its track ends."""
     settle: float = 0.6
     """Weight of a new box against the last one, in (0, 1]. Lower values reduce the detector's jitter."""
@@ -202,7 +203,10 @@ def _blanked(gray: NDArray[np.uint8], boxes: list[Box]) -> NDArray[np.uint8]:
     for box in boxes:
         left = max(0, round(box.x))
         top = max(0, round(box.y))
-        region = blanked[top : max(0, round(box.y + box.height)), left : max(0, round(box.x + box.width))]
+        # At least 0: a negative end would count from the other side of the frame.
+        right = max(0, round(box.x + box.width))
+        bottom = max(0, round(box.y + box.height))
+        region = blanked[top:bottom, left:right]
         if region.size:
             region[:] = round(float(region.mean()))
     return blanked
@@ -214,12 +218,14 @@ def _same(a: Box, b: Box) -> bool:
 
 def _closeness(lost: Box, found: Box) -> float:
     """Rate how well *found* continues *lost*, in [0, 1]: 0 beyond one face's width, or from twice the size on."""
-    distance = math.hypot(
-        lost.x + lost.width / 2 - found.x - found.width / 2, lost.y + lost.height / 2 - found.y - found.height / 2
-    )
+    x_distance = lost.x + lost.width / 2 - found.x - found.width / 2
+    y_distance = lost.y + lost.height / 2 - found.y - found.height / 2
+    distance = math.hypot(x_distance, y_distance)
     larger = max(lost.width, found.width)
     size_ratio = larger / min(lost.width, found.width)
-    return max(0.0, 1 - distance / larger) * max(0.0, 2 - size_ratio)
+    by_place = max(0.0, 1 - distance / larger)
+    by_size = max(0.0, 2 - size_ratio)
+    return by_place * by_size
 
 
 def _distinct(tracks: list[Track]) -> list[Track]:

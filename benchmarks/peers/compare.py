@@ -42,7 +42,7 @@ from edge_fer_bench.suites import SUITES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edge_fer.evaluation.labelled import LabelledFaces
+    from edge_fer.evaluation.face_set import LabelledFaces
 
 HERE: Final = Path(__file__).parent
 CAPABILITIES: Final = frozenset({"frames", "classify"})

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from edge_fer.preprocess import Preprocess
 
 
+MAX_THREADS: Final = 64
+"""The most threads that a model may use. A larger number is a mistake rather than a small computer."""
+
+
 @dataclass(frozen=True)
 class BackendInfo:
     """What executes the model. Every result of a benchmark contains it."""
@@ -94,6 +98,7 @@ class BackendModule(Protocol):
         ...
 
 
+# import-linter does not see these imports: it reads import statements only.
 BACKENDS: Final[dict[str, str]] = {
     "litert": "edge_fer.backends.litert",
     "openvino": "edge_fer.backends.openvino",

@@ -45,8 +45,10 @@ class Input:
         # OpenCV's look-up is the faster one, but writes into contiguous planes only. With several planes last, the
         # planes alternate in memory, and NumPy writes all of them at once.
         self._interleaved = planes > 1 and tuple(shape) == planes_last
-        by_plane = self.batch[0] if tuple(shape) == planes_first else self.batch[0].transpose(2, 0, 1)
-        self._planes = list(zip(by_plane, np.ascontiguousarray(self.table.T), strict=True))
+        # Views of the batch, one for each plane, and the look-up table of each.
+        batch_planes = self.batch[0] if tuple(shape) == planes_first else self.batch[0].transpose(2, 0, 1)
+        tables = np.ascontiguousarray(self.table.T)
+        self._planes = list(zip(batch_planes, tables, strict=True))
 
     def fill(self, crop: NDArray[np.uint8]) -> None:
         """Write *crop*, ``(N, N)`` uint8, into `batch`."""
@@ -67,7 +69,7 @@ def check_output(model: ModelFile, shape: Sequence[Any]) -> None:
         )
 
 
-def only(parts: Sequence[Any], what: str) -> Any:
+def single(parts: Sequence[Any], what: str) -> Any:
     """Return the only one of *parts*. Raises `BackendError` if there are none or several."""
     if len(parts) != 1:
         raise BackendError(f"the model has {len(parts)} {what}s; a classifier has one: convert it again")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from edge_fer.backends import BackendBase, BackendInfo, check_crops
-from edge_fer.backends.inputs import Input, check_output, only
+from edge_fer.backends.inputs import Input, check_output, single
 from edge_fer.errors import BackendError, MissingDependency
 
 if TYPE_CHECKING:
@@ -60,8 +60,8 @@ class LiteRT(BackendBase):
             raise BackendError(f"{runtime} {version} refuses the model: {exc}; convert it again") from exc
         self._preprocess = model.preprocess
         self._classes = len(model.labels)
-        source = only(self._interpreter.get_input_details(), "input")
-        self._output = only(self._interpreter.get_output_details(), "output")
+        source = single(self._interpreter.get_input_details(), "input")
+        self._output = single(self._interpreter.get_output_details(), "output")
         self._input_index = source["index"]
         # Plain integers: NumPy's would stand in error messages as np.int32(1).
         self._input = Input(model, [int(n) for n in source["shape"]], source["dtype"], *source["quantization"])

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from edge_fer.backends import BackendBase, BackendInfo, check_crops
-from edge_fer.backends.inputs import Input, check_output, only
+from edge_fer.backends.inputs import Input, check_output, single
 from edge_fer.errors import BackendError, MissingDependency
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_fer.backends import ModelFile
+
+ERRORS_ONLY: Final = 3
+"""ONNX Runtime's severity from which a session writes to its log: not its warnings about the graph."""
 
 
 def load(model: ModelFile) -> OnnxRuntime:
@@ -32,15 +35,15 @@ class OnnxRuntime(BackendBase):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = model.threads
         options.inter_op_num_threads = 1  # the layers follow one another; more would only idle
-        options.log_severity_level = 3  # errors only
+        options.log_severity_level = ERRORS_ONLY
         version = onnxruntime.__version__
         try:
             # The CPU by name: packages for a GPU would prefer it.
             self._session: Any = onnxruntime.InferenceSession(model.content, options, ["CPUExecutionProvider"])
         except Exception as exc:  # onnxruntime's errors have no common base
             raise BackendError(f"onnxruntime {version} refuses the model: {exc}; convert it again") from exc
-        source = only(self._session.get_inputs(), "input")
-        sink = only(self._session.get_outputs(), "output")
+        source = single(self._session.get_inputs(), "input")
+        sink = single(self._session.get_outputs(), "output")
         if source.type != "tensor(float)":
             raise BackendError(f"the model's input is {source.type}, only tensor(float) is supported; convert it again")
         self._input = Input(model, source.shape, np.float32)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from edge_fer.backends import BackendBase, BackendInfo, check_crops
-from edge_fer.backends.inputs import Input, check_output, only
+from edge_fer.backends.inputs import Input, check_output, single
 from edge_fer.errors import BackendError, MissingDependency
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ class OpenVINO(BackendBase):
             compiled = core.compile_model(graph, "CPU", _settings(model.threads))
         except (RuntimeError, TypeError, ValueError) as exc:
             raise BackendError(f"openvino {version} refuses the model: {_last_line(exc)}; convert it again") from exc
-        source = only(compiled.inputs, "input")
-        sink = only(compiled.outputs, "output")
+        source = single(compiled.inputs, "input")
+        sink = single(compiled.outputs, "output")
         self._input = Input(model, tuple(source.get_shape()), source.get_element_type().to_dtype())
         check_output(model, tuple(sink.get_shape()))
         self._preprocess = model.preprocess

@@ -7,4 +7,49 @@
 - `metrics` and `classification`: the figures of one system; `comparison`: those of several.
 - `html`, `plots`, `page` and `published`: the report, and figures of others to print beside.
 - `command`: ``edge-fer eval``.
+
+The names below are public. Each is imported when it is first used.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from edge_fer.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from edge_fer.evaluation.classification import ClassificationReport, evaluate, evaluate_subset
+    from edge_fer.evaluation.comparison import SystemComparison, compare_systems
+    from edge_fer.evaluation.conditions import Condition
+    from edge_fer.evaluation.face_set import LabelledFaces
+    from edge_fer.evaluation.labelled import load_faces
+    from edge_fer.evaluation.near_copies import near_copies as find_near_copies
+    from edge_fer.evaluation.systems import open_system
+
+_MODULES: Final = {
+    "ClassificationReport": "classification",
+    "Condition": "conditions",
+    "LabelledFaces": "face_set",
+    "SystemComparison": "comparison",
+    "compare_systems": "comparison",
+    "evaluate": "classification",
+    "evaluate_subset": "classification",
+    "find_near_copies": "near_copies:near_copies",
+    "load_faces": "labelled",
+    "open_system": "systems",
+}
+
+__all__ = [
+    "ClassificationReport",
+    "Condition",
+    "LabelledFaces",
+    "SystemComparison",
+    "compare_systems",
+    "evaluate",
+    "evaluate_subset",
+    "find_near_copies",
+    "load_faces",
+    "open_system",
+]
+
+__getattr__, __dir__ = lazy_exports(__name__, _MODULES)

@@ -109,13 +109,26 @@ def evaluate(
     predicted = scores.argmax(axis=1)
     confidence = scores.max(axis=1)
     graded = _graded(scores)
+    confusion_rows = confusion(predicted, labels, len(names)).tolist()
     return ClassificationReport(
         images=len(labels),
         accuracy=accuracy(predicted, labels),
         classes=_class_metrics(scores if graded else None, predicted, labels, names),
-        confusion=tuple(tuple(row) for row in confusion(predicted, labels, len(names)).tolist()),
+        confusion=tuple(tuple(row) for row in confusion_rows),
         reliability=_reliability(confidence, predicted == labels) if graded else (),
     )
+
+
+def evaluate_subset(
+    scores: NDArray[np.floating[Any]],
+    labels: NDArray[np.int64],
+    names: tuple[str, ...],
+    subset: NDArray[np.bool_] | None,
+) -> ClassificationReport | None:
+    """Return `evaluate` of the faces in *subset*, ``(n,)`` bool; None without a subset, or for an empty one."""
+    if subset is None or not subset.any():
+        return None
+    return evaluate(scores[subset], labels[subset], names)
 
 
 def _graded(scores: NDArray[Any]) -> bool:

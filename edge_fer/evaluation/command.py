@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
+from edge_fer.backends import MAX_THREADS
 from edge_fer.dependencies import require
 from edge_fer.errors import SinkError
 
@@ -17,11 +18,11 @@ if TYPE_CHECKING:
 
     from edge_fer.evaluation.comparison import SystemComparison
     from edge_fer.evaluation.conditions import Condition
-    from edge_fer.evaluation.labelled import LabelledFaces
+    from edge_fer.evaluation.face_set import LabelledFaces
 
-NEEDED = {"sklearn": "scikit-learn", "matplotlib": "matplotlib", "jinja2": "jinja2", "rich": "rich"}
-SWEEPS = "resolution,blur,noise"  # as text, since edge_fer.evaluation.conditions imports OpenCV
-SAMPLE_SEED = 0  # --limit chooses the same faces every time, so that two runs can be compared
+NEEDED: Final = {"sklearn": "scikit-learn", "matplotlib": "matplotlib", "jinja2": "jinja2", "rich": "rich"}
+SWEEPS: Final = "resolution,blur,noise"  # as text, since edge_fer.evaluation.conditions imports OpenCV
+SAMPLE_SEED: Final = 0  # --limit chooses the same faces every time, so that two runs can be compared
 
 
 @click.command(
@@ -38,7 +39,9 @@ Examples:
 @click.option("--train", help="Training set. Also report accuracy on the faces that have no near-copy in it.")
 @click.option("--sweeps", default=SWEEPS, show_default=True, help="Also degrade the faces in these ways; none: do not.")
 @click.option("--limit", type=click.IntRange(1), help="Evaluate at most this many faces, chosen at random.")
-@click.option("--threads", default=1, show_default=True, type=click.IntRange(1, 64), help="Threads of each bundle.")
+@click.option(
+    "--threads", default=1, show_default=True, type=click.IntRange(1, MAX_THREADS), help="Threads of each bundle."
+)
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Write eval.json, answers.npz and report.html to this folder."
 )
@@ -95,7 +98,8 @@ def _compare(
     train: str | None,
 ) -> SystemComparison:
     from edge_fer.evaluation.comparison import compare_systems
-    from edge_fer.evaluation.labelled import load_faces, near_copies
+    from edge_fer.evaluation.labelled import load_faces
+    from edge_fer.evaluation.near_copies import near_copies
     from edge_fer.evaluation.systems import open_all
     from edge_fer.progress import ProgressDisplay
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from edge_fer import __version__, files
 from edge_fer.errors import SinkError
-from edge_fer.evaluation.classification import ClassificationReport, evaluate
+from edge_fer.evaluation.classification import ClassificationReport, evaluate, evaluate_subset
 from edge_fer.evaluation.conditions import ORIGINAL
 from edge_fer.evaluation.face_set import stack
 from edge_fer.evaluation.systems import NoAnswer
@@ -170,9 +170,8 @@ def _evaluate_system(
     scores = np.asarray(system.scores(faces, condition.name), np.float32)
     report = evaluate(scores, faces.labels, faces.names)
     deduplicated_report = None
-    # There is nothing to report when every face has a near-copy.
-    if deduplicated is not None and condition == ORIGINAL and deduplicated.any():
-        deduplicated_report = evaluate(scores[deduplicated], faces.labels[deduplicated], faces.names)
+    if condition == ORIGINAL:
+        deduplicated_report = evaluate_subset(scores, faces.labels, faces.names, deduplicated)
     return SystemResult(system.name, condition, report, scores, deduplicated_report)
 
 
@@ -185,7 +184,8 @@ def _compact_answers(result: SystemResult) -> NDArray[Any]:
     # Two scores that differ in float32 may be equal in float16, and argmax takes the first of them. Raising the winner
     # to the next float16 keeps the figures that are derived from the file the same as those in eval.json.
     tied = np.flatnonzero(rounded.argmax(axis=1) != winners)
-    rounded[tied, winners[tied]] = np.nextafter(rounded[tied, winners[tied]], np.float16(np.inf))
+    tied_winners = winners[tied]
+    rounded[tied, tied_winners] = np.nextafter(rounded[tied, tied_winners], np.float16(np.inf))
     return rounded
 
 

@@ -6,13 +6,20 @@ import base64
 import io
 from typing import TYPE_CHECKING, Any, Final
 
+from edge_fer.text import percent as percent  # noqa: PLC0414  (re-exported, for the pages that import it from here)
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from jinja2 import Environment
     from matplotlib.figure import Figure
 
+# Dark enough for thin lines on white. The first three, blue, orange and green, are the easiest to tell apart.
 COLOURS: Final = ("#2e5aac", "#d9730d", "#12764a", "#9b2c8a", "#7a6a00", "#b42318", "#2b8a9e", "#667085")
+GRID: Final = "#e4e7ec"
+"""Colour of grid lines, as light as the borders of the pages' tables."""
+LINE: Final = "#98a2b3"
+"""Colour of a line that guides the eye and stands for no system."""
 
 
 def colours(count: int) -> list[str]:
@@ -42,11 +49,6 @@ def svg(figure: Figure) -> bytes:
 def embedded(figure: Figure) -> str:
     """Return *figure* as the data URL of an SVG, for the ``src`` of an ``<img>``."""
     return "data:image/svg+xml;base64," + base64.b64encode(svg(figure)).decode()
-
-
-def percent(share: float | None) -> str:
-    """Return *share*, a fraction of 1, as a percentage with two decimals; a dash for None."""
-    return "–" if share is None else f"{share:.2%}"
 
 
 def render(

@@ -70,11 +70,26 @@ def load_faces(path: str | Path, names: tuple[str, ...] | None = None) -> Labell
 
 
 def image_files(path: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
-    """Yield the image files of a folder or ``.zip``, sorted: the path within it, and the file's content.
+    """Yield the image files of a folder or ``.zip``, in the order of `image_names`: path within it, content.
+
+    Raises `BadInput` for a zip or a file that cannot be read.
+    """
+    return _folder_members(path) if path.is_dir() else _zip_members(path)
+
+
+def image_names(path: Path) -> list[str]:
+    """Return the names of the image files of a folder or ``.zip``, ``train/happy/1.png``, sorted; nothing is decoded.
 
     Raises `BadInput` for a zip that cannot be read.
     """
-    return _folder_members(path) if path.is_dir() else _zip_members(path)
+    if path.is_dir():
+        files = [file for file in sorted(path.rglob("*")) if is_image(file) and file.is_file()]
+        return [file.relative_to(path).as_posix() for file in files]
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _images_in(archive)
+    except UNPACK_ERRORS as exc:
+        raise _damaged(path, exc) from exc
 
 
 def decode(path: Path, member: PurePosixPath, content: bytes) -> NDArray[np.uint8]:
@@ -89,20 +104,31 @@ def decode(path: Path, member: PurePosixPath, content: bytes) -> NDArray[np.uint
 
 
 def _folder_members(folder: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
-    for path in sorted(folder.rglob("*")):
-        if is_image(path) and path.is_file():
-            yield PurePosixPath(path.relative_to(folder).as_posix()), path.read_bytes()
+    for name in image_names(folder):
+        file = folder / name
+        try:
+            content = file.read_bytes()
+        except OSError as exc:
+            raise BadInput(f"{file} cannot be read: {exc.strerror or exc}; check its permissions") from exc
+        yield PurePosixPath(name), content
 
 
 def _zip_members(path: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
     try:
         with zipfile.ZipFile(path) as archive:
-            for name in sorted(archive.namelist()):
-                member = PurePosixPath(name)
-                if is_image(member):
-                    yield member, archive.read(name)
+            for name in _images_in(archive):
+                yield PurePosixPath(name), archive.read(name)
     except UNPACK_ERRORS as exc:
-        raise BadInput(f"{path} cannot be read as a zip: {exc}; download it again") from exc
+        raise _damaged(path, exc) from exc
+
+
+def _images_in(archive: zipfile.ZipFile) -> list[str]:
+    # Sorted as text, not by folders: the order of the faces decides which of them a seed chooses.
+    return [name for name in sorted(archive.namelist()) if is_image(PurePosixPath(name))]
+
+
+def _damaged(path: Path, exc: BaseException) -> BadInput:
+    return BadInput(f"{path} cannot be read as a zip: {exc}; download it again")
 
 
 def _from_images(path: Path, part: str, names: tuple[str, ...] | None) -> LabelledFaces:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def accuracy(predicted: NDArray[np.int64], labels: NDArray[np.int64]) -> float:
-    """Return the share of *predicted* that equal *labels*, both ``(n,)`` int64."""
+    """Return the share of *predicted* that equal *labels*, both ``(n,)`` int64; NaN, and NumPy's warning, for n = 0."""
     return float((predicted == labels).mean())
 
 

@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 SIDE_PX: Final = 48
 """The side at which faces are compared: FER2013's own, so that its images stay as they are."""
 BATCH: Final = 256
+THRESHOLD: Final = 0.98
+"""Cosine above which two faces are copies of one picture. Below 1, since scaling and compression change pixels."""
 
 
-def near_copies(faces: LabelledFaces, of: LabelledFaces, threshold: float = 0.98) -> NDArray[np.bool_]:
+def near_copies(faces: LabelledFaces, of: LabelledFaces, threshold: float = THRESHOLD) -> NDArray[np.bool_]:
     """Return which *faces* have a near-copy in *of*, ``(len(faces),)`` bool.
 
     Two faces are near-copies when the cosine of their pixels, after each face's mean is removed, is above *threshold*.

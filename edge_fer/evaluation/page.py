@@ -9,6 +9,7 @@ import numpy as np
 from edge_fer.evaluation import html, plots
 from edge_fer.evaluation.conditions import ORIGINAL, SWEEPS
 from edge_fer.evaluation.published import RAZA_2025
+from edge_fer.text import percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,18 +27,18 @@ def table(comparison: SystemComparison) -> Table:
 
     rows = Table(title=f"{comparison.data}, {len(comparison.faces)} images", title_justify="left")
     rows.add_column("system")
-    for heading in ("accuracy", "fresh", "macro-F1", "weighted F1", "mAP", "calibration error"):
+    for heading in ("accuracy", "without near-copies", "macro-F1", "weighted F1", "mAP", "calibration error"):
         rows.add_column(heading, justify="right")
     for result in comparison.originals:
         report = result.report
         error = report.calibration_error
         rows.add_row(
             result.system,
-            html.percent(report.accuracy),
-            html.percent(result.deduplicated.accuracy if result.deduplicated else None),
-            html.percent(report.mean("f1")),
-            html.percent(report.mean("f1", weighted=True)),
-            html.percent(report.mean("average_precision")),
+            percent(report.accuracy),
+            percent(result.deduplicated.accuracy if result.deduplicated else None),
+            percent(report.mean("f1")),
+            percent(report.mean("f1", weighted=True)),
+            percent(report.mean("average_precision")),
             "–" if error is None else f"{error:.3f}",
         )
     return rows

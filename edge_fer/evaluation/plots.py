@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from edge_fer.evaluation.html import colours, new_figure
+from edge_fer.evaluation.html import GRID, LINE, colours, new_figure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,7 +22,6 @@ AMOUNTS: Final = {
 }
 """What the amount of each kind of condition is, for the axis."""
 INK: Final = "#1b1f24"
-GRID: Final = "#e4e7ec"
 
 
 def confusion(report: ClassificationReport, title: str = "") -> Figure:
@@ -47,7 +46,7 @@ def reliability(reports: Mapping[str, ClassificationReport]) -> Figure:
     """Draw accuracy against confidence, a line for each system; on the diagonal, confidence equals accuracy."""
     figure = new_figure(4.8, 4.4)
     axes = figure.add_subplot()
-    axes.plot([0, 1], [0, 1], color="#98a2b3", linestyle="--", linewidth=1)
+    axes.plot([0, 1], [0, 1], color=LINE, linestyle="--", linewidth=1)
     # A system without scores keeps its colour, so that colours are the same in every plot of a page.
     for colour, (name, report) in zip(colours(len(reports)), reports.items(), strict=True):
         if not report.reliability:

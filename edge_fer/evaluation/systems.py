@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 
@@ -43,8 +43,31 @@ class System(Protocol):
         """Release what the system holds."""
         ...
 
+    def __enter__(self) -> Self:
+        """Return the system itself."""
+        ...
 
-class BundleSystem:
+    def __exit__(self, *exc: object) -> None:
+        """Close it."""
+        ...
+
+
+class SystemBase:
+    """What every system shares: it is closed when its ``with`` block ends."""
+
+    def close(self) -> None:
+        """Release nothing."""
+
+    def __enter__(self) -> Self:
+        """Return the system itself."""
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Close it."""
+        self.close()
+
+
+class BundleSystem(SystemBase):
     """One target of a bundle, run by the code that a device runs."""
 
     def __init__(self, spec: str, threads: int = 1) -> None:
@@ -72,7 +95,7 @@ class BundleSystem:
         self._classifier.close()
 
 
-class CsvSystem:
+class CsvSystem(SystemBase):
     """Answers of another program, a cloud service or a desktop program, in a csv.
 
     The csv has a column ``path``, with the paths of the faces, and either a column ``label`` or a column of scores for
@@ -117,11 +140,8 @@ class CsvSystem:
             raise BadInput(f"{self._path} has label {label!r} for {path}; it should be one of: {', '.join(names)}")
         return [float(name == label) for name in names]
 
-    def close(self) -> None:
-        """Do nothing: the csv is already closed."""
 
-
-class FunctionSystem:
+class FunctionSystem(SystemBase):
     """A Python function: takes a list of grey uint8 faces and the label names, returns ``(n, classes)`` scores."""
 
     def __init__(self, spec: str) -> None:
@@ -143,9 +163,6 @@ class FunctionSystem:
         del condition
         return np.asarray(self._function(list(faces.images), faces.names), np.float64)
 
-    def close(self) -> None:
-        """Do nothing: a function holds nothing."""
-
 
 def open_system(spec: str, threads: int = 1) -> System:
     """Open the system *spec*: a ``.csv``, ``module:function``, or a bundle with or without ``@target``.
@@ -165,8 +182,8 @@ def open_all(specs: Sequence[str], threads: int, stack: ExitStack) -> list[Syste
     systems: list[System] = []
     counts: dict[str, int] = {}
     for spec in specs:
-        system = open_system(spec, threads)
-        stack.callback(system.close)  # at once, so that it is closed when a later one cannot be opened
+        # Entered at once, so that it is closed when a later one cannot be opened.
+        system = stack.enter_context(open_system(spec, threads))
         counts[system.name] = counts.get(system.name, 0) + 1
         if counts[system.name] > 1:
             system.name = f"{system.name} #{counts[system.name]}"

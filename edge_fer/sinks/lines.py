@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import IO, TYPE_CHECKING, Final
 
 from edge_fer.errors import SinkError
+from edge_fer.records import GONE_AFTER_S
 
 if TYPE_CHECKING:
     from edge_fer.records import FaceRecord, Record
     from edge_fer.sources import Frame
 
-
-GONE_AFTER_S: Final = 0.5
-"""A face is reported as out of sight after this time. The tracker remembers it equally long."""
 SHOWN_LABELS: Final = 3
 """How many labels, the best ones, a sentence gives with their scores."""
 

@@ -1,4 +1,4 @@
-"""Where frames come from: the `Source` protocol, and `open_source`, which chooses the source for a user's word."""
+"""Where frames come from: the `Source` protocol, and `open_source`, which opens the source that a name stands for."""
 
 from __future__ import annotations
 

@@ -85,11 +85,13 @@ class Camera(SourceBase):
     def frames(self) -> Iterator[Frame]:
         """Yield the newest frame whenever one is asked for, each once, until the camera is closed.
 
-        Raises `SourceError` if capturing fails with an error.
+        A second call goes on with the frames of the first. Raises `SourceError` if capturing fails with an error.
         """
-        # A daemon, so that a driver that hangs cannot keep the program from ending.
-        self._thread = threading.Thread(target=self._capture_all, name=f"camera {self.device}", daemon=True)
-        self._thread.start()
+        # One thread, however often this is called: two of them would read from one capture.
+        if self._thread is None:
+            # A daemon, so that a driver that hangs cannot keep the program from ending.
+            self._thread = threading.Thread(target=self._capture_all, name=f"camera {self.device}", daemon=True)
+            self._thread.start()
         while True:
             with self._arrived:
                 # Woken by a frame, by closing, or by an error in the thread, which closes too.

@@ -63,12 +63,14 @@ EXPRESSIONS: Final = {
 
 
 def draw_face(expression: Expression) -> NDArray[np.uint8]:
-    """Return a frontal face as a ``(PATCH_PX, PATCH_PX)`` uint8 patch, whose height the head fills."""
+    """Return a frontal face as a ``(PATCH_PX, PATCH_PX)`` uint8 patch, whose height the head fills.
+
+    Its places, sizes and tones have one purpose: Haar's frontal-face cascade finds the face in every expression.
+    """
     patch = np.full((PATCH_PX, PATCH_PX), 120, np.uint8)
     _ellipse(patch, 0, -0.12, 0.80, 1.00, 45)  # hair
     _ellipse(patch, 0, 0.08, 0.68, 0.90, 196)  # head
     _ellipse(patch, 0, -0.62, 0.52, 0.16, 208)  # forehead
-    # Left and right half of the face.
     for side in (-1, 1):
         _ellipse(patch, side * 0.30, -0.17, 0.23, 0.15, 128)  # socket
         _ellipse(patch, side * 0.36, 0.22, 0.20, 0.16, 214)  # cheek
@@ -237,6 +239,7 @@ def _place_actors(rng: np.random.Generator, count: int, width_px: int, height_px
     width = width_px / columns
     height = height_px / rows
     largest = min(width, height) * 0.9
+    # A single face of a 640x480 frame is 121 to 202 px large: well above the detector's 64 px, with space left to move.
     # Several faces fill their cells, or they would be too small for the detector's default.
     sides = (largest * 0.42, largest * 0.70) if count == 1 else (largest * 0.85, largest)
     actors = []
@@ -254,5 +257,7 @@ def _scene(rng: np.random.Generator, width_px: int, height_px: int) -> NDArray[n
 
 def _haar_box(x: float, y: float, side: float) -> Box:
     """Return the box in which Haar's frontal-face cascade sees a drawn face."""
+    # Both numbers are fits to the boxes that `HaarDetector` finds: their mean side, and how far below the middle of the
+    # patch their centre lies on average.
     width = 0.926 * side
     return Box(x - width / 2, y + 0.027 * side - width / 2, width, width)

@@ -286,6 +286,16 @@ class TestCamera(SourceSuite):
         for seconds, message in waits[:9]:
             assert message.endswith(f" in {seconds:g} s")
 
+    def test_asking_for_frames_again_starts_no_second_thread(self):
+        source = Camera("asked twice", opener=lambda *_: FakeCapture(10_000), clock=FakeClock())
+        first = next(source.frames())
+        second = next(source.frames())
+        try:
+            assert len(threads_of("asked twice")) == 1
+            assert second.index > first.index
+        finally:
+            source.close()
+
     def test_closing_ends_a_pause_before_reopening_at_once(self):
         clock = FakeClock(held=True)
         source = Camera("closed in a pause", opener=Opener(FakeCapture(0)), clock=clock)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from edge_fer.emotions import FER2013
-from edge_fer.evaluation.labelled import LabelledFaces
+from edge_fer.evaluation.face_set import LabelledFaces
 from edge_fer.preprocess import Preprocess
 from edge_fer.sources.synthetic import EXPRESSIONS, draw_face
 

@@ -7,8 +7,9 @@ from edge_fer import bundle
 from edge_fer.backends import ModelFile
 from edge_fer.classifier import Classifier
 from edge_fer.errors import BackendError, BadInput, EdgeFerError, GoldenMismatch
-from edge_fer.evaluation.labelled import load_faces, near_copies
+from edge_fer.evaluation.labelled import load_faces
 from edge_fer.evaluation.metrics import accuracy
+from edge_fer.evaluation.near_copies import near_copies
 
 
 def test_golden_answers_are_reproduced(tiny):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from edge_fer.errors import first_fault
+from edge_fer.errors import MAX_REASON, first_fault, one_line
 
 
 class Part(BaseModel):
@@ -40,3 +40,8 @@ def test_a_refused_value_is_described_in_one_line(given, said):
     assert line.startswith(said)
     assert "\n" not in line
     assert line.endswith("(and 2 more)") == (given == {"threads": "a", "part": 3})
+
+
+def test_the_reason_of_another_library_is_one_short_line():
+    assert one_line(ValueError("no kernel\n  for  Conv\n")) == "no kernel for Conv"
+    assert one_line("x" * 1000) == "x" * MAX_REASON

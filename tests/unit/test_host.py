@@ -32,6 +32,14 @@ def pi(tmp_path):
     return tmp_path
 
 
+@pytest.mark.parametrize(
+    ("model", "cpu", "name"),
+    [("Raspberry Pi 5", "0xd0b", "Raspberry Pi 5"), (None, "EPYC", "EPYC"), (None, None, "unknown")],
+)
+def test_a_machine_is_called_by_its_model_or_else_by_its_processor(model, cpu, name):
+    assert host.machine_name({"model": model, "cpu": cpu}, "unknown") == name
+
+
 def test_the_facts_of_a_pi_are_read(pi):
     facts = host.facts(pi)
     assert facts["model"] == "Raspberry Pi 5 Model B Rev 1.0"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edge_fer.backends import ModelFile
-from edge_fer.backends.inputs import Input, check_output, only
+from edge_fer.backends.inputs import Input, check_output, single
 from edge_fer.errors import BackendError
 from edge_fer.preprocess import Preprocess
 
@@ -66,6 +66,6 @@ def test_ends_are_checked():
     check_output(model(ONE), (1, 2))
     with pytest.raises(BackendError, match="the manifest says"):
         check_output(model(ONE), (1, 3))
-    assert only(["x"], "input") == "x"
+    assert single(["x"], "input") == "x"
     with pytest.raises(BackendError, match="the model has 2 inputs"):
-        only(["x", "y"], "input")
+        single(["x", "y"], "input")

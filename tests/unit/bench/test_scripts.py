@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -110,3 +112,20 @@ def test_a_result_is_saved_where_it_was_asked_for(script, tmp_path):
 def test_float_weights_that_are_missing_are_a_clear_error(script):
     with pytest.raises(MissingDependency, match=r"no-such-model\.keras is not there.*pip install -e '\.\[convert\]'"):
         script.float_weights("no-such-model")
+
+
+def test_what_models_lose_is_printed_and_saved(script, tmp_path, drawn_zip, monkeypatch, capsys):
+    # Training and evaluation set are the same faces here, so `without_evaluated` would leave none to calibrate with.
+    calibration = pytest.importorskip("edge_fer_convert.calibration")
+    monkeypatch.setattr(calibration, "without_evaluated", lambda train, evaluation, warn, forced: train)
+    for name in ("fer2013-train.zip", "fer2013-public-test.zip"):
+        (tmp_path / name).write_bytes(Path(drawn_zip).read_bytes())
+    options = argparse.Namespace(data=tmp_path, json=tmp_path / "rows.json")
+
+    def rows_of(name, pool, evaluation):
+        yield {"model": name, "pool": len(pool), "images": len(evaluation)}
+
+    script.evaluate_models(options, ("first", "second"), rows_of, lambda row: f"{row['model']}: {row['images']}")
+    assert capsys.readouterr().out == "first: 28\nsecond: 28\n"
+    saved = json.loads((tmp_path / "rows.json").read_text())
+    assert saved["rows"] == [{"model": name, "pool": 28, "images": 28} for name in ("first", "second")]

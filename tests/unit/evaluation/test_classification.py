@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed: pip install -e '.[eval]'")
 
 from edge_fer.errors import BadInput  # noqa: E402
-from edge_fer.evaluation.classification import evaluate  # noqa: E402
+from edge_fer.evaluation.classification import evaluate, evaluate_subset  # noqa: E402
 from edge_fer.evaluation.metrics import macro_f1  # noqa: E402
 
 NAMES = ("a", "b", "c")
@@ -84,3 +84,15 @@ def test_the_json_has_every_mean():
 def test_what_cannot_be_evaluated_is_refused(scores, labels):
     with pytest.raises(BadInput, match=r"scores are|have no labels"):
         evaluate(scores, np.array(labels, np.int64), NAMES)
+
+
+def test_a_subset_is_evaluated_on_its_own():
+    scores = without_scores([0, 1, 2, 2])
+    labels = np.array([0, 1, 2, 0])
+    subset = np.array([True, False, False, True])
+    assert evaluate_subset(scores, labels, NAMES, subset) == evaluate(scores[[0, 3]], labels[[0, 3]], NAMES)
+
+
+@pytest.mark.parametrize("subset", [None, np.zeros(2, np.bool_)], ids=["none given", "empty"])
+def test_without_faces_in_it_a_subset_has_no_report(subset):
+    assert evaluate_subset(without_scores([0, 1]), np.array([0, 1]), NAMES, subset) is None

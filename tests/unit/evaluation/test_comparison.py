@@ -17,7 +17,7 @@ from edge_fer.evaluation import comparison, conditions
 from edge_fer.evaluation.classification import evaluate
 from edge_fer.evaluation.comparison import SystemComparison, SystemResult
 from edge_fer.evaluation.conditions import ORIGINAL, Condition
-from edge_fer.evaluation.labelled import LabelledFaces
+from edge_fer.evaluation.face_set import LabelledFaces
 from edge_fer.evaluation.systems import open_all
 
 NAMES = ("a", "b", "c")

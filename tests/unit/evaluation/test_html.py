@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("jinja2", reason="jinja2 is not installed: pip install -e '.[eval]'")
 
-from edge_fer.evaluation.html import COLOURS, colours, percent, render, render_text
+from edge_fer.evaluation.html import COLOURS, colours, render, render_text
 
 
 @pytest.fixture
@@ -20,11 +20,6 @@ def package(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     yield root.name
     sys.modules.pop(root.name, None)
-
-
-@pytest.mark.parametrize(("share", "text"), [(0.70917, "70.92%"), (1, "100.00%"), (0, "0.00%"), (None, "–")])
-def test_a_share_is_printed_with_two_decimals(share, text):
-    assert percent(share) == text
 
 
 def test_a_page_escapes_its_values_and_plain_text_does_not(package):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge_fer.emotions import FER2013
-from edge_fer.errors import BadInput
+from edge_fer.errors import BackendError, BadInput
 from edge_fer.evaluation.systems import NoAnswer, open_all, open_system
 
 
@@ -38,6 +38,13 @@ def test_a_csv_has_no_answer_under_a_condition_that_it_does_not_name(faces, writ
     assert system.scores(faces, "original").argmax(axis=1).tolist() == faces.labels.tolist()
     with pytest.raises(NoAnswer):
         system.scores(faces, "blur-1")
+
+
+def test_a_bundle_is_released_when_its_with_block_ends(faces):
+    with open_system("cnn-1") as system:
+        system.scores(faces, "original")
+    with pytest.raises(BackendError, match="closed"):
+        system.scores(faces, "original")
 
 
 @pytest.mark.parametrize("spec", ["nowhere:classify", "json:nothing"])
