@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 EXISTING_FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 NEW_FILE: Final = click.Path(dir_okay=False, path_type=Path)
 PLOT_NAMES: Final = ("latencies", "stages", "accuracy", "states", "machine")
-"""The keys of `plots.PLOTS`, which needs matplotlib."""
+"""The keys of `plots.PLOTS`. Repeated here, since importing `plots` imports NumPy, which would slow down the help."""
 
 
 class _RunsByDefault(click.Group):

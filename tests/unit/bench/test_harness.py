@@ -81,7 +81,7 @@ def test_everything_is_measured(targets, tmp_path, shades):
         assert len(measurement.cold_start_s) == len(measurement.load_ms) == len(measurement.first_inference_ms) == 2
         assert len(measurement.peak_memory_mb) == 2
         assert all(30 < peak < 1000 for peak in measurement.peak_memory_mb)
-        assert sum(len(block.frame_ms) for block in measurement.paced) >= 5
+        assert sum(len(block.frame_ms) for block in measurement.paced) >= 1
         assert measurement.golden.passed
         assert len(measurement.accuracy.predicted) == len(faces)
         assert measurement.accuracy.accuracy == (np.array(measurement.accuracy.predicted) == faces.labels).mean()
