@@ -14,7 +14,7 @@ import click
 
 from edge_fer.dependencies import require
 from edge_fer.errors import BadInput, Regression, SinkError
-from edge_fer.options import DEFAULT_MODEL, model_options
+from edge_fer.options import DEFAULT_MODEL, model_options_with
 
 if TYPE_CHECKING:
     from edge_fer.bundle import Bundle
@@ -63,7 +63,10 @@ Examples:
   edge-fer bench --suite sustained --target litert-int8 --threads 2 --json heat.json
   edge-fer bench --write-profile"""
 )
-@model_options
+@model_options_with(
+    target_help="Measure only this target of the bundle, for example litert-int8; by default all.",
+    threads_help="Measure only with this many threads of the model; by default with 1 and with all cores.",
+)
 @click.option("--suite", "suite_name", default="quick", show_default=True, help="quick, full or sustained.")
 @click.option("--minutes", type=click.FloatRange(0.1, 24 * 60), help="Length of the sustained suite; 10 by default.")
 @click.option("--data", type=click.Path(exists=True, path_type=Path), help="Labelled faces: folder, .zip, .csv, .npz.")

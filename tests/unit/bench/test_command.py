@@ -76,6 +76,13 @@ def test_a_run_is_written_elsewhere_if_the_disk_is_full(tmp_path, monkeypatch):
     assert results.load_run(tmp_path / "run.json").measurements
 
 
+def test_the_help_names_the_defaults_of_a_benchmark():
+    text = " ".join(call("run", "--help").split())
+    assert "Measure only this target of the bundle, for example litert-int8; by default all." in text
+    assert "by default with 1 and with all cores." in text
+    assert "by default its first" not in text
+
+
 def test_runs_are_shown_as_markdown_and_json(two):
     assert call("table", two[0]).startswith("|  | p50 ms |")
     assert json.loads(call("show", two[0], "--json"))["recommended"] == "mine litert-int8 x1"
