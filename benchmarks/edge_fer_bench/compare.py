@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from edge_fer_bench.results import frames_by_block
-from edge_fer_bench.statistics import Ratio, block_ratio, holm, p90
+from edge_fer_bench.statistics import Ratio, block_ratio, holm, mean, p90
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from numpy.typing import NDArray
 
     from edge_fer_bench.results import Measurement, Run
 
@@ -128,7 +126,7 @@ class _Row(NamedTuple):
 
 
 def _rows(before: Measurement, after: Measurement, seed: int) -> Iterator[_Row]:
-    frame_ms = float(np.mean(before.frames_ms()))
+    frame_ms = mean(before.frames_ms())
     name = before.name
     free = frames_by_block(before.free), frames_by_block(after.free)
     # The p90 and not the mean: it is the headline figure, and a user notices slow frames, not average ones.
@@ -138,7 +136,7 @@ def _rows(before: Measurement, after: Measurement, seed: int) -> Iterator[_Row]:
         if stage != "capture" and stage in after.free[0].stages_ms:
             both = before.stage(stage), after.stage(stage)
             # The mean and not the p90: the means of the stages add up to that of the frame.
-            yield _Row(name, stage, block_ratio(*both, _mean, seed), _difference_ms(*both), frame_ms)
+            yield _Row(name, stage, block_ratio(*both, mean, seed), _difference_ms(*both), frame_ms)
     if before.paced and after.paced:
         # Paced frames may change alone: between them the processor rests, and its clock may fall.
         paced = frames_by_block(before.paced), frames_by_block(after.paced)
@@ -146,11 +144,7 @@ def _rows(before: Measurement, after: Measurement, seed: int) -> Iterator[_Row]:
 
 
 def _difference_ms(before: list[tuple[float, ...]], after: list[tuple[float, ...]]) -> float:
-    return float(np.mean(np.concatenate(after)) - np.mean(np.concatenate(before)))
-
-
-def _mean(values: NDArray[np.float64]) -> float:
-    return float(np.mean(values))
+    return mean(np.concatenate(after)) - mean(np.concatenate(before))
 
 
 def _is_found(change: Change) -> bool:

@@ -42,6 +42,11 @@ def p90(values: ArrayLike) -> float:
     return float(np.percentile(np.asarray(values, np.float64), 90))
 
 
+def mean(values: ArrayLike) -> float:
+    """Return the mean of *values*."""
+    return float(np.mean(np.asarray(values, np.float64)))
+
+
 @dataclass(frozen=True)
 class Ratio:
     """A statistic of one run divided by the same statistic of another, with its 95 % bootstrap interval."""
@@ -68,12 +73,6 @@ def block_ratio(before: Blocks, after: Blocks, statistic: Statistic = p90, seed:
     low, high = _confidence_interval(second_medians / first_medians)
     value = float(np.median(second) / np.median(first))
     return Ratio(value, low, high, _permutation_p(first, second, rng))
-
-
-def interval(blocks: Blocks, statistic: Statistic = p90, seed: int = 0) -> tuple[float, float]:
-    """Return the 95 % bootstrap interval of the median of *statistic* over the *blocks*."""
-    values = _of_each_block(blocks, statistic)
-    return _confidence_interval(_resampled_medians(values, np.random.default_rng(seed)))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -11,6 +11,7 @@ from edge_fer_bench import stability
 from edge_fer_bench.accuracy import accuracy_rows, worst_class
 from edge_fer_bench.behaviour import behaviours, summarize_states
 from edge_fer_bench.recommendation import recommend
+from edge_fer_bench.results import Measurement
 from edge_fer_bench.statistics import p90, percentiles
 from edge_fer_bench.wording import counted
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from edge_fer_bench.accuracy import AccuracyRow
     from edge_fer_bench.compare import Change, RunComparison
     from edge_fer_bench.recommendation import Recommendation
-    from edge_fer_bench.results import Accuracy, Behaviour, Block, Golden, Measurement, Run
+    from edge_fer_bench.results import Accuracy, Behaviour, Block, Golden, Run
 
 COLUMNS: Final = ("", "p50 ms", "p90", "p99", "max", "frames/s", "start s", "MB", "accuracy", "golden")
 STAGE_COLUMNS: Final = ("stage", "p50 ms", "p90", "p99", "share")
@@ -90,7 +91,7 @@ def fastest_first(run: Run) -> list[Measurement]:
     """Return the measurements of *run* that have frames, ordered by their p90."""
     # One that failed during its start has no frames to derive anything from.
     timed = [measurement for measurement in run.measurements if measurement.free]
-    return sorted(timed, key=_p90_ms)
+    return sorted(timed, key=Measurement.p90_ms)
 
 
 def row(measurement: Measurement) -> list[str]:
@@ -127,10 +128,6 @@ def doubts(run: Run, measurements: Iterable[Measurement]) -> list[str]:
     for measurement in measurements:
         found += [f"{measurement.name}: {doubt}" for doubt in stability.unsteady(measurement)]
     return found
-
-
-def _p90_ms(measurement: Measurement) -> float:
-    return p90(measurement.frames_ms())
 
 
 def _golden_word(golden: Golden | None) -> str:
