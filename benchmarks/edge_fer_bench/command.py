@@ -355,8 +355,11 @@ def _run_name(path: Path) -> str:
 
 
 def _write(path: Path, content: bytes) -> None:
+    """Write *content* to *path*, completely or not at all, and print the path. Raises `SinkError`."""
+    from edge_fer import files
+
     try:
-        path.write_bytes(content)
+        files.write(path, content)
     except OSError as exc:
         raise SinkError(f"{path} cannot be written: {exc.strerror or exc}") from exc
     click.echo(path)

@@ -101,12 +101,13 @@ def test_one_run_or_several_become_a_page(two):
 
 def test_a_plot_is_written_for_a_readme(two, tmp_path):
     pytest.importorskip("matplotlib", reason="matplotlib is not installed: pip install -e '.[bench]'")
-    out = tmp_path / "latencies.svg"
+    out = tmp_path / "plots" / "latencies.svg"
     call("plot", two[0], "latencies", "--out", out)
     first = out.read_bytes()
     assert b"mine litert-int8 x1" in first
     call("plot", two[0], "latencies", "--out", out)
     assert out.read_bytes() == first
+    assert list(out.parent.iterdir()) == [out]
     assert "no measurement 'theirs'; pass some of: mine" in call(
         "plot", two[0], "stages", "--cell", "theirs", "--out", out, code=3
     )
