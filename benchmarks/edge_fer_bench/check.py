@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from edge_fer_bench.results import Measurement, Run
 
 
-def failures(baseline: Run, run: Run, allowed: Thresholds | None = None) -> list[str]:
+def find_regressions(baseline: Run, run: Run, allowed: Thresholds | None = None) -> list[str]:
     """Return in which ways *run* is worse than *baseline* beyond *allowed*; an empty list if it passes."""
     allowed = allowed or Thresholds()
     comparison = compare_runs(baseline, run)

@@ -187,9 +187,9 @@ def _thread_counts(suite: str) -> list[int]:
 def _write_profile(model: str, measured: Run) -> None:
     """Write what is best in *measured* into this machine's profile."""
     from edge_fer import profile
-    from edge_fer_bench.recommendation import recommend
+    from edge_fer_bench.recommendation import recommend_target
 
-    best = recommend(measured)
+    best = recommend_target(measured)
     if best is None:
         return
     path = profile.default_path()
@@ -266,9 +266,9 @@ def check(path: Path, baseline: Path, profile_path: Path | None, **limits: float
     The table [check] of the board's profile may allow more or less than the defaults. The options override it.
     """
     from edge_fer_bench import results
-    from edge_fer_bench.check import failures
+    from edge_fer_bench.check import find_regressions
 
-    found = failures(results.load_run(baseline), results.load_run(path), _thresholds(profile_path, limits))
+    found = find_regressions(results.load_run(baseline), results.load_run(path), _thresholds(profile_path, limits))
     # The failures are the result and go to stdout; the error below goes to stderr.
     for failure in found:
         click.echo(failure)

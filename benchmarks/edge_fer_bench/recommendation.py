@@ -54,7 +54,7 @@ class Recommendation:
         return f"no faster and no slower here: {figures}; it is smaller"
 
 
-def recommend(run: Run) -> Recommendation | None:
+def recommend_target(run: Run) -> Recommendation | None:
     """Return the fastest measurement whose answers are right; None if there is none.
 
     Peers, failed measurements, wrong golden answers, and accuracies more than `MAX_ACCURACY_LOSS` below the best are

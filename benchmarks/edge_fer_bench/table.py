@@ -10,7 +10,7 @@ import numpy as np
 from edge_fer_bench import stability
 from edge_fer_bench.accuracy import accuracy_rows, worst_class
 from edge_fer_bench.behaviour import behaviours, summarize_states
-from edge_fer_bench.recommendation import recommend
+from edge_fer_bench.recommendation import recommend_target
 from edge_fer_bench.results import Measurement
 from edge_fer_bench.statistics import p90, percentiles
 from edge_fer_bench.wording import counted
@@ -34,7 +34,7 @@ NO_VALUE: Final = "–"
 def render(run: Run) -> str:
     """Return *run* as lines of text; the last ones say what to use on this machine."""
     measurements = fastest_first(run)
-    best = recommend(run)  # thousands of permutations, so it is computed once and passed on
+    best = recommend_target(run)  # thousands of permutations, so it is computed once and passed on
     sections: list[Sequence[str]] = [
         _head(run),
         _aligned([COLUMNS, *map(row, measurements)]),
@@ -57,7 +57,7 @@ def markdown(run: Run) -> str:
 
 def figures(run: Run) -> dict[str, Any]:
     """Return what can be derived from *run*, ready for JSON."""
-    best = recommend(run)
+    best = recommend_target(run)
     return {
         "command": run.command,
         "suite": run.suite,

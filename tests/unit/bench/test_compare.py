@@ -4,7 +4,7 @@ import pytest
 
 from edge_fer.profile import Thresholds
 from edge_fer_bench import table
-from edge_fer_bench.check import failures
+from edge_fer_bench.check import find_regressions
 from edge_fer_bench.compare import compare_runs
 from edge_fer_bench.results import Accuracy, Golden
 
@@ -64,7 +64,7 @@ def test_other_differences_between_the_runs_are_reported(make):
 
 
 def test_a_run_like_its_baseline_passes(make):
-    assert failures(make.run(make.measurement(seed=1)), make.run(make.measurement(seed=2))) == []
+    assert find_regressions(make.run(make.measurement(seed=1)), make.run(make.measurement(seed=2))) == []
 
 
 def test_every_way_of_being_worse_is_named(make):
@@ -73,7 +73,7 @@ def test_every_way_of_being_worse_is_named(make):
     after = make.run(
         make.measurement(seed=1, detect=1.5, accuracy=0.60, peak_memory_mb=(140.0,), golden=wrong), partial=True
     )
-    found = "\n".join(failures(before, after))
+    found = "\n".join(find_regressions(before, after))
     for words in (
         "the run was interrupted", "mine onnx-int8 x1: not measured in this run", "most of it in detect",
         "40 MB more memory", "accuracy is 5.00 points lower", "golden answers differ by 0.9000",
@@ -86,11 +86,11 @@ def test_a_loss_within_the_thresholds_passes(make):
         make.run(make.measurement()),
         make.run(make.measurement(seed=1, detect=1.15, peak_memory_mb=(115.0,))),
     )
-    assert failures(before, after, Thresholds(max_slowdown=0.05, max_memory_mb=10))
-    assert not failures(before, after, Thresholds(max_slowdown=0.2, max_memory_mb=20))
+    assert find_regressions(before, after, Thresholds(max_slowdown=0.05, max_memory_mb=10))
+    assert not find_regressions(before, after, Thresholds(max_slowdown=0.2, max_memory_mb=20))
 
 
 def test_accuracies_on_other_data_are_not_compared(make):
     other = Accuracy(data="y.zip", images=2, accuracy=0.1, macro_f1=0.1, recall=(0.1,), predicted=(0, 0))
     before, after = make.measurement(accuracy=0.65), make.measurement(seed=1).model_copy(update={"accuracy": other})
-    assert not failures(make.run(before), make.run(after))
+    assert not find_regressions(make.run(before), make.run(after))

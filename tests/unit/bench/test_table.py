@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 from edge_fer_bench import table
-from edge_fer_bench.recommendation import recommend
+from edge_fer_bench.recommendation import recommend_target
 from edge_fer_bench.results import Behaviour, Block, Golden, Reading, Skipped
 
 
@@ -61,10 +61,10 @@ def test_a_run_without_frames_says_so(make):
 def test_a_page_derives_its_recommendation_once(make, monkeypatch):
     def counted(run):
         derived.append(run)
-        return recommend(run)
+        return recommend_target(run)
 
     derived = []
-    monkeypatch.setattr(table, "recommend", counted)
+    monkeypatch.setattr(table, "recommend_target", counted)
     run = make.run()
     table.render(run)
     table.figures(run)
