@@ -268,12 +268,14 @@ def check(path: Path, baseline: Path, profile_path: Path | None, **limits: float
     from edge_fer_bench import results
     from edge_fer_bench.check import find_regressions
 
-    found = find_regressions(results.load_run(baseline), results.load_run(path), _thresholds(profile_path, limits))
-    # The failures are the result and go to stdout; the error below goes to stderr.
-    for failure in found:
-        click.echo(failure)
-    if found:
-        ways = "one way" if len(found) == 1 else f"{len(found)} ways"
+    regressions = find_regressions(
+        results.load_run(baseline), results.load_run(path), _thresholds(profile_path, limits)
+    )
+    # The regressions are the result and go to stdout; the error below goes to stderr.
+    for regression in regressions:
+        click.echo(regression)
+    if regressions:
+        ways = "one way" if len(regressions) == 1 else f"{len(regressions)} ways"
         raise Regression(f"{path} is worse than {baseline} in {ways}; see above")
     click.echo(f"{path} is not worse than {baseline}")
 
