@@ -41,7 +41,7 @@ class Suite:
 
 
 MIN_ROUNDS: Final = 5
-"""With fewer blocks, the interval of a ratio says little; as many as `stability.MIN_BLOCKS`."""
+"""As many as `stability.MIN_BLOCKS`, which gives the reason."""
 
 QUICK: Final = Suite(
     name="quick",
