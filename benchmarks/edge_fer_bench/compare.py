@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MAX_P: Final = 0.01
 """Largest p-value, adjusted for the number of comparisons, of a change that counts as more than chance."""
 MIN_CHANGE: Final = 0.05
-"""Smallest relative change that is reported. On a machine with other programs, less is not worth a second look."""
+"""Smallest relative change that is reported. On a machine with other programs, smaller changes are usually noise."""
 MIN_SHARE: Final = 0.01
 """Smallest change of a stage that is reported, as a share of the frame. Stages of a few microseconds differ between
 processes by several per cent although nothing has changed."""
@@ -66,9 +66,9 @@ class RunComparison:
 
     def significant(self) -> list[Change]:
         """Return the changes that are more than chance and large enough to matter, the largest first."""
-        found = filter(_is_found, self.changes)
+        significant = [change for change in self.changes if change.found]
         # By milliseconds and not by ratio: a short stage may double and cost nothing.
-        return sorted(found, key=_size_ms, reverse=True)
+        return sorted(significant, key=_size_ms, reverse=True)
 
     def most_changed_stage(self, measurement: str) -> Change | None:
         """Return the stage of *measurement* that changed most; None if no stage changed.
@@ -145,10 +145,6 @@ def _rows(before: Measurement, after: Measurement, seed: int) -> Iterator[_Row]:
 
 def _difference_ms(before: list[tuple[float, ...]], after: list[tuple[float, ...]]) -> float:
     return mean(np.concatenate(after)) - mean(np.concatenate(before))
-
-
-def _is_found(change: Change) -> bool:
-    return change.found
 
 
 def _size_ms(change: Change) -> float:

@@ -44,8 +44,11 @@ class Recommendation:
 
     def _int8_verdict(self, gain: Ratio) -> str:
         # Named only where it differs: the recommended bundle may have just one of the two precisions.
-        another = f" ({self.int8.bundle})" if self.int8 and self.int8.bundle != self.measurement.bundle else ""
-        figures = f"{gain.value:.2f}x [{gain.low:.2f}, {gain.high:.2f}] the frames a second of float32{another}"
+        another = ""
+        if self.int8 and self.int8.bundle != self.measurement.bundle:
+            another = f" ({self.int8.bundle})"
+        interval = f"[{gain.low:.2f}, {gain.high:.2f}]"
+        figures = f"{gain.value:.2f}x {interval} the frames a second of float32{another}"
         if gain.low > 1:
             return f"worth it here: {figures}"
         if gain.high < 1:

@@ -35,13 +35,14 @@ def render(run: Run) -> str:
     """Return *run* as lines of text; the last ones say what to use on this machine."""
     measurements = fastest_first(run)
     best = recommend_target(run)  # thousands of permutations, so it is computed once and passed on
+    over_time = [*_growth(run, measurements), *_paced(run, measurements), *_behaviours(measurements)]
     sections: list[Sequence[str]] = [
         _head(run),
         _aligned([COLUMNS, *map(row, measurements)]),
         _stages(best),
         _accuracies(run),
-        [*_growth(run, measurements), *_paced(run, measurements), *_behaviours(measurements)],
-        [*_remarks(run, measurements)],
+        over_time,
+        list(_remarks(run, measurements)),
         best.sentences() if best else ["nothing to recommend: see above"],
     ]
     texts = ["\n".join(lines) for lines in sections if lines]
@@ -124,10 +125,10 @@ def scene_line(run: Run) -> str:
 
 def doubts(run: Run, measurements: Iterable[Measurement]) -> list[str]:
     """Return what makes the figures of *run*, and of its *measurements*, doubtful."""
-    found = [*stability.unstable(run)]
+    reasons = list(stability.unstable(run))
     for measurement in measurements:
-        found += [f"{measurement.name}: {doubt}" for doubt in stability.unsteady(measurement)]
-    return found
+        reasons += [f"{measurement.name}: {reason}" for reason in stability.unsteady(measurement)]
+    return reasons
 
 
 def _golden_word(golden: Golden | None) -> str:
@@ -248,7 +249,8 @@ def _accuracy_table(run: Run, rows: Sequence[AccuracyRow]) -> list[tuple[str, ..
         # The harness measures all accuracies of a run on one set, so the first one names it.
         if measurement.accuracy is not None:
             data = measurement.accuracy
-            return [_accuracy_heading(data), *(_accuracy_cells(row, data.names) for row in rows)]
+            cells = [_accuracy_cells(row, data.names) for row in rows]
+            return [_accuracy_heading(data), *cells]
     return []
 
 
@@ -322,7 +324,8 @@ def _remarks(run: Run, measurements: Iterable[Measurement]) -> Iterator[str]:
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Return *rows* as lines: the first column flush left, the others flush right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]  # zip(*) turns rows into columns
+    columns = zip(*rows, strict=True)
+    widths = [max(map(len, column)) for column in columns]
     lines: list[str] = []
     for cells in rows:
         line = cells[0].ljust(widths[0])
