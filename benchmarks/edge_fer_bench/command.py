@@ -95,7 +95,7 @@ def run(
     from edge_fer_bench.host_monitor import HostMonitor
     from edge_fer_bench.scene import Scene
 
-    # All that can be wrong with the options is found here: nobody should learn of it after minutes of measuring.
+    # Every error in the options is raised here: nobody should learn of it after minutes of measuring.
     suite = _suite(suite_name, minutes)
     _refuse_unwritable(json_path)
     # Not the model of the profile, which this command itself may have written after an earlier run.
@@ -268,9 +268,9 @@ def check(path: Path, baseline: Path, profile_path: Path | None, **limits: float
     from edge_fer_bench import results
     from edge_fer_bench.check import find_regressions
 
-    regressions = find_regressions(
-        results.load_run(baseline), results.load_run(path), _thresholds(profile_path, limits)
-    )
+    before = results.load_run(baseline)
+    after = results.load_run(path)
+    regressions = find_regressions(before, after, _thresholds(profile_path, limits))
     # The regressions are the result and go to stdout; the error below goes to stderr.
     for regression in regressions:
         click.echo(regression)

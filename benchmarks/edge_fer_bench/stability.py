@@ -27,7 +27,7 @@ MAX_STOLEN_CORES: Final = 0.03
 SETTLED_S: Final = 60.0
 """After this time a program has allocated what it needs; growth from there on may be a leak."""
 MAX_GROWTH_MB: Final = 5.0
-"""Growth from there on that is no leak yet: allocators and caches grow by a few MB."""
+"""Largest growth of the memory after `SETTLED_S` that is not reported: allocators and caches grow by a few MB."""
 MIN_FRAMES: Final = 100
 """With 100 frames, the slowest tenth, which decides the p90, has ten."""
 MIN_BLOCKS: Final = 5

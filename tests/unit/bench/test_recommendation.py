@@ -27,9 +27,11 @@ def test_int8_is_compared_with_float32_of_its_own_bundle(make):
         make.measurement(accuracy=0.65, seed=1),
         make.measurement("litert-float32", seed=2, classify=3.0, accuracy=0.65),
     ]
-    found = recommend_target(make.run(best, *others))
-    assert (found.measurement.bundle, found.int8.bundle, found.float32.bundle) == ("better", "mine", "mine")
-    assert found.sentences()[1].endswith("the frames a second of float32 (mine)")
+    recommended = recommend_target(make.run(best, *others))
+    compared = (recommended.int8.bundle, recommended.float32.bundle)
+    assert recommended.measurement.bundle == "better"
+    assert compared == ("mine", "mine")
+    assert recommended.sentences()[1].endswith("the frames a second of float32 (mine)")
 
 
 def test_int8_may_be_as_fast_as_float32(make):

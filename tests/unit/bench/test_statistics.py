@@ -27,8 +27,8 @@ def test_a_slowdown_is_found_and_its_size_lies_in_the_interval():
 
 
 def test_equal_runs_differ_no_more_often_than_p_says():
-    found = [block_ratio(blocks(2 * n), blocks(2 * n + 1), seed=n).p for n in range(100)]
-    assert sum(p < 0.05 for p in found) <= 12
+    p_values = [block_ratio(blocks(2 * n), blocks(2 * n + 1), seed=n).p for n in range(100)]
+    assert sum(p < 0.05 for p in p_values) <= 12
 
 
 def test_all_permutations_of_few_blocks_are_tried():

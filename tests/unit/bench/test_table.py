@@ -21,13 +21,13 @@ def test_the_text_shows_figures_failures_and_doubts(make):
         partial=True,
     )
     text = table.render(run)
-    for words in (
+    for phrase in (
         "interrupted", "1 face in each frame", "65.00%", "DIFFER", "INVALID: under-voltage",
         "failed: mine onnx-int8 x1: it crashed",
         "not measured: mine openvino-int8: pip install openvino", "30 processed, 2 dropped, 1 late",
         "a label detected after 0.00 s (1 missed)", "detect", "on this device use mine litert-int8 with 1 thread",
     ):  # fmt: skip
-        assert words in text, words
+        assert phrase in text, phrase
 
 
 def test_equal_targets_of_two_bundles_have_a_line_each(make):
