@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
@@ -11,20 +11,36 @@ from edge_fer.backends import MAX_THREADS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Decorated = TypeVar("Decorated", bound="Callable[..., Any] | click.Command")
+Command = TypeVar("Command", bound="Callable[..., object] | click.Command")
+"""A function that click decorates; each option returns the kind that it was given."""
 
 DEFAULT_MODEL: Final = "compact"
 """The shipped bundle that runs by default: the more accurate one, and hardly slower."""
+TARGET_HELP: Final = "A target of the bundle, for example litert-int8; by default its first."
+THREADS_HELP: Final = "Threads of the model; by default 1."
 
 
-def model_options(command: Decorated) -> Decorated:
+def model_options(command: Command) -> Command:
     """Add ``--model``, ``--target``, ``--backend`` and ``--threads`` to *command*, a function that click decorates."""
-    # click lists options in the reverse order of their decorators: the last one here comes first in the help.
-    for option in (
-        click.option("--threads", type=click.IntRange(1, MAX_THREADS), help="Threads of the model; by default 1."),
-        click.option("--backend", help="Runtime that executes the model; by default the target's. 'fake' needs none."),
-        click.option("--target", help="A target of the bundle, for example litert-int8; by default its first."),
-        click.option("--model", help=f"A bundle: folder, .zip, or shipped name; by default {DEFAULT_MODEL}."),
-    ):
-        command = option(command)
-    return command
+    return model_options_with()(command)
+
+
+def model_options_with(
+    *, target_help: str = TARGET_HELP, threads_help: str = THREADS_HELP
+) -> Callable[[Command], Command]:
+    """Return `model_options` with help texts that fit a command with other defaults."""
+
+    def decorate(command: Command) -> Command:
+        # click lists options in the reverse order of their decorators: the last one here comes first in the help.
+        for option in (
+            click.option("--threads", type=click.IntRange(1, MAX_THREADS), help=threads_help),
+            click.option(
+                "--backend", help="Runtime that executes the model; by default the target's. 'fake' needs none."
+            ),
+            click.option("--target", help=target_help),
+            click.option("--model", help=f"A bundle: folder, .zip, or shipped name; by default {DEFAULT_MODEL}."),
+        ):
+            command = option(command)
+        return command
+
+    return decorate

@@ -83,6 +83,31 @@ def shades(tmp_path):
     return folder
 
 
+@pytest.fixture
+def raspberry_pi(tmp_path: Path) -> Path:
+    """The files of /proc and /sys that a Raspberry Pi 5 with a power sensor has."""
+    root = tmp_path / "raspberry_pi"
+    files = {
+        "proc/device-tree/model": "Raspberry Pi 5 Model B Rev 1.0\x00",
+        "proc/device-tree/compatible": "raspberrypi,5-model-b\x00brcm,bcm2712\x00",
+        "proc/cpuinfo": "processor\t: 0\nFeatures\t: fp asimd asimdhp asimddp\nCPU part\t: 0xd0b\n\nprocessor\t: 1\n",
+        "proc/meminfo": "MemTotal:        8245248 kB\nSwapTotal:        524272 kB\n",
+        "proc/stat": "cpu  1000 0 500 9000 10 0 0 50 0 0\n",
+        "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor": "ondemand\n",
+        "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq": "2400000\n",
+        "sys/devices/system/cpu/cpu1/cpufreq/scaling_cur_freq": "1500000\n",
+        "sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq": "2400000\n",
+        "sys/class/thermal/thermal_zone0/temp": "61234\n",
+        "sys/devices/platform/soc/soc:firmware/get_throttled": "50005\n",
+        "sys/class/hwmon/hwmon2/power1_input": "4250000\n",
+    }
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return root
+
+
 @pytest.fixture(autouse=True)
 def no_profile_of_this_machine(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """A profile in the home folder changes no test."""

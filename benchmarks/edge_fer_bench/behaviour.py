@@ -37,8 +37,8 @@ class StateStability:
 
 def summarize_states(behaviour: Behaviour) -> StateStability:
     """Return how stable, how fast and how correct the states of *behaviour* are."""
-    states = _spans(behaviour.states, behaviour.seconds)
-    shown = _spans(behaviour.truth, behaviour.seconds)
+    states = spans(behaviour.states, behaviour.seconds)
+    shown = spans(behaviour.truth, behaviour.seconds)
     false = 0
     unknown_s = 0.0
     for state in states:
@@ -62,30 +62,31 @@ def summarize_states(behaviour: Behaviour) -> StateStability:
 
 def behaviours(measurements: Iterable[Measurement]) -> dict[str, Behaviour]:
     """Return the recorded behaviour of each target, under the name of its bundle and target."""
-    found: dict[str, Behaviour] = {}
+    by_target: dict[str, Behaviour] = {}
     for measurement in measurements:
         if measurement.behaviour is not None:
             # Recorded once per target: the states are the same with any number of threads.
-            found.setdefault(f"{measurement.bundle} {measurement.target}", measurement.behaviour)
-    return found
+            by_target.setdefault(f"{measurement.bundle} {measurement.target}", measurement.behaviour)
+    return by_target
 
 
-class _Span(NamedTuple):
+class Span(NamedTuple):
     """A stretch of time with one label."""
 
     start_s: float
     end_s: float
     label: str
+    """Empty where no face is."""
 
 
-def _spans(changes: Sequence[tuple[float, str]], end_s: float) -> list[_Span]:
-    """Return the time between *changes* as spans; the last one lasts until *end_s*."""
+def spans(changes: Sequence[tuple[float, str]], end_s: float) -> list[Span]:
+    """Return the time between *changes*, each ``(time in seconds, label)``, as spans; the last one ends at *end_s*."""
     # Changes have no end of their own; an invented last change gives the last span one.
     with_end = [*changes, (end_s, "")]
-    return [_Span(start, end, label) for (start, label), (end, _) in pairwise(with_end)]
+    return [Span(start, end, label) for (start, label), (end, _) in pairwise(with_end)]
 
 
-def _detections(shown: Sequence[_Span], states: Sequence[_Span]) -> tuple[list[float], int]:
+def _detections(shown: Sequence[Span], states: Sequence[Span]) -> tuple[list[float], int]:
     """Return the delay of each label in *shown* that became the state, and the number of labels that never did."""
     delays_s: list[float] = []
     missed = 0
@@ -100,7 +101,7 @@ def _detections(shown: Sequence[_Span], states: Sequence[_Span]) -> tuple[list[f
     return delays_s, missed
 
 
-def _detection_delay_s(shown: _Span, states: Sequence[_Span]) -> float | None:
+def _detection_delay_s(shown: Span, states: Sequence[Span]) -> float | None:
     """Return the seconds from the start of *shown* until one of *states* is its label; None if none ever is."""
     for state in states:  # in the order of time, so the first one that fits is the earliest
         overlaps = state.end_s > shown.start_s and state.start_s < shown.end_s
@@ -110,9 +111,9 @@ def _detection_delay_s(shown: _Span, states: Sequence[_Span]) -> float | None:
     return None
 
 
-def _label_at(spans: Sequence[_Span], time_s: float) -> str:
+def _label_at(shown: Sequence[Span], time_s: float) -> str:
     """Return the label at *time_s*; empty before the first span."""
-    for span in reversed(spans):
+    for span in reversed(shown):
         if span.start_s <= time_s:
             return span.label
     return ""

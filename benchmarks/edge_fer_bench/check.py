@@ -1,4 +1,4 @@
-"""Whether a run is worse than its baseline: each failure is one sentence, for scripts and CI."""
+"""Whether a run is worse than its baseline: each regression is one sentence, for scripts and CI."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from edge_fer_bench.results import Measurement, Run
 
 
-def failures(baseline: Run, run: Run, allowed: Thresholds | None = None) -> list[str]:
+def find_regressions(baseline: Run, run: Run, allowed: Thresholds | None = None) -> list[str]:
     """Return in which ways *run* is worse than *baseline* beyond *allowed*; an empty list if it passes."""
     allowed = allowed or Thresholds()
     comparison = compare_runs(baseline, run)
     # The reasons that make all others doubtful come first.
-    found = [*_validity(run)]
-    found += [f"{name}: not measured in this run" for name in comparison.lost]
-    found += _slowdowns(comparison, allowed)
+    regressions = [*_validity(run)]
+    regressions += [f"{name}: not measured in this run" for name in comparison.lost]
+    regressions += _slowdowns(comparison, allowed)
     for before in baseline.measurements:
         after = run.measurement(before.name)
         if after is not None:  # a measurement that is missing has been named already
-            found += _losses(before, after, allowed)
-    return found
+            regressions += _losses(before, after, allowed)
+    return regressions
 
 
 def _validity(run: Run) -> Iterator[str]:

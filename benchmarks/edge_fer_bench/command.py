@@ -14,7 +14,7 @@ import click
 
 from edge_fer.dependencies import require
 from edge_fer.errors import BadInput, Regression, SinkError
-from edge_fer.options import DEFAULT_MODEL, model_options
+from edge_fer.options import DEFAULT_MODEL, model_options_with
 
 if TYPE_CHECKING:
     from edge_fer.bundle import Bundle
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 EXISTING_FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 NEW_FILE: Final = click.Path(dir_okay=False, path_type=Path)
 PLOT_NAMES: Final = ("latencies", "stages", "accuracy", "states", "machine")
-"""The keys of `plots.PLOTS`, which needs matplotlib."""
+"""The keys of `plots.PLOTS`. Repeated here, since importing `plots` imports NumPy, which would slow down the help."""
 
 
 class _RunsByDefault(click.Group):
@@ -63,7 +63,10 @@ Examples:
   edge-fer bench --suite sustained --target litert-int8 --threads 2 --json heat.json
   edge-fer bench --write-profile"""
 )
-@model_options
+@model_options_with(
+    target_help="Measure only this target of the bundle, for example litert-int8; by default all.",
+    threads_help="Measure only with this many threads of the model; by default with 1 and with all cores.",
+)
 @click.option("--suite", "suite_name", default="quick", show_default=True, help="quick, full or sustained.")
 @click.option("--minutes", type=click.FloatRange(0.1, 24 * 60), help="Length of the sustained suite; 10 by default.")
 @click.option("--data", type=click.Path(exists=True, path_type=Path), help="Labelled faces: folder, .zip, .csv, .npz.")
@@ -92,7 +95,7 @@ def run(
     from edge_fer_bench.host_monitor import HostMonitor
     from edge_fer_bench.scene import Scene
 
-    # All that can be wrong with the options is found here: nobody should learn of it after minutes of measuring.
+    # Every error in the options is raised here: nobody should learn of it after minutes of measuring.
     suite = _suite(suite_name, minutes)
     _refuse_unwritable(json_path)
     # Not the model of the profile, which this command itself may have written after an earlier run.
@@ -184,9 +187,9 @@ def _thread_counts(suite: str) -> list[int]:
 def _write_profile(model: str, measured: Run) -> None:
     """Write what is best in *measured* into this machine's profile."""
     from edge_fer import profile
-    from edge_fer_bench.recommendation import recommend
+    from edge_fer_bench.recommendation import recommend_target
 
-    best = recommend(measured)
+    best = recommend_target(measured)
     if best is None:
         return
     path = profile.default_path()
@@ -263,14 +266,16 @@ def check(path: Path, baseline: Path, profile_path: Path | None, **limits: float
     The table [check] of the board's profile may allow more or less than the defaults. The options override it.
     """
     from edge_fer_bench import results
-    from edge_fer_bench.check import failures
+    from edge_fer_bench.check import find_regressions
 
-    found = failures(results.load_run(baseline), results.load_run(path), _thresholds(profile_path, limits))
-    # The failures are the result and go to stdout; the error below goes to stderr.
-    for failure in found:
-        click.echo(failure)
-    if found:
-        ways = "one way" if len(found) == 1 else f"{len(found)} ways"
+    before = results.load_run(baseline)
+    after = results.load_run(path)
+    regressions = find_regressions(before, after, _thresholds(profile_path, limits))
+    # The regressions are the result and go to stdout; the error below goes to stderr.
+    for regression in regressions:
+        click.echo(regression)
+    if regressions:
+        ways = "one way" if len(regressions) == 1 else f"{len(regressions)} ways"
         raise Regression(f"{path} is worse than {baseline} in {ways}; see above")
     click.echo(f"{path} is not worse than {baseline}")
 
@@ -352,8 +357,11 @@ def _run_name(path: Path) -> str:
 
 
 def _write(path: Path, content: bytes) -> None:
+    """Write *content* to *path*, completely or not at all, and print the path. Raises `SinkError`."""
+    from edge_fer import files
+
     try:
-        path.write_bytes(content)
+        files.write(path, content)
     except OSError as exc:
         raise SinkError(f"{path} cannot be written: {exc.strerror or exc}") from exc
     click.echo(path)

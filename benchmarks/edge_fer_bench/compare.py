@@ -8,19 +8,17 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from edge_fer_bench.results import frames_by_block
-from edge_fer_bench.statistics import Ratio, block_ratio, holm, p90
+from edge_fer_bench.statistics import Ratio, block_ratio, holm, mean, p90
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from numpy.typing import NDArray
 
     from edge_fer_bench.results import Measurement, Run
 
 MAX_P: Final = 0.01
 """Largest p-value, adjusted for the number of comparisons, of a change that counts as more than chance."""
 MIN_CHANGE: Final = 0.05
-"""Smallest relative change that is reported. On a machine with other programs, less is not worth a second look."""
+"""Smallest relative change that is reported. On a machine with other programs, smaller changes are usually noise."""
 MIN_SHARE: Final = 0.01
 """Smallest change of a stage that is reported, as a share of the frame. Stages of a few microseconds differ between
 processes by several per cent although nothing has changed."""
@@ -68,9 +66,9 @@ class RunComparison:
 
     def significant(self) -> list[Change]:
         """Return the changes that are more than chance and large enough to matter, the largest first."""
-        found = filter(_is_found, self.changes)
+        significant = [change for change in self.changes if change.found]
         # By milliseconds and not by ratio: a short stage may double and cost nothing.
-        return sorted(found, key=_size_ms, reverse=True)
+        return sorted(significant, key=_size_ms, reverse=True)
 
     def most_changed_stage(self, measurement: str) -> Change | None:
         """Return the stage of *measurement* that changed most; None if no stage changed.
@@ -128,7 +126,7 @@ class _Row(NamedTuple):
 
 
 def _rows(before: Measurement, after: Measurement, seed: int) -> Iterator[_Row]:
-    frame_ms = float(np.mean(before.frames_ms()))
+    frame_ms = mean(before.frames_ms())
     name = before.name
     free = frames_by_block(before.free), frames_by_block(after.free)
     # The p90 and not the mean: it is the headline figure, and a user notices slow frames, not average ones.
@@ -138,7 +136,7 @@ def _rows(before: Measurement, after: Measurement, seed: int) -> Iterator[_Row]:
         if stage != "capture" and stage in after.free[0].stages_ms:
             both = before.stage(stage), after.stage(stage)
             # The mean and not the p90: the means of the stages add up to that of the frame.
-            yield _Row(name, stage, block_ratio(*both, _mean, seed), _difference_ms(*both), frame_ms)
+            yield _Row(name, stage, block_ratio(*both, mean, seed), _difference_ms(*both), frame_ms)
     if before.paced and after.paced:
         # Paced frames may change alone: between them the processor rests, and its clock may fall.
         paced = frames_by_block(before.paced), frames_by_block(after.paced)
@@ -146,15 +144,7 @@ def _rows(before: Measurement, after: Measurement, seed: int) -> Iterator[_Row]:
 
 
 def _difference_ms(before: list[tuple[float, ...]], after: list[tuple[float, ...]]) -> float:
-    return float(np.mean(np.concatenate(after)) - np.mean(np.concatenate(before)))
-
-
-def _mean(values: NDArray[np.float64]) -> float:
-    return float(np.mean(values))
-
-
-def _is_found(change: Change) -> bool:
-    return change.found
+    return mean(np.concatenate(after)) - mean(np.concatenate(before))
 
 
 def _size_ms(change: Change) -> float:

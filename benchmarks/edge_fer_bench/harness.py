@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from edge_fer import __version__, host
+from edge_fer.clock import SystemClock
 from edge_fer.errors import BackendError, MissingDependency
 from edge_fer.evaluation import metrics
 from edge_fer_bench import results
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from edge_fer.clock import Clock
     from edge_fer.evaluation.labelled import LabelledFaces
     from edge_fer.progress import ProgressListener
     from edge_fer_bench.candidates import Candidate
@@ -110,26 +112,19 @@ class Harness:
     data: tuple[Path, LabelledFaces] | None = None
     """Labelled faces to measure accuracy on, and the file that they were loaded from."""
     monitor: HostMonitor = field(default_factory=HostMonitor)
-
-    def __post_init__(self) -> None:
-        """Draw the film."""
-        film = self.folder / "film.npy"
-        self._scene = self.scene or Scene(frames=self.suite.film_frames)
-        self._scene.draw(film)
-        self._arguments = ["--scene", str(film), "--fps", str(self._scene.fps)]
-        # One generator for the whole run: the same seed then gives the same order of all blocks.
-        self._rng = np.random.default_rng(self.seed)
-        self._skipped: list[Skipped] = []
-        self._records: list[_CandidateRecord] = []
+    clock: Clock = field(default_factory=SystemClock)
+    """Decides when the warm-up and the rounds end. Workers time their frames by the machine's own clock."""
 
     def run(self, candidates: Sequence[Candidate], command: str) -> Run:
         """Measure *candidates* and return the run; *command* is kept in it.
 
         Ctrl-C ends the measurement, and what was measured until then is returned, marked as partial.
         """
+        self._prepare()
         started = results.now()
         facts = host.facts()  # before the load of the measurement changes clock and heat
-        self._began = time.perf_counter()
+        self.monitor.begin()
+        self._began = self.clock.now()
         partial = True
         with contextlib.suppress(KeyboardInterrupt), ExitStack() as workers:
             self._start(candidates, workers)
@@ -143,7 +138,7 @@ class Harness:
             suite=self.suite.name,
             command=command,
             started=started,
-            seconds=time.perf_counter() - self._began,
+            seconds=self.clock.now() - self._began,
             seed=self.seed,
             partial=partial,
             scene=asdict(self._scene),
@@ -153,6 +148,17 @@ class Harness:
             measurements=tuple(record.measurement() for record in self._records),
             skipped=tuple(self._skipped),
         )
+
+    def _prepare(self) -> None:
+        """Draw the film, and forget what an earlier run has measured."""
+        film = self.folder / "film.npy"
+        self._scene = self.scene or Scene(frames=self.suite.film_frames)
+        self._scene.draw(film)
+        self._arguments = ["--scene", str(film), "--fps", str(self._scene.fps)]
+        # One generator for the whole run: the same seed then gives the same order of all blocks.
+        self._rng = np.random.default_rng(self.seed)
+        self._skipped: list[Skipped] = []
+        self._records: list[_CandidateRecord] = []
 
     def _start(self, candidates: Sequence[Candidate], workers: ExitStack) -> None:
         """Start every candidate; *workers* ends their processes, even after an interruption."""
@@ -170,7 +176,7 @@ class Harness:
             self._records.append(record)
 
     def _start_repeatedly(self, record: _CandidateRecord, workers: ExitStack) -> None:
-        """Start the process of *record* as often as the suite wants; the last one goes on to be measured."""
+        """Start the process of *record* as often as the suite wants; the last process is measured."""
         for number in range(self.suite.starts):
             if number > 0:
                 record.end()
@@ -189,8 +195,8 @@ class Harness:
         frames = 0
         steady = False
         # Caches fill, memory is mapped and the clock rises in the first frames; how many depends on the board.
-        end = time.perf_counter() + self.suite.warm_up_s
-        while not steady and time.perf_counter() < end:
+        end = self.clock.now() + self.suite.warm_up_s
+        while not steady and self.clock.now() < end:
             answer = record.worker.ask("frames", seconds=WARM_UP_STRETCH_S, turn=self._scene.turn)
             median_ms = float(np.median(answer["frame_ms"]))
             frames += len(answer["frame_ms"])
@@ -200,30 +206,32 @@ class Harness:
         record.values["steady"] = steady
 
     def _measure_free_running(self) -> None:
-        seconds, turn = self.suite.block_s, self._scene.turn
+        parameters = {"seconds": self.suite.block_s, "turn": self._scene.turn}
         for number in range(self.suite.blocks):
             # Rounds are left out, not blocks: every candidate has the same number of blocks.
-            if number >= MIN_ROUNDS and time.perf_counter() - self._began > self.suite.limit_s:
+            if number >= MIN_ROUNDS and self.clock.now() - self._began > self.suite.limit_s:
                 break
             for record in self._shuffled("frames"):
                 self.progress.step("frames, as fast as possible", number / self.suite.blocks)
                 with record.recording_failure():
-                    record.free.append(self._block(record.worker, "frames", seconds=seconds, turn=turn))
+                    block = self._block(record.worker, "frames", **parameters)
+                    record.free.append(block)
 
     def _measure_paced(self) -> None:
-        seconds, fps = self.suite.paced_s, self.paced_fps
+        parameters = {"seconds": self.suite.paced_s, "fps": self.paced_fps}
         for number in range(self.suite.paced_blocks):
             for record in self._shuffled("paced"):
-                self.progress.step(f"frames, {fps:g} a second", number / self.suite.paced_blocks)
+                self.progress.step(f"frames, {self.paced_fps:g} a second", number / self.suite.paced_blocks)
                 with record.recording_failure():
-                    record.paced.append(self._block(record.worker, "paced", seconds=seconds, fps=fps))
+                    block = self._block(record.worker, "paced", **parameters)
+                    record.paced.append(block)
 
     def _block(self, worker: WorkerProcess, do: str, **parameters: Any) -> Block:
         """Ask for one block of frames, with the pace of the machine before it and a reading after it."""
         # Neither is done during the block, when it would itself disturb what is measured.
         workload_ms = reference_workload_ms()
         cpu_s_before = worker.cpu_s
-        at_s = time.perf_counter() - self.monitor.began
+        at_s = self.monitor.elapsed_s()
         answer = worker.ask(do, **parameters)
         self.monitor.read(worker.cpu_s - cpu_s_before)
         return Block(at_s=at_s, yardstick_ms=workload_ms, **answer)

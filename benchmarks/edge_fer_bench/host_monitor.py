@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
-import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from edge_fer import host
+from edge_fer.clock import SystemClock
 from edge_fer_bench.results import Reading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-POWER_TIMEOUT_S = 2.0
+    from edge_fer.clock import Clock
+
+POWER_TIMEOUT_S: Final = 2.0
+"""How long the power command may take; a reading delays the next block by as much."""
 
 
 @dataclass
@@ -26,17 +28,27 @@ class HostMonitor:
     power_command: str | None = None
     """A command that prints the present power in watts, for a meter that the kernel does not know."""
     root: Path = host.ROOT
-    now: Callable[[], float] = time.perf_counter
-    readings: list[Reading] = field(default_factory=list)
+    clock: Clock = field(default_factory=SystemClock)
+    readings: list[Reading] = field(init=False)
+    """All readings since `begin`, in the order of time."""
 
     def __post_init__(self) -> None:
-        """Read the counters from which the first reading is a difference."""
+        """Begin."""
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget all readings, and read the counters from which the first one will be a difference."""
+        self.readings = []
         # Counters that only grow: each reading is a difference to the one before.
-        self.began = self.now()
-        self._last = self.began
+        self._began = self.clock.now()
+        self._last = self._began
         self._cpu_s = host.cpu_seconds(self.root)
         self._energy_j = host.energy_j(self.root)
         self._own_s = _own_cpu_s()
+
+    def elapsed_s(self) -> float:
+        """Return the seconds since `begin`; the times of the readings count from the same moment."""
+        return self.clock.now() - self._began
 
     def read(self, candidate_cpu_s: float = 0.0) -> Reading:
         """Take a reading, keep it and return it.
@@ -44,12 +56,12 @@ class HostMonitor:
         *candidate_cpu_s* are the CPU seconds that the measured process has used since the last reading: they are not
         the work of other programs.
         """
-        now = self.now()
+        now = self.clock.now()
         elapsed_s = now - self._last
         self._last = now
         others_cores, stolen_cores = self._foreign_cores(elapsed_s, candidate_cpu_s)
         reading = Reading(
-            at_s=now - self.began,
+            at_s=now - self._began,
             temperature_c=host.temperature_c(self.root),
             frequency_mhz=host.frequency_mhz(self.root),
             throttled=host.throttled(self.root),

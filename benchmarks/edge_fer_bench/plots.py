@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -11,8 +10,7 @@ import numpy as np
 from edge_fer.emotions import UNKNOWN
 from edge_fer.errors import BadInput
 from edge_fer.evaluation.html import colours, new_figure
-from edge_fer_bench.behaviour import behaviours
-from edge_fer_bench.statistics import p90
+from edge_fer_bench.behaviour import behaviours, spans
 from edge_fer_bench.table import fastest_first
 
 if TYPE_CHECKING:
@@ -66,7 +64,7 @@ def latencies(run: Run) -> Figure | None:
     shares = np.linspace(0, 1, CURVE_POINTS)
     for colour, measurement in zip(colours(len(measurements)), measurements, strict=True):
         frames_ms = measurement.frames_ms()
-        p90_ms = p90(frames_ms)
+        p90_ms = measurement.p90_ms()
         # Peers are dashed here and square below, so that they differ without colours as well.
         style = "-" if measurement.kind == "edge-fer" else "--"
         label = f"{measurement.name}: {p90_ms:.2f} ms"
@@ -112,7 +110,7 @@ def accuracy(run: Run) -> Figure | None:
     markers: dict[str, str] = {}
     for measurement in fastest_first(run):
         if measurement.accuracy is not None:
-            points[measurement.name] = (p90(measurement.frames_ms()), 100 * measurement.accuracy.accuracy)
+            points[measurement.name] = (measurement.p90_ms(), 100 * measurement.accuracy.accuracy)
             markers[measurement.name] = "o" if measurement.kind == "edge-fer" else "s"
     if len(points) < 2:  # the table shows a single point as well
         return None
@@ -208,7 +206,7 @@ def boards(runs: Mapping[str, Run]) -> Figure | None:
         for measurement in measurements:
             if measurement.target:  # a peer has none
                 series = points.setdefault(measurement.target, [])
-                series.append((p90(measurement.frames_ms()), len(names)))
+                series.append((measurement.p90_ms(), len(names)))
         names.append(name)
     if not names:
         return None
@@ -273,11 +271,10 @@ def _draw_spans(
     axes: Axes, height: int, changes: Sequence[tuple[float, str]], end_s: float, label_colours: Mapping[str, str]
 ) -> None:
     """Draw a bar from each of *changes* to the next one; nothing where no face was."""
-    with_end = [*changes, (end_s, "")]
-    for (span_start_s, label), (span_end_s, _) in pairwise(with_end):
-        if label:
-            colour = label_colours[label]
-            axes.barh(height, span_end_s - span_start_s, left=span_start_s, color=colour, height=0.7)
+    for span in spans(changes, end_s):
+        if span.label:
+            colour = label_colours[span.label]
+            axes.barh(height, span.end_s - span.start_s, left=span.start_s, color=colour, height=0.7)
 
 
 def _logarithmic(axes: Axes) -> None:

@@ -5,17 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from edge_fer_bench.results import frames_by_block
-from edge_fer_bench.statistics import Ratio, block_ratio, p90
+from edge_fer_bench.results import Measurement, frames_by_block
+from edge_fer_bench.statistics import Ratio, block_ratio, mean
 from edge_fer_bench.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from edge_fer_bench.results import Measurement, Run
+    from edge_fer_bench.results import Run
 
 MAX_ACCURACY_LOSS: Final = 0.01
 """A target may be this much less accurate than the most accurate one, as a share of the images."""
@@ -47,8 +44,11 @@ class Recommendation:
 
     def _int8_verdict(self, gain: Ratio) -> str:
         # Named only where it differs: the recommended bundle may have just one of the two precisions.
-        another = f" ({self.int8.bundle})" if self.int8 and self.int8.bundle != self.measurement.bundle else ""
-        figures = f"{gain.value:.2f}x [{gain.low:.2f}, {gain.high:.2f}] the frames a second of float32{another}"
+        another = ""
+        if self.int8 and self.int8.bundle != self.measurement.bundle:
+            another = f" ({self.int8.bundle})"
+        interval = f"[{gain.low:.2f}, {gain.high:.2f}]"
+        figures = f"{gain.value:.2f}x {interval} the frames a second of float32{another}"
         if gain.low > 1:
             return f"worth it here: {figures}"
         if gain.high < 1:
@@ -57,7 +57,7 @@ class Recommendation:
         return f"no faster and no slower here: {figures}; it is smaller"
 
 
-def recommend(run: Run) -> Recommendation | None:
+def recommend_target(run: Run) -> Recommendation | None:
     """Return the fastest measurement whose answers are right; None if there is none.
 
     Peers, failed measurements, wrong golden answers, and accuracies more than `MAX_ACCURACY_LOSS` below the best are
@@ -68,12 +68,12 @@ def recommend(run: Run) -> Recommendation | None:
     if not accurate:
         return None
     # Differences of a few per cent come by chance on a shared machine, so they decide nothing.
-    limit_ms = AS_FAST * min(map(_p90_ms, accurate))
-    about_as_fast = [measurement for measurement in accurate if _p90_ms(measurement) <= limit_ms]
+    limit_ms = AS_FAST * min(map(Measurement.p90_ms, accurate))
+    about_as_fast = [measurement for measurement in accurate if measurement.p90_ms() <= limit_ms]
     best = min(about_as_fast, key=_threads_then_p90)
     int8, float32 = _int8_and_float32(sound, best.bundle)
     gain = _gain(int8, float32) if int8 and float32 else None
-    return Recommendation(best, _p90_ms(best), int8, float32, gain)
+    return Recommendation(best, best.p90_ms(), int8, float32, gain)
 
 
 def _is_sound(measurement: Measurement) -> bool:
@@ -117,21 +117,13 @@ def _int8_and_float32(
 def _fastest(measurements: Sequence[Measurement], precision: str) -> Measurement | None:
     """Return the fastest of the *measurements* whose target ends in *precision*; None if there is none."""
     chosen = [measurement for measurement in measurements if measurement.target.endswith(precision)]
-    return min(chosen, key=_p90_ms, default=None)
+    return min(chosen, key=Measurement.p90_ms, default=None)
 
 
 def _gain(int8: Measurement, float32: Measurement) -> Ratio:
     # The mean and not the p90: frames a second follow from the mean.
-    return block_ratio(frames_by_block(int8.free), frames_by_block(float32.free), _mean)
-
-
-def _mean(values: NDArray[np.float64]) -> float:
-    return float(values.mean())
-
-
-def _p90_ms(measurement: Measurement) -> float:
-    return p90(measurement.frames_ms())
+    return block_ratio(frames_by_block(int8.free), frames_by_block(float32.free), mean)
 
 
 def _threads_then_p90(measurement: Measurement) -> tuple[int, float]:
-    return measurement.threads, _p90_ms(measurement)
+    return measurement.threads, measurement.p90_ms()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from edge_fer.evaluation import html
 from edge_fer_bench import plots, stability, table
-from edge_fer_bench.recommendation import recommend
+from edge_fer_bench.recommendation import recommend_target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def run_page(run: Run) -> str:
     """Return *run* as a page that needs no other file."""
     measurements = table.fastest_first(run)
-    best = recommend(run)  # thousands of permutations, so it is computed once and its sentences are passed on
+    best = recommend_target(run)  # thousands of permutations, so it is computed once and its sentences are passed on
     pictures: list[tuple[str, str]] = []
     for plot in plots.PLOTS.values():
         figure = plot.draw(run)
@@ -62,7 +62,7 @@ def _board_row(name: str, run: Run) -> dict[str, object]:
         "int8": table.NO_VALUE,
         "accuracy": None,
     }
-    best = recommend(run)
+    best = recommend_target(run)
     if best is not None:
         measurement = best.measurement
         values["use"] = f"{measurement.target} x{measurement.threads}"

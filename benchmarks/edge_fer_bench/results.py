@@ -18,6 +18,7 @@ from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, Validatio
 from edge_fer import files
 from edge_fer.errors import BadInput, SinkError, first_fault
 from edge_fer.frozen import Frozen
+from edge_fer_bench.statistics import p90
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -141,6 +142,10 @@ class Measurement(Frozen):
         if not self.free:  # np.concatenate refuses an empty list
             return np.zeros(0)
         return np.concatenate(frames_by_block(self.free), dtype=np.float64)
+
+    def p90_ms(self) -> float:
+        """Return the 90th percentile of the free-running frames, in milliseconds."""
+        return p90(self.frames_ms())
 
     def stage(self, name: str) -> list[tuple[float, ...]]:
         """Return the milliseconds of the stage *name* in each free-running block."""

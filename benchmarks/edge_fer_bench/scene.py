@@ -101,7 +101,7 @@ class PacedCapture:
         self._delivered = 0
 
     def isOpened(self) -> bool:  # noqa: N802  (as of cv2.VideoCapture)
-        """Return True."""
+        """Return True: a film is always open."""
         return True
 
     def read(self) -> tuple[bool, Any]:

@@ -19,12 +19,18 @@ if TYPE_CHECKING:
     from edge_fer.evaluation.labelled import LabelledFaces
 
 HOLD_S: Final = 3.0
-"""How long each face is shown."""
+"""How long each face is shown: several time constants of the smoothing, so that its label can become the state."""
 SIZE_PX: Final = (640, 480)
+"""Width and height of a frame, those of the film by default."""
 SIDE_PX: Final = 176
+"""Mean side of a face: over a third of the frame's height, as of a person who sits in front of the camera."""
 MOVES: Final = ((120.0, 0.7), (60.0, 0.5), (20.0, 0.4))
-"""Amplitude in pixels and rate in radians a second of the swing to the right, downwards, and of the side's length."""
+"""Amplitude in pixels and rate in radians a second of the swing to the right, downwards, and of the side's length.
+
+The amplitudes keep the face inside the frame. The rates share no short period, so that its path does not repeat while
+one face is shown."""
 BACKGROUNDS: Final = 4
+"""A few suffice to keep neighbouring frames from being equal, and drawing one for each frame would take long."""
 
 
 class FaceSequence(SourceBase):
@@ -41,8 +47,7 @@ class FaceSequence(SourceBase):
         self._frames = frames
         self._chosen = _drawn_at_random(faces, math.ceil(frames / fps / HOLD_S), rng)
         self._phases = rng.uniform(0, 2 * math.pi, len(MOVES))
-        # Grey noise as of a sensor: on a plain background a detector has an easier and faster task. A few different
-        # ones suffice to keep neighbouring frames from being equal.
+        # Grey noise as of a sensor: on a plain background a detector has an easier and faster task.
         width, height = SIZE_PX
         noise = rng.normal(110, 3, (BACKGROUNDS, height, width))
         self._backgrounds = np.clip(noise, 0, 255).astype(np.uint8)
@@ -60,7 +65,6 @@ class FaceSequence(SourceBase):
 
     def _box(self, time_s: float) -> Box:
         """Return where the face is at *time_s*."""
-        # Rates that share no short period, so that the path does not repeat while one face is shown.
         swings: list[float] = []
         for (size_px, rate), phase in zip(MOVES, self._phases, strict=True):
             swing = size_px * math.sin(phase + rate * time_s)

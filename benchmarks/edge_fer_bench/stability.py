@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from edge_fer_bench.results import Block, Measurement, Reading, Run
 
 MAX_SPREAD: Final = 0.10
-"""Between the 10th and 90th percentile of the blocks, as a share of their median."""
+"""Largest distance between the 10th and the 90th percentile of the blocks, as a share of their median."""
 MAX_DRIFT: Final = 0.05
-"""Of the last third of the blocks against the first."""
+"""Largest change from the first third of the blocks to the last, as a share of the first."""
 MIN_CLOCK: Final = 0.95
 """Slowest clock during the run, as a share of the fastest."""
 MAX_OTHERS_CORES: Final = 0.15
@@ -27,8 +27,12 @@ MAX_STOLEN_CORES: Final = 0.03
 SETTLED_S: Final = 60.0
 """After this time a program has allocated what it needs; growth from there on may be a leak."""
 MAX_GROWTH_MB: Final = 5.0
+"""Largest growth of the memory after `SETTLED_S` that is not reported: allocators and caches grow by a few MB."""
 MIN_FRAMES: Final = 100
+"""With 100 frames, the slowest tenth, which decides the p90, has ten."""
 MIN_BLOCKS: Final = 5
+"""With fewer blocks in each of two runs no change can be found: 4 and 4 can be divided in 70 ways, so the smallest
+p-value is 2 / 70, above `compare.MAX_P`."""
 
 
 def invalid(run: Run) -> tuple[str, ...]:
@@ -103,7 +107,6 @@ def _irregularities(measurement: Measurement) -> Iterator[str]:
     if blocks >= 3:  # with fewer there are no thirds to compare
         yield from _differences(measurement.free)
     memory_mb, open_files = growth(measurement)
-    # Allocators and caches grow by a few MB; a leak goes on.
     if memory_mb is not None and memory_mb > MAX_GROWTH_MB:
         yield f"its memory grew by {memory_mb:.1f} MB after the first minute"
     if open_files:  # unlike memory, which allocators keep, every file that stays open is a leak

@@ -42,6 +42,11 @@ def p90(values: ArrayLike) -> float:
     return float(np.percentile(np.asarray(values, np.float64), 90))
 
 
+def mean(values: ArrayLike) -> float:
+    """Return the mean of *values*."""
+    return float(np.mean(np.asarray(values, np.float64)))
+
+
 @dataclass(frozen=True)
 class Ratio:
     """A statistic of one run divided by the same statistic of another, with its 95 % bootstrap interval."""
@@ -68,12 +73,6 @@ def block_ratio(before: Blocks, after: Blocks, statistic: Statistic = p90, seed:
     low, high = _confidence_interval(second_medians / first_medians)
     value = float(np.median(second) / np.median(first))
     return Ratio(value, low, high, _permutation_p(first, second, rng))
-
-
-def interval(blocks: Blocks, statistic: Statistic = p90, seed: int = 0) -> tuple[float, float]:
-    """Return the 95 % bootstrap interval of the median of *statistic* over the *blocks*."""
-    values = _of_each_block(blocks, statistic)
-    return _confidence_interval(_resampled_medians(values, np.random.default_rng(seed)))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -110,14 +109,17 @@ def _permutation_p(first: NDArray[np.float64], second: NDArray[np.float64], rng:
     """Return the two-sided p-value of a permutation test on the difference of the mean logarithms."""
     # Logarithms, since a slowdown multiplies: twice as fast and twice as slow are then equally far apart.
     pooled = np.log(np.concatenate([first, second]))
-    whole, count = len(pooled), len(first)
+    whole = len(pooled)
+    count = len(first)
     if whole == 2:
         return 1.0  # one block each: nothing is known of the variation between blocks
     total = pooled.sum()
-    observed = abs(_mean_difference(pooled[:count].sum(), total, count, whole)) - ROUNDING
+    difference = _mean_difference(pooled[:count].sum(), total, count, whole)
+    observed = abs(difference) - ROUNDING
     if math.comb(whole, count) <= PERMUTATIONS:
         # With so few blocks every way to divide them can be tried, and p is exact.
-        sums = np.array([pooled[list(chosen)].sum() for chosen in combinations(range(whole), count)])
+        choices = np.array(list(combinations(range(whole), count)))  # (choices, count), indices of pooled
+        sums = pooled[choices].sum(axis=1)
         as_large = np.abs(_mean_difference(sums, total, count, whole)) >= observed
         return float(as_large.mean())
     # All shuffles at once, one per row, since a comparison of two runs does this a hundred times.

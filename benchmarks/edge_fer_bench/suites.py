@@ -19,7 +19,7 @@ class Suite:
     blocks: int
     """Blocks of free-running frames."""
     block_s: float
-    """Shortest duration of a block; it goes on to the end of the film."""
+    """Shortest duration of a block; it then runs to the end of the film."""
     warm_up_s: float
     """Longest duration of the warm-up; it ends earlier if frames stop getting faster."""
     starts: int
@@ -41,6 +41,7 @@ class Suite:
 
 
 MIN_ROUNDS: Final = 5
+"""As many as `stability.MIN_BLOCKS`, which gives the reason."""
 
 QUICK: Final = Suite(
     name="quick",
@@ -74,6 +75,7 @@ FULL: Final = Suite(
 SUSTAINED: Final = Suite(
     name="sustained",
     film_frames=151,
+    # Ten minutes in all; `lasting` changes them.
     blocks=120,
     block_s=5.0,
     warm_up_s=10.0,
@@ -82,5 +84,5 @@ SUSTAINED: Final = Suite(
     paced_blocks=0,
     paced_s=0.0,
     behaviour_s=0.0,
-).lasting(10)
+)
 SUITES: Final = {suite.name: suite for suite in (QUICK, FULL, SUSTAINED)}

@@ -10,7 +10,8 @@ import numpy as np
 from edge_fer_bench import stability
 from edge_fer_bench.accuracy import accuracy_rows, worst_class
 from edge_fer_bench.behaviour import behaviours, summarize_states
-from edge_fer_bench.recommendation import recommend
+from edge_fer_bench.recommendation import recommend_target
+from edge_fer_bench.results import Measurement
 from edge_fer_bench.statistics import p90, percentiles
 from edge_fer_bench.wording import counted
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from edge_fer_bench.accuracy import AccuracyRow
     from edge_fer_bench.compare import Change, RunComparison
     from edge_fer_bench.recommendation import Recommendation
-    from edge_fer_bench.results import Accuracy, Behaviour, Block, Golden, Measurement, Run
+    from edge_fer_bench.results import Accuracy, Behaviour, Block, Golden, Run
 
 COLUMNS: Final = ("", "p50 ms", "p90", "p99", "max", "frames/s", "start s", "MB", "accuracy", "golden")
 STAGE_COLUMNS: Final = ("stage", "p50 ms", "p90", "p99", "share")
@@ -33,14 +34,15 @@ NO_VALUE: Final = "–"
 def render(run: Run) -> str:
     """Return *run* as lines of text; the last ones say what to use on this machine."""
     measurements = fastest_first(run)
-    best = recommend(run)  # thousands of permutations, so it is computed once and passed on
+    best = recommend_target(run)  # thousands of permutations, so it is computed once and passed on
+    over_time = [*_growth(run, measurements), *_paced(run, measurements), *_behaviours(measurements)]
     sections: list[Sequence[str]] = [
         _head(run),
         _aligned([COLUMNS, *map(row, measurements)]),
         _stages(best),
         _accuracies(run),
-        [*_growth(run, measurements), *_paced(run, measurements), *_behaviours(measurements)],
-        [*_remarks(run, measurements)],
+        over_time,
+        list(_remarks(run, measurements)),
         best.sentences() if best else ["nothing to recommend: see above"],
     ]
     texts = ["\n".join(lines) for lines in sections if lines]
@@ -56,7 +58,7 @@ def markdown(run: Run) -> str:
 
 def figures(run: Run) -> dict[str, Any]:
     """Return what can be derived from *run*, ready for JSON."""
-    best = recommend(run)
+    best = recommend_target(run)
     return {
         "command": run.command,
         "suite": run.suite,
@@ -90,7 +92,7 @@ def fastest_first(run: Run) -> list[Measurement]:
     """Return the measurements of *run* that have frames, ordered by their p90."""
     # One that failed during its start has no frames to derive anything from.
     timed = [measurement for measurement in run.measurements if measurement.free]
-    return sorted(timed, key=_p90_ms)
+    return sorted(timed, key=Measurement.p90_ms)
 
 
 def row(measurement: Measurement) -> list[str]:
@@ -123,14 +125,10 @@ def scene_line(run: Run) -> str:
 
 def doubts(run: Run, measurements: Iterable[Measurement]) -> list[str]:
     """Return what makes the figures of *run*, and of its *measurements*, doubtful."""
-    found = [*stability.unstable(run)]
+    reasons = list(stability.unstable(run))
     for measurement in measurements:
-        found += [f"{measurement.name}: {doubt}" for doubt in stability.unsteady(measurement)]
-    return found
-
-
-def _p90_ms(measurement: Measurement) -> float:
-    return p90(measurement.frames_ms())
+        reasons += [f"{measurement.name}: {reason}" for reason in stability.unsteady(measurement)]
+    return reasons
 
 
 def _golden_word(golden: Golden | None) -> str:
@@ -251,7 +249,8 @@ def _accuracy_table(run: Run, rows: Sequence[AccuracyRow]) -> list[tuple[str, ..
         # The harness measures all accuracies of a run on one set, so the first one names it.
         if measurement.accuracy is not None:
             data = measurement.accuracy
-            return [_accuracy_heading(data), *(_accuracy_cells(row, data.names) for row in rows)]
+            cells = [_accuracy_cells(row, data.names) for row in rows]
+            return [_accuracy_heading(data), *cells]
     return []
 
 
@@ -325,7 +324,8 @@ def _remarks(run: Run, measurements: Iterable[Measurement]) -> Iterator[str]:
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Return *rows* as lines: the first column flush left, the others flush right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]  # zip(*) turns rows into columns
+    columns = zip(*rows, strict=True)
+    widths = [max(map(len, column)) for column in columns]
     lines: list[str] = []
     for cells in rows:
         line = cells[0].ljust(widths[0])

@@ -8,30 +8,6 @@ import pytest
 from edge_fer import host
 
 
-@pytest.fixture
-def pi(tmp_path):
-    """What /proc and /sys of a Raspberry Pi 5 hold."""
-    files = {
-        "proc/device-tree/model": "Raspberry Pi 5 Model B Rev 1.0\x00",
-        "proc/device-tree/compatible": "raspberrypi,5-model-b\x00brcm,bcm2712\x00",
-        "proc/cpuinfo": "processor\t: 0\nFeatures\t: fp asimd asimdhp asimddp\nCPU part\t: 0xd0b\n\nprocessor\t: 1\n",
-        "proc/meminfo": "MemTotal:        8245248 kB\nSwapTotal:        524272 kB\n",
-        "proc/stat": "cpu  1000 0 500 9000 10 0 0 50 0 0\n",
-        "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor": "ondemand\n",
-        "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq": "2400000\n",
-        "sys/devices/system/cpu/cpu1/cpufreq/scaling_cur_freq": "1500000\n",
-        "sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq": "2400000\n",
-        "sys/class/thermal/thermal_zone0/temp": "61234\n",
-        "sys/devices/platform/soc/soc:firmware/get_throttled": "50005\n",
-        "sys/class/hwmon/hwmon2/power1_input": "4250000\n",
-    }
-    for name, text in files.items():
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return tmp_path
-
-
 @pytest.mark.parametrize(
     ("model", "cpu", "name"),
     [("Raspberry Pi 5", "0xd0b", "Raspberry Pi 5"), (None, "EPYC", "EPYC"), (None, None, "unknown")],
@@ -40,8 +16,8 @@ def test_a_machine_is_called_by_its_model_or_else_by_its_processor(model, cpu, n
     assert host.machine_name({"model": model, "cpu": cpu}, "unknown") == name
 
 
-def test_the_facts_of_a_pi_are_read(pi):
-    facts = host.facts(pi)
+def test_the_facts_of_a_pi_are_read(raspberry_pi):
+    facts = host.facts(raspberry_pi)
     assert facts["model"] == "Raspberry Pi 5 Model B Rev 1.0"
     assert facts["soc"] == "brcm,bcm2712"
     assert facts["cpu_features"] == ["asimd", "asimddp", "asimdhp"]

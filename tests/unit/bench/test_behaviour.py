@@ -9,26 +9,26 @@ from edge_fer_bench.results import Behaviour
 
 
 def test_changes_delays_and_errors_are_counted():
-    found = summarize_states(
+    summary = summarize_states(
         Behaviour(
             seconds=60.0,
             truth=((0.0, "happy"), (20.0, "sad"), (40.0, "angry")),
             states=((0.0, "unknown"), (1.0, "happy"), (21.5, "fear"), (22.0, "sad"), (45.0, "unknown")),
         )
     )
-    assert (found.changes_a_minute, found.shown_a_minute, found.false_a_minute) == (4.0, 2.0, 1.0)
-    assert found.detected_s == (1.0, 2.0)
-    assert found.missed == 1
-    assert found.unknown == pytest.approx(16 / 60)
+    assert (summary.changes_a_minute, summary.shown_a_minute, summary.false_a_minute) == (4.0, 2.0, 1.0)
+    assert summary.detected_s == (1.0, 2.0)
+    assert summary.missed == 1
+    assert summary.unknown == pytest.approx(16 / 60)
 
 
 def test_a_state_that_began_early_is_detected_at_once():
     behaviour = Behaviour(
         seconds=9.0, truth=((0.0, "sad"), (5.0, "happy")), states=((0.0, "sad"), (4.0, "happy"))
     )  # fmt: skip
-    found = summarize_states(behaviour)
-    assert found.detected_s == (0.0, 0.0)
-    assert found.false_a_minute == pytest.approx(60 / 9)  # happy came before it was shown
+    summary = summarize_states(behaviour)
+    assert summary.detected_s == (0.0, 0.0)
+    assert summary.false_a_minute == pytest.approx(60 / 9)  # happy came before it was shown
 
 
 @st.composite
@@ -45,13 +45,13 @@ def changes(draw, labels):
 
 @given(changes(("a", "b", "")), changes(("a", "b", "unknown", "")))
 def test_every_label_shown_is_detected_or_missed(truth, states):
-    found = summarize_states(Behaviour(seconds=10.0, truth=truth, states=states))
-    assert len(found.detected_s) + found.missed == sum(label != "" for _, label in truth)
-    assert all(0 <= delay <= 10 for delay in found.detected_s)
-    assert 0 <= found.unknown <= 1
+    summary = summarize_states(Behaviour(seconds=10.0, truth=truth, states=states))
+    assert len(summary.detected_s) + summary.missed == sum(label != "" for _, label in truth)
+    assert all(0 <= delay <= 10 for delay in summary.detected_s)
+    assert 0 <= summary.unknown <= 1
 
 
 def test_states_equal_to_the_truth_have_no_fault():
     changes_ = ((0.0, "a"), (3.0, "b"))
-    found = summarize_states(Behaviour(seconds=6.0, truth=changes_, states=changes_))
-    assert (found.false_a_minute, found.missed, found.unknown, found.detected_s) == (0, 0, 0, (0, 0))
+    summary = summarize_states(Behaviour(seconds=6.0, truth=changes_, states=changes_))
+    assert (summary.false_a_minute, summary.missed, summary.unknown, summary.detected_s) == (0, 0, 0, (0, 0))

@@ -76,6 +76,13 @@ def test_a_run_is_written_elsewhere_if_the_disk_is_full(tmp_path, monkeypatch):
     assert results.load_run(tmp_path / "run.json").measurements
 
 
+def test_the_help_names_the_defaults_of_a_benchmark():
+    text = " ".join(call("run", "--help").split())
+    assert "Measure only this target of the bundle, for example litert-int8; by default all." in text
+    assert "by default with 1 and with all cores." in text
+    assert "by default its first" not in text
+
+
 def test_runs_are_shown_as_markdown_and_json(two):
     assert call("table", two[0]).startswith("|  | p50 ms |")
     assert json.loads(call("show", two[0], "--json"))["recommended"] == "mine litert-int8 x1"
@@ -94,12 +101,13 @@ def test_one_run_or_several_become_a_page(two):
 
 def test_a_plot_is_written_for_a_readme(two, tmp_path):
     pytest.importorskip("matplotlib", reason="matplotlib is not installed: pip install -e '.[bench]'")
-    out = tmp_path / "latencies.svg"
+    out = tmp_path / "plots" / "latencies.svg"
     call("plot", two[0], "latencies", "--out", out)
     first = out.read_bytes()
     assert b"mine litert-int8 x1" in first
     call("plot", two[0], "latencies", "--out", out)
     assert out.read_bytes() == first
+    assert list(out.parent.iterdir()) == [out]
     assert "no measurement 'theirs'; pass some of: mine" in call(
         "plot", two[0], "stages", "--cell", "theirs", "--out", out, code=3
     )
@@ -107,9 +115,8 @@ def test_a_plot_is_written_for_a_readme(two, tmp_path):
 
 
 def test_the_command_offers_every_plot_of_the_page():
-    pytest.importorskip("matplotlib", reason="matplotlib is not installed: pip install -e '.[bench]'")
-    asked = next(parameter for parameter in bench.commands["plot"].params if parameter.name == "name")
-    assert set(asked.type.choices) == set(plots.PLOTS)
+    argument = next(parameter for parameter in bench.commands["plot"].params if parameter.name == "name")
+    assert tuple(argument.type.choices) == tuple(plots.PLOTS)
 
 
 def test_runs_are_compared(two):

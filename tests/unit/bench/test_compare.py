@@ -4,67 +4,69 @@ import pytest
 
 from edge_fer.profile import Thresholds
 from edge_fer_bench import table
-from edge_fer_bench.check import failures
+from edge_fer_bench.check import find_regressions
 from edge_fer_bench.compare import compare_runs
 from edge_fer_bench.results import Accuracy, Golden
 
 
 def test_nothing_is_found_where_nothing_changed(make):
-    found = [
+    changes = [
         compare_runs(make.run(make.measurement(seed=2 * n)), make.run(make.measurement(seed=2 * n + 1))).significant()
         for n in range(20)
     ]
-    assert not any(found)
+    assert not any(changes)
 
 
 @pytest.mark.parametrize("stage", ["detect", "classify"])
 def test_a_slower_stage_is_found(make, stage):
-    found = compare_runs(make.run(make.measurement(seed=1)), make.run(make.measurement(seed=2, **{stage: 1.3})))
-    stage_change = found.most_changed_stage("mine litert-int8 x1")
+    comparison = compare_runs(make.run(make.measurement(seed=1)), make.run(make.measurement(seed=2, **{stage: 1.3})))
+    stage_change = comparison.most_changed_stage("mine litert-int8 x1")
     assert stage_change.what == stage
     assert stage_change.ratio.low <= 1.3 <= stage_change.ratio.high
-    assert {change.what for change in found.significant()} == {"frame", stage}
-    assert f"{stage} explains" in table.comparison(found)
+    assert {change.what for change in comparison.significant()} == {"frame", stage}
+    assert f"{stage} explains" in table.comparison(comparison)
 
 
 def test_a_small_change_of_a_short_stage_is_not_reported(make):
     changed = make.measurement(seed=2, smooth=1.3)  # 0.03 of 5.4 ms
-    found = compare_runs(make.run(make.measurement(seed=1)), make.run(changed))
-    assert next(change for change in found.changes if change.what == "smooth").p < 0.01
-    assert not found.significant()
+    comparison = compare_runs(make.run(make.measurement(seed=1)), make.run(changed))
+    assert next(change for change in comparison.changes if change.what == "smooth").p < 0.01
+    assert not comparison.significant()
 
 
 def test_a_stage_is_found_that_the_p90_of_the_frame_does_not_show(make):
-    found = compare_runs(make.run(make.measurement(seed=1)), make.run(make.measurement(seed=2, smooth=3.0)))
-    assert {change.what for change in found.significant()} == {"smooth"}
-    assert found.most_changed_stage("mine litert-int8 x1").what == "smooth"
-    assert "which the p90 of a frame does not show" in table.comparison(found)
+    comparison = compare_runs(make.run(make.measurement(seed=1)), make.run(make.measurement(seed=2, smooth=3.0)))
+    assert {change.what for change in comparison.significant()} == {"smooth"}
+    assert comparison.most_changed_stage("mine litert-int8 x1").what == "smooth"
+    assert "which the p90 of a frame does not show" in table.comparison(comparison)
 
 
 def test_a_faster_run_is_found_too(make):
-    found = compare_runs(make.run(make.measurement(seed=1)), make.run(make.measurement(seed=2, detect=0.7)))
-    assert all(change.ratio.value < 1 for change in found.significant())
-    assert "faster" in table.comparison(found)
+    comparison = compare_runs(make.run(make.measurement(seed=1)), make.run(make.measurement(seed=2, detect=0.7)))
+    assert all(change.ratio.value < 1 for change in comparison.significant())
+    assert "faster" in table.comparison(comparison)
 
 
 def test_a_slower_machine_is_reported_as_such(make):
-    found = compare_runs(make.run(make.measurement(yardstick_ms=5.0)), make.run(make.measurement(yardstick_ms=6.0)))
-    assert found.machine == pytest.approx(1.2)
-    assert "the machine itself: 1.20x" in table.comparison(found)
-    assert "nothing differs beyond chance" in table.comparison(found)
+    comparison = compare_runs(
+        make.run(make.measurement(yardstick_ms=5.0)), make.run(make.measurement(yardstick_ms=6.0))
+    )
+    assert comparison.machine == pytest.approx(1.2)
+    assert "the machine itself: 1.20x" in table.comparison(comparison)
+    assert "nothing differs beyond chance" in table.comparison(comparison)
 
 
 def test_other_differences_between_the_runs_are_reported(make):
     before = make.run(make.measurement(), make.measurement("onnx-int8"))
     after = make.run(make.measurement(), host={**before.host, "packages": {"numpy": "0.1"}, "governor": "powersave"})
-    found = compare_runs(before, after)
-    assert found.lost == ("mine onnx-int8 x1",)
-    assert any(words.startswith("governor: ") for words in found.warnings)
-    assert any(words.startswith("numpy: ") for words in found.warnings)
+    comparison = compare_runs(before, after)
+    assert comparison.lost == ("mine onnx-int8 x1",)
+    assert any(warning.startswith("governor: ") for warning in comparison.warnings)
+    assert any(warning.startswith("numpy: ") for warning in comparison.warnings)
 
 
 def test_a_run_like_its_baseline_passes(make):
-    assert failures(make.run(make.measurement(seed=1)), make.run(make.measurement(seed=2))) == []
+    assert find_regressions(make.run(make.measurement(seed=1)), make.run(make.measurement(seed=2))) == []
 
 
 def test_every_way_of_being_worse_is_named(make):
@@ -73,12 +75,12 @@ def test_every_way_of_being_worse_is_named(make):
     after = make.run(
         make.measurement(seed=1, detect=1.5, accuracy=0.60, peak_memory_mb=(140.0,), golden=wrong), partial=True
     )
-    found = "\n".join(failures(before, after))
-    for words in (
+    text = "\n".join(find_regressions(before, after))
+    for regression in (
         "the run was interrupted", "mine onnx-int8 x1: not measured in this run", "most of it in detect",
         "40 MB more memory", "accuracy is 5.00 points lower", "golden answers differ by 0.9000",
     ):  # fmt: skip
-        assert words in found
+        assert regression in text
 
 
 def test_a_loss_within_the_thresholds_passes(make):
@@ -86,11 +88,11 @@ def test_a_loss_within_the_thresholds_passes(make):
         make.run(make.measurement()),
         make.run(make.measurement(seed=1, detect=1.15, peak_memory_mb=(115.0,))),
     )
-    assert failures(before, after, Thresholds(max_slowdown=0.05, max_memory_mb=10))
-    assert not failures(before, after, Thresholds(max_slowdown=0.2, max_memory_mb=20))
+    assert find_regressions(before, after, Thresholds(max_slowdown=0.05, max_memory_mb=10))
+    assert not find_regressions(before, after, Thresholds(max_slowdown=0.2, max_memory_mb=20))
 
 
 def test_accuracies_on_other_data_are_not_compared(make):
     other = Accuracy(data="y.zip", images=2, accuracy=0.1, macro_f1=0.1, recall=(0.1,), predicted=(0, 0))
     before, after = make.measurement(accuracy=0.65), make.measurement(seed=1).model_copy(update={"accuracy": other})
-    assert not failures(make.run(before), make.run(after))
+    assert not find_regressions(make.run(before), make.run(after))

@@ -21,6 +21,11 @@ def test_the_package_lists_its_names_and_no_others():
         edge_fer_bench.nonsense  # noqa: B018
 
 
+@pytest.mark.parametrize("name", ["failures", "markdown", "recommend", "render"])
+def test_names_that_say_too_little_alone_are_not_exported(name):
+    assert not hasattr(edge_fer_bench, name)
+
+
 def test_importing_the_package_imports_none_of_its_modules():
     code = "import sys, edge_fer_bench; print([name for name in sys.modules if name.startswith('edge_fer_bench.')])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -13,7 +13,6 @@ def test_a_process_is_timed_to_its_first_line_and_its_end():
     done = timed([sys.executable, "-c", program])
     assert done.first_line == "ready\n"
     assert 0 < done.first_line_s < done.whole_s
-    assert done.whole_s - done.first_line_s >= 0.3
     assert done.peak_memory_mb > 76
 
 

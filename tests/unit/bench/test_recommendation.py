@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from edge_fer_bench.recommendation import recommend
+from edge_fer_bench.recommendation import recommend_target
 from edge_fer_bench.results import Golden
 
 WRONG = Golden(inputs=10, same_label=3, worst=0.9, tolerance=0.01, passed=False)
@@ -8,7 +8,7 @@ WRONG = Golden(inputs=10, same_label=3, worst=0.9, tolerance=0.01, passed=False)
 
 def test_the_fastest_is_recommended_and_int8_is_worth_it(make):
     run = make.run(make.measurement(classify=0.5), make.measurement("litert-float32", seed=1, classify=3.0))
-    best = recommend(run)
+    best = recommend_target(run)
     assert best.measurement.target == "litert-int8"
     first, second = best.sentences()
     assert first.startswith("on this device use mine litert-int8 with 1 thread: p90 ")
@@ -17,8 +17,8 @@ def test_the_fastest_is_recommended_and_int8_is_worth_it(make):
 
 def test_int8_may_not_be_worth_it(make):
     run = make.run(make.measurement(classify=2.0), make.measurement("litert-float32", seed=1))
-    assert recommend(run).measurement.target == "litert-float32"
-    assert "int8 is not worth it here: 0." in recommend(run).sentences()[1]
+    assert recommend_target(run).measurement.target == "litert-float32"
+    assert "int8 is not worth it here: 0." in recommend_target(run).sentences()[1]
 
 
 def test_int8_is_compared_with_float32_of_its_own_bundle(make):
@@ -27,26 +27,28 @@ def test_int8_is_compared_with_float32_of_its_own_bundle(make):
         make.measurement(accuracy=0.65, seed=1),
         make.measurement("litert-float32", seed=2, classify=3.0, accuracy=0.65),
     ]
-    found = recommend(make.run(best, *others))
-    assert (found.measurement.bundle, found.int8.bundle, found.float32.bundle) == ("better", "mine", "mine")
-    assert found.sentences()[1].endswith("the frames a second of float32 (mine)")
+    recommended = recommend_target(make.run(best, *others))
+    compared = (recommended.int8.bundle, recommended.float32.bundle)
+    assert recommended.measurement.bundle == "better"
+    assert compared == ("mine", "mine")
+    assert recommended.sentences()[1].endswith("the frames a second of float32 (mine)")
 
 
 def test_int8_may_be_as_fast_as_float32(make):
     run = make.run(make.measurement(wander=0.1), make.measurement("litert-float32", seed=1, wander=0.1))
-    assert "no faster and no slower" in recommend(run).sentences()[1]
+    assert "no faster and no slower" in recommend_target(run).sentences()[1]
 
 
 def test_fewer_threads_win_if_more_gain_nothing(make):
     run = make.run(make.measurement(seed=1), make.measurement(threads=4, seed=2, classify=0.98))
-    assert recommend(run).measurement.threads == 1
+    assert recommend_target(run).measurement.threads == 1
 
 
 def test_wrong_or_less_accurate_targets_are_not_recommended(make):
     fast = make.measurement("onnx-int8", seed=1, classify=0.1, golden=WRONG)
     worse = make.measurement("openvino-int8", seed=2, classify=0.1, accuracy=0.60)
     good = make.measurement(accuracy=0.65)
-    best = recommend(make.run(fast, worse, good))
+    best = recommend_target(make.run(fast, worse, good))
     assert best.measurement.target == "litert-int8"
     assert "accuracy 65.00% on x.zip" in best.sentences()[0]
 
@@ -56,4 +58,4 @@ def test_peers_and_failures_are_not_recommended(make):
         make.measurement(kind="peer", classify=0.1),
         make.measurement("onnx-int8", failed="it crashed", free=()),
     )
-    assert recommend(make.run(peer, failed)) is None
+    assert recommend_target(make.run(peer, failed)) is None

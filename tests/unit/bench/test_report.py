@@ -25,11 +25,11 @@ def test_the_page_is_complete_and_needs_no_other_file(make):
     page = report.run_page(run)
     assert page.count("<img") == 5
     assert not re.search(r'(src|href)="(?!data:)', page)
-    for words in (
+    for text in (
         "Invalid: under-voltage", "The run was interrupted", "other programs used 0.90 cores", "it &lt;crashed&gt;",
         "pip install openvino", "on this device use", "<td>unknown</td>",
     ):  # fmt: skip
-        assert words in page, words
+        assert text in page, text
 
 
 def test_the_page_leaves_out_plots_without_values(make):
@@ -47,8 +47,8 @@ def test_the_fleet_page_compares_boards(make):
         {"pi-1": make.run(make.measurement(accuracy=0.65), make.measurement("litert-float32", seed=1)), "pi-2": hot}
     )
     assert page.count("<img") == 1
-    for words in ("2 boards", "<td>pi-1</td>", "litert-int8 x1", "65.00%", "<td>81</td>", "invalid: throttled"):
-        assert words in page, words
+    for text in ("2 boards", "<td>pi-1</td>", "litert-int8 x1", "65.00%", "<td>81</td>", "invalid: throttled"):
+        assert text in page, text
 
 
 def test_a_board_without_measurements_is_on_the_fleet_page(make):

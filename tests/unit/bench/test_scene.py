@@ -13,9 +13,9 @@ from edge_fer_bench.scene import Film, PacedCapture, Scene, paced_camera, positi
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory):
-    found = tmp_path_factory.mktemp("film") / "film.npy"
-    Scene(width_px=160, height_px=120, frames=5).draw(found)
-    return found
+    film = tmp_path_factory.mktemp("film") / "film.npy"
+    Scene(width_px=160, height_px=120, frames=5).draw(film)
+    return film
 
 
 def test_the_film_is_a_plain_array_and_the_same_each_time(path, tmp_path):
@@ -28,9 +28,9 @@ def test_the_film_is_a_plain_array_and_the_same_each_time(path, tmp_path):
 
 @given(st.integers(0, 10_000), st.integers(1, 200))
 def test_neighbours_in_time_are_neighbours_in_the_film(index, frames):
-    here, there = position(index, frames), position(index + 1, frames)
-    assert 0 <= here < frames
-    assert abs(here - there) == (frames > 1)
+    first, second = position(index, frames), position(index + 1, frames)
+    assert 0 <= first < frames
+    assert abs(first - second) == (frames > 1)
 
 
 def test_a_second_iteration_continues_where_the_first_stopped(path):

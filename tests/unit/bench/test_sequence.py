@@ -29,11 +29,11 @@ def test_each_face_is_shown_for_its_time_and_another_label_follows():
 
 def test_faces_are_detected_in_the_boxes_of_the_truth():
     tracker = FaceTracker(HaarDetector())
-    found = 0
+    detected = 0
     for frame in sequence(frames=60).frames():
         tracks = tracker.update(frame.image, frame.time_s)
-        found += any(track.box.iou(frame.truth[0].box) > 0.4 for track in tracks)
-    assert found > 40
+        detected += any(track.box.iou(frame.truth[0].box) > 0.4 for track in tracks)
+    assert detected > 40
 
 
 def test_the_same_seed_gives_the_same_frames():

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_fer_bench.statistics import block_ratio, holm, interval, p90, percentiles
+from edge_fer_bench.statistics import block_ratio, holm, mean, p90, percentiles
 
 
 def blocks(seed, factor=1.0, count=10, frames=40, wander=0.02):
@@ -17,6 +17,7 @@ def blocks(seed, factor=1.0, count=10, frames=40, wander=0.02):
 def test_percentiles_are_those_of_the_values():
     assert percentiles(range(101)) == (50, 90, 99)
     assert p90([5.0]) == 5
+    assert mean([1, 2]) == 1.5
 
 
 def test_a_slowdown_is_found_and_its_size_lies_in_the_interval():
@@ -26,8 +27,8 @@ def test_a_slowdown_is_found_and_its_size_lies_in_the_interval():
 
 
 def test_equal_runs_differ_no_more_often_than_p_says():
-    found = [block_ratio(blocks(2 * n), blocks(2 * n + 1), seed=n).p for n in range(100)]
-    assert sum(p < 0.05 for p in found) <= 12
+    p_values = [block_ratio(blocks(2 * n), blocks(2 * n + 1), seed=n).p for n in range(100)]
+    assert sum(p < 0.05 for p in p_values) <= 12
 
 
 def test_all_permutations_of_few_blocks_are_tried():
@@ -39,10 +40,14 @@ def test_one_block_each_proves_nothing():
     assert block_ratio([[1.0]], [[9.0]]).p == 1
 
 
-def test_the_interval_of_a_run_contains_its_median():
-    found = blocks(3)
-    low, high = interval(found)
-    assert low <= np.median([p90(block) for block in found]) <= high
+@pytest.mark.parametrize("statistic", [p90, mean])
+def test_the_interval_of_a_ratio_contains_the_ratio_of_the_medians(statistic):
+    before = blocks(3)
+    after = blocks(4, 1.1)
+    medians = [np.median([statistic(block) for block in run]) for run in (before, after)]
+    ratio = block_ratio(before, after, statistic)
+    assert ratio.value == pytest.approx(medians[1] / medians[0])
+    assert ratio.low <= ratio.value <= ratio.high
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))

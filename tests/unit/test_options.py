@@ -1,0 +1,45 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import json
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from edge_fer.options import model_options, model_options_with
+
+
+@click.command()
+@model_options
+def usual(**options):
+    """Use the usual texts."""
+    click.echo(json.dumps(options))
+
+
+@click.command()
+@model_options_with(target_help="All targets.", threads_help="All cores.")
+def other(**options):
+    """Use other texts."""
+    click.echo(json.dumps(options))
+
+
+@pytest.mark.parametrize(
+    ("command", "target_help", "threads_help"),
+    [
+        (usual, "for example litert-int8; by default its first.", "Threads of the model; by default 1."),
+        (other, "All targets.", "All cores."),
+    ],
+)
+def test_the_help_has_the_texts_of_the_command(command, target_help, threads_help):
+    text = " ".join(CliRunner().invoke(command, ["--help"]).stdout.split())
+    assert target_help in text
+    assert threads_help in text
+    assert text.index("--model") < text.index("--target") < text.index("--backend") < text.index("--threads")
+
+
+@pytest.mark.parametrize("command", [usual, other])
+def test_options_that_are_left_out_are_none(command):
+    done = CliRunner().invoke(command, ["--threads", "2"])
+    assert json.loads(done.stdout) == {"model": None, "target": None, "backend": None, "threads": 2}
