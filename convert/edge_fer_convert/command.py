@@ -21,6 +21,8 @@ NEEDED: Final = (
     "onnxruntime",
     "openvino",
     "nncf",
+    "scipy",
+    "sklearn",
     "jinja2",
     "rich",
 )

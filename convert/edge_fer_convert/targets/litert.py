@@ -57,7 +57,8 @@ class LiteRT:
     }
     methods: ClassVar = tuple(percentiles)
     has_int16: ClassVar = True
-    tools: ClassVar = ("ai-edge-quantizer", "tensorflow-cpu")
+    # TensorFlow has two distributions: tensorflow-cpu on x86-64, tensorflow on arm64.
+    tools: ClassVar = ("ai-edge-quantizer", "tensorflow-cpu", "tensorflow")
 
     def __init__(self, model: FloatModel, calibration: NDArray[np.float32]) -> None:
         if model.tflite is None:
@@ -77,9 +78,10 @@ class LiteRT:
 
         *weight_only* of them keep 8-bit weights.
         """
-        from ai_edge_quantizer import quantizer, recipe
+        from ai_edge_quantizer import quantizer
+        from ai_edge_quantizer import recipe as aeq_recipe
 
-        rules = list(recipe.static_wi8_ai8() if bits == 8 else recipe.static_wi8_ai16())
+        rules = list(aeq_recipe.static_wi8_ai8() if bits == 8 else aeq_recipe.static_wi8_ai16())
         if bits == 16:
             # The device feeds uint8 pixels and reads float scores, so the two ends are not 16 bits wide.
             rules.append(_rule(".*", "INPUT", None))
@@ -96,10 +98,11 @@ class LiteRT:
 
     def dynamic(self, float_layers: frozenset[str]) -> Files:
         """Return the model with 8-bit weights; activations are in float, and so are *float_layers*."""
-        from ai_edge_quantizer import quantizer, recipe
+        from ai_edge_quantizer import quantizer
+        from ai_edge_quantizer import recipe as aeq_recipe
 
         with quiet():
-            rules = list(recipe.dynamic_wi8_afp32())
+            rules = list(aeq_recipe.dynamic_wi8_afp32())
             rules += self._rules_for(float_layers, self.weight_only_layers(float_layers))
             work = quantizer.Quantizer(bytearray(self._float), rules)
             result = work.quantize(enable_progress_report=False)
@@ -218,7 +221,7 @@ class LiteRT:
 
     def _rules_for(self, float_layers: frozenset[str], weight_only: frozenset[str]) -> list[dict[str, Any]]:
         """Return the rules that keep *float_layers* in float, and the weights of *weight_only* at 8 bits."""
-        from ai_edge_quantizer import recipe
+        from ai_edge_quantizer import recipe as aeq_recipe
 
         rules = []
         for layer in self.graph().layers:
@@ -229,7 +232,7 @@ class LiteRT:
             # The last rule that matches counts, so these override the quantizer's recipe.
             rules.append(_rule(this_layer, "*", None))
             if layer.name in weight_only:
-                settings = recipe.weight_only_wi8_afp32()[0]["op_config"]
+                settings = aeq_recipe.weight_only_wi8_afp32()[0]["op_config"]
                 rules.append(_rule(this_layer, "FULLY_CONNECTED", settings))
         return rules
 
