@@ -120,7 +120,7 @@ def convert(ctx: click.Context, /, **arguments: Any) -> None:
     from edge_fer_convert import report as reports
     from edge_fer_convert.bundle_writer import refuse_existing, write_bundle
     from edge_fer_convert.conversion import convert as convert_job
-    from edge_fer_convert.options import Options, make_job
+    from edge_fer_convert.job_options import Options, make_job
 
     options = Options(**arguments)
     out = options.out or _default_folder(options.model, options.recipe_name)
