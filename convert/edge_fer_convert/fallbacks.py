@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from edge_fer.errors import BackendError, GateFailed
 from edge_fer_convert import gate as gates
+from edge_fer_convert.error_text import one_line
 from edge_fer_convert.graph import WEIGHTED
 from edge_fer_convert.sensitivity import TensorError, rank
 from edge_fer_convert.variants import Variant, Variants
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 INSPECTED: Final = 32
 """Number of calibration images on which the errors of tensors are measured."""
-LONGEST_REASON: Final = 300
-"""Characters of a foreign error that a message quotes."""
 
 
 @dataclass(frozen=True)
@@ -119,8 +118,8 @@ class FallbackSearch:
         return Attempt(variant, files, scores, comparison, self.gate.refuses(comparison))
 
     def _note_failure(self, variant: Variant, exc: Exception) -> None:
-        reason = " ".join(f"{type(exc).__name__}: {exc}".split())[:LONGEST_REASON]
-        self.failures.append(f"{variant.description}: {reason}")
+        # With the class of the error, because the message of a KeyError is only the key.
+        self.failures.append(f"{variant.description}: {type(exc).__name__}: {one_line(exc)}")
 
     # The variants are generated one at a time, because later ones depend on how the earlier ones did.
 

@@ -8,13 +8,12 @@ import numpy as np
 
 from edge_fer.errors import BadInput
 from edge_fer_convert.formats.axes import Shape, to_model_order
+from edge_fer_convert.threads import THREADS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
-
-THREADS = 2
 
 
 def read(path: Path) -> bytes:
@@ -122,7 +121,8 @@ def append_softmax(content: bytes) -> bytes:
 
     code = schema.OperatorCodeT()
     # Readers before schema version 3a look at the deprecated field only.
-    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.SOFTMAX
+    code.deprecatedBuiltinCode = schema.BuiltinOperator.SOFTMAX
+    code.builtinCode = schema.BuiltinOperator.SOFTMAX
     code.version = 1
     model.operatorCodes.append(code)
 

@@ -20,6 +20,7 @@ from edge_fer_convert.formats import axes, tflite_file
 from edge_fer_convert.graph import CONCAT, CONVOLUTION, DENSE, OTHER, SOFTMAX, Graph, Layer
 from edge_fer_convert.quiet import quiet
 from edge_fer_convert.targets import Files
+from edge_fer_convert.threads import THREADS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,7 +93,7 @@ class LiteRT:
             signature, input_name, _ = self._interface
             # One image is enough: it names the tensors, and the ranges of all images replace its own.
             first_face = axes.to_model_order(self._calibration[:1], self._shape)
-            of_one_image = work.calibrate({signature: [{input_name: first_face}]}, num_threads=2)
+            of_one_image = work.calibrate({signature: [{input_name: first_face}]}, num_threads=THREADS)
             result = work.quantize(self._with_ranges(of_one_image, method), enable_progress_report=False)
         return Files(bytes(result.quantized_model))
 
