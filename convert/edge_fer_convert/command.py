@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import click
 
+from edge_fer import files
 from edge_fer.dependencies import require
 from edge_fer.errors import BadInput
 
@@ -148,6 +149,7 @@ def _default_folder(model: Path | None, recipe_name: str | None) -> Path:
 
 def _write_page(path: Path, text: str) -> None:
     try:
-        path.write_text(text, encoding="utf-8")
+        files.write(path, text)
     except OSError as exc:
+        # BadInput, and so its exit code, because another --report is what helps.
         raise BadInput(f"the bundle is written, but not its report {path} ({exc.strerror}); pass --report") from exc

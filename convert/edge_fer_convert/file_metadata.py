@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from edge_fer.errors import BadInput
-
 if TYPE_CHECKING:
     from edge_fer_convert.model_metadata import ModelMetadata
 
@@ -95,16 +93,6 @@ def _with_labels_file(content: bytes, labels: tuple[str, ...]) -> bytes:
         member = zipfile.ZipInfo(LABELS_FILE, date_time=(1980, 1, 1, 0, 0, 0))
         archive.writestr(member, "".join(f"{label}\n" for label in labels))
     return packed.getvalue()
-
-
-def labels_of_tflite(content: bytes) -> tuple[str, ...]:
-    """Return the labels that are packed behind a ``.tflite``. Raises `BadInput` when there are none."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            lines = archive.read(LABELS_FILE).decode()
-    except (zipfile.BadZipFile, KeyError) as exc:
-        raise BadInput("the .tflite carries no labels") from exc
-    return tuple(lines.split("\n")[:-1])
 
 
 def _tflite_metadata(metadata: ModelMetadata) -> bytes:
