@@ -19,7 +19,7 @@ MISPLACED: Final = 0.1
 
 
 @dataclass(frozen=True)
-class Loss:
+class Drop:
     """A drop in percentage points, with the interval that holds it in 95 of 100 draws of such images."""
 
     points: float
@@ -37,9 +37,9 @@ class QuantizationComparison:
     accuracy: float | None = None
     """The target's, as a share of 1; None without labels, as everything below."""
     macro_f1: float | None = None
-    drop: Loss | None = None
+    drop: Drop | None = None
     """Accuracy of float32 minus the target's."""
-    f1_drop: Loss | None = None
+    f1_drop: Drop | None = None
     before: tuple[tuple[int, ...], ...] = ()
     """Confusion of float32: a row for each true label, a column for each predicted one."""
     after: tuple[tuple[int, ...], ...] = ()
@@ -105,8 +105,8 @@ def compare_with_float32(
         agreement=agreement,
         accuracy=target_accuracy,
         macro_f1=target_f1,
-        drop=_loss(accuracy(expected, labels) - target_accuracy, drops),
-        f1_drop=_loss(macro_f1(expected, labels, classes) - target_f1, f1_drops),
+        drop=_drop(accuracy(expected, labels) - target_accuracy, drops),
+        f1_drop=_drop(macro_f1(expected, labels, classes) - target_f1, f1_drops),
         before=_as_tuples(confusion(expected, labels, classes)),
         after=_as_tuples(confusion(predicted, labels, classes)),
     )
@@ -148,10 +148,10 @@ def _macro_f1s(
     return mean_f1(hits, occurrences)
 
 
-def _loss(value: float, draws: NDArray[np.float64]) -> Loss:
+def _drop(value: float, draws: NDArray[np.float64]) -> Drop:
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(draws, (tail, 1 - tail))
-    return Loss(100 * value, 100 * float(low), 100 * float(high))
+    return Drop(100 * value, 100 * float(low), 100 * float(high))
 
 
 def _as_tuples(counts: NDArray[np.int64]) -> tuple[tuple[int, ...], ...]:

@@ -14,8 +14,9 @@ from edge_fer_convert.gate import Gate
 from edge_fer_convert.job import Data, Job
 from edge_fer_convert.model_metadata import ModelMetadata
 from edge_fer_convert.targets import TARGETS
-from edge_fer_train import recipe as recipes
 from edge_fer_train import zoo
+from edge_fer_train.recipe import WEIGHTS
+from edge_fer_train.recipe import load as load_recipe
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,7 +70,7 @@ def make_job(options: Options, bundle_name: str, progress: ProgressListener) -> 
     Raises `BadInput` when *options* do not fit each other, or when a file that they name cannot be used.
     """
     if options.recipe_name is not None:
-        return _job_of_recipe(options, recipes.load(options.recipe_name), progress)
+        return _job_of_recipe(options, load_recipe(options.recipe_name), progress)
     if options.model is None:
         raise BadInput("nothing to convert; pass a MODEL, or --recipe")
     return _job_of_model(options, options.model, bundle_name, progress)
@@ -113,10 +114,11 @@ def _float_model_of(recipe: Recipe, model: Path | None) -> Path | keras.Model:
         return _existing(model)
     settings = recipe.converted
     if settings.join:
-        return zoo.join(recipe.architecture, [_existing(recipes.WEIGHTS / name) for name in settings.join])
+        branches = [_existing(WEIGHTS / name) for name in settings.join]
+        return zoo.join(recipe.architecture, branches)
     if settings.weights is None:
         raise BadInput(f"recipe {recipe.name} names no weights; pass as MODEL what edge-fer train has written")
-    return _existing(recipes.WEIGHTS / settings.weights)
+    return _existing(WEIGHTS / settings.weights)
 
 
 def _existing(path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""As a new user would: a model of one's own becomes a bundle, verifies, and runs on each backend."""
+"""As a new user would: a Keras or ONNX model becomes a bundle, verifies, and runs on each backend."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def runs_everywhere(bundle):
     return {target.name for target in manifest.targets}
 
 
-def test_a_keras_model_of_ones_own(keras_file, faces, tmp_path):
+def test_a_keras_model_becomes_a_bundle_that_runs_everywhere(keras_file, faces, tmp_path):
     out = tmp_path / "mine"
     result = call("convert", keras_file, *data(faces), "--out", out, *LOOSE)
     assert f"bundle: {out}" in result.stdout
@@ -170,6 +170,6 @@ def test_a_recipe_rebuilds_the_same(own_recipe):
 
 
 def test_a_recipe_without_its_weights_says_where_they_are(own_recipe, monkeypatch):
-    monkeypatch.setattr(recipe, "WEIGHTS", own_recipe)
+    monkeypatch.setattr("edge_fer_convert.job_options.WEIGHTS", own_recipe)
     where = ("--recipe", own_recipe / "own.toml", "--data", own_recipe, "--out", own_recipe / "b")
     assert "a clone has the weights" in call("convert", *where, code=3).stderr
