@@ -63,20 +63,20 @@ def quantize(prepared: Prepared, progress: ProgressListener) -> Quantized:
             _check_float32(runtimes, runtimes[name], prepared, progress)
         results.append(_quantize_target(target, runtimes[name], prepared, scorer))
     tools: dict[str, str] = {}
-    for runtime in runtimes.values():
+    float_bytes: dict[str, int] = {}
+    for name, runtime in runtimes.items():
         tools.update(_versions(runtime.converter.tools))
-    return Quantized(
-        results=tuple(results),
-        tools=tools,
-        float_bytes={name: runtime.float_bytes for name, runtime in runtimes.items()},
-    )
+        float_bytes[name] = runtime.float_bytes
+    return Quantized(tuple(results), tools, float_bytes)
 
 
 def _open_runtime(name: str, prepared: Prepared, scorer: Scorer) -> _Runtime:
     scorer.progress.step(f"{name}: float32")
     converter = targets.converter(name)(prepared.job.model, prepared.calibration.values)
     files = converter.float32()
-    return _Runtime(name, converter, scorer.scores(f"{name}-float32", name, files), len(files))
+    # The backend's own float32, so that the drop is the quantizer's and not the runtime's.
+    reference = scorer.scores(f"{name}-float32", name, files)
+    return _Runtime(name, converter, reference, len(files))
 
 
 def _check_float32(

@@ -51,8 +51,11 @@ def rank(
             exact = exact.reshape(-1, 1)
             quantized = quantized.reshape(-1, 1)
         error = channel_error(exact, quantized)
-        inherited = max((errors[name].error for name in layer.inputs if name in errors), default=0.0)
-        errors[layer.name] = TensorError(layer.name, error, error - inherited)
+        inherited = 0.0
+        for source in layer.inputs:
+            if source in errors:
+                inherited = max(inherited, errors[source].error)
+        errors[layer.name] = TensorError(layer.name, error, added=error - inherited)
     return sorted(errors.values(), key=lambda tensor: -tensor.added)
 
 

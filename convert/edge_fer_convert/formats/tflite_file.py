@@ -66,8 +66,7 @@ def run(content: bytes, values: NDArray[np.float32]) -> NDArray[np.float32]:
     for value in to_model_order(values, source["shape"]):
         opened.set_tensor(source["index"], value[np.newaxis])
         opened.invoke()
-        # Copied, because the interpreter overwrites its memory in the next run.
-        rows.append(opened.get_tensor(sink["index"])[0].copy())
+        rows.append(opened.get_tensor(sink["index"])[0].copy())  # the next run overwrites the interpreter's memory
     return np.stack(rows)
 
 
