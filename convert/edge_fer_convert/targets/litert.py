@@ -51,8 +51,8 @@ class LiteRT:
     """``.tflite`` files."""
 
     suffixes: ClassVar = (".tflite",)
-    # The 75th percentile first: of the three it costs CNN_1 the least macro-F1. It costs MobileNetV2 more than the other
-    # two, which the fallbacks then try.
+    # The 75th percentile first: of the three it costs CNN_1 the least macro-F1. It costs MobileNetV2 the most, and then
+    # the fallbacks try the other two.
     percentiles: ClassVar = {
         "75th percentile of the images' extremes": 75,
         "90th percentile of the images' extremes": 90,
@@ -197,8 +197,9 @@ class LiteRT:
         for name, statistics in of_one_image.items():
             if not statistics or name not in self._ranges:
                 continue
-            share = 100 if name in self._unclipped else self.percentiles[method]
-            low, high = _range(*self._ranges[name], share)
+            percentile = 100 if name in self._unclipped else self.percentiles[method]
+            lows, highs = self._ranges[name]
+            low, high = _range(lows, highs, percentile)
             shape = np.shape(statistics["min"])
             merged[name] = {
                 **statistics,
@@ -239,15 +240,15 @@ class LiteRT:
         return rules
 
 
-def _range(lows: NDArray[np.float32], highs: NDArray[np.float32], share: float) -> tuple[float, float]:
-    """Return the range of a tensor from its ends in each image: their percentile *share*, at least `SMALLEST_RANGE`."""
+def _range(lows: NDArray[np.float32], highs: NDArray[np.float32], percentile: float) -> tuple[float, float]:
+    """Return the range of a tensor from its ends in each image: their *percentile*, at least `SMALLEST_RANGE` wide."""
     # An image for which the tensor is zero throughout would pull the percentile towards zero.
     active = (lows != 0) | (highs != 0)
     if active.any():
         lows = lows[active]
         highs = highs[active]
-    low = float(np.percentile(lows, 100 - share))
-    high = float(np.percentile(highs, share))
+    low = float(np.percentile(lows, 100 - percentile))
+    high = float(np.percentile(highs, percentile))
     # The quantizer widens every range to hold zero, so this is the range that the scale is made of.
     if max(high, 0) - min(low, 0) < SMALLEST_RANGE:
         high = SMALLEST_RANGE
