@@ -151,5 +151,5 @@ def _write_page(path: Path, text: str) -> None:
     try:
         files.write(path, text)
     except OSError as exc:
-        # BadInput, and so its exit code, because another --report is what helps.
+        # BadInput although writing failed: scripts rely on exit code 3, and passing another --report helps.
         raise BadInput(f"the bundle is written, but not its report {path} ({exc.strerror}); pass --report") from exc

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 LONGEST: Final = 300
-"""Number of characters quoted. Converters append their whole graph or a C++ stack to a message."""
+"""Number of characters quoted: a message of TensorFlow or ONNX Runtime can hold a whole stack trace."""
 
 
 def one_line(exc: Exception) -> str:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 RESAMPLES: Final = 2000
-"""Number of bootstrap draws: 50 of them lie beyond each end of the interval, enough to place it, and still fast."""
+"""Number of bootstrap draws; with 2,000, 50 of them lie beyond each end of the interval."""
 CONFIDENCE: Final = 0.95
 """Share of the draws that the interval of a drop holds."""
 MISPLACED: Final = 0.1
@@ -151,6 +151,7 @@ def _macro_f1s(
 
 
 def _drop(value: float, draws: NDArray[np.float64]) -> Drop:
+    """Return a drop of *value*, a fraction of 1, with its percentile interval from the drops in *draws*."""
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(draws, (tail, 1 - tail))
     return Drop(100 * value, 100 * float(low), 100 * float(high))

@@ -45,12 +45,12 @@ def rank(
         # A quantizer may drop a tensor, or fuse layers so that its name belongs to another one.
         if exact is None or quantized is None or exact.shape != quantized.shape:
             continue
-        # In the order of execution, so the errors of a layer's inputs are known before its own.
         if not _feeds_weights(graph, layer.name):
             # No later layer weighs the channels, so they are compared as one.
             exact = exact.reshape(-1, 1)
             quantized = quantized.reshape(-1, 1)
         error = channel_error(exact, quantized)
+        # Layers are in the order of execution, so the errors of a layer's inputs are already known.
         inherited = 0.0
         for source in layer.inputs:
             if source in errors:

@@ -124,7 +124,7 @@ class LiteRT:
         by_name: dict[str, list[NDArray[np.float32]]] = {}
         for tensors in _tensors_by_image(files.content, values, self._shape):
             for name, array in tensors.items():
-                by_name.setdefault(name, []).append(array.copy())
+                by_name.setdefault(name, []).append(array)
         return {name: np.concatenate(arrays) for name, arrays in by_name.items()}
 
     def stamp(self, files: Files, metadata: ModelMetadata) -> Files:
