@@ -90,7 +90,7 @@ def rows_of(name: str, pool: LabelledFaces, evaluation: LabelledFaces) -> Iterat
     crops = evaluation.crops(spec)
     reference = scores_of(replace(file, content=model.tflite or b""), crops)
     for seed in SEEDS:
-        prepared = calibration.prepare(calibration.choose(pool, 500, seed), spec)
+        prepared = calibration.Calibration.of_faces(calibration.choose(pool, 500, seed), spec)
         for way, content in ways(weights, model, prepared.values):
             scores = scores_of(replace(file, content=content), crops)
             comparison = compare_with_float32(scores, reference, evaluation.labels)

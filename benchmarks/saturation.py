@@ -76,7 +76,7 @@ def rows_of(name: str, pool: LabelledFaces, evaluation: LabelledFaces) -> Iterat
     from edge_fer_train import recipe
 
     spec = recipe.load(name).preprocess
-    prepared = calibration.prepare(calibration.choose(pool, 500, SEED), spec)
+    prepared = calibration.Calibration.of_faces(calibration.choose(pool, 500, SEED), spec)
     model = open_model(script.float_weights(name))
     for runtime, way, quantized, float32 in ways(name, model, prepared.values):
         scores = scores_of(quantized, runtime, spec, evaluation)

@@ -1,5 +1,10 @@
 """Convert facial-emotion classifiers on the workstation: quantize, compare with float32, write a bundle.
 
+`convert` has three steps: `preparation` checks the job and chooses the faces, `quantization` makes each target, and
+`timing` measures latencies. Within the second step, `fallbacks` decides which variant to try next, `variants` describes
+it, and a converter in `targets` makes its files with the quantizer of one runtime; `gate` decides whether it passes.
+`bundle_writer` and `report` then write the result.
+
 These are the public names. Each is imported when it is first used, so that ``import edge_fer_convert`` is instant.
 """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 
@@ -41,31 +41,38 @@ class Calibration:
     sha256: str
     """Of the crops in their order."""
 
+    @classmethod
+    def of_faces(cls, faces: LabelledFaces, preprocess: Preprocess) -> Self:
+        """Put *faces* through the preprocessing spec, and pin the range of the input.
+
+        Two pixels get the lowest and the highest value that there is. So the calibrated range is that of all 256 pixel
+        values, and each of them has an int8 value of its own.
+        """
+        crops = faces.crops(preprocess)
+        values = preprocess.to_values(crops)
+        table = preprocess.table()
+        values[0, 0, 0] = table[0]
+        values[0, 0, 1] = table[255]
+        return cls(faces, values, hashlib.sha256(crops.tobytes()).hexdigest())
+
 
 def choose(faces: LabelledFaces, count: int = 500, seed: int = 0) -> LabelledFaces:
     """Return *count* of *faces*, as evenly over the classes as there are faces; the same seed chooses the same."""
     rng = np.random.default_rng(seed)
     # Shuffled first, because data sets are often sorted by person or by source.
     order = rng.permutation(len(faces))
-    by_class = [order[faces.labels[order] == label] for label in np.unique(faces.labels)]
-    # Sorted by its rank within its class, each class gives its first face, then each its second, and so on.
-    ranks = np.concatenate([np.arange(len(members)) for members in by_class])
-    chosen = np.concatenate(by_class)[np.argsort(ranks, kind="stable")[:count]]
-    return faces.take(chosen)
-
-
-def prepare(faces: LabelledFaces, preprocess: Preprocess) -> Calibration:
-    """Put *faces* through the preprocessing spec, and pin the range of the input.
-
-    Two pixels get the lowest and the highest value that there is. So the calibrated range is that of all 256 pixel
-    values, and each of them has an int8 value of its own.
-    """
-    crops = faces.crops(preprocess)
-    values = preprocess.to_values(crops)
-    table = preprocess.table()
-    values[0, 0, 0] = table[0]
-    values[0, 0, 1] = table[255]
-    return Calibration(faces, values, hashlib.sha256(crops.tobytes()).hexdigest())
+    labels = faces.labels[order]
+    members = []
+    ranks = []
+    for label in np.unique(faces.labels):
+        of_class = order[labels == label]
+        members.append(of_class)
+        ranks.append(np.arange(len(of_class)))
+    # Sorted by rank within the class: each class gives its first face, then each its second, and so on. Stable, so that
+    # equal ranks stay in the order of the classes on every platform.
+    by_rank = np.argsort(np.concatenate(ranks), kind="stable")
+    chosen = np.concatenate(members)[by_rank]
+    return faces.take(chosen[:count])
 
 
 def without_flat(faces: LabelledFaces, warn: Callable[[str], None]) -> LabelledFaces:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import click
 
+from edge_fer import files
 from edge_fer.dependencies import require
 from edge_fer.errors import BadInput
 
@@ -21,6 +22,8 @@ NEEDED: Final = (
     "onnxruntime",
     "openvino",
     "nncf",
+    "scipy",
+    "sklearn",
     "jinja2",
     "rich",
 )
@@ -115,10 +118,10 @@ def convert(ctx: click.Context, /, **arguments: Any) -> None:
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from edge_fer.progress import ProgressDisplay, print_table
-    from edge_fer_convert import report as reports
     from edge_fer_convert.bundle_writer import refuse_existing, write_bundle
     from edge_fer_convert.conversion import convert as convert_job
-    from edge_fer_convert.options import Options, make_job
+    from edge_fer_convert.job_options import Options, make_job
+    from edge_fer_convert.report import as_dict, html_report, table
 
     options = Options(**arguments)
     out = options.out or _default_folder(options.model, options.recipe_name)
@@ -129,11 +132,11 @@ def convert(ctx: click.Context, /, **arguments: Any) -> None:
         conversion = convert_job(make_job(options, out.name, progress), progress)
         progress.step("writing the bundle")
         write_bundle(conversion, out)
-        _write_page(page, reports.html_report(conversion))
+        _write_page(page, html_report(conversion))
     if options.as_json:
-        click.echo(json.dumps(reports.as_dict(conversion)))
+        click.echo(json.dumps(as_dict(conversion)))
         return
-    print_table(reports.table(conversion))
+    print_table(table(conversion))
     click.echo(f"bundle: {out} · report: {page} · {conversion.seconds:.0f} s")
 
 
@@ -146,6 +149,7 @@ def _default_folder(model: Path | None, recipe_name: str | None) -> Path:
 
 def _write_page(path: Path, text: str) -> None:
     try:
-        path.write_text(text, encoding="utf-8")
+        files.write(path, text)
     except OSError as exc:
+        # BadInput although writing failed: scripts rely on exit code 3, and passing another --report helps.
         raise BadInput(f"the bundle is written, but not its report {path} ({exc.strerror}); pass --report") from exc

@@ -12,8 +12,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from edge_fer.errors import BackendError, GateFailed
-from edge_fer_convert import gate as gates
-from edge_fer_convert.graph import WEIGHTED
+from edge_fer_convert.error_text import one_line
+from edge_fer_convert.gate import compare_with_float32
+from edge_fer_convert.graph import WEIGHTED, short_name
 from edge_fer_convert.sensitivity import TensorError, rank
 from edge_fer_convert.variants import Variant, Variants
 
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 INSPECTED: Final = 32
 """Number of calibration images on which the errors of tensors are measured."""
-LONGEST_REASON: Final = 300
-"""Characters of a foreign error that a message quotes."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +59,8 @@ class FallbackSearch:
     gate: Gate
     step: Callable[[str], None]
     """Called with the target and the description of each variant, before it is made."""
-    attempts: list[Attempt] = field(default_factory=list)
-    failures: list[str] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list, init=False)
+    failures: list[str] = field(default_factory=list, init=False)
     """Variants that the quantizer could not make or the runtime would not load, each with the reason."""
 
     def run(self, target: str, *, strict: bool) -> Attempt:
@@ -77,8 +76,9 @@ class FallbackSearch:
             self.attempts.append(attempt)
             if attempt.refused is None and not variant.shown_only:
                 return attempt
-        refused = [f"{tried.variant.description}: {tried.refused}" for tried in self.attempts if tried.refused]
-        reasons = refused + self.failures
+        refused = [attempt for attempt in self.attempts if attempt.refused]
+        reasons = [f"{attempt.variant.description}: {attempt.refused}" for attempt in refused]
+        reasons += self.failures
         raise GateFailed(
             f"{target} does not pass the gate: {'; '.join(reasons)}; raise --max-drop, leave --strict out to fall back "
             "to other precisions, or calibrate with more images"
@@ -115,12 +115,12 @@ class FallbackSearch:
         except BackendError as exc:  # for instance a scale that the runtime's kernels do not take
             self._note_failure(variant, exc)
             return None
-        comparison = gates.compare_with_float32(scores, self.reference, self.labels)
+        comparison = compare_with_float32(scores, self.reference, self.labels)
         return Attempt(variant, files, scores, comparison, self.gate.refuses(comparison))
 
     def _note_failure(self, variant: Variant, exc: Exception) -> None:
-        reason = " ".join(f"{type(exc).__name__}: {exc}".split())[:LONGEST_REASON]
-        self.failures.append(f"{variant.description}: {reason}")
+        # With the class of the error, because the message of a KeyError is only the key.
+        self.failures.append(f"{variant.description}: {type(exc).__name__}: {one_line(exc)}")
 
     # The variants are generated one at a time, because later ones depend on how the earlier ones did.
 
@@ -171,9 +171,10 @@ class FallbackSearch:
         if best is None:
             return
         make = self._make
-        # The search goes on from the best attempt, so what that one keeps in float stays in float.
+        # The search starts from the best attempt, so what that one keeps in float stays in float.
         base = best.variant.float_layers
-        ending = f"{' and that of the scores' if make.head <= base else ''} in float{make.fusion_note}"
+        scores_layer = " and that of the scores" if make.head <= base else ""
+        ending = f"{scores_layer} in float{make.fusion_note}"
         worst = [tensor.layer for tensor in self._ranked(best) if tensor.layer not in base]
         count = 1
         tried: frozenset[str] = frozenset()
@@ -183,7 +184,7 @@ class FallbackSearch:
                 return
             # The islands of two tensors can be the same.
             if float_layers != tried:
-                around = short(worst[0]) if count == 1 else f"the {count} worst tensors"
+                around = short_name(worst[0]) if count == 1 else f"the {count} worst tensors"
                 note = f", {len(float_layers)} layers around {around}{ending}"
                 yield from make.keeping(best.variant.method, float_layers | base, note)
             tried = float_layers
@@ -231,8 +232,3 @@ class FallbackSearch:
     def _float_tensors(self) -> dict[str, NDArray[np.float32]]:
         """Tensors of float32, which every attempt is ranked against."""
         return self.converter.tensors(self.converter.float32(), self.values[:INSPECTED])
-
-
-def short(name: str) -> str:
-    """Return the part of a layer's name that its author gave; TensorFlow joins the names of fused layers by ``;``."""
-    return name.split(";", maxsplit=1)[0].removesuffix("/WithoutBiases")

@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from edge_fer.errors import BadInput
-
 if TYPE_CHECKING:
     from edge_fer_convert.model_metadata import ModelMetadata
 
@@ -97,16 +95,6 @@ def _with_labels_file(content: bytes, labels: tuple[str, ...]) -> bytes:
     return packed.getvalue()
 
 
-def labels_of_tflite(content: bytes) -> tuple[str, ...]:
-    """Return the labels that are packed behind a ``.tflite``. Raises `BadInput` when there are none."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            lines = archive.read(LABELS_FILE).decode()
-    except (zipfile.BadZipFile, KeyError) as exc:
-        raise BadInput("the .tflite carries no labels") from exc
-    return tuple(lines.split("\n")[:-1])
-
-
 def _tflite_metadata(metadata: ModelMetadata) -> bytes:
     """Return a ``ModelMetadata`` of metadata_schema.fbs; the keys are its field numbers.
 
@@ -138,19 +126,27 @@ def _tflite_metadata(metadata: ModelMetadata) -> bytes:
 def _face_metadata(b: Any, metadata: ModelMetadata) -> int:
     """Write the ``TensorMetadata`` of the input."""
     mean, deviation = metadata.mean_and_deviation()
-    normalization = _table(b, {0: _floats(b, mean), 1: _floats(b, deviation)})
+    mean_values = _floats(b, mean)
+    deviation_values = _floats(b, deviation)
+    normalization = _table(b, {0: mean_values, 1: deviation_values})
     unit = _table(b, {1: normalization}, kinds={0: NORMALIZATION_OPTIONS})
-    space = _table(b, {}, kinds={0: RGB if metadata.preprocess.planes == 3 else GRAYSCALE})
+    colours = RGB if metadata.preprocess.planes == 3 else GRAYSCALE
+    space = _table(b, {}, kinds={0: colours})
     image = _table(b, {1: space}, kinds={0: IMAGE_PROPERTIES})
     settings = b.CreateString(json.dumps(metadata.preprocess.model_dump(mode="json")))
-    return _table(b, {0: b.CreateString("face"), 1: settings, 3: image, 4: _vector(b, [unit])})
+    name = b.CreateString("face")
+    units = _vector(b, [unit])
+    return _table(b, {0: name, 1: settings, 3: image, 4: units})
 
 
 def _scores_metadata(b: Any) -> int:
     """Write the ``TensorMetadata`` of the output."""
     file_name = b.CreateString(LABELS_FILE)
-    labels = _table(b, {0: file_name, 1: b.CreateString("one label a line")}, kinds={2: TENSOR_AXIS_LABELS})
-    feature = _table(b, {1: _table(b, {})}, kinds={0: FEATURE_PROPERTIES})
+    file_description = b.CreateString("one label a line")
+    labels = _table(b, {0: file_name, 1: file_description}, kinds={2: TENSOR_AXIS_LABELS})
+    # A feature has properties without any setting.
+    properties = _table(b, {})
+    feature = _table(b, {1: properties}, kinds={0: FEATURE_PROPERTIES})
     return _table(
         b,
         {
@@ -165,7 +161,9 @@ def _scores_metadata(b: Any) -> int:
 def _table(b: Any, offsets: dict[int, int], kinds: dict[int, int] | None = None) -> int:
     """Write a table of *offsets* and of byte-sized *kinds*, both by field number."""
     kinds = kinds or {}
-    b.StartObject(max((*offsets, *kinds), default=0) + 1)
+    # An object is started with the number of its slots; a table without fields gets one that stays empty.
+    last_field = max([*offsets, *kinds], default=0)
+    b.StartObject(last_field + 1)
     for field, offset in offsets.items():
         b.PrependUOffsetTRelativeSlot(field, offset, 0)
     for field, kind in kinds.items():

@@ -17,6 +17,7 @@ import numpy as np
 
 from edge_fer.errors import BadInput, MissingDependency
 from edge_fer.preprocess import Preprocess
+from edge_fer_convert.error_text import one_line
 from edge_fer_convert.formats import onnx_file, tflite_file
 from edge_fer_train import checkpoints
 
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from edge_fer_convert.formats.axes import Shape
 
 KINDS: Final = "a .keras or .h5 file, a SavedModel folder, an .onnx or a float .tflite"
-LONGEST_REASON: Final = 300
-"""Characters of a foreign error that a message quotes."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ class FloatModel:
         try:
             return onnx_file.from_tflite(self.tflite), ""
         except Exception as exc:  # noqa: BLE001  (tf2onnx raises anything; LiteRT's targets can be produced all the same)
-            return None, f"tf2onnx cannot make ONNX of the model ({_reason(exc)}); pass an .onnx of your own"
+            return None, f"tf2onnx cannot make ONNX of the model ({one_line(exc)}); pass an .onnx of your own"
 
     def scores(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the ``(n, classes)`` outputs for ``(n, N, N, channels)`` *values*."""
@@ -158,7 +157,7 @@ def _why_unreadable(path: Path, exc: Exception) -> str:
     """Return what is wrong with a Keras file and what to do, as far as Keras' message tells."""
     # Keras has no error classes for these cases, so its messages are searched.
     message = str(exc)
-    reason = _reason(exc)
+    reason = one_line(exc)
     if "lambda" in message.lower() or "safe_mode" in message:
         return f"{path} holds a Lambda layer, which is code: replace it by a layer of Keras ({reason})"
     for sign in ("Could not locate class", "Unknown layer", "register_keras_serializable"):
@@ -199,7 +198,7 @@ def _open_saved_model(path: Path, size_px: int | None) -> FloatModel:
     try:
         loaded = tf.saved_model.load(str(path))
     except (OSError, ValueError, RuntimeError, tf.errors.OpError) as exc:
-        raise BadInput(f"{path} is no readable SavedModel: {_reason(exc)}") from exc
+        raise BadInput(f"{path} is no readable SavedModel: {one_line(exc)}") from exc
     signatures = loaded.signatures
     if "serving_default" not in signatures:
         raise BadInput(f"{path} has no signature serving_default but {list(signatures)}; export it with model.export()")
@@ -225,7 +224,7 @@ def _open_saved_model(path: Path, size_px: int | None) -> FloatModel:
     except BadInput:
         raise
     except Exception as exc:  # the converter's own error derives from nothing narrower
-        raise BadInput(f"TensorFlow cannot express the model in LiteRT's operations: {_reason(exc)}") from exc
+        raise BadInput(f"TensorFlow cannot express the model in LiteRT's operations: {one_line(exc)}") from exc
 
 
 def _open_tflite(path: Path, size_px: int | None) -> FloatModel:
@@ -264,7 +263,7 @@ def _fixed(shape: Shape, size_px: int | None) -> tuple[int, int, int, int]:
     shown = tuple("?" if size is None else size for size in shape)
     if len(shape) != 4:
         raise BadInput(f"the model's input is {shown}; a FER classifier takes (1, N, N, 1 or 3) or (1, 1 or 3, N, N)")
-    # Which axis holds the channels is told by its size: no face is 1 or 3 pixels wide.
+    # Which axis holds the channels follows from its size: no face is 1 or 3 pixels wide.
     batch = shape[0]
     channels_last = shape[3] in (1, 3)
     planes = shape[3] if channels_last else shape[1]
@@ -287,8 +286,3 @@ def _classes(shape: Shape) -> int:
     if len(shape) != 2 or shape[1] is None or shape[1] < 2:
         raise BadInput(f"the model's output is {shape}; a classifier gives (1, classes) with two classes or more")
     return int(shape[1])
-
-
-def _reason(exc: Exception) -> str:
-    """Return the message of a foreign error in one line."""
-    return " ".join(str(exc).split())[:LONGEST_REASON]

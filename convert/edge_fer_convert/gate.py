@@ -13,13 +13,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 RESAMPLES: Final = 2000
+"""Number of bootstrap draws; with 2,000, 50 of them lie beyond each end of the interval."""
 CONFIDENCE: Final = 0.95
+"""Share of the draws that the interval of a drop holds."""
 MISPLACED: Final = 0.1
 """Share of the images that another order of labels must put right before it is reported."""
 
 
 @dataclass(frozen=True)
-class Loss:
+class Drop:
     """A drop in percentage points, with the interval that holds it in 95 of 100 draws of such images."""
 
     points: float
@@ -37,9 +39,9 @@ class QuantizationComparison:
     accuracy: float | None = None
     """The target's, as a share of 1; None without labels, as everything below."""
     macro_f1: float | None = None
-    drop: Loss | None = None
+    drop: Drop | None = None
     """Accuracy of float32 minus the target's."""
-    f1_drop: Loss | None = None
+    f1_drop: Drop | None = None
     before: tuple[tuple[int, ...], ...] = ()
     """Confusion of float32: a row for each true label, a column for each predicted one."""
     after: tuple[tuple[int, ...], ...] = ()
@@ -105,8 +107,8 @@ def compare_with_float32(
         agreement=agreement,
         accuracy=target_accuracy,
         macro_f1=target_f1,
-        drop=_loss(accuracy(expected, labels) - target_accuracy, drops),
-        f1_drop=_loss(macro_f1(expected, labels, classes) - target_f1, f1_drops),
+        drop=_drop(accuracy(expected, labels) - target_accuracy, drops),
+        f1_drop=_drop(macro_f1(expected, labels, classes) - target_f1, f1_drops),
         before=_as_tuples(confusion(expected, labels, classes)),
         after=_as_tuples(confusion(predicted, labels, classes)),
     )
@@ -148,10 +150,11 @@ def _macro_f1s(
     return mean_f1(hits, occurrences)
 
 
-def _loss(value: float, draws: NDArray[np.float64]) -> Loss:
+def _drop(value: float, draws: NDArray[np.float64]) -> Drop:
+    """Return a drop of *value*, a fraction of 1, with its percentile interval from the drops in *draws*."""
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(draws, (tail, 1 - tail))
-    return Loss(100 * value, 100 * float(low), 100 * float(high))
+    return Drop(100 * value, 100 * float(low), 100 * float(high))
 
 
 def _as_tuples(counts: NDArray[np.int64]) -> tuple[tuple[int, ...], ...]:

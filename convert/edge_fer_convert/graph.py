@@ -104,6 +104,11 @@ class Graph:
         return frozenset(seen)
 
 
+def short_name(name: str) -> str:
+    """Return the part of a layer's name that its author gave; TensorFlow joins the names of fused layers by ``;``."""
+    return name.split(";", maxsplit=1)[0].removesuffix("/WithoutBiases")
+
+
 def fusion(graph: Graph) -> frozenset[str]:
     """Return the layers that join branches and must compute in float; none in a model of one branch.
 

@@ -9,15 +9,14 @@ import numpy as np
 
 from edge_fer.errors import BadInput
 from edge_fer.evaluation.labelled import near_copies
-from edge_fer_convert import calibration as calibrations
-from edge_fer_convert import targets
+from edge_fer_convert.calibration import Calibration, choose, without_evaluated, without_flat
+from edge_fer_convert.targets import split_target
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_fer.evaluation.labelled import LabelledFaces
     from edge_fer.progress import ProgressListener
-    from edge_fer_convert.calibration import Calibration
     from edge_fer_convert.float_model import FloatModel
     from edge_fer_convert.job import Data, Job
 
@@ -58,7 +57,7 @@ def prepare(job: Job, progress: ProgressListener) -> Prepared:
     else:
         chosen, compared = _with_evaluation_set(job, job.evaluated, progress)
         labels = compared.labels
-    calibration = calibrations.prepare(chosen, job.metadata.preprocess)
+    calibration = Calibration.of_faces(chosen, job.metadata.preprocess)
     crops = compared.crops(job.metadata.preprocess)
     # The gate compares probabilities, and so do devices: smoothing needs scores that sum to one.
     model = _with_probabilities(job.model, calibration, progress)
@@ -69,7 +68,7 @@ def prepare(job: Job, progress: ProgressListener) -> Prepared:
 def _refuse_impossible(job: Job) -> None:
     """Raise `BadInput` for what can be known to fail before any work."""
     for target in job.targets:
-        targets.split(target)
+        split_target(target)
         problem = job.model.can_be(target)
         if problem:
             raise BadInput(f"{target} cannot be produced: {problem}; or leave it out of --targets")
@@ -95,14 +94,14 @@ def _with_evaluation_set(job: Job, evaluated: Data, progress: ProgressListener) 
         raise BadInput(
             f"{evaluated.name} has no labels; put its images into a folder for each class, or leave --evaluate out"
         )
-    pool = calibrations.without_evaluated(job.pool.faces, evaluated.faces, progress.warn, forced=job.allow_overlap)
-    pool = calibrations.without_flat(pool, progress.warn)
+    pool = without_evaluated(job.pool.faces, evaluated.faces, progress.warn, forced=job.allow_overlap)
+    pool = without_flat(pool, progress.warn)
     return _choose(job, pool, progress), evaluated.faces
 
 
 def _without_evaluation_set(job: Job, progress: ProgressListener) -> tuple[LabelledFaces, LabelledFaces]:
     """Return the calibration faces and other faces of the pool to compare on, or the same where there are no others."""
-    pool = calibrations.without_flat(job.pool.faces, progress.warn)
+    pool = without_flat(job.pool.faces, progress.warn)
     chosen = _choose(job, pool, progress)
     chosen_paths = set(chosen.paths)
     others = [number for number, path in enumerate(pool.paths) if path not in chosen_paths]
@@ -120,7 +119,7 @@ def _without_evaluation_set(job: Job, progress: ProgressListener) -> tuple[Label
 
 
 def _choose(job: Job, pool: LabelledFaces, progress: ProgressListener) -> LabelledFaces:
-    chosen = calibrations.choose(pool, job.images, job.seed)
+    chosen = choose(pool, job.images, job.seed)
     if len(chosen) < job.images:
         progress.warn(f"{job.pool.name} has only {len(chosen)} of the {job.images} calibration images asked for")
     return chosen

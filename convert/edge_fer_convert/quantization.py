@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from edge_fer.evaluation.metrics import confusion
-from edge_fer_convert import gate as gates
 from edge_fer_convert import targets
 from edge_fer_convert.fallbacks import FallbackSearch
+from edge_fer_convert.gate import better_order
 from edge_fer_convert.result import TargetResult
 from edge_fer_convert.scoring import Scorer
 
@@ -57,26 +57,26 @@ def quantize(prepared: Prepared, progress: ProgressListener) -> Quantized:
     runtimes: dict[str, _Runtime] = {}
     results = []
     for target in prepared.job.targets:
-        name, _ = targets.split(target)
+        name, _ = targets.split_target(target)
         if name not in runtimes:
             runtimes[name] = _open_runtime(name, prepared, scorer)
             _check_float32(runtimes, runtimes[name], prepared, progress)
         results.append(_quantize_target(target, runtimes[name], prepared, scorer))
     tools: dict[str, str] = {}
-    for runtime in runtimes.values():
+    float_bytes: dict[str, int] = {}
+    for name, runtime in runtimes.items():
         tools.update(_versions(runtime.converter.tools))
-    return Quantized(
-        results=tuple(results),
-        tools=tools,
-        float_bytes={name: runtime.float_bytes for name, runtime in runtimes.items()},
-    )
+        float_bytes[name] = runtime.float_bytes
+    return Quantized(tuple(results), tools, float_bytes)
 
 
 def _open_runtime(name: str, prepared: Prepared, scorer: Scorer) -> _Runtime:
     scorer.progress.step(f"{name}: float32")
     converter = targets.converter(name)(prepared.job.model, prepared.calibration.values)
     files = converter.float32()
-    return _Runtime(name, converter, scorer.scores(f"{name}-float32", name, files), len(files))
+    # The backend's own float32, so that the drop is the quantizer's and not the runtime's.
+    reference = scorer.scores(f"{name}-float32", name, files)
+    return _Runtime(name, converter, reference, len(files))
 
 
 def _check_float32(
@@ -101,7 +101,7 @@ def _check_label_order(reference: NDArray[np.float32], prepared: Prepared, progr
         return
     labels = prepared.job.metadata.labels
     counts = confusion(reference.argmax(axis=1), prepared.labels, len(labels))
-    meant = gates.better_order(counts)
+    meant = better_order(counts)
     if meant is not None:
         names = ",".join(labels[number] for number in meant)
         progress.warn(f"the labels seem to be in another order; the answers fit best with --labels {names}")

@@ -10,13 +10,13 @@ import numpy as np
 from edge_fer import __version__
 from edge_fer.evaluation.html import percent, render
 from edge_fer_convert import targets
-from edge_fer_convert.fallbacks import short
+from edge_fer_convert.graph import short_name
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from edge_fer_convert.fallbacks import Attempt
-    from edge_fer_convert.gate import Loss, QuantizationComparison
+    from edge_fer_convert.gate import Drop, QuantizationComparison
     from edge_fer_convert.result import Conversion, TargetResult
 
 WORST: Final = 10
@@ -140,10 +140,10 @@ def _points(value: float) -> str:
     return f"{value:+.2f}"
 
 
-def _interval(loss: Loss | None) -> str:
-    if loss is None:
+def _interval(drop: Drop | None) -> str:
+    if drop is None:
         return "–"
-    return f"{_points(loss.points)} [{_points(loss.low)}, {_points(loss.high)}]"
+    return f"{_points(drop.points)} [{_points(drop.low)}, {_points(drop.high)}]"
 
 
 def html_report(conversion: Conversion) -> str:
@@ -156,7 +156,7 @@ def html_report(conversion: Conversion) -> str:
     return render(
         "report.html.j2",
         "edge_fer_convert",
-        filters={"short": short, "points": _points},
+        filters={"short": short_name, "points": _points},
         report=figures,
         axis=_axis(figures),
     )
@@ -168,8 +168,8 @@ def _axis(figures: dict[str, Any]) -> dict[str, float]:
     low = -SMALLEST_AXIS
     high = figures["gate"]["max_drop"] * 1.5
     for target in figures["targets"]:
-        for loss in (target["drop_points"], target["f1_drop_points"]):
-            if loss:
-                low = min(low, loss["low"])
-                high = max(high, loss["high"])
+        for drop in (target["drop_points"], target["f1_drop_points"]):
+            if drop:
+                low = min(low, drop["low"])
+                high = max(high, drop["high"])
     return {"low": low, "high": high, "span": high - low}

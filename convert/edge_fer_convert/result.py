@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from edge_fer_convert.calibration import Calibration
     from edge_fer_convert.fallbacks import Attempt
-    from edge_fer_convert.gate import Loss
+    from edge_fer_convert.gate import Drop
     from edge_fer_convert.job import Job
     from edge_fer_convert.sensitivity import TensorError
 
@@ -105,5 +105,5 @@ class Conversion:
         return accuracy(predicted[self.deduplicated], self.labels[self.deduplicated])
 
 
-def _interval(loss: Loss | None) -> tuple[float, float] | None:
-    return (loss.low, loss.high) if loss else None
+def _interval(drop: Drop | None) -> tuple[float, float] | None:
+    return (drop.low, drop.high) if drop else None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from edge_fer.backends import load as load_backend
+from edge_fer_convert.threads import THREADS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,9 +17,8 @@ if TYPE_CHECKING:
     from edge_fer_convert.model_metadata import ModelMetadata
     from edge_fer_convert.targets import Files
 
-THREADS: Final = 2
 BATCH: Final = 128
-"""Number of faces between two updates of the progress line."""
+"""Number of faces scored between two updates of the progress line; backends compute one face at a time."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,6 @@ class Scorer:
     def scores(self, target: str, runtime: str, files: Files) -> NDArray[np.float32]:
         """Return the ``(n, classes)`` scores that *files* give on *runtime*; *target* is named in the progress."""
         parts = []
-        # The same number of threads on every machine, because the order of a sum may depend on it.
         with load_backend(runtime, files.model_file(self.metadata, THREADS)) as backend:
             for start in range(0, len(self.crops), BATCH):
                 self.progress.step(f"{target}: evaluating", start / len(self.crops))

@@ -45,14 +45,17 @@ def rank(
         # A quantizer may drop a tensor, or fuse layers so that its name belongs to another one.
         if exact is None or quantized is None or exact.shape != quantized.shape:
             continue
-        # In the order of execution, so the errors of a layer's inputs are known before its own.
         if not _feeds_weights(graph, layer.name):
             # No later layer weighs the channels, so they are compared as one.
             exact = exact.reshape(-1, 1)
             quantized = quantized.reshape(-1, 1)
         error = channel_error(exact, quantized)
-        inherited = max((errors[name].error for name in layer.inputs if name in errors), default=0.0)
-        errors[layer.name] = TensorError(layer.name, error, error - inherited)
+        # Layers are in the order of execution, so the errors of a layer's inputs are already known.
+        inherited = 0.0
+        for source in layer.inputs:
+            if source in errors:
+                inherited = max(inherited, errors[source].error)
+        errors[layer.name] = TensorError(layer.name, error, added=error - inherited)
     return sorted(errors.values(), key=lambda tensor: -tensor.added)
 
 

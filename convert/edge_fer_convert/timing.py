@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from edge_fer_convert.result import TargetResult
 
 LATENCY_RUNS: Final = 100
+"""Runs of each target that count: ten of them lie above the 90th percentile, the highest that is reported."""
 WARM_UP: Final = 5
 """Runs before those that count: the first ones allocate memory and fill caches."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from edge_fer.errors import BadInput
+from edge_fer_convert.error_text import one_line
 from edge_fer_convert.formats.axes import Shape, to_model_order
 from edge_fer_convert.quiet import quiet
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 OPSET: Final = 18
-LONGEST_REASON: Final = 300
-"""Characters of a foreign error that a message quotes."""
 ERRORS_ONLY: Final = 3
 """ONNX Runtime's log level for errors."""
 
@@ -32,7 +31,7 @@ def read(path: Path) -> bytes:
         onnx.checker.check_model(model)
         model = onnx.shape_inference.infer_shapes(model)
     except Exception as exc:  # protobuf's and onnx's errors share no base class
-        raise BadInput(f"{path} is no valid ONNX model: {_reason(exc)}; export it again") from exc
+        raise BadInput(f"{path} is no valid ONNX model: {one_line(exc)}; export it again") from exc
     return bytes(model.SerializeToString())
 
 
@@ -91,7 +90,7 @@ def with_fixed_input(content: bytes, shape: tuple[int, int, int, int]) -> bytes:
         model = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
         onnx.checker.check_model(model, full_check=True)
     except Exception as exc:  # protobuf's and onnx's errors share no base class
-        raise BadInput(f"the model does not work with input {shape}: {_reason(exc)}") from exc
+        raise BadInput(f"the model does not work with input {shape}: {one_line(exc)}") from exc
     return bytes(model.SerializeToString())
 
 
@@ -113,7 +112,7 @@ def run(content: bytes, values: NDArray[np.float32]) -> NDArray[np.float32]:
             (scores,) = session.run(None, {source.name: value[np.newaxis]})
             rows.append(scores[0])
     except Exception as exc:  # ONNX Runtime's errors share no base class
-        raise BadInput(f"ONNX Runtime cannot run the model: {_reason(exc)}") from exc
+        raise BadInput(f"ONNX Runtime cannot run the model: {one_line(exc)}") from exc
     return np.stack(rows)
 
 
@@ -127,11 +126,6 @@ def append_softmax(content: bytes) -> bytes:
     model.graph.output[0].name = "scores"
     onnx.checker.check_model(model, full_check=True)
     return bytes(model.SerializeToString())
-
-
-def _reason(exc: Exception) -> str:
-    """Return the message of a foreign error in one line."""
-    return " ".join(str(exc).split())[:LONGEST_REASON]
 
 
 def _inputs(graph: Any) -> list[Any]:

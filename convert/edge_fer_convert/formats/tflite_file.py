@@ -8,13 +8,12 @@ import numpy as np
 
 from edge_fer.errors import BadInput
 from edge_fer_convert.formats.axes import Shape, to_model_order
+from edge_fer_convert.threads import THREADS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
-
-THREADS = 2
 
 
 def read(path: Path) -> bytes:
@@ -67,8 +66,7 @@ def run(content: bytes, values: NDArray[np.float32]) -> NDArray[np.float32]:
     for value in to_model_order(values, source["shape"]):
         opened.set_tensor(source["index"], value[np.newaxis])
         opened.invoke()
-        # Copied, because the interpreter overwrites its memory in the next run.
-        rows.append(opened.get_tensor(sink["index"])[0].copy())
+        rows.append(opened.get_tensor(sink["index"])[0])  # get_tensor copies, so the next run leaves it alone
     return np.stack(rows)
 
 
@@ -122,7 +120,8 @@ def append_softmax(content: bytes) -> bytes:
 
     code = schema.OperatorCodeT()
     # Readers before schema version 3a look at the deprecated field only.
-    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.SOFTMAX
+    code.deprecatedBuiltinCode = schema.BuiltinOperator.SOFTMAX
+    code.builtinCode = schema.BuiltinOperator.SOFTMAX
     code.version = 1
     model.operatorCodes.append(code)
 

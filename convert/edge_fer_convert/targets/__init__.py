@@ -84,6 +84,7 @@ class Converter(Protocol):
         ...
 
 
+# Imported by name when they are used, because each needs its own large packages. import-linter does not see these.
 CONVERTERS: Final[dict[str, tuple[str, str]]] = {
     "litert": ("edge_fer_convert.targets.litert", "LiteRT"),
     "openvino": ("edge_fer_convert.targets.openvino", "OpenVINO"),
@@ -95,7 +96,7 @@ TARGETS: Final = (
 )  # fmt: skip
 
 
-def split(target: str) -> tuple[str, str]:
+def split_target(target: str) -> tuple[str, str]:
     """Return runtime and precision of *target*. Raises `BadInput` for an unknown target."""
     if target not in TARGETS:
         raise BadInput(f"no target {target!r}; known targets are {', '.join(TARGETS)}")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import numpy as np
 
 from edge_fer_convert import file_metadata
-from edge_fer_convert.formats import axes
+from edge_fer_convert.formats import axes, onnx_file
 from edge_fer_convert.graph import CONCAT, CONVOLUTION, DENSE, OTHER, SOFTMAX, Graph, Layer
 from edge_fer_convert.quiet import quiet
 from edge_fer_convert.targets import Files
@@ -39,8 +39,6 @@ KINDS: Final = {
 }
 TOGETHER: Final = 20
 """Number of images whose tensors are in memory at once. ONNX Runtime's histograms would keep those of all images."""
-ERRORS_ONLY: Final = 3
-"""ONNX Runtime's log level for errors."""
 
 
 class Onnx:
@@ -139,15 +137,18 @@ class Onnx:
         for node in onnx.load_from_string(self._prepared).graph.node:
             if node.op_type == "Constant":
                 continue  # holds weights, computes nothing
-            inputs = tuple(makers[name] for name in node.input if name in makers)
-            layers.append(Layer(node.name, KINDS.get(node.op_type, OTHER), inputs, node.output[0]))
+            # Constants and the model's own input have no maker.
+            inputs = [makers[name] for name in node.input if name in makers]
+            layers.append(Layer(node.name, KINDS.get(node.op_type, OTHER), tuple(inputs), node.output[0]))
             for name in node.output:
                 makers[name] = node.name
         return Graph(tuple(layers))
 
     def _readable_names(self, model: Any) -> dict[str, str]:
         """Return, for each layer's tensor that *model* has, the name under which its dequantized values are read."""
-        made = {name for node in model.graph.node for name in node.output}
+        made: set[str] = set()
+        for node in model.graph.node:
+            made.update(node.output)
         names = {}
         for layer in self.graph().layers:
             # The next layer reads the tensor after it was quantized and dequantized.
@@ -199,7 +200,7 @@ def _exact_session(model: Any) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.log_severity_level = ERRORS_ONLY
+    options.log_severity_level = onnx_file.ERRORS_ONLY
     return onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
 
 

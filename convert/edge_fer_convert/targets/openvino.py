@@ -79,6 +79,8 @@ class OpenVINO:
 
         if bits != 8:
             raise ValueError(f"OpenVINO has no activations of {bits} bits")
+        # The names in `methods` stand in manifests and so never change: they begin with the ranges, and end with
+        # "saturation" where weights have 7 bits.
         mean = method.startswith("mean")
         ranges = RangeEstimatorParametersSet.MEAN_MINMAX if mean else RangeEstimatorParametersSet.MINMAX
         seven_bits = method.endswith("saturation")

@@ -9,7 +9,7 @@ from edge_fer.progress import ProgressListener
 
 
 class Recorder(ProgressListener):
-    """Keeps what a listener hears."""
+    """Keeps the messages of a run."""
 
     def __init__(self):
         self.steps = []
@@ -57,7 +57,7 @@ def job(float_model, pool, evaluation_faces):
 
 @pytest.fixture(scope="session")
 def finished(job):
-    """That job done, and what its listener heard."""
+    """That job done, and the messages that it sent to its listener."""
     from edge_fer_convert import convert
 
     listener = Recorder()

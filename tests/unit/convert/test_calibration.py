@@ -9,6 +9,7 @@ from edge_fer.errors import BadInput
 from edge_fer.evaluation.labelled import LabelledFaces
 from edge_fer.preprocess import Preprocess
 from edge_fer_convert import calibration
+from edge_fer_convert.calibration import Calibration
 
 
 @pytest.fixture
@@ -39,8 +40,8 @@ def test_faces_without_labels_are_chosen_too(faces):
 
 def test_the_set_is_hashed_and_its_range_is_that_of_the_spec(faces):
     spec = Preprocess(size_px=16, low=-1.0, high=1.0)
-    first = calibration.prepare(faces.take(np.arange(10)), spec)
-    other = calibration.prepare(faces.take(np.arange(1, 11)), spec)
+    first = Calibration.of_faces(faces.take(np.arange(10)), spec)
+    other = Calibration.of_faces(faces.take(np.arange(1, 11)), spec)
     assert first.sha256 != other.sha256
     assert first.values.shape == (10, 16, 16, 1)
     assert (first.values.min(), first.values.max()) == (-1, 1)

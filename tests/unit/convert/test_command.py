@@ -1,4 +1,4 @@
-"""As a new user would: a model of one's own becomes a bundle, verifies, and runs on each backend."""
+"""As a new user would: a Keras or ONNX model becomes a bundle, verifies, and runs on each backend."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def runs_everywhere(bundle):
     return {target.name for target in manifest.targets}
 
 
-def test_a_keras_model_of_ones_own(keras_file, faces, tmp_path):
+def test_a_keras_model_becomes_a_bundle_that_runs_everywhere(keras_file, faces, tmp_path):
     out = tmp_path / "mine"
     result = call("convert", keras_file, *data(faces), "--out", out, *LOOSE)
     assert f"bundle: {out}" in result.stdout
@@ -136,6 +136,13 @@ def test_a_bundle_that_is_there_is_not_touched(keras_file, faces, tmp_path):
     assert list((tmp_path / "b").iterdir()) == []
 
 
+def test_a_report_that_cannot_be_written_leaves_the_bundle(keras_file, faces, tmp_path):
+    arguments = ("--targets", "litert-float32", "--out", tmp_path / "b", "--report", tmp_path)
+    result = call("convert", keras_file, *data(faces), *arguments, *LOOSE, code=3)
+    assert "the bundle is written, but not its report" in " ".join(result.stderr.split())
+    assert [target.name for target in load(tmp_path / "b").manifest.targets] == ["litert-float32"]
+
+
 def test_neither_model_nor_recipe_is_a_usage_error():
     assert "pass a MODEL, or --recipe" in call("convert", code=2).stderr
 
@@ -170,6 +177,6 @@ def test_a_recipe_rebuilds_the_same(own_recipe):
 
 
 def test_a_recipe_without_its_weights_says_where_they_are(own_recipe, monkeypatch):
-    monkeypatch.setattr(recipe, "WEIGHTS", own_recipe)
+    monkeypatch.setattr("edge_fer_convert.job_options.WEIGHTS", own_recipe)
     where = ("--recipe", own_recipe / "own.toml", "--data", own_recipe, "--out", own_recipe / "b")
     assert "a clone has the weights" in call("convert", *where, code=3).stderr

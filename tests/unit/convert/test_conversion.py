@@ -22,7 +22,7 @@ def test_every_target_is_made_compared_and_timed(finished):
         assert result.chosen.comparison.images == 210
         assert result.chosen.comparison.drop.points <= 2
         assert len(result.latency_ms) == 100
-        assert any(words.startswith(f"{result.asked}: ") for words in recorder.steps)
+        assert any(message.startswith(f"{result.asked}: ") for message in recorder.steps)
     assert {"ai-edge-quantizer", "nncf", "onnxruntime"} <= conversion.tools.keys()
 
 
@@ -57,7 +57,7 @@ def test_a_target_that_fell_back_is_named_after_what_it_is(job, tmp_path, record
     became = conversion.target("onnx-int8").target
     assert names == list(dict.fromkeys([became, "onnx-float32"]))
     if became != "onnx-int8":
-        assert any(words.startswith(f"onnx-int8 became {became}: agrees on") for words in recorder.warnings)
+        assert any(message.startswith(f"onnx-int8 became {became}: agrees on") for message in recorder.warnings)
 
 
 def test_logits_get_a_softmax_and_a_warning(job, network, recorder):

@@ -12,8 +12,9 @@ from edge_fer import backends  # noqa: E402
 from edge_fer.emotions import FER2013  # noqa: E402
 from edge_fer.errors import BackendError, GateFailed  # noqa: E402
 from edge_fer.preprocess import Preprocess  # noqa: E402
-from edge_fer_convert import calibration, gate, targets  # noqa: E402
-from edge_fer_convert.fallbacks import FallbackSearch, short  # noqa: E402
+from edge_fer_convert import gate, targets  # noqa: E402
+from edge_fer_convert.calibration import Calibration  # noqa: E402
+from edge_fer_convert.fallbacks import FallbackSearch  # noqa: E402
 from edge_fer_convert.float_model import open_model  # noqa: E402
 from edge_fer_convert.gate import Gate  # noqa: E402
 from edge_fer_convert.graph import CONVOLUTION, DENSE, WEIGHTED, Graph, Layer, fusion  # noqa: E402
@@ -42,7 +43,7 @@ def scaled_apart(network, factor, values):
 
 
 def fallback_search(runtime, model, pool, evaluation_faces, allowed=None):
-    values = calibration.prepare(pool, SPEC).values
+    values = Calibration.of_faces(pool, SPEC).values
     converter = targets.converter(runtime)(model, values)
 
     def score(files):
@@ -53,7 +54,7 @@ def fallback_search(runtime, model, pool, evaluation_faces, allowed=None):
 
     reference = score(converter.float32())
     return FallbackSearch(
-        converter, values, score, evaluation_faces.labels, reference, allowed or Gate(), lambda words: None
+        converter, values, score, evaluation_faces.labels, reference, allowed or Gate(), lambda message: None
     )
 
 
@@ -242,8 +243,3 @@ def test_error_is_charged_to_the_layer_that_adds_it():
     ranked = rank(Graph(layers), exact, off)
     assert [tensor.layer for tensor in ranked] == ["b", "a", "c"]
     assert ranked[0].added == pytest.approx(0.25)
-
-
-def test_joined_names_are_shortened():
-    assert short("cnn/conv_1/Relu;cnn/conv_1/BiasAdd") == "cnn/conv_1/Relu"
-    assert short("conv/WithoutBiases") == "conv"

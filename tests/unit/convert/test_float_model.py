@@ -177,7 +177,7 @@ class Doubled(keras.layers.Layer):
 """
 
 
-def test_layers_of_ones_own_are_imported_by_name(tmp_path, monkeypatch):
+def test_custom_layers_are_imported_by_name(tmp_path, monkeypatch):
     (tmp_path / "my_layers.py").write_text(MODULE)
     script = (
         "import keras, my_layers\n"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 pytest.importorskip("scipy", reason="SciPy is not installed: pip install -e '.[convert]'")
 
 from edge_fer.evaluation.metrics import accuracy, confusion, macro_f1
-from edge_fer_convert.gate import Gate, Loss, QuantizationComparison, better_order, compare_with_float32
+from edge_fer_convert.gate import Drop, Gate, QuantizationComparison, better_order, compare_with_float32
 
 ANSWERS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=60)
 
@@ -23,8 +23,8 @@ def test_drops_are_differences_and_intervals_are_in_order(answers):
     compared = compare_with_float32(scores(after), scores(before), labels)
     assert compared.drop.points == pytest.approx(100 * (accuracy(before, labels) - accuracy(after, labels)))
     assert compared.f1_drop.points == pytest.approx(100 * (macro_f1(before, labels, 4) - macro_f1(after, labels, 4)))
-    for loss in (compared.drop, compared.f1_drop):
-        assert loss.low <= loss.high
+    for drop in (compared.drop, compared.f1_drop):
+        assert drop.low <= drop.high
     assert np.array_equal(compared.before, confusion(before, labels, 4))
     assert np.array_equal(compared.after, confusion(after, labels, 4))
     assert compared.agreement == pytest.approx(float((before == after).mean()))
@@ -33,7 +33,7 @@ def test_drops_are_differences_and_intervals_are_in_order(answers):
 def test_equal_answers_lose_nothing_in_any_draw():
     labels = np.arange(100) % 4
     compared = compare_with_float32(scores(labels), scores(labels), labels)
-    assert compared.drop == compared.f1_drop == Loss(0.0, 0.0, 0.0)
+    assert compared.drop == compared.f1_drop == Drop(0.0, 0.0, 0.0)
     assert compared.recall_deltas() == [0.0] * 4
 
 
@@ -57,7 +57,7 @@ def test_the_same_seed_gives_the_same_interval():
 
 
 def comparison(drop=0.0, f1=0.0, agreement=1.0):
-    return QuantizationComparison(100, agreement, 0.6, 0.6, Loss(drop, drop, drop), Loss(f1, f1, f1))
+    return QuantizationComparison(100, agreement, 0.6, 0.6, Drop(drop, drop, drop), Drop(f1, f1, f1))
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge_fer_convert.graph import CONCAT, CONVOLUTION, DENSE, OTHER, SOFTMAX, Graph, Layer, fusion
+from edge_fer_convert.graph import CONCAT, CONVOLUTION, DENSE, OTHER, SOFTMAX, Graph, Layer, fusion, short_name
 
 
 def graph(*layers: tuple[str, str, str]) -> Graph:
@@ -59,3 +59,8 @@ def test_an_island_reaches_from_weights_to_weights():
 def test_downstream_is_everything_that_depends():
     assert FEATURES.downstream("flat_a") == {"joined", "norm", "head", "last", "scores"}
     assert FEATURES.downstream("scores") == frozenset()
+
+
+def test_joined_names_are_shortened():
+    assert short_name("cnn/conv_1/Relu;cnn/conv_1/BiasAdd") == "cnn/conv_1/Relu"
+    assert short_name("conv/WithoutBiases") == "conv"

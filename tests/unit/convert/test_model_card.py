@@ -33,6 +33,7 @@ def converted(float_model, pool, tmp_path, evaluated=None, *, find_near_copies=F
 
 def test_a_card_has_figures_class_by_class_and_the_forbidden_uses(float_model, pool, evaluation_faces, tmp_path):
     card = converted(float_model, pool, tmp_path, Data(evaluation_faces, "drawn", "test"))
+    assert card.startswith("# mine\n")
     assert "Article 5(1)(f)" in card
     assert "Trained on drawn faces." in card
     assert "On 210 images of drawn test" in card

@@ -16,7 +16,8 @@ from edge_fer import backends  # noqa: E402
 from edge_fer.emotions import FER2013  # noqa: E402
 from edge_fer.errors import BadInput  # noqa: E402
 from edge_fer.preprocess import Preprocess  # noqa: E402
-from edge_fer_convert import calibration, targets  # noqa: E402
+from edge_fer_convert import targets  # noqa: E402
+from edge_fer_convert.calibration import Calibration  # noqa: E402
 from edge_fer_convert.float_model import open_model  # noqa: E402
 from edge_fer_convert.formats import tflite_file  # noqa: E402
 from edge_fer_convert.graph import CONVOLUTION, DENSE  # noqa: E402
@@ -27,7 +28,7 @@ SPEC = Preprocess(size_px=32)
 
 @pytest.fixture(scope="class")
 def converter(request, float_model, pool):
-    return targets.converter(request.cls.name)(float_model, calibration.prepare(pool, SPEC).values)
+    return targets.converter(request.cls.name)(float_model, Calibration.of_faces(pool, SPEC).values)
 
 
 class ConverterSuite:
@@ -137,7 +138,7 @@ class TestLiteRT(ConverterSuite):
 
     def test_nothing_is_clipped_before_the_softmax(self, converter, pool):
         """Sure faces stay sure: the ends of the other tensors are those of most images, not of all."""
-        values = calibration.prepare(pool, SPEC).values
+        values = Calibration.of_faces(pool, SPEC).values
         dense = next(layer for layer in converter.graph().layers if layer.kind == DENSE).output
         exact = converter.tensors(converter.float32(), values)[dense]
         for method in converter.methods:
@@ -220,4 +221,4 @@ def test_every_runtime_has_a_suite_and_targets():
 
 def test_an_unknown_target_is_named():
     with pytest.raises(BadInput, match="no target 'coral-int8'; known targets are litert-int8"):
-        targets.split("coral-int8")
+        targets.split_target("coral-int8")

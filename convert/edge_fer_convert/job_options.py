@@ -14,8 +14,9 @@ from edge_fer_convert.gate import Gate
 from edge_fer_convert.job import Data, Job
 from edge_fer_convert.model_metadata import ModelMetadata
 from edge_fer_convert.targets import TARGETS
-from edge_fer_train import recipe as recipes
 from edge_fer_train import zoo
+from edge_fer_train.recipe import WEIGHTS
+from edge_fer_train.recipe import load as load_recipe
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,31 +37,57 @@ class Options:
     """The options of the command, under the names of its parameters; see its help."""
 
     model: Path | None
+    """File or folder of the float model; may be None with a recipe."""
     recipe_name: str | None
+    """Name of a shipped recipe, or path of a recipe file."""
     data: Path | None
+    """Folder with the data sets of the recipe."""
     calibrate: str | None
+    """Source of the faces that the calibration images are drawn from, as `Data.load` reads it."""
     evaluate: str | None
+    """Source of the labelled faces that accuracy is measured on; None to check only agreement with float32."""
     out: Path | None
+    """Folder of the bundle; None for one named after the model or recipe."""
     target_names: str | None
+    """Deployment targets, separated by commas; None for all that the model can become."""
     labels: str | None
+    """Classes in the order of the model's outputs, separated by commas; None for FER2013's."""
     size: int | None
+    """Side of the face in pixels, where the model leaves it open."""
     value_range: tuple[float, ...] | None
+    """Model values of pixels 0 and 255; None for 0 and 1."""
     mean: tuple[float, ...] | None
+    """Subtracted from pixels scaled to 0 to 1: one number, or one for each channel. Excludes *value_range*."""
     std: tuple[float, ...] | None
+    """Divisor of that difference, with as many numbers as *mean*."""
     margin: float
+    """Share of the face box's side by which the box is widened on each side."""
     equalize: bool
+    """Whether the histogram of the face is equalised."""
     name: str | None
+    """Name of the bundle; None for that of its folder."""
     licence: str
+    """Licence of the model, as the bundle names it."""
     images: int
+    """Number of calibration images."""
     seed: int
+    """Seed of the choice of the calibration images."""
     max_drop: float
+    """Percentage points of accuracy that a target may lose."""
     max_f1_drop: float | None
+    """Percentage points of macro-F1 that a target may lose; None for those of *max_drop*."""
     min_agreement: float
+    """Share of images that must get the same label as in float32, from 0 to 1; used without *evaluate*."""
     strict: bool
+    """Whether a target that fails the gate ends the conversion."""
     allow_overlap: bool
+    """Whether calibration images may also be evaluation images."""
     custom: str | None
+    """Python module that registers the model's own layers."""
     report: Path | None
+    """HTML report to write; None for one beside the bundle."""
     as_json: bool
+    """Whether the command prints all figures as JSON instead of the table."""
 
 
 def make_job(options: Options, bundle_name: str, progress: ProgressListener) -> Job:
@@ -69,7 +96,7 @@ def make_job(options: Options, bundle_name: str, progress: ProgressListener) -> 
     Raises `BadInput` when *options* do not fit each other, or when a file that they name cannot be used.
     """
     if options.recipe_name is not None:
-        return _job_of_recipe(options, recipes.load(options.recipe_name), progress)
+        return _job_of_recipe(options, load_recipe(options.recipe_name), progress)
     if options.model is None:
         raise BadInput("nothing to convert; pass a MODEL, or --recipe")
     return _job_of_model(options, options.model, bundle_name, progress)
@@ -113,10 +140,11 @@ def _float_model_of(recipe: Recipe, model: Path | None) -> Path | keras.Model:
         return _existing(model)
     settings = recipe.converted
     if settings.join:
-        return zoo.join(recipe.architecture, [_existing(recipes.WEIGHTS / name) for name in settings.join])
+        branches = [_existing(WEIGHTS / name) for name in settings.join]
+        return zoo.join(recipe.architecture, branches)
     if settings.weights is None:
         raise BadInput(f"recipe {recipe.name} names no weights; pass as MODEL what edge-fer train has written")
-    return _existing(recipes.WEIGHTS / settings.weights)
+    return _existing(WEIGHTS / settings.weights)
 
 
 def _existing(path: Path) -> Path:
