@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from edge_fer import host
 from edge_fer.evaluation import html
 from edge_fer_bench import plots, stability, table
 from edge_fer_bench.recommendation import recommend_target
@@ -27,7 +28,7 @@ def run_page(run: Run) -> str:
         "run.html.j2",
         "edge_fer_bench",
         run=run,
-        machine=_machine(run),
+        machine=host.machine_name(run.host, run.host["machine"]),
         scene=table.scene_line(run),
         rows=[table.COLUMNS, *map(table.row, measurements)],
         accuracies=table.accuracy_table(run),
@@ -51,7 +52,7 @@ def _board_row(name: str, run: Run) -> dict[str, object]:
     remarks = [f"invalid: {reason}" for reason in stability.invalid(run)]
     values: dict[str, object] = {
         "name": name,
-        "machine": _machine(run),
+        "machine": host.machine_name(run.host, run.host["machine"]),
         "cores": run.host["cores"],
         "hottest": f"{max(temperatures):.0f}" if temperatures else "unknown",
         "remarks": [*remarks, *stability.unstable(run)],
@@ -72,9 +73,3 @@ def _board_row(name: str, run: Run) -> dict[str, object]:
         if best.gain is not None:
             values["int8"] = f"{best.gain.value:.2f}x"
     return values
-
-
-def _machine(run: Run) -> str:
-    """Return the best name of the machine that it gave: its model, or else its processor, or else its architecture."""
-    name: str = run.host["model"] or run.host["cpu"] or run.host["machine"]
-    return name

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from edge_fer import host
 from edge_fer_bench import stability
 from edge_fer_bench.accuracy import accuracy_rows, worst_class
 from edge_fer_bench.behaviour import behaviours, summarize_states
@@ -205,16 +206,15 @@ def _conclusions(compared: RunComparison, significant: Sequence[Change]) -> Iter
 
 
 def _head(run: Run) -> list[str]:
-    host = run.host
-    # The model says most about a board, but only device trees give it; a PC has the name of its processor.
-    machine = host["model"] or host["cpu"] or "unknown machine"
-    cores = counted(host["cores"], "core")
+    facts = run.host
+    machine = host.machine_name(facts, "unknown machine")
+    cores = counted(facts["cores"], "core")
     interrupted = ", interrupted" if run.partial else ""
-    features = " ".join(host["cpu_features"]) or "unknown"
+    features = " ".join(facts["cpu_features"]) or "unknown"
     return [
         f"edge-fer {run.edge_fer} bench, suite {run.suite}, {run.seconds:.0f} s{interrupted}",
-        f"{machine} ({host['machine']}), {cores}, {host['memory_mb']} MB, {host['system']}",
-        f"CPU features: {features}; governor {host['governor'] or 'unknown'}",
+        f"{machine} ({facts['machine']}), {cores}, {facts['memory_mb']} MB, {facts['system']}",
+        f"CPU features: {features}; governor {facts['governor'] or 'unknown'}",
         scene_line(run),
     ]
 

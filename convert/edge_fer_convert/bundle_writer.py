@@ -196,6 +196,6 @@ def _write_folder(folder: Path, contents: dict[str, bytes]) -> None:
 def _this_machine() -> str:
     """Return the machine in words: the latencies of the model card are its own."""
     facts = host.facts()
-    name = facts["model"] or facts["cpu"] or "unknown"
+    name = host.machine_name(facts, "unknown")
     features = " ".join(facts["cpu_features"]) or "features unknown"
     return f"{name}, {facts['machine']}, {features}"

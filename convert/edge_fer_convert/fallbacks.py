@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from edge_fer.errors import BackendError, GateFailed
-from edge_fer_convert.error_text import one_line
+from edge_fer.errors import BackendError, GateFailed, one_line
 from edge_fer_convert.gate import compare_with_float32
 from edge_fer_convert.graph import WEIGHTED, short_name
 from edge_fer_convert.sensitivity import TensorError, rank

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from edge_fer.errors import BadInput, MissingDependency
+from edge_fer.errors import BadInput, MissingDependency, one_line
 from edge_fer.preprocess import Preprocess
-from edge_fer_convert.error_text import one_line
 from edge_fer_convert.formats import onnx_file, tflite_file
 from edge_fer_train import checkpoints
 

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
 from edge_fer.files import replacing, write
@@ -41,3 +44,37 @@ def test_a_place_that_cannot_be_written_is_an_os_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match=r"file"):
         write(tmp_path / "file" / "below.txt", "x")
+
+
+def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path):
+    path = tmp_path / "private.txt"
+    path.write_text("before")
+    path.chmod(0o600)
+    write(path, "after")
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_link_stays_a_link_to_the_file(tmp_path):
+    (tmp_path / "folder").mkdir()
+    link = tmp_path / "link.txt"
+    link.symlink_to(tmp_path / "folder" / "file.txt")
+    write(link, "x")
+    assert link.is_symlink()
+    assert (tmp_path / "folder" / "file.txt").read_text() == "x"
+
+
+def test_a_device_is_written_to_and_not_replaced():
+    write(Path(os.devnull), "x")
+    assert Path(os.devnull).is_char_device()
+
+
+def test_a_long_name_can_be_written(tmp_path):
+    path = tmp_path / f"{'ä' * 120}.txt"  # 244 bytes of the 255 that a name may have
+    write(path, "x")
+    assert path.read_text() == "x"
+
+
+def test_a_folder_is_not_replaced(tmp_path):
+    with pytest.raises(OSError, match="directory"):
+        write(tmp_path, "x")
+    assert list(tmp_path.iterdir()) == []

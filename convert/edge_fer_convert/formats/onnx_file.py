@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from edge_fer.errors import BadInput
-from edge_fer_convert.error_text import one_line
+from edge_fer.errors import BadInput, one_line
 from edge_fer_convert.formats.axes import Shape, to_model_order
 from edge_fer_convert.quiet import quiet
 
