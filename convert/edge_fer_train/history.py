@@ -49,10 +49,17 @@ class RunFolder:
         return self.path / "history.json"
 
     def read_history(self) -> list[Entry]:
-        """Return the entries of the epochs that are done; none in a new folder."""
+        """Return the entries of the epochs that are done; none in a new folder.
+
+        Raises `BadInput` when the file is damaged.
+        """
         if not self.log.exists():
             return []
-        history: list[Entry] = json.loads(self.log.read_text(encoding="utf-8"))
+        try:
+            history: list[Entry] = json.loads(self.log.read_text(encoding="utf-8"))
+        # Text that is no JSON, or no UTF-8, is a ValueError.
+        except (OSError, ValueError) as exc:
+            raise BadInput(f"{self.log} is damaged: {exc}; choose another folder, or empty this one") from exc
         return history
 
     def load_last(self) -> keras.Model:

@@ -250,6 +250,6 @@ def load(name_or_path: str) -> Recipe:
         raise BadInput(f"no recipe {name_or_path!r}; pass a path that ends in .toml, or one of: {known}")
     try:
         return Recipe.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as exc:
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as exc:
         fault = first_fault(exc) if isinstance(exc, ValidationError) else exc
         raise BadInput(f"recipe {path} cannot be used: {fault}") from exc

@@ -155,6 +155,17 @@ def test_an_empty_folder_is_refused(tmp_path):
         datasets.load(tmp_path / "absent")
 
 
+def test_a_zip_with_a_damaged_directory_is_refused(tmp_path):
+    path = tmp_path / "archive.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("train/happy/a.png", png())
+    content = path.read_bytes()
+    # The end of the directory, by which a zip is known, stays; its first entry is overwritten.
+    path.write_bytes(content.replace(b"PK\x01\x02", b"PK\xff\xff"))
+    with pytest.raises(BadInput, match=r"archive\.zip cannot be read as a zip: .*; download it again"):
+        datasets.load(path)
+
+
 def test_only_some_classes(tmp_path):
     write(tmp_path, ["anger/S010_004_00000017.png", "contempt/S138_008_00000007.png", "happy/S011_004_00000017.png"])
     found = datasets.load(tmp_path).only(("happy", "angry"))
