@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from edge_fer_train.zoo import fused
+from edge_fer_train.zoo.layers import leaves
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,7 +27,7 @@ def recalibrate(model: keras.Model, batches: Iterable[NDArray[np.float32]], obse
     (Izmailov et al., UAI 2018, section 3.2), or validation underrates them while the learning rate is high. *observe*
     returns the statistics of one batch; by default the way that is fast on the current backend.
     """
-    norms = [layer for layer in fused.leaves(model) if _learns(layer)]
+    norms = [layer for layer in leaves(model) if _learns(layer)]
     variables = []
     for norm in norms:
         variables += [norm.moving_mean, norm.moving_variance]

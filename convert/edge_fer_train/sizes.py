@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from edge_fer.errors import BadInput
-from edge_fer_train.zoo import fused
+from edge_fer_train.zoo.layers import leaves
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +43,7 @@ def transfer(source: keras.Model, target: keras.Model) -> None:
 
 def _flattened(model: keras.Model) -> dict[int, list[Shape]]:
     """Return the vectors that *model* flattens feature maps to: by their length, the shapes of the maps in order."""
-    layers = list(fused.leaves(model))
+    layers = list(leaves(model))
     shapes: dict[int, Shape] = {}  # by the identity of the flat tensor
     vectors: list[list[Shape]] = []
     for layer in layers:

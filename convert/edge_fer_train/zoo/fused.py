@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from edge_fer.errors import BadInput
 from edge_fer_train.zoo import cnn_1, cnn_2
+from edge_fer_train.zoo.layers import is_network, leaves
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     import keras
 
@@ -152,17 +153,8 @@ def freeze(model: keras.Model, number: int) -> None:
             layer.rate = 0.0
 
 
-def leaves(model: keras.Model) -> Iterator[keras.layers.Layer]:
-    """Yield the layers of *model*; in place of a network that it joins, the layers of that network."""
-    for layer in model.layers:
-        if _is_network(layer):
-            yield from leaves(layer)
-        else:
-            yield layer
-
-
 def _parts(model: keras.Model) -> list[keras.Model]:
-    return [layer for layer in model.layers if _is_network(layer)]
+    return [layer for layer in model.layers if is_network(layer)]
 
 
 def _multiplies(model: keras.Model) -> bool:
@@ -172,9 +164,3 @@ def _multiplies(model: keras.Model) -> bool:
 def _logits(model: keras.Model, part: keras.Model) -> keras.layers.Layer:
     """Return the dense layer behind *part*, whose number its name has."""
     return model.get_layer(part.name.replace("part", "logits"))
-
-
-def _is_network(layer: keras.layers.Layer) -> bool:
-    import keras
-
-    return isinstance(layer, keras.Model)

@@ -11,6 +11,7 @@ from edge_fer.errors import BadInput  # noqa: E402
 from edge_fer.preprocess import Preprocess  # noqa: E402
 from edge_fer_train import zoo  # noqa: E402
 from edge_fer_train.zoo import fused  # noqa: E402
+from edge_fer_train.zoo.layers import leaves  # noqa: E402
 
 #: Of three planes at the architecture's own size, its head for seven classes left out where the paper leaves it out.
 PARAMETERS = {
@@ -150,11 +151,11 @@ def test_the_layers_of_joined_networks_are_those_they_had():
     for found, part in zip(fused.networks(model), parts, strict=True):
         assert list(found) == [layer.name for layer in part.layers if layer.weights]
         assert all(found[name].count_params() == part.get_layer(name).count_params() for name in found)
-    inside = [layer for layer in fused.leaves(model) if layer.weights]
+    inside = [layer for layer in leaves(model) if layer.weights]
     assert sum(layer.count_params() for layer in inside) == model.count_params()
     assert not any(isinstance(layer, keras.Model) for layer in inside)
     assert fused.networks(parts[0]) == []
-    assert list(fused.leaves(parts[0])) == parts[0].layers
+    assert list(leaves(parts[0])) == parts[0].layers
 
 
 def test_a_frozen_network_answers_in_training_as_it_does_afterwards():
