@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from edge_fer import files
 from edge_fer.archives import load_arrays
 from edge_fer.errors import BadInput
 
@@ -64,13 +65,15 @@ def keep(model: keras.Model, folder: Path, name: str) -> Path:
     weights = [np.asarray(weight) for weight in model.get_weights()]
     if sum(weight.nbytes for weight in weights) <= LARGE_BYTES:
         path = folder / f"{name}.keras"
-        model.save(path)
+        with files.replacing(path) as beside:
+            model.save(beside)
         return path
     halves = _halved(weights, model.name)
     halves[CONFIG] = np.array(model.to_json())
     path = folder / f"{name}.npz"
-    # Without pickles, so that loading the file can run no code.
-    np.savez_compressed(path, allow_pickle=False, **halves)
+    with files.replacing(path) as beside:
+        # Without pickles, so that loading the file can run no code.
+        np.savez_compressed(beside, allow_pickle=False, **halves)
     return path
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from edge_fer import files
 from edge_fer.evaluation import plots
 from edge_fer.evaluation.classification import evaluate
 from edge_fer_train.rates import mean_convergence_rate, mean_overfitting_rate
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
     from edge_fer.evaluation.classification import ClassificationReport
@@ -54,13 +56,19 @@ def write(
         "validation_fresh": without_copies.as_dict() if without_copies else None,
         "history": list(history),
     }
-    (folder / "report.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    files.write(folder / "report.json", json.dumps(content, indent=1) + "\n")
     epochs = [entry["epoch"] for entry in history]
     for figure in FIGURES:
         curves = plots.curves(f"{name}: {figure}", epochs, lines(figure, history), figure)
-        curves.savefig(folder / f"{figure}.png", dpi=DPI)
-    plots.confusion(classification, name).savefig(folder / "confusion.png", dpi=DPI)
+        save_figure(curves, folder / f"{figure}.png")
+    save_figure(plots.confusion(classification, name), folder / "confusion.png")
     return classification
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Save *figure* as a PNG at *path*, completely or not at all."""
+    with files.replacing(path) as beside:
+        figure.savefig(beside, dpi=DPI)
 
 
 def lines(figure: str, history: Sequence[dict[str, Any]]) -> dict[str, list[float | None]]:
