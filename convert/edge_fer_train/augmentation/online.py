@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from edge_fer_train.augmentation import affine
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -58,7 +60,7 @@ class Augment:
         sides = np.array(shape[::-1], float)
         zoom = 1 + rng.uniform(-self.scale, self.scale)
         shear = rng.uniform(-self.shear, self.shear)
-        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) @ [[1, shear], [0, 1]]
+        turn = affine.turn(angle, shear)
         if rng.random() < self.flip:
             turn = turn @ np.diag([-1.0, 1.0])
         linear = np.diag(sides / size_px) @ turn * zoom
