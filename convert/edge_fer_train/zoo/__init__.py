@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     import keras
 
+# import-linter does not see these imports: each module is imported by its name.
 ARCHITECTURES: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "cnn-1": ("cnn_1", {}),
     "cnn-2": ("cnn_2", {}),
