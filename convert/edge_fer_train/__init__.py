@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 from edge_fer.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from edge_fer_train.checkpoints import keep as save_checkpoint
     from edge_fer_train.checkpoints import load as load_checkpoint
+    from edge_fer_train.checkpoints import save as save_checkpoint
     from edge_fer_train.datasets import Dataset
     from edge_fer_train.datasets import load as load_dataset
     from edge_fer_train.datasets.splits import Split
@@ -39,7 +39,7 @@ _MODULES: Final = {
     "load_dataset": "datasets:load",
     "load_recipe": "recipe:load",
     "load_votes": "soft_labels",
-    "save_checkpoint": "checkpoints:keep",
+    "save_checkpoint": "checkpoints:save",
     "soft_labels_from_votes": "soft_labels:from_votes",
     "split_dataset": "datasets.splits:split",
     "split_folds": "datasets.splits:folds",

@@ -30,7 +30,7 @@ SUFFIXES: Final = (".keras", ".npz", ".h5", ".hdf5")
 
 
 def load(path: Path) -> keras.Model:
-    """Load a ``.npz`` of `keep`, or any model file that Keras loads.
+    """Load a ``.npz`` of `save`, or any model file that Keras loads.
 
     Raises `BadInput` for an ``.npz`` of another kind, and for a ``.keras`` that is cut off.
     """
@@ -57,7 +57,7 @@ def _load_npz(path: Path) -> keras.Model:
     return model
 
 
-def keep(model: keras.Model, folder: Path, name: str) -> Path:
+def save(model: keras.Model, folder: Path, name: str) -> Path:
     """Write *model* to *folder* as ``name.keras``, or as ``name.npz`` when its weights take more than 20 MB.
 
     Returns the path of the file. Raises `BadInput` when a weight is too large for float16.

@@ -68,7 +68,7 @@ class NetworkFactory:
             self.progress.tell(f"{layers} layers start with the weights of {path.name}")
         # Several files are the separately trained networks of a model that joins them.
         if len(self.pretrained) > 1:
-            fused.share(model)
+            fused.soften_logits(model)
         return self._finish(model, stage)
 
     def after(self, previous: keras.Model, stage: Stage) -> keras.Model:
@@ -100,7 +100,7 @@ class NetworkFactory:
         if not training.auxiliary_loss:
             model.compile(optimizer, loss, metrics=[accuracy])
             return model
-        model = fused.apart(model)
+        model = fused.with_own_outputs(model)
         parts = len(model.outputs) - 1
         model.compile(
             optimizer,

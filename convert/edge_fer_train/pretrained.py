@@ -40,8 +40,8 @@ def freeze(model: keras.Model, trainable: int) -> None:
 def load_into(model: keras.Model, path: Path) -> int:
     """Give *model* the weights in *path*; return how many layers got some.
 
-    *path* is a ``.keras`` model, an ``.npz`` of `checkpoints.keep`, or an ``.h5`` file of weights or of a whole model,
-    as keras.applications and DeepFace publish them. What must fit:
+    *path* is a ``.keras`` model, an ``.npz`` of `checkpoints.save`, or an ``.h5`` file of weights or of a whole model,
+    as keras.applications and DeepFace publish them. Matching rules:
 
     - Layers are matched by name. Where no name is common (those of VGG-Face are numbered), they are matched by order.
     - Every layer of the backbone must find its weights. Where the backbone joins the features of several branches, the

@@ -54,7 +54,7 @@ def _zip_names(path: Path) -> list[PurePosixPath]:
         raise BadInput(f"{path} cannot be read as a zip: {exc}; download it again") from exc
 
 
-def labelled(
+def label_faces(
     path: Path, images: Sequence[NDArray[np.uint8]], classes: Sequence[str], paths: Sequence[str]
 ) -> LabelledFaces:
     """Return *images* labelled by the names of their *classes*, which come in FER2013's order, others after them.

@@ -89,15 +89,19 @@ def networks(model: keras.Model) -> list[dict[str, keras.layers.Layer]]:
 
     The list is empty for a model that joins no scores.
     """
-    found = []
+    joined = []
     for part in _parts(model):
-        layers = {layer.name: layer for layer in leaves(part) if layer.weights}
+        layers = {}
+        for layer in leaves(part):
+            if layer.weights:
+                layers[layer.name] = layer
+        # The logits have the weights of the layer that was called "scores".
         layers["scores"] = _logits(model, part)
-        found.append(layers)
-    return found
+        joined.append(layers)
+    return joined
 
 
-def share(model: keras.Model) -> None:
+def soften_logits(model: keras.Model) -> None:
     """Make each network whose scores *model* multiplies less sure, so that their product is as sure as one was.
 
     Networks that were trained separately are each as sure as they should be alone. Multiplied, *n* of them are *n*
@@ -110,14 +114,15 @@ def share(model: keras.Model) -> None:
     parts = _parts(model)
     for part in parts:
         logits = _logits(model, part)
-        logits.set_weights([weight / len(parts) for weight in logits.get_weights()])
+        kernel, bias = logits.get_weights()
+        logits.set_weights([kernel / len(parts), bias / len(parts)])
 
 
-def apart(model: keras.Model) -> keras.Model:
+def with_own_outputs(model: keras.Model) -> keras.Model:
     """Return *model* with the same layers and more outputs: after its own scores, those of each network that it joins.
 
     Each network is as sure as it would be alone: where scores are multiplied, its logits are multiplied by the number
-    of networks, the inverse of `share`. Raises `BadInput` for a model that joins no scores.
+    of networks, the inverse of `soften_logits`. Raises `BadInput` for a model that joins no scores.
     """
     import keras
     from keras import layers
@@ -125,11 +130,12 @@ def apart(model: keras.Model) -> keras.Model:
     parts = _parts(model)
     if not parts:
         raise BadInput(f"{model.name} joins no scores, so no network has a loss of its own; leave out auxiliary_loss")
-    times = len(parts) if _multiplies(model) else 1
+    factor = len(parts) if _multiplies(model) else 1
     own = []
     for number, part in enumerate(parts, start=1):
-        surer = layers.Rescaling(times, name=f"surer_{number}")(_logits(model, part).output)
-        own.append(layers.Softmax(name=f"own_scores_{number}")(surer))
+        # The names of these layers are part of the last.keras of interrupted runs.
+        own_logits = layers.Rescaling(factor, name=f"surer_{number}")(_logits(model, part).output)
+        own.append(layers.Softmax(name=f"own_scores_{number}")(own_logits))
     return keras.Model(model.input, [model.output, *own], name=model.name)
 
 

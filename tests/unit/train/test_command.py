@@ -222,7 +222,7 @@ def test_networks_whose_scores_are_joined_train_as_one(data, once, tmp_path, fro
     assert "19 layers start with the weights of cnn-2.keras" in said
     best = keras.saving.load_model(tmp_path / "run" / "best.keras", compile=False)
     begun = zoo.join("fused-product", [tmp_path / "cnn-1.keras", tmp_path / "cnn-2.keras"])
-    fused.share(begun)
+    fused.soften_logits(begun)
     for number in (1, 2):
         for name in (f"part_{number}", f"logits_{number}"):
             old, new = (model.get_layer(name).get_weights() for model in (begun, best))

@@ -127,7 +127,7 @@ def test_a_run_in_which_each_network_has_a_loss_says_how_each_does_and_keeps_the
     assert kept.output_shape == (None, 7)
     best = max(joined.history, key=lambda entry: entry["validation_accuracy"])
     spec = joined.recipe.preprocess.at(32)
-    answers = fused.apart(kept).predict(spec.to_values(joined.validation.crops(spec)), verbose=0)
+    answers = fused.with_own_outputs(kept).predict(spec.to_values(joined.validation.crops(spec)), verbose=0)
     right = [(scores.argmax(axis=1) == joined.validation.labels).mean() for scores in answers]
     assert right == pytest.approx([best["validation_accuracy"], *best["validation_accuracy_alone"]])
     assert len(keras.saving.load_model(joined.folder / "last.keras").outputs) == 3
