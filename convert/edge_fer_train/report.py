@@ -13,7 +13,7 @@ from edge_fer.evaluation.classification import evaluate
 from edge_fer_train.rates import mean_convergence_rate, mean_overfitting_rate
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from matplotlib.figure import Figure
@@ -30,7 +30,7 @@ FIGURES: Final = ("accuracy", "loss")
 def write(
     folder: Path,
     name: str,
-    history: Sequence[dict[str, Any]],
+    history: Sequence[Mapping[str, Any]],
     scores: NDArray[np.float32],
     faces: LabelledFaces,
     deduplicated: NDArray[np.bool_] | None,
@@ -71,7 +71,7 @@ def save_figure(figure: Figure, path: Path) -> None:
         figure.savefig(beside, dpi=DPI)
 
 
-def lines(figure: str, history: Sequence[dict[str, Any]]) -> dict[str, list[float | None]]:
+def lines(figure: str, history: Sequence[Mapping[str, Any]]) -> dict[str, list[float | None]]:
     """Return the curves of *figure* by their names: one value per epoch, None where the epoch has none.
 
     Models that join networks have a curve for each network alone, beside training and validation.
@@ -88,20 +88,21 @@ def lines(figure: str, history: Sequence[dict[str, Any]]) -> dict[str, list[floa
     return curves
 
 
-def windows(history: Sequence[dict[str, Any]], epochs: int = 5) -> list[dict[str, Any]]:
+def windows(history: Sequence[Mapping[str, Any]], epochs: int = 5) -> list[dict[str, Any]]:
     """Return `rates` over windows of *epochs*, as Smelyakov et al., COLINS 2022, Tables 2 to 5, give them.
 
     A window begins with the last epoch of the one before, so that no change between epochs is left out.
     """
-    found = []
+    rates_by_window = []
     for start in range(0, len(history), epochs):
         window = history[max(start - 1, 0) : start + epochs]
         if len(window) > 1:  # one epoch alone has no rate
-            found.append({"epochs": [entry["epoch"] for entry in window], **rates(window)})
-    return found
+            epochs_of_window = [entry["epoch"] for entry in window]
+            rates_by_window.append({"epochs": epochs_of_window, **rates(window)})
+    return rates_by_window
 
 
-def rates(history: Sequence[dict[str, Any]]) -> dict[str, dict[str, float | None]]:
+def rates(history: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float | None]]:
     """Return MCR and MOFR of accuracy and of loss, over the epochs that have both figures."""
     convergence: dict[str, float | None] = {}
     overfitting: dict[str, float | None] = {}
@@ -112,7 +113,7 @@ def rates(history: Sequence[dict[str, Any]]) -> dict[str, dict[str, float | None
     return {"mcr": convergence, "mofr": overfitting}
 
 
-def _both(figure: str, history: Sequence[dict[str, Any]]) -> tuple[list[float], list[float]]:
+def _both(figure: str, history: Sequence[Mapping[str, Any]]) -> tuple[list[float], list[float]]:
     """Return *figure* on the training and on the validation faces, of the epochs that have both."""
     keys = _keys(figure)
     train: list[float] = []
