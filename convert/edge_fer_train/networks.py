@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edge_fer_train import precision, pretrained, schedule, zoo
 from edge_fer_train.keras_backend import fastest_data_format
@@ -101,13 +101,15 @@ class NetworkFactory:
             model.compile(optimizer, loss, metrics=[accuracy])
             return model
         model = fused.with_own_outputs(model)
-        parts = len(model.outputs) - 1
-        model.compile(
-            optimizer,
-            [loss] * (1 + parts),
-            loss_weights=[1.0] + [training.auxiliary_loss] * parts,
-            metrics=[[accuracy]] + [[]] * parts,  # of the joined scores only
-        )
+        # The first output has the joined scores, the others those of each network.
+        losses = [loss]
+        loss_weights = [1.0]
+        metrics: list[list[Any]] = [[accuracy]]
+        for _ in model.outputs[1:]:
+            losses.append(loss)
+            loss_weights.append(training.auxiliary_loss)
+            metrics.append([])
+        model.compile(optimizer, losses, loss_weights=loss_weights, metrics=metrics)
         return model
 
     def _loss(self, training: TrainingSettings) -> keras.losses.Loss:

@@ -89,11 +89,10 @@ def _linear_weights(before: int, after: int) -> NDArray[np.floating[Any]]:
     """
     few, many = sorted((before, after))
     centres = (np.arange(many) + 0.5) * few / many - 0.5  # of the fine places, in units of the coarse ones
-    columns = []
-    for one_hot in np.eye(few):
+    weights = np.empty((many, few))
+    for place, one_hot in enumerate(np.eye(few)):
         # Interpolated, a 1 at one coarse place and 0 elsewhere gives the share of that place in each fine one.
-        columns.append(np.interp(centres, np.arange(few), one_hot))
-    weights = np.stack(columns, axis=1)
+        weights[:, place] = np.interp(centres, np.arange(few), one_hot)
     if after != many:  # towards fewer places: each takes from those within it
         weights = weights.T
     return np.asarray(weights / weights.sum(axis=0))

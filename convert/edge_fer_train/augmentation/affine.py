@@ -13,4 +13,4 @@ if TYPE_CHECKING:
 def turn(angle: float, shear: float) -> NDArray[np.float64]:
     """Return the ``(2, 2)`` matrix that shears by *shear* along x, then rotates by *angle* in radians."""
     rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    return rotation @ np.array([[1, shear], [0, 1]])
+    return np.asarray(rotation @ np.array([[1, shear], [0, 1]]), np.float64)
