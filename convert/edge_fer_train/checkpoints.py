@@ -26,7 +26,7 @@ LARGE_BYTES: Final = 20_000_000
 """Models with more are stored as float16: git keeps every version of a file for ever."""
 CONFIG: Final = "config"
 SUFFIXES: Final = (".keras", ".npz", ".h5", ".hdf5")
-"""Of the files that `load` reads."""
+"""Suffixes of the files that `load` reads."""
 
 
 def load(path: Path) -> keras.Model:

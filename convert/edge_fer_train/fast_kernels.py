@@ -40,4 +40,4 @@ def fast_kernels(model: keras.Model, fast_calls: Sequence[FastCall] = FAST_CALLS
         yield
     finally:
         for layer in changed:
-            del layer.call  # the method of its class shows again
+            del layer.call  # this uncovers the class's method
