@@ -1,4 +1,4 @@
-"""A small model of one's own: a Keras CNN trained in seconds on drawn faces, and the faces it is calibrated with."""
+"""A user's small model: a Keras CNN trained in seconds on drawn faces, and the faces it is calibrated with."""
 
 from __future__ import annotations
 
