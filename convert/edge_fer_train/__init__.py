@@ -1,17 +1,18 @@
 """Training of models for edge-fer: recipes, architectures, data sets, and runs that can be resumed.
 
-- `command`: ``edge-fer train``. It puts together what a run needs:
-  - `recipe`: the settings, read from ``recipes/*.toml``;
-  - `datasets`: one module per published format, `datasets.splits`, and `soft_labels`, which use the votes of FER+;
-  - `teacher`: other models, whose scores the model also learns from.
-- `run`: the stages of a training run, in a folder that `history` keeps. `folds` executes one run per fold.
-- `networks`: the network of a stage, from `zoo` (the architectures), `pretrained` (weights to begin with), `sizes`
+- `command`: ``edge-fer train``, which puts together what a run needs.
+- `recipe`: the settings of a run, read from ``recipes/*.toml``.
+- `datasets`: the faces, with one module per published format; `datasets.splits` chooses those that validate.
+- `soft_labels` and `teacher`: what a model learns from each face: its label and its FER+ votes, other models' scores.
+- `run`: the stages of a training run, in a folder that `history` keeps; `folds` executes one run per fold.
+- `networks`: the network of a stage, made from `zoo` (the architectures), `pretrained` (weights to begin with), `sizes`
   (weights of the stage before, at another input size), `losses`, `schedule` and `precision`.
 - `epoch`: the training steps of one epoch, on batches of `augmentation`, which `keras_batches` gives to Keras.
-- `validation`: the scores of the averaged weights after an epoch, with statistics of `recalibration`.
+- `validation`: the scores of the averaged weights after an epoch, with the statistics of `recalibration`.
 - `report`: curves and figures of a finished run; `rates` are two of them.
 - `checkpoints`: float models on disk.
-- `fast_kernels`, with `normalisation` and `depthwise`, and `keras_backend`: faster training on a CPU, mostly on PyTorch.
+- `fast_kernels`, with `normalisation` and `depthwise`: faster training on PyTorch. `keras_backend`: other settings that
+  make training faster.
 
 The names below are the public ones. Each is imported when it is first used.
 """
