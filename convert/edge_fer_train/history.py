@@ -30,7 +30,7 @@ class Entry(TypedDict, total=False):
     validation_loss: float
     validation_accuracy: float
     validation_accuracy_alone: list[float]
-    """Of each network alone, in models that join networks and train with an auxiliary loss."""
+    """Accuracy of each network alone, in models that join networks and train with an auxiliary loss."""
     seconds: float
     backend: str
     """The Keras backend that computed the epoch."""

@@ -98,7 +98,7 @@ class TrainingSettings(Frozen):
     mixup: Annotated[float, Field(ge=0)] = 0.0
     """Parameter of its Beta distribution; 0 switches it off."""
     cutmix: Annotated[float, Field(ge=0)] = 0.0
-    """Likewise. With both on, each batch gets one of them."""
+    """Likewise for cutmix. With both on, each batch gets one of them."""
     mixed: Annotated[float, Field(ge=0, le=1)] = 1.0
     """Share of the batches that are mixed."""
     trainable: Annotated[int, Field(ge=0)] | None = None

@@ -38,7 +38,8 @@ def _along(*places: tuple[int, int]) -> NDArray[np.float32]:
 
 
 MASKS: Final = (
-    # Laplacians of the neighbours beside the centre, at its corners, and of both; one of half strength; a mixed one.
+    # Laplacians: of the neighbours beside the centre, of those at its corners, of both, of the first at half strength,
+    # and of both with opposite signs.
     _cross(-1, 0),
     _cross(0, -1),
     _cross(-1, -1),
