@@ -20,7 +20,7 @@ def main() -> None:
     parser.add_argument("model", type=Path, help="best.keras of a run")
     parser.add_argument("name", help="name of the recipe")
     options = parser.parse_args()
-    written = checkpoints.keep(checkpoints.load(options.model), WEIGHTS, options.name)
+    written = checkpoints.save(checkpoints.load(options.model), WEIGHTS, options.name)
     print(f"{written}: {written.stat().st_size / 1e6:.1f} MB")  # noqa: T201
 
 

@@ -1,6 +1,20 @@
 """Training of models for edge-fer: recipes, architectures, data sets, and runs that can be resumed.
 
-These are the public names. Each is imported when it is first used.
+- `command`: ``edge-fer train``, which puts together what a run needs.
+- `recipe`: the settings of a run, read from ``recipes/*.toml``.
+- `datasets`: the faces, with one module per published format; `datasets.splits` chooses those that validate.
+- `soft_labels` and `teacher`: what a model learns from each face: its label and its FER+ votes, other models' scores.
+- `run`: the stages of a training run, in a folder that `history` keeps; `folds` executes one run per fold.
+- `networks`: the network of a stage, made from `zoo` (the architectures), `pretrained` (weights to begin with), `sizes`
+  (weights of the stage before, at another input size), `losses`, `schedule` and `precision`.
+- `epoch`: the training steps of one epoch, on batches of `augmentation`, which `keras_batches` gives to Keras.
+- `validation`: the scores of the averaged weights after an epoch, with the statistics of `recalibration`.
+- `report`: curves and figures of a finished run; `rates` are two of them.
+- `checkpoints`: float models on disk.
+- `fast_kernels`, with `normalisation` and `depthwise`: faster training on PyTorch. `keras_backend`: other settings that
+  make training faster.
+
+The names below are the public ones. Each is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -10,8 +24,8 @@ from typing import TYPE_CHECKING, Final
 from edge_fer.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from edge_fer_train.checkpoints import keep as save_checkpoint
     from edge_fer_train.checkpoints import load as load_checkpoint
+    from edge_fer_train.checkpoints import save as save_checkpoint
     from edge_fer_train.datasets import Dataset
     from edge_fer_train.datasets import load as load_dataset
     from edge_fer_train.datasets.splits import Split
@@ -39,7 +53,7 @@ _MODULES: Final = {
     "load_dataset": "datasets:load",
     "load_recipe": "recipe:load",
     "load_votes": "soft_labels",
-    "save_checkpoint": "checkpoints:keep",
+    "save_checkpoint": "checkpoints:save",
     "soft_labels_from_votes": "soft_labels:from_votes",
     "split_dataset": "datasets.splits:split",
     "split_folds": "datasets.splits:folds",

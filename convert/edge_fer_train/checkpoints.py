@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from edge_fer import files
 from edge_fer.archives import load_arrays
 from edge_fer.errors import BadInput
 
@@ -25,11 +26,11 @@ LARGE_BYTES: Final = 20_000_000
 """Models with more are stored as float16: git keeps every version of a file for ever."""
 CONFIG: Final = "config"
 SUFFIXES: Final = (".keras", ".npz", ".h5", ".hdf5")
-"""Of the files that `load` reads."""
+"""Suffixes of the files that `load` reads."""
 
 
 def load(path: Path) -> keras.Model:
-    """Load a ``.npz`` of `keep`, or any model file that Keras loads.
+    """Load a ``.npz`` of `save`, or any model file that Keras loads.
 
     Raises `BadInput` for an ``.npz`` of another kind, and for a ``.keras`` that is cut off.
     """
@@ -56,7 +57,7 @@ def _load_npz(path: Path) -> keras.Model:
     return model
 
 
-def keep(model: keras.Model, folder: Path, name: str) -> Path:
+def save(model: keras.Model, folder: Path, name: str) -> Path:
     """Write *model* to *folder* as ``name.keras``, or as ``name.npz`` when its weights take more than 20 MB.
 
     Returns the path of the file. Raises `BadInput` when a weight is too large for float16.
@@ -64,13 +65,15 @@ def keep(model: keras.Model, folder: Path, name: str) -> Path:
     weights = [np.asarray(weight) for weight in model.get_weights()]
     if sum(weight.nbytes for weight in weights) <= LARGE_BYTES:
         path = folder / f"{name}.keras"
-        model.save(path)
+        with files.replacing(path) as beside:
+            model.save(beside)
         return path
     halves = _halved(weights, model.name)
     halves[CONFIG] = np.array(model.to_json())
     path = folder / f"{name}.npz"
-    # Without pickles, so that loading the file can run no code.
-    np.savez_compressed(path, allow_pickle=False, **halves)
+    with files.replacing(path) as beside:
+        # Without pickles, so that loading the file can run no code.
+        np.savez_compressed(beside, allow_pickle=False, **halves)
     return path
 
 

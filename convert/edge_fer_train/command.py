@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from edge_fer_train.teacher import Teacher
 
 VOTES_CSV = "ferplus.csv"
-NEEDED = {"keras": "keras", "sklearn": "scikit-learn", "matplotlib": "matplotlib"}
+NEEDED: Final = {"keras": "keras", "sklearn": "scikit-learn", "matplotlib": "matplotlib"}
 
 
 @click.command(
@@ -53,7 +53,7 @@ Examples:
     help="Folder of the run. To resume an interrupted run, repeat the command.",
 )  # fmt: skip
 @click.option(
-    "--votes", type=click.Path(path_type=Path), help=f"Votes of FER+. [default: {VOTES_CSV} in DATA, if it is there]"
+    "--votes", type=click.Path(path_type=Path), help=f"Votes of FER+. [default: {VOTES_CSV} in DATA, if it exists]"
 )
 @click.option(
     "--teacher", "teachers", multiple=True, type=click.Path(path_type=Path),
@@ -181,7 +181,8 @@ def _teacher(
     if not paths:
         raise BadInput(f"recipe {recipe.name} needs a teacher and names none; pass --teacher or --no-teacher")
     try:
-        return Teacher(paths, recipe.preprocess, names)
+        # Open until the command ends: the teachers of all folds are made before the first fold is trained.
+        return click.get_current_context().with_resource(Teacher(paths, recipe.preprocess, names))
     except ClassMismatch as exc:
         # The recipe's own teacher is a help, but the one that the user names is an order.
         if named:

@@ -115,7 +115,7 @@ def _strided() -> Any:
             of_inputs = None
             of_weights = None
             if ctx.needs_input_grad[0]:
-                spread = _spread(gradient, inputs, weights, ctx.strides, ctx.pads)
+                spread = _insert_zeros(gradient, inputs, weights, ctx.strides, ctx.pads)
                 of_inputs = _gradients(spread, inputs, weights, (1, 1), ctx.pads, (True, False))[0]
             if ctx.needs_input_grad[1]:
                 of_weights = _gradients(gradient, inputs, weights, ctx.strides, ctx.pads, (False, True))[1]
@@ -124,7 +124,7 @@ def _strided() -> Any:
     return Strided
 
 
-def _spread(gradient: Any, inputs: Any, weights: Any, strides: tuple[int, int], pads: tuple[int, int]) -> Any:
+def _insert_zeros(gradient: Any, inputs: Any, weights: Any, strides: tuple[int, int], pads: tuple[int, int]) -> Any:
     """Return *gradient* with zeros between its rows and columns, as if the convolution had no strides."""
     import torch
 

@@ -37,7 +37,7 @@ class StageProgress:
     """Tells a listener how much of a stage is done."""
 
     title: str
-    """Of the stage. The same for all its epochs, since a display without a terminal prints a line for each new one."""
+    """Title of the stage, the same for all its epochs: without a terminal, each new title is printed on a line."""
     epochs_done: int
     epochs: int
     listener: ProgressListener

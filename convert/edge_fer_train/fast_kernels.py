@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import keras
 
 from edge_fer_train import depthwise, normalisation
-from edge_fer_train.zoo import fused
+from edge_fer_train.zoo.layers import leaves
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -31,7 +31,7 @@ def fast_kernels(model: keras.Model, fast_calls: Sequence[FastCall] = FAST_CALLS
         return
     changed = []
     try:
-        for layer in fused.leaves(model):
+        for layer in leaves(model):
             for fast_call in fast_calls:
                 call = fast_call(layer)
                 if call is not None:
@@ -40,4 +40,4 @@ def fast_kernels(model: keras.Model, fast_calls: Sequence[FastCall] = FAST_CALLS
         yield
     finally:
         for layer in changed:
-            del layer.call  # the method of its class shows again
+            del layer.call  # this uncovers the class's method

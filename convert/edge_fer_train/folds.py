@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edge_fer import files
 from edge_fer.errors import BadInput
 from edge_fer.evaluation import plots
 from edge_fer.evaluation.classification import evaluate
@@ -44,8 +45,8 @@ def cross_validate(
         with np.load(run.folder / "scores.npz") as saved:
             scores[split.validation] = saved["scores"]
     classification = evaluate(scores, faces.labels, faces.names)
-    folder.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(folder / "out-of-fold.npz", scores=scores, labels=faces.labels, paths=np.array(faces.paths))
+    with files.replacing(folder / "out-of-fold.npz") as beside:
+        np.savez_compressed(beside, scores=scores, labels=faces.labels, paths=np.array(faces.paths))
     _write_report(folder, dataset.name, accuracies, classification)
     progress.tell(
         f"{len(runs)} folds of {dataset.name}: {np.mean(accuracies):.2%} ± {np.std(accuracies, ddof=1):.2%} a fold, "
@@ -61,6 +62,6 @@ def _write_report(folder: Path, name: str, accuracies: Sequence[float], classifi
         "accuracy_by_fold": list(accuracies),
         "out_of_fold": classification.as_dict(),
     }
-    (folder / "report.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    files.write(folder / "report.json", json.dumps(content, indent=1) + "\n")
     figure = plots.confusion(classification, f"{name}, {len(accuracies)} folds")
-    figure.savefig(folder / "confusion.png", dpi=report.DPI)
+    report.save_figure(figure, folder / "confusion.png")

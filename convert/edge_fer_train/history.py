@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 import keras
 
@@ -17,8 +17,23 @@ if TYPE_CHECKING:
 
     from edge_fer_train.recipe import Stage
 
-    Entry = dict[str, Any]
-    """The figures of one epoch."""
+
+class Entry(TypedDict, total=False):
+    """The figures of one epoch. Not all are required: the files of earlier versions have fewer."""
+
+    epoch: int
+    """From 1."""
+    size_px: int
+    loss: float
+    accuracy: float
+    """On the training faces, as training saw them."""
+    validation_loss: float
+    validation_accuracy: float
+    validation_accuracy_alone: list[float]
+    """Accuracy of each network alone, in models that join networks and train with an auxiliary loss."""
+    seconds: float
+    backend: str
+    """The Keras backend that computed the epoch."""
 
 
 def save_model(model: keras.Model, path: Path) -> None:
@@ -44,15 +59,22 @@ class RunFolder:
         return self.path / "last.keras"
 
     @property
-    def log(self) -> Path:
+    def history_file(self) -> Path:
         """The history: a list with one entry per epoch."""
         return self.path / "history.json"
 
     def read_history(self) -> list[Entry]:
-        """Return the entries of the epochs that are done; none in a new folder."""
-        if not self.log.exists():
+        """Return the entries of the epochs that are done; none in a new folder.
+
+        Raises `BadInput` when the file is damaged.
+        """
+        if not self.history_file.exists():
             return []
-        history: list[Entry] = json.loads(self.log.read_text(encoding="utf-8"))
+        try:
+            history: list[Entry] = json.loads(self.history_file.read_text(encoding="utf-8"))
+        # Text that is no JSON, or no UTF-8, is a ValueError.
+        except (OSError, ValueError) as exc:
+            raise BadInput(f"{self.history_file} is damaged: {exc}; choose another folder, or empty this one") from exc
         return history
 
     def load_last(self) -> keras.Model:
@@ -65,7 +87,7 @@ class RunFolder:
         """Save *model* and the *history* that ends with its epoch."""
         # The model first: a run that is interrupted between the two repeats an epoch instead of losing one.
         save_model(model, self.last)
-        files.write(self.log, json.dumps(list(history), indent=1))
+        files.write(self.history_file, json.dumps(list(history), indent=1))
 
     def set_best_aside(self, size_px: int) -> None:
         """Rename the best model to ``best-<size>.keras``: the next stage has another size and a best of its own."""
@@ -83,6 +105,8 @@ def minutes_left(history: Sequence[Entry], stages: Sequence[Stage]) -> float:
     """Estimate the minutes left after the last epoch of *history*: an epoch's time grows with its pixels."""
     last = history[-1]
     seconds_per_pixel = last["seconds"] / last["size_px"] ** 2
-    sizes = [stage.size_px for stage in stages for _ in range(stage.epochs)]
+    sizes: list[int] = []
+    for stage in stages:
+        sizes += [stage.size_px] * stage.epochs
     pixels = sum(size**2 for size in sizes[len(history) :])
     return float(seconds_per_pixel * pixels / 60)

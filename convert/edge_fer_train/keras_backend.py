@@ -27,8 +27,11 @@ def keep_freed_memory() -> None:
     # musl, the other C library of Linux, has no mallopt.
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
+        # Large blocks come from the heap too; mapped ones go back to the kernel as soon as they are freed.
         mallopt(M_MMAP_MAX, 0)
+        # The heap never shrinks: mallopt takes an int, and this is the largest.
         mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+        # It grows by 256 MiB at a time, so that few steps have to ask for more.
         mallopt(M_TOP_PAD, 2**28)
 
 

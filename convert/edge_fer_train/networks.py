@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edge_fer_train import precision, pretrained, schedule, zoo
 from edge_fer_train.keras_backend import fastest_data_format
@@ -68,7 +68,7 @@ class NetworkFactory:
             self.progress.tell(f"{layers} layers start with the weights of {path.name}")
         # Several files are the separately trained networks of a model that joins them.
         if len(self.pretrained) > 1:
-            fused.share(model)
+            fused.soften_logits(model)
         return self._finish(model, stage)
 
     def after(self, previous: keras.Model, stage: Stage) -> keras.Model:
@@ -100,14 +100,16 @@ class NetworkFactory:
         if not training.auxiliary_loss:
             model.compile(optimizer, loss, metrics=[accuracy])
             return model
-        model = fused.apart(model)
-        parts = len(model.outputs) - 1
-        model.compile(
-            optimizer,
-            [loss] * (1 + parts),
-            loss_weights=[1.0] + [training.auxiliary_loss] * parts,
-            metrics=[[accuracy]] + [[]] * parts,  # of the joined scores only
-        )
+        model = fused.with_own_outputs(model)
+        # The first output has the joined scores, the others those of each network.
+        losses = [loss]
+        loss_weights = [1.0]
+        metrics: list[list[Any]] = [[accuracy]]
+        for _ in model.outputs[1:]:
+            losses.append(loss)
+            loss_weights.append(training.auxiliary_loss)
+            metrics.append([])
+        model.compile(optimizer, losses, loss_weights=loss_weights, metrics=metrics)
         return model
 
     def _loss(self, training: TrainingSettings) -> keras.losses.Loss:

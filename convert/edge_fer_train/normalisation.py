@@ -47,10 +47,10 @@ def _normalise(layer: keras.layers.BatchNormalization, inputs: Any) -> Any:
     # The kernel could update the statistics itself, but with the unbiased variance; Keras takes the biased one.
     variance = inverse**-2 - layer.epsilon
     with torch.no_grad():
-        _follow(layer.moving_mean, mean, layer.momentum)
-        _follow(layer.moving_variance, variance, layer.momentum)
+        _update_moving(layer.moving_mean, mean, layer.momentum)
+        _update_moving(layer.moving_variance, variance, layer.momentum)
     return outputs
 
 
-def _follow(moving: keras.Variable, batch: Any, momentum: float) -> None:
+def _update_moving(moving: keras.Variable, batch: Any, momentum: float) -> None:
     moving.assign(moving * momentum + batch * (1 - momentum))

@@ -33,6 +33,7 @@ def backbone(model: keras.Model) -> list[Any]:
 def freeze(model: keras.Model, trainable: int) -> None:
     """Freeze the backbone of *model* except its last *trainable* layers; the head stays trainable."""
     layers = backbone(model)
+    # Not layers[:-trainable], which would be none of them for 0.
     for layer in layers[: len(layers) - trainable]:
         layer.trainable = False
 
@@ -40,8 +41,8 @@ def freeze(model: keras.Model, trainable: int) -> None:
 def load_into(model: keras.Model, path: Path) -> int:
     """Give *model* the weights in *path*; return how many layers got some.
 
-    *path* is a ``.keras`` model, an ``.npz`` of `checkpoints.keep`, or an ``.h5`` file of weights or of a whole model,
-    as keras.applications and DeepFace publish them. What must fit:
+    *path* is a ``.keras`` model, an ``.npz`` of `checkpoints.save`, or an ``.h5`` file of weights or of a whole model,
+    as keras.applications and DeepFace publish them. Matching rules:
 
     - Layers are matched by name. Where no name is common (those of VGG-Face are numbered), they are matched by order.
     - Every layer of the backbone must find its weights. Where the backbone joins the features of several branches, the
@@ -58,6 +59,7 @@ def load_into(model: keras.Model, path: Path) -> int:
     layers = _with_weights(model.layers)
     joined = fused.networks(model)
     if joined:
+        # A whole network or nothing: a head that stayed random would count in the joined scores.
         layers = _network_of([layers, *joined], weights, path)
         required = set(layers)
     else:
@@ -114,7 +116,8 @@ def _network_of(networks: list[dict[str, Any]], weights: Weights, path: Path) ->
 def _matched(model: keras.Model, weights: Weights, path: Path) -> tuple[set[str], Weights]:
     """Return the names of the layers that must find their weights, and *weights* by the names of *model*'s layers."""
     branches = _branches(model)
-    known = [branch for branch in branches if branch & weights.keys()]
+    # A branch is in the file if at least one of its layers is.
+    known = [branch for branch in branches if not weights.keys().isdisjoint(branch)]
     if not known and len(branches) == 1:
         # No name is common, so the layers are matched by order. The file may have a head behind them.
         known = branches
@@ -125,8 +128,13 @@ def _matched(model: keras.Model, weights: Weights, path: Path) -> tuple[set[str]
     if len(known) < len(branches):
         # The head is behind all branches, so the head of a single network does not belong to it.
         weights = {name: of_layer for name, of_layer in weights.items() if name in names}
-    required = {name for name in names if name in weights or not name.startswith(cbam.PREFIX)}
-    return required, weights
+    return {name for name in names if _is_required(name, weights)}, weights
+
+
+def _is_required(name: str, weights: Weights) -> bool:
+    # Files from elsewhere have no attention, which then begins at random.
+    is_attention = name.startswith(cbam.PREFIX)
+    return name in weights or not is_attention
 
 
 def _branches(model: keras.Model) -> list[KeysView[str]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from edge_fer_train.zoo import fused
+from edge_fer_train.zoo.layers import leaves
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,7 +27,7 @@ def recalibrate(model: keras.Model, batches: Iterable[NDArray[np.float32]], obse
     (Izmailov et al., UAI 2018, section 3.2), or validation underrates them while the learning rate is high. *observe*
     returns the statistics of one batch; by default the way that is fast on the current backend.
     """
-    norms = [layer for layer in fused.leaves(model) if _learns(layer)]
+    norms = [layer for layer in leaves(model) if _learns(layer)]
     variables = []
     for norm in norms:
         variables += [norm.moving_mean, norm.moving_variance]
@@ -35,8 +35,10 @@ def recalibrate(model: keras.Model, batches: Iterable[NDArray[np.float32]], obse
         observe = observe_compiled if keras.backend.backend() == "jax" else observe_eagerly
     with _without_momentum(norms):
         statistics = [observe(model, variables, batch) for batch in batches]
-    # Without batches there is nothing to assign.
-    for variable, values in zip(variables, zip(*statistics, strict=True), strict=False):
+    if not statistics:
+        return
+    for index, variable in enumerate(variables):
+        values = [of_batch[index] for of_batch in statistics]
         variable.assign(np.mean(values, axis=0))
 
 
@@ -68,7 +70,8 @@ def observe_compiled(model: keras.Model, variables: list[Any], batch: NDArray[np
     others = model.non_trainable_variables
     after = _compiled_step(model)(_values(model.trainable_variables), _values(others), batch)
     # The step is free of side effects: it returns the new values, in the order of the variables.
-    new_values = dict(zip(map(id, others), after, strict=True))
+    # By identity, since Keras variables compare element by element.
+    new_values = {id(variable): value for variable, value in zip(others, after, strict=True)}
     return [np.array(new_values[id(variable)]) for variable in variables]
 
 

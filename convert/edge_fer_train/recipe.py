@@ -29,7 +29,9 @@ class Stage(Frozen):
     size_px: Annotated[int, Field(ge=32)]
     epochs: Annotated[int, Field(ge=0)]
     learning_rate: Annotated[float, Field(gt=0)]
+    """Learning rate of AdamW after the warm-up, where the cosine begins."""
     final_learning_rate: Annotated[float, Field(ge=0)]
+    """Learning rate of the last step, where the cosine ends."""
     augment: Annotated[float, Field(ge=0, le=1)] = 1.0
     """Strength of the augmentation, from none to full."""
     # Replace the settings of [training] in this stage:
@@ -50,7 +52,7 @@ class Teaching(Frozen):
     teachers: tuple[str, ...] = ()
     """Files of ``convert/weights``, or shipped bundles by name. ``--teacher`` replaces them."""
     weight: Annotated[float, Field(gt=0, le=1)] = 0.5
-    """Of the distance to the teacher; the loss on the labels counts the rest."""
+    """Weight of the distillation loss; the label loss gets 1 - weight."""
     temperature: Annotated[float, Field(ge=1)] = 2.0
 
     @property
@@ -68,7 +70,9 @@ class TrainingSettings(Frozen):
 
     batch_size: Annotated[int, Field(ge=1)]
     dropout: Annotated[float, Field(ge=0, lt=1)]
+    """Share of the values that each dropout layer of the architecture sets to zero."""
     weight_decay: Annotated[float, Field(ge=0)]
+    """Weight decay of AdamW, per step and relative to the learning rate."""
     ema_momentum: Annotated[float, Field(ge=0, lt=1)]
     """Momentum per step of the averaged weights, which are validated and kept."""
     ema_overwrite: bool = False
@@ -86,14 +90,15 @@ class TrainingSettings(Frozen):
     balance: Annotated[float, Field(ge=0, le=1)] = 0.0
     """With 0, every face counts the same; with 1, every class does."""
     augmentation: Literal["online", "umer"] = "online"
-    """A random warp, light and an erased patch; or one of the eighteen of Umer et al., CMES 2022, Algorithm 1."""
+    """A random warp, light and an erased patch; or one of Umer's 18 variants (the face and 17 changes;
+    Umer et al., CMES 2022, Algorithm 1)."""
     degrade: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Share of the faces that the online augmentation takes detail from: fewer pixels, blur, or noise. The strength of
     a stage multiplies it, as it does the rest of the augmentation."""
     mixup: Annotated[float, Field(ge=0)] = 0.0
     """Parameter of its Beta distribution; 0 switches it off."""
     cutmix: Annotated[float, Field(ge=0)] = 0.0
-    """Likewise. With both on, each batch gets one of them."""
+    """Likewise for cutmix. With both on, each batch gets one of them."""
     mixed: Annotated[float, Field(ge=0, le=1)] = 1.0
     """Share of the batches that are mixed."""
     trainable: Annotated[int, Field(ge=0)] | None = None
@@ -143,9 +148,9 @@ class ConversionSettings(Frozen):
     targets: tuple[str, ...]
     """The bundle recommends the first."""
     max_drop: Annotated[float, Field(ge=0)] = 0.5
-    """Of accuracy, in percentage points."""
+    """Largest drop of accuracy, in percentage points."""
     max_f1_drop: Annotated[float, Field(ge=0)] = 0.5
-    """Of macro-F1, in percentage points."""
+    """Largest drop of macro-F1, in percentage points."""
 
 
 class Recipe(Frozen):
@@ -154,7 +159,7 @@ class Recipe(Frozen):
     name: str
     description: str
     seed: int
-    """Of all random draws."""
+    """Seed of all random draws."""
     architecture: str
     """A name of `edge_fer_train.zoo.ARCHITECTURES`."""
     options: dict[str, Any] = Field({})
@@ -250,6 +255,6 @@ def load(name_or_path: str) -> Recipe:
         raise BadInput(f"no recipe {name_or_path!r}; pass a path that ends in .toml, or one of: {known}")
     try:
         return Recipe.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as exc:
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as exc:
         fault = first_fault(exc) if isinstance(exc, ValidationError) else exc
         raise BadInput(f"recipe {path} cannot be used: {fault}") from exc

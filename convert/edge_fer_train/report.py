@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from edge_fer import files
 from edge_fer.evaluation import plots
 from edge_fer.evaluation.classification import evaluate
 from edge_fer_train.rates import mean_convergence_rate, mean_overfitting_rate
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
     from edge_fer.evaluation.classification import ClassificationReport
@@ -28,7 +30,7 @@ FIGURES: Final = ("accuracy", "loss")
 def write(
     folder: Path,
     name: str,
-    history: Sequence[dict[str, Any]],
+    history: Sequence[Mapping[str, Any]],
     scores: NDArray[np.float32],
     faces: LabelledFaces,
     deduplicated: NDArray[np.bool_] | None,
@@ -54,16 +56,22 @@ def write(
         "validation_fresh": without_copies.as_dict() if without_copies else None,
         "history": list(history),
     }
-    (folder / "report.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    files.write(folder / "report.json", json.dumps(content, indent=1) + "\n")
     epochs = [entry["epoch"] for entry in history]
     for figure in FIGURES:
         curves = plots.curves(f"{name}: {figure}", epochs, lines(figure, history), figure)
-        curves.savefig(folder / f"{figure}.png", dpi=DPI)
-    plots.confusion(classification, name).savefig(folder / "confusion.png", dpi=DPI)
+        save_figure(curves, folder / f"{figure}.png")
+    save_figure(plots.confusion(classification, name), folder / "confusion.png")
     return classification
 
 
-def lines(figure: str, history: Sequence[dict[str, Any]]) -> dict[str, list[float | None]]:
+def save_figure(figure: Figure, path: Path) -> None:
+    """Save *figure* as a PNG at *path*, completely or not at all."""
+    with files.replacing(path) as beside:
+        figure.savefig(beside, dpi=DPI)
+
+
+def lines(figure: str, history: Sequence[Mapping[str, Any]]) -> dict[str, list[float | None]]:
     """Return the curves of *figure* by their names: one value per epoch, None where the epoch has none.
 
     Models that join networks have a curve for each network alone, beside training and validation.
@@ -80,20 +88,21 @@ def lines(figure: str, history: Sequence[dict[str, Any]]) -> dict[str, list[floa
     return curves
 
 
-def windows(history: Sequence[dict[str, Any]], epochs: int = 5) -> list[dict[str, Any]]:
+def windows(history: Sequence[Mapping[str, Any]], epochs: int = 5) -> list[dict[str, Any]]:
     """Return `rates` over windows of *epochs*, as Smelyakov et al., COLINS 2022, Tables 2 to 5, give them.
 
     A window begins with the last epoch of the one before, so that no change between epochs is left out.
     """
-    found = []
+    rates_by_window = []
     for start in range(0, len(history), epochs):
         window = history[max(start - 1, 0) : start + epochs]
         if len(window) > 1:  # one epoch alone has no rate
-            found.append({"epochs": [entry["epoch"] for entry in window], **rates(window)})
-    return found
+            epochs_of_window = [entry["epoch"] for entry in window]
+            rates_by_window.append({"epochs": epochs_of_window, **rates(window)})
+    return rates_by_window
 
 
-def rates(history: Sequence[dict[str, Any]]) -> dict[str, dict[str, float | None]]:
+def rates(history: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float | None]]:
     """Return MCR and MOFR of accuracy and of loss, over the epochs that have both figures."""
     convergence: dict[str, float | None] = {}
     overfitting: dict[str, float | None] = {}
@@ -104,7 +113,7 @@ def rates(history: Sequence[dict[str, Any]]) -> dict[str, dict[str, float | None
     return {"mcr": convergence, "mofr": overfitting}
 
 
-def _both(figure: str, history: Sequence[dict[str, Any]]) -> tuple[list[float], list[float]]:
+def _both(figure: str, history: Sequence[Mapping[str, Any]]) -> tuple[list[float], list[float]]:
     """Return *figure* on the training and on the validation faces, of the epochs that have both."""
     keys = _keys(figure)
     train: list[float] = []

@@ -17,6 +17,7 @@ import keras
 import numpy as np
 
 from edge_fer.evaluation.labelled import near_copies
+from edge_fer.progress import ProgressListener
 from edge_fer_train import epoch, networks, report
 from edge_fer_train.augmentation.batches import AugmentedBatches
 from edge_fer_train.augmentation.pool import AugmentationPool
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
     from edge_fer.evaluation.classification import ClassificationReport
     from edge_fer.evaluation.labelled import LabelledFaces
-    from edge_fer.progress import ProgressListener
     from edge_fer_train.history import Entry
     from edge_fer_train.recipe import Recipe, Stage
     from edge_fer_train.teacher import Teacher
@@ -49,7 +49,8 @@ class TrainingRun:
     soft_labels: NDArray[np.float32]
     """``(n, classes)`` probabilities that the model learns for the faces in `train`."""
     validation: LabelledFaces
-    progress: ProgressListener
+    progress: ProgressListener = field(default_factory=ProgressListener)
+    """Told how far the run is; the default ignores it."""
     teacher: Teacher | None = None
     pretrained: Sequence[Path] = ()
     """Files of weights to begin with; see `pretrained.load_into`."""
@@ -57,9 +58,9 @@ class TrainingRun:
     """The number format of training steps: a key of `precision.POLICIES`. A resumed stage keeps the one it had."""
     workers: int = 0
     """How many other processes augment faces while this one trains."""
-    history: list[Entry] = field(default_factory=list)
+    history: list[Entry] = field(default_factory=list, init=False)
     """The figures of each epoch so far."""
-    _portable: dict[int, keras.Model] = field(default_factory=dict)
+    _portable: dict[int, keras.Model] = field(default_factory=dict, init=False)
     """By its size, the channels-last float32 model that ``best.keras`` is saved as."""
 
     def execute(self) -> ClassificationReport | None:
@@ -97,7 +98,10 @@ class TrainingRun:
             first_epoch += stage.epochs
 
     def network(self, stage: Stage, previous: keras.Model | None = None) -> keras.Model:
-        """Return a compiled model with which *stage* begins; *previous* is the one of the stage before."""
+        """Return a compiled model with which *stage* begins; *previous* is the one of the stage before.
+
+        Where *stage* has another size, this also renames ``best.keras``: each size has a best of its own.
+        """
         factory = networks.NetworkFactory(
             self.recipe,
             classes=len(self.train.names),

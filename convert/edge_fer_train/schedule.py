@@ -15,6 +15,7 @@ WARM_UP_FROM = 1 / 20
 
 def optimizer(training: TrainingSettings, stage: Stage, steps_per_epoch: int) -> keras.optimizers.Optimizer:
     """Return the optimizer of *stage*, which begins anew: half an epoch of warm-up, then a cosine down to its end."""
+    # AdamW's second moments are rough estimates at first; half an epoch of warm-up also suits stages of few epochs.
     warm_up = steps_per_epoch // 2
     cosine = keras.optimizers.schedules.CosineDecay(
         stage.learning_rate * WARM_UP_FROM,

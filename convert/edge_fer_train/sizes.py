@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from edge_fer.errors import BadInput
-from edge_fer_train.zoo import fused
+from edge_fer_train.zoo.layers import leaves
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +43,7 @@ def transfer(source: keras.Model, target: keras.Model) -> None:
 
 def _flattened(model: keras.Model) -> dict[int, list[Shape]]:
     """Return the vectors that *model* flattens feature maps to: by their length, the shapes of the maps in order."""
-    layers = list(fused.leaves(model))
+    layers = list(leaves(model))
     shapes: dict[int, Shape] = {}  # by the identity of the flat tensor
     vectors: list[list[Shape]] = []
     for layer in layers:
@@ -58,7 +58,11 @@ def _flattened(model: keras.Model) -> dict[int, list[Shape]]:
         known = [shape for shape in joined if shape is not None]
         if len(known) == len(joined):  # it joins nothing but flattened maps
             vectors.append(known)
-    return {sum(map(math.prod, maps)): maps for maps in vectors}
+    by_length = {}
+    for maps in vectors:
+        length = sum(math.prod(shape) for shape in maps)
+        by_length[length] = maps
+    return by_length
 
 
 def _stretched(kernel: NDArray[np.float32], before: Sequence[Shape], after: Sequence[Shape]) -> NDArray[np.float32]:
@@ -72,20 +76,23 @@ def _stretched(kernel: NDArray[np.float32], before: Sequence[Shape], after: Sequ
 
 
 def _resized(kernel: NDArray[np.float32], before: Shape, after: Shape) -> NDArray[np.float32]:
-    rows = _spread(before[0], after[0])
-    columns = _spread(before[1], after[1])
+    rows = _linear_weights(before[0], after[0])
+    columns = _linear_weights(before[1], after[1])
     grid = np.einsum("Yy,Xx,yxcu->YXcu", rows, columns, kernel.reshape(*before, -1))
     return np.asarray(grid.reshape(math.prod(after), -1), np.float32)
 
 
-def _spread(before: int, after: int) -> NDArray[np.floating[Any]]:
+def _linear_weights(before: int, after: int) -> NDArray[np.floating[Any]]:
     """Return ``(after, before)`` linear weights, one row per new place; each column sums to one.
 
     So the weight of an old place is shared out among new ones, and none is lost.
     """
     few, many = sorted((before, after))
     centres = (np.arange(many) + 0.5) * few / many - 0.5  # of the fine places, in units of the coarse ones
-    weights = np.stack([np.interp(centres, np.arange(few), place) for place in np.eye(few)], axis=1)
+    weights = np.empty((many, few))
+    for place, one_hot in enumerate(np.eye(few)):
+        # Interpolated, a 1 at one coarse place and 0 elsewhere gives the share of that place in each fine one.
+        weights[:, place] = np.interp(centres, np.arange(few), one_hot)
     if after != many:  # towards fewer places: each takes from those within it
         weights = weights.T
     return np.asarray(weights / weights.sum(axis=0))

@@ -56,7 +56,8 @@ def from_votes(
     """Return ``(n, classes)`` soft labels that mix each face's own label with an estimate of it from its FER+ votes.
 
     FER+ (Barsoum et al., 2016) relabelled FER2013 with ten annotators per image, but its labels differ from those of
-    FER2013, which models are evaluated on: used directly, they teach another task. So a multinomial logistic
+    FER2013, which models are evaluated on: used directly, they teach another task, so they would lower the score on
+    FER2013's labels. So a multinomial logistic
     regression, fitted on *faces*, estimates P(FER2013 label | votes), which varies far less than the label of a single
     annotator. A soft label is *own_label* times the one-hot label plus the rest of that estimate; a face without votes
     has its own label, smoothed.
@@ -72,6 +73,7 @@ def from_votes(
     shares = counts[voted] / counts[voted].sum(axis=1, keepdims=True)
     # The root spreads small shares: one vote against none says more than ten against nine.
     features = np.hstack([shares, np.sqrt(shares)])
+    # C barely regularises: there are 20 features and thousands of faces. 2000 iterations let the solver converge.
     regression = LogisticRegression(C=10.0, max_iter=2000).fit(features, faces.labels[voted])
     estimate = np.zeros((int(voted.sum()), len(faces.names)), np.float32)
     estimate[:, regression.classes_] = regression.predict_proba(features)  # a class that no face has stays 0

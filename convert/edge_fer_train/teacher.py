@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from edge_fer_train import checkpoints
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
+    from types import TracebackType
 
     from numpy.typing import NDArray
 
@@ -32,6 +34,8 @@ class ClassMismatch(BadInput):
 class Teacher:
     """One or more models that teach by the geometric mean of their scores; each sees the faces at its own size.
 
+    A context manager, which closes the bundles at its end.
+
     The geometric mean is the product rule with each model less sure: a plain product of *n* scores would be *n* times
     too sure.
 
@@ -41,7 +45,20 @@ class Teacher:
     """
 
     def __init__(self, paths: Sequence[Path], spec: Preprocess, names: Sequence[str]) -> None:
-        self._teachers = [_open(path, spec, names) for path in paths]
+        # If one cannot be opened, those before it are closed.
+        with ExitStack() as bundles:
+            self._teachers = [_open(path, spec, names, bundles) for path in paths]
+            self._bundles = bundles.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the bundles. The teacher scores nothing after that."""
+        self._bundles.close()
 
     def scores(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return ``(n, names)`` scores of ``(n, N, N)`` uint8 *crops* of any size."""
@@ -64,15 +81,18 @@ def _resized(crops: NDArray[np.uint8], size_px: int) -> NDArray[np.uint8]:
     return np.stack([resize.crop(crop) for crop in crops])
 
 
-def _open(path: Path, spec: Preprocess, names: Sequence[str]) -> tuple[int, Score]:
-    """Return the size in pixels that the teacher at *path* needs, and the function that scores crops."""
+def _open(path: Path, spec: Preprocess, names: Sequence[str], bundles: ExitStack) -> tuple[int, Score]:
+    """Return the size in pixels that the teacher at *path* needs, and the function that scores crops.
+
+    A bundle is open until *bundles* is closed.
+    """
     if path.suffix.lower() in checkpoints.SUFFIXES:
         return _checkpoint(path, spec, names)
-    return _bundle(path, spec, names)
+    classifier = bundles.enter_context(Classifier.load(path, threads=min(usable_cores(), MAX_THREADS)))
+    return _bundle(classifier, path, spec, names)
 
 
-def _bundle(path: Path, spec: Preprocess, names: Sequence[str]) -> tuple[int, Score]:
-    classifier = Classifier.load(path, threads=min(usable_cores(), MAX_THREADS))
+def _bundle(classifier: Classifier, path: Path, spec: Preprocess, names: Sequence[str]) -> tuple[int, Score]:
     labels = classifier.labels
     if set(labels) != set(names):
         raise ClassMismatch(f"the teacher {path} knows {', '.join(labels)}; the faces have {', '.join(names)}")

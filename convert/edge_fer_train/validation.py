@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 RECALIBRATION_BATCHES = 20
 PREDICTION_BATCH = 128
+"""Faces per step of prediction: more take more memory, fewer more time."""
 
 
 class Validation:

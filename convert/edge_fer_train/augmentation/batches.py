@@ -82,7 +82,7 @@ class AugmentedBatches:
         images = self.faces.images[chosen]
         # The algorithm of Umer et al. changes whole images; the online augmentation crops and warps in one pass.
         if self.training.augmentation == "umer":
-            return np.stack([self.spec.crop(umer.one(image, rng)) for image in images])
+            return np.stack([self.spec.crop(umer.random_change(image, rng)) for image in images])
         return self.spec.finish(self._augment(images, self.spec.size_px, rng))
 
     def _mixed(self, crops: NDArray[np.uint8], soft_labels: NDArray[np.float32], rng: np.random.Generator) -> Batch:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from edge_fer_train.augmentation import affine
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -58,7 +60,7 @@ class Augment:
         sides = np.array(shape[::-1], float)
         zoom = 1 + rng.uniform(-self.scale, self.scale)
         shear = rng.uniform(-self.shear, self.shear)
-        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) @ [[1, shear], [0, 1]]
+        turn = affine.turn(angle, shear)
         if rng.random() < self.flip:
             turn = turn @ np.diag([-1.0, 1.0])
         linear = np.diag(sides / size_px) @ turn * zoom
@@ -74,12 +76,14 @@ class Augment:
             return image
         height, width = image.shape
         loss = rng.integers(3)
-        if loss == 0:  # fewer pixels
+        if loss == 0:  # fewer pixels: from nearly all of them down to about a third of the side
             share = rng.uniform(0.35, 0.9)
             small = cv2.resize(image, (round(width * share), round(height * share)), interpolation=cv2.INTER_AREA)
             return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
-        if loss == 1:  # blur
+        # The bounds of blur are for faces of 48 px, FER2013's size; a larger face is blurred as much in proportion.
+        if loss == 1:
             return np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 1.3) * width / 48), np.uint8)
+        # Noise of up to 18 of 255 grey levels, as of a camera in little light.
         noisy = image + rng.normal(0, rng.uniform(2, 18), image.shape)
         return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
 

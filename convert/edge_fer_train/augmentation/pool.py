@@ -45,7 +45,7 @@ class AugmentationPool:
 
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, at: TracebackType | None) -> None:
         if self._pool is not None:
-            # After an error, batches that were requested in advance are not worth waiting for.
+            # After an error, batches that were requested in advance are cancelled.
             self._pool.shutdown(cancel_futures=True)
 
     def ahead(self, augmented: AugmentedBatches) -> Callable[[int], Batch]:
@@ -76,7 +76,7 @@ class _Ahead:
         return self._requested.pop(index).result()
 
 
-_data: tuple[LabelledFaces, NDArray[np.float32], Recipe]
+_process_data: tuple[LabelledFaces, NDArray[np.float32], Recipe]
 """In a process of the pool only: what its batches are made from."""
 
 
@@ -84,8 +84,8 @@ def _begin(faces: LabelledFaces, soft_labels: NDArray[np.float32], recipe: Recip
     """Keep what every batch is made from, so that it is sent to this process only once."""
     import cv2
 
-    global _data  # noqa: PLW0603 (nothing else lasts in a process of the pool)
-    _data = faces, soft_labels, recipe
+    global _process_data  # noqa: PLW0603 (nothing else lasts in a process of the pool)
+    _process_data = faces, soft_labels, recipe
     cv2.setNumThreads(1)  # the processes share the cores already
 
 
@@ -96,5 +96,5 @@ def _batch(stage: Stage, epoch: int, index: int) -> Batch:
 @lru_cache(maxsize=1)
 def _batches(stage: Stage, epoch: int) -> AugmentedBatches:
     """Return the batches of an epoch; cached, since they shuffle all faces first."""
-    faces, soft_labels, recipe = _data
+    faces, soft_labels, recipe = _process_data
     return AugmentedBatches(faces, soft_labels, recipe, stage, epoch)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final
 import cv2
 import numpy as np
 
+from edge_fer_train.augmentation import affine
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -36,9 +38,19 @@ def _along(*places: tuple[int, int]) -> NDArray[np.float32]:
 
 
 MASKS: Final = (
-    _cross(-1, 0), _cross(0, -1), _cross(-1, -1), _cross(-0.5, 0), _cross(-2, 1),
-    _along((1, 0), (1, 2)), _along((0, 1), (2, 1)), _along((0, 0), (2, 2)), _along((0, 2), (2, 0)),
-)  # fmt: skip
+    # Laplacians: of the neighbours beside the centre, of those at its corners, of both, of the first at half strength,
+    # and of both with opposite signs.
+    _cross(-1, 0),
+    _cross(0, -1),
+    _cross(-1, -1),
+    _cross(-0.5, 0),
+    _cross(-2, 1),
+    # Second differences along a row, a column and the two diagonals.
+    _along((1, 0), (1, 2)),
+    _along((0, 1), (2, 1)),
+    _along((0, 0), (2, 2)),
+    _along((0, 2), (2, 0)),
+)
 """Nine sharpening masks: Laplacians of 4 and 8 neighbours, and second differences along four directions."""
 
 
@@ -47,6 +59,14 @@ def _sharpen(mask: NDArray[np.float32]) -> Change:
         return np.asarray(cv2.filter2D(face, -1, mask, borderType=cv2.BORDER_REPLICATE), np.uint8)
 
     return change
+
+
+def _sharpenings() -> dict[str, Change]:
+    """Return a change for each of `MASKS`, by its name: ``sharpen-1`` to ``sharpen-9``."""
+    changes = {}
+    for number, mask in enumerate(MASKS, start=1):
+        changes[f"sharpen-{number}"] = _sharpen(mask)
+    return changes
 
 
 def _bilateral(face: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -64,9 +84,7 @@ def _warp(angle_deg: float = 0, scale: float = 1, shear: float = 0, shift: float
     def change(face: NDArray[np.uint8]) -> NDArray[np.uint8]:
         height, width = face.shape
         centre = np.array([(width - 1) / 2, (height - 1) / 2])
-        angle = np.deg2rad(angle_deg)
-        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) @ [[1, shear], [0, 1]]
-        linear = turn * scale
+        linear = affine.turn(np.deg2rad(angle_deg), shear) * scale
         matrix = np.column_stack([linear, centre - linear @ centre + shift * width])
         return np.asarray(cv2.warpAffine(face, matrix, (width, height), borderMode=border), np.uint8)
 
@@ -81,7 +99,7 @@ UMER_AUGMENTATIONS: Final[dict[str, Change]] = {
     "original": lambda face: face,
     "bilateral": _bilateral,
     "unsharp": _unsharp,
-    **{f"sharpen-{number}": _sharpen(mask) for number, mask in enumerate(MASKS, start=1)},
+    **_sharpenings(),
     "rotation": _warp(angle_deg=12),
     "scaling": _warp(scale=0.85),
     "shear": _warp(shear=0.15),
@@ -92,13 +110,11 @@ UMER_AUGMENTATIONS: Final[dict[str, Change]] = {
 """The face itself and Algorithm 1's F1 to F17, in its order; each takes and returns grey ``(h, w)`` uint8."""
 
 
-def all_of(face: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return ``(18, h, w)`` uint8: *face* and its seventeen changes, in the order of `UMER_AUGMENTATIONS`."""
-    return np.stack([change(face) for change in UMER_AUGMENTATIONS.values()])
+def random_change(face: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Return one of Umer's 18 variants (the face and 17 changes), all equally likely.
 
-
-def one(face: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Return one of the eighteen, all equally likely: many epochs of it see what one epoch of `all_of` sees."""
+    The paper trains on all 18 in each epoch; with one each, many epochs see the same faces.
+    """
     changes = tuple(UMER_AUGMENTATIONS.values())
     change = changes[rng.integers(len(changes))]
     return change(face)

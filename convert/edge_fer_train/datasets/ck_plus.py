@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from edge_fer.evaluation.labelled import decode, image_files
 from edge_fer_train.datasets import Dataset
-from edge_fer_train.datasets.listing import emotion, images_under, labelled
+from edge_fer_train.datasets.listing import emotion, images_under, label_faces
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,4 +38,4 @@ def load(path: Path) -> Dataset:
             classes.append(emotion(name.parent.name))
             paths.append(str(name))
             persons.append(match[1])
-    return Dataset(NAME, labelled(path, images, classes, paths), persons=tuple(persons))
+    return Dataset(NAME, label_faces(path, images, classes, paths), persons=tuple(persons))

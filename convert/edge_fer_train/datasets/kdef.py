@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from edge_fer.evaluation.labelled import decode, image_files
 from edge_fer_train.datasets import Dataset
-from edge_fer_train.datasets.faces import cut_face
-from edge_fer_train.datasets.listing import images_under, labelled
+from edge_fer_train.datasets.cut_face import cut_face
+from edge_fer_train.datasets.listing import images_under, label_faces
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,4 +47,4 @@ def load(path: Path) -> Dataset:
             classes.append(EXPRESSIONS[match[3]])
             paths.append(str(name))
             persons.append(match[2])
-    return Dataset(NAME, labelled(path, images, classes, paths), persons=tuple(persons))
+    return Dataset(NAME, label_faces(path, images, classes, paths), persons=tuple(persons))

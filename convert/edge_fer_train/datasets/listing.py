@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from edge_fer.archives import UNPACK_ERRORS
 from edge_fer.emotions import FER2013
 from edge_fer.errors import BadInput
 from edge_fer.evaluation.labelled import LabelledFaces, stack
@@ -31,19 +32,29 @@ def emotion(folder: str) -> str:
 
 
 def images_under(path: Path) -> list[PurePosixPath]:
-    """Return the paths of the images within the folder or zip *path*, sorted; empty for anything else."""
+    """Return the paths of the images within the folder or zip *path*, sorted; empty for anything else.
+
+    Raises `BadInput` for a zip that cannot be read.
+    """
     # Only names are read: every format looks at all of them to recognise its own.
     if path.is_dir():
         names = [PurePosixPath(file.relative_to(path).as_posix()) for file in path.rglob("*")]
     elif path.is_file() and zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            names = [PurePosixPath(name) for name in archive.namelist()]
+        names = _zip_names(path)
     else:
         return []
     return sorted(name for name in names if is_image(name))
 
 
-def labelled(
+def _zip_names(path: Path) -> list[PurePosixPath]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return [PurePosixPath(name) for name in archive.namelist()]
+    except UNPACK_ERRORS as exc:
+        raise BadInput(f"{path} cannot be read as a zip: {exc}; download it again") from exc
+
+
+def label_faces(
     path: Path, images: Sequence[NDArray[np.uint8]], classes: Sequence[str], paths: Sequence[str]
 ) -> LabelledFaces:
     """Return *images* labelled by the names of their *classes*, which come in FER2013's order, others after them.

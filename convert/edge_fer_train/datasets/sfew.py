@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 from edge_fer.emotions import FER2013
 from edge_fer.evaluation.labelled import decode, image_files
 from edge_fer_train.datasets import Dataset
-from edge_fer_train.datasets.faces import cut_face
-from edge_fer_train.datasets.listing import emotion, images_under, labelled
+from edge_fer_train.datasets.cut_face import cut_face
+from edge_fer_train.datasets.listing import emotion, images_under, label_faces
 
 if TYPE_CHECKING:
     from pathlib import Path, PurePosixPath
@@ -45,7 +45,7 @@ def load(path: Path) -> Dataset:
         classes.append(emotion(name.parent.name))
         paths.append(str(name))
         parts.append(PARTS[name.parts[0]])
-    return Dataset(NAME, labelled(path, images, classes, paths), tuple(parts))
+    return Dataset(NAME, label_faces(path, images, classes, paths), tuple(parts))
 
 
 def _is_labelled(name: PurePosixPath) -> bool:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SplitName = Literal["official", "70-10-20", "50-50"]
 SPLITS: Final[tuple[SplitName, ...]] = get_args(SplitName)
 SEED: Final = 42
-"""Of scikit-learn's shuffling, as in Smelyakov et al., COLINS 2022, section 3.1."""
+"""Seed of scikit-learn's shuffling, as in Smelyakov et al., COLINS 2022, section 3.1."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,8 @@ def folds(dataset: Dataset, count: int, seed: int = SEED) -> list[Split]:
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
     labels = dataset.faces.labels
-    smallest = int(np.bincount(labels)[np.unique(labels)].min())
+    _, sizes = np.unique(labels, return_counts=True)
+    smallest = int(sizes.min())
     if not 2 <= count <= smallest:
         raise BadInput(f"folds is {count}; pass 2 to {smallest}, the faces of the smallest class of {dataset.name}")
     # A model recognises a person it has seen, and would look better than it is.
@@ -91,4 +92,6 @@ def folds(dataset: Dataset, count: int, seed: int = SEED) -> list[Split]:
         cut = StratifiedGroupKFold(count, shuffle=True, random_state=seed).split(labels, labels, groups)
     else:
         cut = StratifiedKFold(count, shuffle=True, random_state=seed).split(labels, labels)
-    return [Split(train, validation, np.empty(0, np.intp)) for train, validation in cut]
+    # Every face is a validation face once, so none is left for a test.
+    no_faces = np.empty(0, np.intp)
+    return [Split(train, validation, no_faces) for train, validation in cut]

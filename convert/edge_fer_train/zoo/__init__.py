@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     import keras
 
+# import-linter does not see these imports: each module is imported by its name.
 ARCHITECTURES: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "cnn-1": ("cnn_1", {}),
     "cnn-2": ("cnn_2", {}),
@@ -62,9 +63,13 @@ def join(name: str, paths: Sequence[Path]) -> keras.Model:
     if "rule" not in fixed:
         raise BadInput(f"architecture {name!r} joins no scores; fused-sum and fused-product do")
     models = [checkpoints.load(path) for path in paths]
-    ends = sorted({(model.input_shape[-1], model.output_shape[-1]) for model in models})
+    ends = set()
+    for model in models:
+        channels = model.input_shape[-1]
+        classes = model.output_shape[-1]
+        ends.add(f"{channels} channels, {classes} classes")
     if len(ends) > 1:
         files = ", ".join(path.name for path in paths)
-        differences = " and ".join(f"{channels} channels, {classes} classes" for channels, classes in ends)
+        differences = " and ".join(sorted(ends))
         raise BadInput(f"{files} have {differences}; join models with the same channels and classes")
     return fused.join(models, fixed["rule"])

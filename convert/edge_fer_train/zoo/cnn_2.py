@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from edge_fer_train.zoo.axes import DataFormat
 
 FILTERS = (32, 64, 128)
-"""Of both convolutions before each max-pool."""
+"""Filters of both convolutions before each max-pool."""
 UNITS = (1024, 512, 256)
 
 

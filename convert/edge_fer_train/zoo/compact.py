@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from edge_fer_train.zoo.axes import DataFormat
 
 STEM = 32
+"""Filters of the first convolution. It sees the full resolution, where each filter costs the most."""
 STAGES = ((48, 2), (96, 2), (192, 2))
 """Filters and residual blocks of each stage, whose first block halves height and width."""
 

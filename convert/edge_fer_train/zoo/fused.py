@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from edge_fer.errors import BadInput
 from edge_fer_train.zoo import cnn_1, cnn_2
+from edge_fer_train.zoo.layers import is_network, leaves
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     import keras
 
@@ -88,15 +89,19 @@ def networks(model: keras.Model) -> list[dict[str, keras.layers.Layer]]:
 
     The list is empty for a model that joins no scores.
     """
-    found = []
+    joined = []
     for part in _parts(model):
-        layers = {layer.name: layer for layer in leaves(part) if layer.weights}
+        layers = {}
+        for layer in leaves(part):
+            if layer.weights:
+                layers[layer.name] = layer
+        # The logits have the weights of the layer that was called "scores".
         layers["scores"] = _logits(model, part)
-        found.append(layers)
-    return found
+        joined.append(layers)
+    return joined
 
 
-def share(model: keras.Model) -> None:
+def soften_logits(model: keras.Model) -> None:
     """Make each network whose scores *model* multiplies less sure, so that their product is as sure as one was.
 
     Networks that were trained separately are each as sure as they should be alone. Multiplied, *n* of them are *n*
@@ -109,14 +114,15 @@ def share(model: keras.Model) -> None:
     parts = _parts(model)
     for part in parts:
         logits = _logits(model, part)
-        logits.set_weights([weight / len(parts) for weight in logits.get_weights()])
+        kernel, bias = logits.get_weights()
+        logits.set_weights([kernel / len(parts), bias / len(parts)])
 
 
-def apart(model: keras.Model) -> keras.Model:
+def with_own_outputs(model: keras.Model) -> keras.Model:
     """Return *model* with the same layers and more outputs: after its own scores, those of each network that it joins.
 
     Each network is as sure as it would be alone: where scores are multiplied, its logits are multiplied by the number
-    of networks, the inverse of `share`. Raises `BadInput` for a model that joins no scores.
+    of networks, the inverse of `soften_logits`. Raises `BadInput` for a model that joins no scores.
     """
     import keras
     from keras import layers
@@ -124,11 +130,12 @@ def apart(model: keras.Model) -> keras.Model:
     parts = _parts(model)
     if not parts:
         raise BadInput(f"{model.name} joins no scores, so no network has a loss of its own; leave out auxiliary_loss")
-    times = len(parts) if _multiplies(model) else 1
+    factor = len(parts) if _multiplies(model) else 1
     own = []
     for number, part in enumerate(parts, start=1):
-        surer = layers.Rescaling(times, name=f"surer_{number}")(_logits(model, part).output)
-        own.append(layers.Softmax(name=f"own_scores_{number}")(surer))
+        # The names of these layers are part of the last.keras of interrupted runs.
+        own_logits = layers.Rescaling(factor, name=f"surer_{number}")(_logits(model, part).output)
+        own.append(layers.Softmax(name=f"own_scores_{number}")(own_logits))
     return keras.Model(model.input, [model.output, *own], name=model.name)
 
 
@@ -152,17 +159,8 @@ def freeze(model: keras.Model, number: int) -> None:
             layer.rate = 0.0
 
 
-def leaves(model: keras.Model) -> Iterator[keras.layers.Layer]:
-    """Yield the layers of *model*; in place of a network that it joins, the layers of that network."""
-    for layer in model.layers:
-        if _is_network(layer):
-            yield from leaves(layer)
-        else:
-            yield layer
-
-
 def _parts(model: keras.Model) -> list[keras.Model]:
-    return [layer for layer in model.layers if _is_network(layer)]
+    return [layer for layer in model.layers if is_network(layer)]
 
 
 def _multiplies(model: keras.Model) -> bool:
@@ -172,9 +170,3 @@ def _multiplies(model: keras.Model) -> bool:
 def _logits(model: keras.Model, part: keras.Model) -> keras.layers.Layer:
     """Return the dense layer behind *part*, whose number its name has."""
     return model.get_layer(part.name.replace("part", "logits"))
-
-
-def _is_network(layer: keras.layers.Layer) -> bool:
-    import keras
-
-    return isinstance(layer, keras.Model)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from edge_fer_train.zoo.axes import DataFormat
 
 UNITS = 192
-"""Of the dense layer behind the joined features: with more, the int8 file would be larger than 32 MB."""
+"""Units of the dense layer behind the joined features: with more, the int8 file would be larger than 32 MB."""
 
 
 def build(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from edge_fer_train.zoo.axes import DataFormat
 
 EPSILON = 1e-5
-"""Of batch normalisation, as in the port; Keras' default is 1e-3."""
+"""Epsilon of batch normalisation, as in the port; Keras' default is 1e-3."""
 
 
 @dataclass(frozen=True)
@@ -130,4 +130,6 @@ def _widened(x: keras.KerasTensor, like: keras.KerasTensor, axis: int) -> keras.
 
     side = 2 if axis == 1 else 1
     missing = like.shape[side] - x.shape[side]
-    return layers.ZeroPadding2D(((missing // 2, missing - missing // 2),) * 2)(x)
+    before = missing // 2
+    after = missing - before
+    return layers.ZeroPadding2D(((before, after), (before, after)))(x)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from edge_fer_train.zoo.axes import DataFormat
 
 BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
-"""Of each block: the filters, and the number of convolutions before the max-pool."""
+"""Filters of each block, and the number of its convolutions before the max-pool."""
 UNITS = 4096
 
 

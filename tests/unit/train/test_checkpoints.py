@@ -16,7 +16,7 @@ def test_a_kept_model_answers_as_before(tmp_path, monkeypatch, large):
     if large:
         monkeypatch.setattr(checkpoints, "LARGE_BYTES", 1000)
     model = zoo.build("cnn-2", 32)
-    path = checkpoints.keep(model, tmp_path, "mine")
+    path = checkpoints.save(model, tmp_path, "mine")
     assert path.suffix == (".npz" if large else ".keras")
     loaded = checkpoints.load(path)
     assert loaded.dtype_policy.name == "float32"
@@ -31,7 +31,7 @@ def test_what_float16_cannot_hold_is_not_kept(tmp_path, monkeypatch):
     kernel, bias = model.get_layer("scores").get_weights()
     model.get_layer("scores").set_weights([kernel, bias + 1e6])
     with pytest.raises(BadInput, match="beyond what float16 holds"):
-        checkpoints.keep(model, tmp_path, "mine")
+        checkpoints.save(model, tmp_path, "mine")
     assert not list(tmp_path.iterdir())
 
 
@@ -39,7 +39,7 @@ def test_what_float16_cannot_hold_is_not_kept(tmp_path, monkeypatch):
 @pytest.mark.parametrize("kept", [0.0, 0.5, 0.99])
 def test_a_file_that_is_cut_off_is_refused(tmp_path, monkeypatch, suffix, kept):
     monkeypatch.setattr(checkpoints, "LARGE_BYTES", 1000 if suffix == ".npz" else 10**9)
-    path = checkpoints.keep(zoo.build("cnn-1", 32), tmp_path, "mine")
+    path = checkpoints.save(zoo.build("cnn-1", 32), tmp_path, "mine")
     whole = path.read_bytes()
     path.write_bytes(whole[: int(len(whole) * kept)])
     with pytest.raises(BadInput, match=r"mine\.(keras|npz) .*(is cut off|is no checkpoint)"):

@@ -167,10 +167,9 @@ def test_a_student_learns_from_its_teacher(data, once, tmp_path):
     )
     best = tmp_path / "teacher" / "best.keras"
     run("--recipe", taught, "--data", data, "--out", tmp_path / "student", "--teacher", best)
-    own, heard = (
-        json.loads((tmp_path / name / "history.json").read_text())[0]["loss"] for name in ("teacher", "student")
-    )
-    assert own != heard
+    of_teacher = json.loads((tmp_path / "teacher" / "history.json").read_text())[0]["loss"]
+    of_student = json.loads((tmp_path / "student" / "history.json").read_text())[0]["loss"]
+    assert of_teacher != of_student
     assert "no [training.teaching]" in refused(
         "--recipe", once, "--data", data, "--out", tmp_path / "x", "--teacher", best
     )
@@ -195,7 +194,7 @@ def test_a_stage_may_weigh_the_teacher_less_or_not_at_all(data, taught, tmp_path
     assert loss(taught) != pytest.approx(alone, rel=1e-5)
 
 
-def test_a_backbone_begins_with_weights_of_ones_own(data, once, tmp_path):
+def test_a_backbone_may_begin_with_the_weights_of_a_file(data, once, tmp_path):
     run("--recipe", once, "--data", data, "--out", tmp_path / "first")
     said = run("--recipe", once, "--data", data, "--out", tmp_path / "second", "--pretrained",
                tmp_path / "first" / "best.keras")  # fmt: skip
@@ -222,7 +221,7 @@ def test_networks_whose_scores_are_joined_train_as_one(data, once, tmp_path, fro
     assert "19 layers start with the weights of cnn-2.keras" in said
     best = keras.saving.load_model(tmp_path / "run" / "best.keras", compile=False)
     begun = zoo.join("fused-product", [tmp_path / "cnn-1.keras", tmp_path / "cnn-2.keras"])
-    fused.share(begun)
+    fused.soften_logits(begun)
     for number in (1, 2):
         for name in (f"part_{number}", f"logits_{number}"):
             old, new = (model.get_layer(name).get_weights() for model in (begun, best))

@@ -1,4 +1,4 @@
-"""Each loader on generated files in the layout that its data set is handed out in."""
+"""Each loader on generated files in the layout that its data set is published in."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def write(root, names) -> None:
 
 def test_fer2013_as_kaggles_folders(tmp_path):
     write(tmp_path, ["train/angry/a.png", "train/neutral/b.png", "test/angry/c.png"])
-    found = datasets.load(tmp_path)
-    assert found.name == "FER2013"
-    assert found.faces.names == FER2013
-    assert dict(zip(found.faces.paths, found.parts, strict=True)) == {
+    dataset = datasets.load(tmp_path)
+    assert dataset.name == "FER2013"
+    assert dataset.faces.names == FER2013
+    assert dict(zip(dataset.faces.paths, dataset.parts, strict=True)) == {
         "test/angry/c.png": "validation",  # Kaggle's test folder is all there is to validate on
         "train/angry/a.png": "train",
         "train/neutral/b.png": "train",
@@ -48,8 +48,8 @@ def test_fer2013_as_kaggles_folders(tmp_path):
 
 def test_fer2013_with_validation_keeps_its_test(tmp_path):
     write(tmp_path, ["train/sad/a.png", "validation/sad/b.png", "test/sad/c.png"])
-    found = datasets.load(tmp_path)
-    assert sorted(found.parts) == ["test", "train", "validation"]
+    dataset = datasets.load(tmp_path)
+    assert sorted(dataset.parts) == ["test", "train", "validation"]
 
 
 def test_fer2013_as_one_zip(tmp_path):
@@ -57,16 +57,16 @@ def test_fer2013_as_one_zip(tmp_path):
     with zipfile.ZipFile(path, "w") as archive:
         for number, name in enumerate(["train/happy/a.png", "test/happy/b.png"]):
             archive.writestr(name, png(number))
-    found = datasets.load(path)
-    assert (found.name, found.parts) == ("FER2013", ("validation", "train"))
+    dataset = datasets.load(path)
+    assert (dataset.name, dataset.parts) == ("FER2013", ("validation", "train"))
 
 
 def test_fer2013_as_a_zip_a_part(tmp_path):
     for part, folder in (("train", "train"), ("public-test", "test"), ("private-test", "test")):
         with zipfile.ZipFile(tmp_path / f"fer2013-{part}.zip", "w") as archive:
             archive.writestr(f"{folder}/fear/{part}.png", png(len(part)))
-    found = datasets.load(tmp_path)
-    assert dict(zip(found.faces.paths, found.parts, strict=True)) == {
+    dataset = datasets.load(tmp_path)
+    assert dict(zip(dataset.faces.paths, dataset.parts, strict=True)) == {
         "train/fear/train.png": "train",
         "test/fear/public-test.png": "validation",
         "test/fear/private-test.png": "test",
@@ -81,19 +81,19 @@ def test_fer2013_as_its_original_csv(tmp_path):
         rows.writerow(["emotion", "pixels", "Usage"])
         for label, usage in ((0, "Training"), (6, "Training"), (3, "PublicTest"), (4, "PrivateTest")):
             rows.writerow([label, " ".join(map(str, rng.integers(0, 256, 48 * 48))), usage])
-    found = datasets.load(path)
-    assert found.faces.images.shape == (4, 48, 48)
-    assert found.faces.labels.tolist() == [0, 6, 3, 4]
-    assert found.parts == ("train", "train", "validation", "test")
+    dataset = datasets.load(path)
+    assert dataset.faces.images.shape == (4, 48, 48)
+    assert dataset.faces.labels.tolist() == [0, 6, 3, 4]
+    assert dataset.parts == ("train", "train", "validation", "test")
 
 
 def test_ck_plus_knows_whose_faces_they_are(tmp_path):
     write(tmp_path, ["anger/S010_004_00000017.png", "anger/S010_004_00000018.png", "contempt/S138_008_00000007.png"])
-    found = datasets.load(tmp_path)
-    assert found.name == "CK+"
-    assert found.faces.names == ("angry", "contempt")
-    assert found.persons == ("010", "010", "138")
-    assert found.parts == ()
+    dataset = datasets.load(tmp_path)
+    assert dataset.name == "CK+"
+    assert dataset.faces.names == ("angry", "contempt")
+    assert dataset.persons == ("010", "010", "138")
+    assert dataset.parts == ()
 
 
 def test_kdef_reads_its_file_names_and_cuts_the_face_out(tmp_path):
@@ -104,16 +104,15 @@ def test_kdef_reads_its_file_names_and_cuts_the_face_out(tmp_path):
     picture[200:440, 160:400] = face
     for name in ("AF01HAS", "BF01AFS", "AF01HAFL", "am05sus"):
         cv2.imwrite(str(folder / f"{name}.JPG"), picture)
-    found = datasets.load(tmp_path)
-    assert found.name == "KDEF"
-    told = {path: (found.faces.names[label], person) for path, label, person in zip(
-        found.faces.paths, found.faces.labels, found.persons, strict=True)}  # fmt: skip
-    assert told == {
+    dataset = datasets.load(tmp_path)
+    assert dataset.name == "KDEF"
+    labels = [dataset.faces.names[label] for label in dataset.faces.labels]
+    assert dict(zip(dataset.faces.paths, zip(labels, dataset.persons, strict=True), strict=True)) == {
         "AF01/AF01HAS.JPG": ("happy", "F01"),
         "AF01/BF01AFS.JPG": ("fear", "F01"),
         "AF01/am05sus.JPG": ("surprise", "M05"),
     }
-    cut = found.faces.images[0]
+    cut = dataset.faces.images[0]
     assert cut.shape == (192, 192)
     assert np.corrcoef(cut.ravel(), cv2.resize(face, (192, 192)).ravel())[0, 1] > 0.6
 
@@ -124,25 +123,25 @@ def test_sfew_takes_aligned_faces_where_there_are_any(tmp_path):
         ["Train/Train_Aligned_Faces/Angry/a.png", "Train/Train/Angry/whole.png", "Val/Val/Surprise/b.png",
          "Test/Test_Aligned_Faces/c.png"],
     )  # fmt: skip
-    found = datasets.load(tmp_path)
-    assert found.name == "SFEW"
-    assert dict(zip(found.faces.paths, found.parts, strict=True)) == {
+    dataset = datasets.load(tmp_path)
+    assert dataset.name == "SFEW"
+    assert dict(zip(dataset.faces.paths, dataset.parts, strict=True)) == {
         "Train/Train_Aligned_Faces/Angry/a.png": "train",
         "Val/Val/Surprise/b.png": "validation",
     }
-    assert found.faces.names[found.faces.labels[1]] == "surprise"
+    assert dataset.faces.names[dataset.faces.labels[1]] == "surprise"
 
 
-def test_class_folders_of_ones_own(tmp_path):
+def test_class_folders_of_other_classes(tmp_path):
     write(tmp_path, ["bored/a.png", "keen/b.png"])
-    found = datasets.load(tmp_path)
-    assert found.faces.names == ("bored", "keen")
+    dataset = datasets.load(tmp_path)
+    assert dataset.faces.names == ("bored", "keen")
     with pytest.raises(BadInput, match="no official split"):
-        splits.split(found)
+        splits.split(dataset)
 
 
 @pytest.mark.parametrize("form", ["nonsense", "kdef"])
-def test_what_is_none_is_refused(tmp_path, form):
+def test_a_format_that_does_not_fit_is_refused(tmp_path, form):
     write(tmp_path, ["bored/a.png"])
     with pytest.raises(BadInput):
         datasets.load(tmp_path, form)
@@ -155,14 +154,25 @@ def test_an_empty_folder_is_refused(tmp_path):
         datasets.load(tmp_path / "absent")
 
 
+def test_a_zip_with_a_damaged_directory_is_refused(tmp_path):
+    path = tmp_path / "archive.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("train/happy/a.png", png())
+    content = path.read_bytes()
+    # The end of the directory, by which a zip is known, stays; its first entry is overwritten.
+    path.write_bytes(content.replace(b"PK\x01\x02", b"PK\xff\xff"))
+    with pytest.raises(BadInput, match=r"archive\.zip cannot be read as a zip: .*; download it again"):
+        datasets.load(path)
+
+
 def test_only_some_classes(tmp_path):
     write(tmp_path, ["anger/S010_004_00000017.png", "contempt/S138_008_00000007.png", "happy/S011_004_00000017.png"])
-    found = datasets.load(tmp_path).only(("happy", "angry"))
-    assert found.faces.names == ("happy", "angry")
-    assert found.faces.labels.tolist() == [1, 0]
-    assert found.persons == ("010", "011")
+    dataset = datasets.load(tmp_path).only(("happy", "angry"))
+    assert dataset.faces.names == ("happy", "angry")
+    assert dataset.faces.labels.tolist() == [1, 0]
+    assert dataset.persons == ("010", "011")
     with pytest.raises(BadInput, match="has none of bored"):
-        found.only(("bored",))
+        dataset.only(("bored",))
 
 
 def test_class_names_become_fer2013s():
@@ -197,7 +207,7 @@ def test_a_split_is_the_same_for_the_same_seed():
 
 
 @pytest.mark.parametrize("count", [5, 10])
-def test_folds_judge_every_face_once(count):
+def test_every_face_is_a_validation_face_once(count):
     dataset = made([n % 7 for n in range(140)])
     cut = splits.folds(dataset, count)
     assert sorted(np.concatenate([fold.validation for fold in cut]).tolist()) == list(range(140))

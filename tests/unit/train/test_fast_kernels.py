@@ -12,15 +12,15 @@ SCRIPT = """
 import keras
 from edge_fer_train import zoo
 from edge_fer_train.fast_kernels import fast_kernels
-from edge_fer_train.zoo import fused
+from edge_fer_train.zoo.layers import leaves
 
 KINDS = (keras.layers.BatchNormalization, keras.layers.DepthwiseConv2D)
 
 def changed(model):
-    return {layer.name for layer in fused.leaves(model) if "call" in vars(layer)}
+    return {layer.name for layer in leaves(model) if "call" in vars(layer)}
 
 def of_kinds(model):
-    return {layer.name for layer in fused.leaves(model) if isinstance(layer, KINDS)}
+    return {layer.name for layer in leaves(model) if isinstance(layer, KINDS)}
 
 class_calls = [kind.call for kind in KINDS]
 for name in ("mobilenet-v2", "fused-product"):

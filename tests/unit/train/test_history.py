@@ -33,6 +33,14 @@ def test_an_epoch_is_read_as_it_was_saved(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["history.json", "last.keras"]
 
 
+@pytest.mark.parametrize("content", [b"", b'[{"epoch": 1', b"\xff"])
+def test_a_damaged_history_is_refused(tmp_path, content):
+    folder = RunFolder(tmp_path)
+    (tmp_path / "history.json").write_bytes(content)
+    with pytest.raises(BadInput, match=r"history\.json is damaged: .*; choose another folder, or empty this one"):
+        folder.read_history()
+
+
 def test_the_best_of_an_earlier_size_stays_beside_the_next(tmp_path):
     folder = RunFolder(tmp_path)
     folder.set_best_aside(48)  # there is none yet

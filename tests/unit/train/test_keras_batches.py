@@ -28,12 +28,12 @@ def batches(faces, teacher=None, **training) -> Batches:
 
 def test_a_step_gets_values_and_soft_labels(faces):
     given = batches(faces)
-    values, told = given[0]
+    values, labels = given[0]
     crops, expected = augmented(faces).batch(0)
     assert len(given) == 4
     assert values.shape == (8, 48, 48, 1)
     assert np.array_equal(values, recipe.load("cnn-1").preprocess.to_values(crops))
-    assert np.array_equal(told, expected)
+    assert np.array_equal(labels, expected)
 
 
 def test_balance_weighs_faces(faces):
@@ -43,29 +43,29 @@ def test_balance_weighs_faces(faces):
 def test_batches_may_be_made_elsewhere(faces):
     made = np.zeros((2, 48, 48), np.uint8), np.full((2, 7), 1 / 7, np.float32)
     asked = []
-    values, told = Batches(augmented(faces), batch=lambda at: asked.append(at) or made)[3]
+    values, labels = Batches(augmented(faces), batch=lambda at: asked.append(at) or made)[3]
     assert asked == [3]
     assert values.shape == (2, 48, 48, 1)
-    assert told is made[1]
+    assert labels is made[1]
 
 
 def test_each_output_of_a_model_gets_the_soft_labels(faces):
     of_epoch = augmented(faces, balance=0.5)
-    values, told, weights = Batches(of_epoch, outputs=3)[0]
+    values, labels, weights = Batches(of_epoch, outputs=3)[0]
     assert values.shape == (8, 48, 48, 1)
     assert weights.shape == (8,)
-    assert len(told) == 3
-    assert all(np.array_equal(of_output, of_epoch.batch(0)[1]) for of_output in told)
+    assert len(labels) == 3
+    assert all(np.array_equal(of_output, of_epoch.batch(0)[1]) for of_output in labels)
 
 
 def test_a_teachers_scores_follow_the_soft_labels(faces):
-    class Sure:
+    class Unsure:
         def scores(self, crops):
             return np.full((len(crops), 7), 1 / 7, np.float32)
 
-    told = batches(faces, Sure())[0][1]
-    assert told.shape == (8, 14)
-    assert np.allclose(told[:, 7:], 1 / 7)
+    rows = batches(faces, Unsure())[0][1]
+    assert rows.shape == (8, 14)
+    assert np.allclose(rows[:, 7:], 1 / 7)
 
 
 def test_weights_make_rare_classes_count():

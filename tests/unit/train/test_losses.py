@@ -27,10 +27,10 @@ def test_the_paper_has_four_losses():
     assert set(LOSSES) == {"categorical-crossentropy", "binary-crossentropy", "mean-squared-error", "hinge"}
 
 
-def test_a_teacher_of_no_weight_is_not_heard():
-    told = np.concatenate([LABELS, SCORES], axis=1)
+def test_a_teacher_of_weight_zero_changes_nothing():
+    rows = np.concatenate([LABELS, SCORES], axis=1)
     own = number(LOSSES["categorical-crossentropy"]()(LABELS, SCORES))
-    assert number(Distillation(weight=0.0)(told, SCORES)) == pytest.approx(own, rel=1e-5)
+    assert number(Distillation(weight=0.0)(rows, SCORES)) == pytest.approx(own, rel=1e-5)
 
 
 def test_distillation_is_least_where_the_teacher_is():
@@ -57,5 +57,5 @@ def test_it_is_saved_and_loaded_with_a_model(tmp_path):
 
 
 def test_accuracy_ignores_the_teacher():
-    told = np.concatenate([LABELS, np.eye(7, dtype=np.float32)[[6, 6]]], axis=1)
-    assert keras.ops.convert_to_numpy(accuracy(told, SCORES)).tolist() == [1.0, 0.0]
+    rows = np.concatenate([LABELS, np.eye(7, dtype=np.float32)[[6, 6]]], axis=1)
+    assert keras.ops.convert_to_numpy(accuracy(rows, SCORES)).tolist() == [1.0, 0.0]

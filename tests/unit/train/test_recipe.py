@@ -77,6 +77,18 @@ def test_a_recipe_that_is_none_is_refused(tmp_path, text):
         recipe.load(str(path))
 
 
+def test_a_recipe_that_cannot_be_read_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "locked.toml"
+    path.touch()
+
+    def locked(*_, **__):
+        raise PermissionError("Permission denied")
+
+    monkeypatch.setattr(type(path), "read_text", locked)
+    with pytest.raises(BadInput, match=r"locked\.toml cannot be used: Permission denied"):
+        recipe.load(str(path))
+
+
 def test_an_unknown_recipe_names_those_there_are():
     with pytest.raises(BadInput, match=r"no recipe 'vgg'; .*cnn-1"):
         recipe.load("vgg")

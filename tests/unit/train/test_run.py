@@ -15,22 +15,22 @@ from edge_fer_train.validation import weights_of  # noqa: E402
 from edge_fer_train.zoo import fused  # noqa: E402
 
 
-class Heard(ProgressListener):
-    """Keeps what a user would read, and the shares of each step."""
+class RecordingListener(ProgressListener):
+    """Keeps the lines that a user would read, and the shares of each step."""
 
     def __init__(self):
         self.lines = []
         self.steps = {}
 
-    def step(self, words, share=0.0):
-        self.steps.setdefault(words, []).append(share)
+    def step(self, message, share=0.0):
+        self.steps.setdefault(message, []).append(share)
 
-    def tell(self, words):
-        self.lines.append(words)
+    def tell(self, message):
+        self.lines.append(message)
 
 
 def trained(drawn_zip, folder, epochs: int, monkeypatch, overwrite: bool = False) -> tuple[TrainingRun, list, list]:
-    """A run of so many epochs of a few steps; the weights before each epoch, and after its last step."""
+    """A run of *epochs* of a few steps; the weights before each epoch, and after its last step."""
     faces, shipped = load_faces(drawn_zip), recipe.load("cnn-1")
     stages = (shipped.trained.stages[0].model_copy(update={"epochs": epochs}),)
     changes = {"batch_size": 8, "stages": stages, "ema_overwrite": overwrite}
@@ -64,7 +64,7 @@ def trained(drawn_zip, folder, epochs: int, monkeypatch, overwrite: bool = False
 
 
 def test_an_epoch_begins_where_the_last_step_of_the_one_before_ended(drawn_zip, tmp_path, monkeypatch):
-    """And not with the averaged weights, which are judged between the two, nor with their statistics."""
+    """And not with the averaged weights, which are validated between the two, nor with their statistics."""
     run, began, ended = trained(drawn_zip, tmp_path, 3, monkeypatch)
     assert len(began) == len(ended) == len(run.history) == 3
     for before, after in zip(ended, began[1:], strict=False):
@@ -102,23 +102,24 @@ def joined(drawn_zip, tmp_path) -> TrainingRun:
     return TrainingRun(chosen, tmp_path / "run", faces, soft_labels.hard(faces), faces, ProgressListener())
 
 
-def test_the_loss_of_each_network_counts_beside_that_of_what_they_say_together(joined):
+def test_the_loss_of_each_network_counts_beside_that_of_the_joined_scores(joined):
     model = joined.network(joined.recipe.trained.stages[0])
-    values, targets = np.random.default_rng(0).random((4, 32, 32, 1)).astype(np.float32), joined.soft_labels[:4]
-    together, *alone = (-np.log((scores * targets).sum(axis=1)).mean() for scores in model.predict(values, verbose=0))
-    told = model.evaluate(values, [targets] * 3, verbose=0, return_dict=True)
-    assert told["loss"] == pytest.approx(together + 0.3 * sum(alone), rel=1e-4)
+    values = np.random.default_rng(0).random((4, 32, 32, 1)).astype(np.float32)
+    labels = joined.soft_labels[:4]
+    together, *alone = (-np.log((scores * labels).sum(axis=1)).mean() for scores in model.predict(values, verbose=0))
+    figures = model.evaluate(values, [labels] * 3, verbose=0, return_dict=True)
+    assert figures["loss"] == pytest.approx(together + 0.3 * sum(alone), rel=1e-4)
 
 
-def test_a_run_in_which_each_network_has_a_loss_says_how_each_does_and_keeps_the_product(joined):
-    joined.progress = Heard()
+def test_a_run_in_which_each_network_has_a_loss_reports_each_and_keeps_the_product(joined):
+    joined.progress = RecordingListener()
     joined.execute()
     first, second = joined.history[0]["validation_accuracy_alone"]
     assert any(f" (alone {first:.2%}, {second:.2%}) · " in line for line in joined.progress.lines)
     longer = [stage.model_copy(update={"epochs": 2}) for stage in joined.recipe.trained.stages]
     training = joined.recipe.trained.model_copy(update={"stages": tuple(longer)})
     joined.recipe = joined.recipe.model_copy(update={"training": training})
-    joined.execute()  # goes on
+    joined.execute()  # resumes
     assert [entry["epoch"] for entry in joined.history] == [1, 2]
     for entry in joined.history:
         assert 0 <= entry["accuracy"] <= 1
@@ -127,7 +128,7 @@ def test_a_run_in_which_each_network_has_a_loss_says_how_each_does_and_keeps_the
     assert kept.output_shape == (None, 7)
     best = max(joined.history, key=lambda entry: entry["validation_accuracy"])
     spec = joined.recipe.preprocess.at(32)
-    answers = fused.apart(kept).predict(spec.to_values(joined.validation.crops(spec)), verbose=0)
+    answers = fused.with_own_outputs(kept).predict(spec.to_values(joined.validation.crops(spec)), verbose=0)
     right = [(scores.argmax(axis=1) == joined.validation.labels).mean() for scores in answers]
     assert right == pytest.approx([best["validation_accuracy"], *best["validation_accuracy_alone"]])
     assert len(keras.saving.load_model(joined.folder / "last.keras").outputs) == 3
@@ -138,7 +139,7 @@ def test_progress_has_one_step_per_stage_whose_share_grows(drawn_zip, tmp_path):
     faces, shipped = load_faces(drawn_zip), recipe.load("cnn-1")
     stages = tuple(shipped.trained.stages[0].model_copy(update={"epochs": 2, "size_px": size}) for size in (32, 40))
     training = shipped.trained.model_copy(update={"batch_size": 8, "stages": stages})
-    progress = Heard()
+    progress = RecordingListener()
     chosen = shipped.model_copy(update={"training": training})
     TrainingRun(chosen, tmp_path, faces, soft_labels.hard(faces), faces, progress).execute()
     assert list(progress.steps) == ["training epochs 1 to 2 of 4 at 32 px", "training epochs 3 to 4 of 4 at 40 px"]

@@ -22,24 +22,23 @@ spec.loader.exec_module(choices)
 
 def flat(recipe):
     """Every value of *recipe* by its place; its one stage beside the rest of its training."""
-    told = recipe.model_dump()
-    training = told.pop("training")
+    rest = recipe.model_dump()
+    training = rest.pop("training")
     (stage,) = training.pop("stages")
-    return {
-        (where, name): value
-        for where, part in (("recipe", told), ("training", training), ("stage", stage))
-        for name, value in part.items()
-    }
+    values = {}
+    for where, part in (("recipe", rest), ("training", training), ("stage", stage)):
+        for name, value in part.items():
+            values[where, name] = value
+    return values
 
 
 @pytest.mark.parametrize("choice", [name for name in choices.CHOICES if name != choices.BASE])
 def test_a_choice_changes_what_it_says_and_nothing_else(choice):
-    base, changed = (flat(choices.recipe_of(name, 3)) for name in (choices.BASE, choice))
-    said = {
-        (where, name)
-        for where, part in zip(("training", "stage", "recipe"), choices.CHOICES[choice], strict=True)
-        for name in part
-    }
-    assert said
-    assert {place for place in base if base[place] != changed[place]} == said
+    base = flat(choices.recipe_of(choices.BASE, 3))
+    changed = flat(choices.recipe_of(choice, 3))
+    expected = set()
+    for where, part in zip(("training", "stage", "recipe"), choices.CHOICES[choice], strict=True):
+        expected |= {(where, name) for name in part}
+    assert expected
+    assert {place for place in base if base[place] != changed[place]} == expected
     assert changed["stage", "epochs"] == 3

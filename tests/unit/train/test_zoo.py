@@ -11,6 +11,7 @@ from edge_fer.errors import BadInput  # noqa: E402
 from edge_fer.preprocess import Preprocess  # noqa: E402
 from edge_fer_train import zoo  # noqa: E402
 from edge_fer_train.zoo import fused  # noqa: E402
+from edge_fer_train.zoo.layers import leaves  # noqa: E402
 
 #: Of three planes at the architecture's own size, its head for seven classes left out where the paper leaves it out.
 PARAMETERS = {
@@ -150,11 +151,11 @@ def test_the_layers_of_joined_networks_are_those_they_had():
     for found, part in zip(fused.networks(model), parts, strict=True):
         assert list(found) == [layer.name for layer in part.layers if layer.weights]
         assert all(found[name].count_params() == part.get_layer(name).count_params() for name in found)
-    inside = [layer for layer in fused.leaves(model) if layer.weights]
+    inside = [layer for layer in leaves(model) if layer.weights]
     assert sum(layer.count_params() for layer in inside) == model.count_params()
     assert not any(isinstance(layer, keras.Model) for layer in inside)
     assert fused.networks(parts[0]) == []
-    assert list(fused.leaves(parts[0])) == parts[0].layers
+    assert list(leaves(parts[0])) == parts[0].layers
 
 
 def test_a_frozen_network_answers_in_training_as_it_does_afterwards():
@@ -179,8 +180,8 @@ def test_networks_that_share_a_product_are_together_as_sure_as_one_was():
     model, summed = (fused.join(parts, rule) for rule in ("product", "sum"))
     faces = np.random.default_rng(1).random((3, 32, 32, 1)).astype(np.float32)
     before = summed.predict(faces, verbose=0)
-    fused.share(model)
-    fused.share(summed)
+    fused.soften_logits(model)
+    fused.soften_logits(summed)
     first, second = (part.predict(faces, verbose=0) for part in parts)
     expected = np.sqrt(first * second)
     expected /= expected.sum(axis=1, keepdims=True)
@@ -192,8 +193,8 @@ def test_networks_that_share_a_product_are_together_as_sure_as_one_was():
 def test_what_networks_say_alone_stands_behind_what_they_say_together(rule):
     parts = [zoo.build("cnn-1", 32), zoo.build("cnn-2", 32)]
     model = fused.join(parts, rule)
-    fused.share(model)
-    apart = fused.apart(model)
+    fused.soften_logits(model)
+    apart = fused.with_own_outputs(model)
     assert [weight.path for weight in apart.weights] == [weight.path for weight in model.weights]
     faces = np.random.default_rng(1).random((3, 32, 32, 1)).astype(np.float32)
     together, *alone = apart.predict(faces, verbose=0)
@@ -201,7 +202,7 @@ def test_what_networks_say_alone_stands_behind_what_they_say_together(rule):
     for found, part in zip(alone, parts, strict=True):
         assert np.allclose(found, part.predict(faces, verbose=0), atol=1e-5)
     with pytest.raises(BadInput, match="cnn_1 joins no scores"):
-        fused.apart(parts[0])
+        fused.with_own_outputs(parts[0])
 
 
 @pytest.mark.parametrize(("name", "number"), [("fused-sum", 0), ("fused-sum", 3), ("cnn-1", 1)])

@@ -11,7 +11,7 @@ WAYS = (mixing.mixup, mixing.cutmix)
 
 
 def batch(count: int, side: int = 24):
-    """Faces of one grey level each, so that a pixel tells where it is from."""
+    """Faces of one grey level each, so that a pixel shows which face it is from."""
     levels = np.linspace(0, 255, count).astype(np.uint8)
     return np.repeat(levels, side * side).reshape(count, side, side), np.eye(count, dtype=np.float32)
 
@@ -21,13 +21,13 @@ def batch(count: int, side: int = 24):
 def test_soft_labels_still_sum_to_one_and_say_what_the_pixels_hold(way, alpha, seed, count):
     crops, labels = batch(count)
     kept = crops.copy()
-    mixed, told = way(crops, labels, alpha, np.random.default_rng(seed))
+    mixed, soft_labels = way(crops, labels, alpha, np.random.default_rng(seed))
     assert np.array_equal(crops, kept)
     assert mixed.shape == crops.shape
     assert mixed.dtype == np.uint8
-    assert np.allclose(told.sum(axis=1), 1, atol=1e-5)
+    assert np.allclose(soft_labels.sum(axis=1), 1, atol=1e-5)
     levels = np.linspace(0, 255, count).astype(np.uint8)
-    assert np.allclose(mixed.mean(axis=(1, 2)), told @ levels, atol=0.51)
+    assert np.allclose(mixed.mean(axis=(1, 2)), soft_labels @ levels, atol=0.51)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -40,5 +40,5 @@ def test_mixing_is_seeded(way):
 def test_mixup_keeps_the_larger_part_in_its_place():
     crops, labels = batch(5)
     for seed in range(20):
-        told = mixing.mixup(crops, labels, 0.4, np.random.default_rng(seed))[1]
-        assert (told.diagonal() >= 0.5).all()
+        soft_labels = mixing.mixup(crops, labels, 0.4, np.random.default_rng(seed))[1]
+        assert (soft_labels.diagonal() >= 0.5).all()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SIDE_PX: Final = 192
-"""Of the face that is cut out: twice the size that all models but VGG-Face see."""
+"""Side of the face that is cut out: twice the size that all models but VGG-Face see."""
 MIDDLE: Final = 0.7
 """Side of the box about the middle where no face is found, as a share of the picture's shorter side."""
 
