@@ -20,7 +20,7 @@ from edge_fer.evaluation.labelled import load_faces
 from edge_fer_train import soft_labels
 
 if TYPE_CHECKING:
-    from edge_fer.evaluation.labelled import LabelledFaces
+    from edge_fer.evaluation.face_set import LabelledFaces
 
 HERE = Path(__file__).parent
 TEACHERS = ("compact", "compact-wide-1", "compact-wide-2", "compact-wide-3")

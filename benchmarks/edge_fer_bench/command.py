@@ -18,7 +18,7 @@ from edge_fer.options import DEFAULT_MODEL, model_options_with
 
 if TYPE_CHECKING:
     from edge_fer.bundle import Bundle
-    from edge_fer.evaluation.labelled import LabelledFaces
+    from edge_fer.evaluation.face_set import LabelledFaces
     from edge_fer.profile import Thresholds
     from edge_fer_bench.recommendation import Recommendation
     from edge_fer_bench.results import Run

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge_fer.clock import Clock
-    from edge_fer.evaluation.labelled import LabelledFaces
+    from edge_fer.evaluation.face_set import LabelledFaces
     from edge_fer.progress import ProgressListener
     from edge_fer_bench.candidates import Candidate
     from edge_fer_bench.suites import Suite

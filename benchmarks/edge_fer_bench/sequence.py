@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from edge_fer.evaluation.labelled import LabelledFaces
+    from edge_fer.evaluation.face_set import LabelledFaces
 
 HOLD_S: Final = 3.0
 """How long each face is shown: several time constants of the smoothing, so that its label can become the state."""

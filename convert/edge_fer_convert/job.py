@@ -12,7 +12,7 @@ from edge_fer_convert.gate import Gate
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edge_fer.evaluation.labelled import LabelledFaces
+    from edge_fer.evaluation.face_set import LabelledFaces
     from edge_fer_convert.float_model import FloatModel
     from edge_fer_convert.model_metadata import ModelMetadata
 

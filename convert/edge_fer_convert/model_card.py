@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge_fer.evaluation.classification import evaluate
-from edge_fer.evaluation.html import percent, render_text
+from edge_fer.evaluation.html import render_text
+from edge_fer.text import percent
 
 if TYPE_CHECKING:
     from edge_fer_convert.result import Conversion, TargetResult

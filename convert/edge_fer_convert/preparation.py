@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from edge_fer.errors import BadInput
-from edge_fer.evaluation.labelled import near_copies
+from edge_fer.evaluation.near_copies import near_copies
 from edge_fer_convert.calibration import Calibration, choose, without_evaluated, without_flat
 from edge_fer_convert.targets import split_target
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from edge_fer.evaluation.labelled import LabelledFaces
+    from edge_fer.evaluation.face_set import LabelledFaces
     from edge_fer.progress import ProgressListener
     from edge_fer_convert.float_model import FloatModel
     from edge_fer_convert.job import Data, Job

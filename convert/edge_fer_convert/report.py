@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from edge_fer import __version__
-from edge_fer.evaluation.html import percent, render
+from edge_fer.evaluation.html import render
+from edge_fer.text import percent
 from edge_fer_convert import targets
 from edge_fer_convert.graph import short_name
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from edge_fer.evaluation.labelled import LabelledFaces
+    from edge_fer.evaluation.face_set import LabelledFaces
     from edge_fer.progress import ProgressListener
     from edge_fer_train.datasets import Dataset
     from edge_fer_train.datasets.splits import Split

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_fer.evaluation.classification import ClassificationReport
-    from edge_fer.evaluation.labelled import LabelledFaces
+    from edge_fer.evaluation.face_set import LabelledFaces
 
 FORMAT_VERSION: Final = 1
 DPI: Final = 120

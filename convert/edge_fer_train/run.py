@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from edge_fer.evaluation.labelled import near_copies
+from edge_fer.evaluation.near_copies import near_copies
 from edge_fer.progress import ProgressListener
 from edge_fer_train import epoch, networks, report
 from edge_fer_train.augmentation.batches import AugmentedBatches
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_fer.evaluation.classification import ClassificationReport
-    from edge_fer.evaluation.labelled import LabelledFaces
+    from edge_fer.evaluation.face_set import LabelledFaces
     from edge_fer_train.history import Entry
     from edge_fer_train.recipe import Recipe, Stage
     from edge_fer_train.teacher import Teacher

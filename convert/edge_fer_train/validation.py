@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import keras
     from numpy.typing import NDArray
 
-    from edge_fer.evaluation.labelled import LabelledFaces
+    from edge_fer.evaluation.face_set import LabelledFaces
     from edge_fer.preprocess import Preprocess
     from edge_fer_train.keras_batches import Batches
 

@@ -6,7 +6,7 @@ import base64
 import io
 from typing import TYPE_CHECKING, Any, Final
 
-from edge_fer.text import percent as percent  # noqa: PLC0414  (re-exported, for the pages that import it from here)
+from edge_fer.text import percent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

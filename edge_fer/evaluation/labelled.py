@@ -13,24 +13,12 @@ from edge_fer.emotions import FER2013
 from edge_fer.errors import BadInput
 from edge_fer.evaluation import fer2013_csv, npz
 from edge_fer.evaluation.face_set import UNLABELLED, LabelledFaces, stack
-from edge_fer.evaluation.near_copies import near_copies
 from edge_fer.images import decode_image, is_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
-
-__all__ = [
-    "FORMS",
-    "UNLABELLED",
-    "LabelledFaces",
-    "decode",
-    "image_files",
-    "load_faces",
-    "near_copies",
-    "stack",
-]
 
 FORMS: Final = (
     "a folder or .zip of <class>/<image>, a .csv like FER2013's (emotion,pixels,Usage), or an .npz (images, labels)"

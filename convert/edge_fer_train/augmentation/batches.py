@@ -15,7 +15,7 @@ from edge_fer_train.augmentation.online import Augment
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from edge_fer.evaluation.labelled import LabelledFaces
+    from edge_fer.evaluation.face_set import LabelledFaces
     from edge_fer.preprocess import Preprocess
     from edge_fer_train.recipe import Recipe, Stage, TrainingSettings
 

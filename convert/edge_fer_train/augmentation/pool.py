@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from edge_fer.evaluation.labelled import LabelledFaces
+    from edge_fer.evaluation.face_set import LabelledFaces
     from edge_fer_train.augmentation.batches import Batch
     from edge_fer_train.recipe import Recipe, Stage
 

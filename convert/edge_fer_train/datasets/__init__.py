@@ -17,7 +17,7 @@ from edge_fer.errors import BadInput
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from edge_fer.evaluation.labelled import LabelledFaces
+    from edge_fer.evaluation.face_set import LabelledFaces
 
 Part = Literal["train", "validation", "test", ""]
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from edge_fer.emotions import FER2013
-from edge_fer.evaluation.labelled import LabelledFaces, load_faces, stack
+from edge_fer.evaluation.face_set import LabelledFaces, stack
+from edge_fer.evaluation.labelled import load_faces
 from edge_fer.evaluation.tables import columns
 from edge_fer_train.datasets import Dataset
 from edge_fer_train.datasets.listing import images_under

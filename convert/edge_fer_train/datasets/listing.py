@@ -11,7 +11,7 @@ import numpy as np
 from edge_fer.archives import UNPACK_ERRORS
 from edge_fer.emotions import FER2013
 from edge_fer.errors import BadInput
-from edge_fer.evaluation.labelled import LabelledFaces, stack
+from edge_fer.evaluation.face_set import LabelledFaces, stack
 from edge_fer.images import is_image
 
 if TYPE_CHECKING:

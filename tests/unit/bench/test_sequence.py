@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from edge_fer.evaluation.labelled import LabelledFaces
+from edge_fer.evaluation.face_set import LabelledFaces
 from edge_fer.faces import HaarDetector
 from edge_fer.sources.synthetic import EXPRESSIONS, draw_face
 from edge_fer.tracking import FaceTracker

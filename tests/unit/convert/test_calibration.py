@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge_fer.errors import BadInput
-from edge_fer.evaluation.labelled import LabelledFaces
+from edge_fer.evaluation.face_set import LabelledFaces
 from edge_fer.preprocess import Preprocess
 from edge_fer_convert import calibration
 from edge_fer_convert.calibration import Calibration

@@ -12,18 +12,12 @@ from hypothesis import strategies as st
 
 from edge_fer.emotions import FER2013
 from edge_fer.errors import BadInput
-from edge_fer.evaluation import face_set, labelled, near_copies
+from edge_fer.evaluation import labelled
 from edge_fer.evaluation.labelled import load_faces
 from edge_fer.preprocess import Preprocess
 
 PNG = cv2.imencode(".png", np.zeros((8, 8), np.uint8))[1].tobytes()
 GREY = np.full((48, 48), 90, np.uint8)
-
-
-def test_one_module_gives_all_that_works_with_labelled_faces():
-    assert labelled.LabelledFaces is face_set.LabelledFaces
-    assert labelled.near_copies is near_copies.near_copies
-    assert all(hasattr(labelled, name) for name in labelled.__all__)
 
 
 def test_a_zip_in_kaggles_layout_is_read_in_order(drawn_zip):
