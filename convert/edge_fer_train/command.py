@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from importlib import util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from edge_fer.dependencies import require
-from edge_fer.errors import BadInput
+from edge_fer.errors import BadInput, MissingDependency
 
 if TYPE_CHECKING:
     import numpy as np
@@ -86,12 +87,21 @@ def train(**options: Any) -> None:
     if options["untaught"] and options["teachers"]:
         raise click.UsageError("pass --teacher or --no-teacher, not both")
     require(NEEDED, "convert", "edge-fer train")
+    _require_keras_backend()
     # TensorFlow reads it when it is imported, below.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from edge_fer.progress import ProgressDisplay
 
     with ProgressDisplay() as progress:
         _train(options, progress)
+
+
+def _require_keras_backend() -> None:
+    """Raise `MissingDependency` when the backend that the user chose for Keras is not installed."""
+    backend = os.environ.get("KERAS_BACKEND")
+    # PyTorch and JAX are part of no extra, since their users know best which build fits their machine.
+    if backend in {"torch", "jax"} and util.find_spec(backend) is None:
+        raise MissingDependency(f"KERAS_BACKEND is {backend}, which is not installed: pip install {backend}")
 
 
 def _train(options: dict[str, Any], progress: ProgressListener) -> None:

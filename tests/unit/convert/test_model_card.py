@@ -36,6 +36,8 @@ def test_a_card_has_figures_class_by_class_and_the_forbidden_uses(float_model, p
     assert card.startswith("# mine\n")
     assert "Article 5(1)(f)" in card
     assert "Trained on drawn faces." in card
+    assert "none of which it is judged on. Sees 32x32 pixels" in card
+    assert "The epoch that was kept" in card
     assert "On 210 images of drawn test" in card
     for label in FER2013:
         assert f"| {label} | 30 |" in card
@@ -59,6 +61,8 @@ def test_accuracy_without_near_copies_has_a_column_of_its_own(float_model, pool,
 def test_without_an_evaluation_set_a_card_says_so(float_model, pool, tmp_path):
     card = converted(float_model, pool, tmp_path)
     assert "Nobody has judged it" in card
+    assert "none of which it is judged on" not in card
+    assert "The epoch that was kept" not in card
     assert "`litert-int8` agrees with float32 on" in card
 
 

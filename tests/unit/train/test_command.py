@@ -13,7 +13,7 @@ pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip instal
 
 from edge_fer.cli import main  # noqa: E402
 from edge_fer.evaluation.labelled import load_faces  # noqa: E402
-from edge_fer_train import recipe, zoo  # noqa: E402
+from edge_fer_train import command, recipe, zoo  # noqa: E402
 from edge_fer_train.zoo import fused  # noqa: E402
 
 
@@ -277,3 +277,11 @@ def test_the_shipped_recipe_learns_from_fer2013(fer2013, tmp_path):
     for first, last in ((0, 3), (4, 5), (6, 7)):  # alone, then with a teacher of 0.6, then of 0.8: three losses
         assert losses[last] < losses[first]
     assert "that have no near-copy" in said
+
+
+def test_a_keras_backend_that_is_not_installed_is_named_in_one_line(data, tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    monkeypatch.setattr(command.util, "find_spec", lambda name: None if name == "torch" else object())
+    done = CliRunner().invoke(main, ["train", "--data", str(data), "--out", str(tmp_path / "run")])
+    assert done.exit_code == 8
+    assert done.stderr == "edge-fer: KERAS_BACKEND is torch, which is not installed: pip install torch\n"
