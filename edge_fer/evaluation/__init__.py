@@ -5,6 +5,7 @@
 - `conditions`: makes faces worse, with fewer pixels, blur or noise.
 - `systems`: what can be evaluated: bundles, another program's answers, Python functions.
 - `metrics` and `classification`: the figures of one system; `comparison`: those of several.
+- `votes`: the figures by the votes of FER+, ten annotators an image, instead of by one label.
 - `html`, `plots`, `page` and `published`: the report, and figures of others to print beside.
 - `command`: ``edge-fer eval``.
 
