@@ -65,6 +65,34 @@ class Teaching(Frozen):
         return paths
 
 
+class OnlineAugmentation(Frozen):
+    """How far faces are changed at full strength; see `edge_fer_train.augmentation.online.Augment`.
+
+    The defaults suit faces that are cut as the training faces are. A face detector's boxes vary more.
+    """
+
+    rotation_deg: Annotated[float, Field(ge=0, le=180)] = 12.0
+    tilt: Literal["uniform", "triangular"] = "uniform"
+    """How rotations are drawn; "triangular": small ones more often."""
+    scale: Annotated[float, Field(ge=0, lt=1)] = 0.10
+    """How much smaller, and without `larger` how much larger, a box becomes."""
+    larger: Annotated[float, Field(ge=0)] | None = None
+    """How much larger a box becomes."""
+    shift: Annotated[float, Field(ge=0, le=1)] = 0.08
+    """In each direction, as a fraction of the side."""
+    shear: Annotated[float, Field(ge=0, le=1)] = 0.05
+    flip: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Probability."""
+    contrast: Annotated[float, Field(ge=0, le=1)] = 0.25
+    brightness: Annotated[float, Field(ge=0, le=255)] = 20.0
+    """In grey levels of 255."""
+    erase: Annotated[float, Field(ge=0, le=1)] = 0.25
+    """Probability that a rectangle is erased."""
+    # The lower bound leaves a choice above the least side, a tenth, at every input size.
+    erase_side: Annotated[float, Field(gt=0.15, lt=1)] = 1 / 3
+    """Bound of the rectangle's height and width, as a fraction of the side."""
+
+
 class TrainingSettings(Frozen):
     """How a model is trained."""
 
@@ -92,6 +120,8 @@ class TrainingSettings(Frozen):
     augmentation: Literal["online", "umer"] = "online"
     """A random warp, light and an erased patch; or one of Umer's 18 variants (the face and 17 changes;
     Umer et al., CMES 2022, Algorithm 1)."""
+    online: OnlineAugmentation = OnlineAugmentation()
+    """The bounds of the online augmentation."""
     degrade: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Share of the faces that the online augmentation takes detail from: fewer pixels, blur, or noise. The strength of
     a stage multiplies it, as it does the rest of the augmentation."""
