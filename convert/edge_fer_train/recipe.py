@@ -106,8 +106,11 @@ class TrainingSettings(Frozen):
     ema_overwrite: bool = False
     """Whether an epoch begins with the averaged weights of the one before, instead of those of its last step (Keras'
     ``ema_overwrite_frequency`` of one epoch). Learns more slowly."""
-    own_label: Annotated[float, Field(ge=0, le=1)]
-    """Weight of a face's own label; the estimate from its FER+ votes counts the rest."""
+    labels: Literal["own", "votes"] = "own"
+    """What a model learns of a face: the label of the data set, mixed with an estimate of it from FER+ votes; or the
+    distribution of the votes alone, by which the epoch is chosen, too. See `edge_fer_train.soft_labels`."""
+    own_label: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Weight of a face's own label; the estimate from its FER+ votes counts the rest. Unused with votes alone."""
     loss: LossName = "categorical-crossentropy"
     auxiliary_loss: Annotated[float, Field(ge=0)] = 0.0
     """For a model that joins scores: weight of the same loss on the scores of each network alone, where the loss on the
@@ -222,6 +225,10 @@ class Recipe(Frozen):
             return f"Joins {_listed(conversion.join)}, each trained by itself."
         data, evaluated_on = conversion.splits
         labels = f"labels weigh {training.own_label:g}, the votes of FER+ (Barsoum et al., 2016) the rest"
+        chosen = f"The epoch was chosen on {evaluated_on}."
+        if training.labels == "votes":
+            labels = "soft labels are the votes of FER+ (Barsoum et al., 2016) alone"
+            chosen = f"The epoch was chosen on {evaluated_on}, by these votes."
         trained = (
             f"Trained on {conversion.data} {data} by the recipe `{self.name}`: {self.architecture}, "
             f"{_epochs_in_words(training.stages)}, loss {training.loss}; {labels}."
@@ -236,7 +243,7 @@ class Recipe(Frozen):
             sentences.append(f"What each network says alone has a loss of its own, weight {training.auxiliary_loss:g}.")
         if training.teaching is not None:
             sentences.append(_teaching_in_words(training, training.teaching))
-        sentences.append(f"The epoch was chosen on {evaluated_on}.")
+        sentences.append(chosen)
         return " ".join(sentences)
 
     def with_epochs(self, epochs: int) -> Recipe:

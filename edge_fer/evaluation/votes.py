@@ -199,6 +199,11 @@ class FerPlusVotes:
             )
         return found
 
+    @property
+    def images(self) -> int:
+        """How many of the faces have a majority label."""
+        return int((self.labels != LEFT_OUT).sum())
+
     @cached_property
     def labels(self) -> NDArray[np.int64]:
         """``(n,)`` labels of `majority_labels`."""
@@ -223,7 +228,7 @@ class FerPlusVotes:
         recalls = class_recalls(predicted, self.labels)
         present = np.flatnonzero(~np.isnan(recalls))  # JSON has no NaN
         return {
-            "images": int((self.labels != LEFT_OUT).sum()),
+            "images": self.images,
             "accuracy_8_classes": majority_accuracy(predicted, self.labels),
             "accuracy_7_classes": majority_accuracy(predicted, self.labels, contempt=False),
             "recall": {FER2013[label]: float(recalls[label]) for label in present},
