@@ -38,6 +38,7 @@ class Stage(Frozen):
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
     degrade: Annotated[float, Field(ge=0, le=1)] | None = None
     mixed: Annotated[float, Field(ge=0, le=1)] | None = None
+    trainable: Annotated[int, Field(ge=0)] | None = None
     ema_overwrite: bool | None = None
     teaching_weight: Annotated[float, Field(ge=0, le=1)] | None = None
     """0 switches the teacher off."""
