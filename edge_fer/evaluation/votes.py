@@ -223,8 +223,12 @@ class FerPlusVotes:
         return cross_entropy(scores, self.distributions)
 
     def figures(self, scores: NDArray[np.float32]) -> dict[str, Any]:
-        """Return all figures of ``(n, 7)`` *scores* for JSON; accuracy, recall and agreement as shares of 1."""
+        """Return all figures of ``(n, 7)`` *scores* for JSON; accuracy, recall and agreement as shares of 1.
+
+        Agreement is that of the annotators on the faces whose accuracy is measured, those with a majority label.
+        """
         predicted = scores.argmax(axis=1)
+        has_label = self.labels != LEFT_OUT
         recalls = class_recalls(predicted, self.labels)
         present = np.flatnonzero(~np.isnan(recalls))  # JSON has no NaN
         return {
@@ -235,7 +239,7 @@ class FerPlusVotes:
             "macro_recall": float(np.nanmean(recalls)),
             "cross_entropy": self.cross_entropy(scores),
             "brier_score": brier_score(scores, self.distributions),
-            "annotator_agreement": annotator_agreement(self.counts),
+            "annotator_agreement": annotator_agreement(self.counts[has_label]),
         }
 
 
