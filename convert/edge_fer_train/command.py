@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_fer.evaluation.face_set import LabelledFaces
+    from edge_fer.evaluation.votes import FerPlusVotes
     from edge_fer.progress import ProgressListener
     from edge_fer_train.datasets import Dataset
     from edge_fer_train.datasets.splits import Split
@@ -156,17 +157,24 @@ def _run(
     faces = dataset.faces.take(split.train)
     if options["limit"]:
         faces = faces.sample(options["limit"], recipe.seed)
+    validation = dataset.faces.take(split.validation)
+    validation_votes = None
+    if recipe.trained.labels == "votes":
+        faces, soft_labels, validation_votes = _by_votes(faces, validation, options, progress)
+    else:
+        soft_labels = _soft_labels(recipe.trained, faces, options)
     return TrainingRun(
         recipe,
         folder,
         faces,
-        _soft_labels(recipe.trained, faces, options),
-        dataset.faces.take(split.validation),
+        soft_labels,
+        validation,
         progress,
         _teacher(recipe, faces.names, options, progress),
         options["pretrained"] or [WEIGHTS / name for name in recipe.trained.pretrained],
         options["precision"],
         options["workers"],
+        validation_votes,
     )
 
 
@@ -199,6 +207,22 @@ def _teacher(
             raise
         progress.warn(f"learning from the labels alone: {exc}")
         return None
+
+
+def _by_votes(
+    faces: LabelledFaces, validation: LabelledFaces, options: dict[str, Any], progress: ProgressListener
+) -> tuple[LabelledFaces, NDArray[np.float32], FerPlusVotes]:
+    """Return the *faces* that have votes, the votes as their soft labels, and the votes on the *validation* faces."""
+    from edge_fer.evaluation.votes import FerPlusVotes
+    from edge_fer_train import soft_labels
+
+    path = options["votes"] or options["data"] / VOTES_CSV
+    if not path.exists():
+        raise BadInput(f"{path} does not exist, and the recipe learns from FER+ votes; pass their csv with --votes")
+    votes = soft_labels.load_votes(path)
+    voted, distributions = soft_labels.from_votes_alone(faces, votes)
+    progress.tell(f"{len(voted)} of {len(faces)} training faces have votes to learn from")
+    return voted, distributions, FerPlusVotes.of(validation, votes)
 
 
 def _soft_labels(training: TrainingSettings, faces: LabelledFaces, options: dict[str, Any]) -> NDArray[np.float32]:

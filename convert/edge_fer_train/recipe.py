@@ -38,6 +38,7 @@ class Stage(Frozen):
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
     degrade: Annotated[float, Field(ge=0, le=1)] | None = None
     mixed: Annotated[float, Field(ge=0, le=1)] | None = None
+    trainable: Annotated[int, Field(ge=0)] | None = None
     ema_overwrite: bool | None = None
     teaching_weight: Annotated[float, Field(ge=0, le=1)] | None = None
     """0 switches the teacher off."""
@@ -65,6 +66,34 @@ class Teaching(Frozen):
         return paths
 
 
+class OnlineAugmentation(Frozen):
+    """How far faces are changed at full strength; see `edge_fer_train.augmentation.online.Augment`.
+
+    The defaults suit faces that are cut as the training faces are. A face detector's boxes vary more.
+    """
+
+    rotation_deg: Annotated[float, Field(ge=0, le=180)] = 12.0
+    tilt: Literal["uniform", "triangular"] = "uniform"
+    """How rotations are drawn; "triangular": small ones more often."""
+    scale: Annotated[float, Field(ge=0, lt=1)] = 0.10
+    """How much smaller, and without `larger` how much larger, a box becomes."""
+    larger: Annotated[float, Field(ge=0)] | None = None
+    """How much larger a box becomes."""
+    shift: Annotated[float, Field(ge=0, le=1)] = 0.08
+    """In each direction, as a fraction of the side."""
+    shear: Annotated[float, Field(ge=0, le=1)] = 0.05
+    flip: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Probability."""
+    contrast: Annotated[float, Field(ge=0, le=1)] = 0.25
+    brightness: Annotated[float, Field(ge=0, le=255)] = 20.0
+    """In grey levels of 255."""
+    erase: Annotated[float, Field(ge=0, le=1)] = 0.25
+    """Probability that a rectangle is erased."""
+    # The lower bound leaves a choice above the least side, a tenth, at every input size.
+    erase_side: Annotated[float, Field(gt=0.15, lt=1)] = 1 / 3
+    """Bound of the rectangle's height and width, as a fraction of the side."""
+
+
 class TrainingSettings(Frozen):
     """How a model is trained."""
 
@@ -78,8 +107,11 @@ class TrainingSettings(Frozen):
     ema_overwrite: bool = False
     """Whether an epoch begins with the averaged weights of the one before, instead of those of its last step (Keras'
     ``ema_overwrite_frequency`` of one epoch). Learns more slowly."""
-    own_label: Annotated[float, Field(ge=0, le=1)]
-    """Weight of a face's own label; the estimate from its FER+ votes counts the rest."""
+    labels: Literal["own", "votes"] = "own"
+    """What a model learns of a face: the label of the data set, mixed with an estimate of it from FER+ votes; or the
+    distribution of the votes alone, by which the epoch is chosen, too. See `edge_fer_train.soft_labels`."""
+    own_label: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Weight of a face's own label; the estimate from its FER+ votes counts the rest. Unused with votes alone."""
     loss: LossName = "categorical-crossentropy"
     auxiliary_loss: Annotated[float, Field(ge=0)] = 0.0
     """For a model that joins scores: weight of the same loss on the scores of each network alone, where the loss on the
@@ -92,6 +124,8 @@ class TrainingSettings(Frozen):
     augmentation: Literal["online", "umer"] = "online"
     """A random warp, light and an erased patch; or one of Umer's 18 variants (the face and 17 changes;
     Umer et al., CMES 2022, Algorithm 1)."""
+    online: OnlineAugmentation = OnlineAugmentation()
+    """The bounds of the online augmentation."""
     degrade: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Share of the faces that the online augmentation takes detail from: fewer pixels, blur, or noise. The strength of
     a stage multiplies it, as it does the rest of the augmentation."""
@@ -192,6 +226,10 @@ class Recipe(Frozen):
             return f"Joins {_listed(conversion.join)}, each trained by itself."
         data, evaluated_on = conversion.splits
         labels = f"labels weigh {training.own_label:g}, the votes of FER+ (Barsoum et al., 2016) the rest"
+        chosen = f"The epoch was chosen on {evaluated_on}."
+        if training.labels == "votes":
+            labels = "soft labels are the votes of FER+ (Barsoum et al., 2016) alone"
+            chosen = f"The epoch was chosen on {evaluated_on}, by these votes."
         trained = (
             f"Trained on {conversion.data} {data} by the recipe `{self.name}`: {self.architecture}, "
             f"{_epochs_in_words(training.stages)}, loss {training.loss}; {labels}."
@@ -206,7 +244,7 @@ class Recipe(Frozen):
             sentences.append(f"What each network says alone has a loss of its own, weight {training.auxiliary_loss:g}.")
         if training.teaching is not None:
             sentences.append(_teaching_in_words(training, training.teaching))
-        sentences.append(f"The epoch was chosen on {evaluated_on}.")
+        sentences.append(chosen)
         return " ".join(sentences)
 
     def with_epochs(self, epochs: int) -> Recipe:

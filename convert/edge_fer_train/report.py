@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from edge_fer.evaluation.classification import ClassificationReport
     from edge_fer.evaluation.face_set import LabelledFaces
+    from edge_fer.evaluation.votes import FerPlusVotes
 
 FORMAT_VERSION: Final = 1
 DPI: Final = 120
@@ -34,17 +35,19 @@ def write(
     scores: NDArray[np.float32],
     faces: LabelledFaces,
     deduplicated: NDArray[np.bool_] | None,
+    votes: FerPlusVotes | None = None,
 ) -> ClassificationReport:
     """Write ``report.json``, ``accuracy.png``, ``loss.png`` and ``confusion.png`` to *folder*; return the report.
 
     *scores* ``(n, classes)`` are those of the best weights on *faces*. *deduplicated* ``(n,)`` says which of the faces
-    have no near-copy among the training faces.
+    have no near-copy among the training faces. Where *votes* on the faces are given, ``report.json`` has the figures by
+    them as well.
     """
     classification = evaluate(scores, faces.labels, faces.names)
     without_copies = None
     if deduplicated is not None and deduplicated.any():
         without_copies = evaluate(scores[deduplicated], faces.labels[deduplicated], faces.names)
-    content = {
+    content: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "name": name,
         "epochs": len(history),
@@ -54,8 +57,10 @@ def write(
         "validation": classification.as_dict(),
         # The key is part of the file format; it means the faces without near-copies.
         "validation_fresh": without_copies.as_dict() if without_copies else None,
-        "history": list(history),
     }
+    if votes is not None:
+        content["validation_votes"] = votes.figures(scores)
+    content["history"] = list(history)  # last, since it is long
     files.write(folder / "report.json", json.dumps(content, indent=1) + "\n")
     epochs = [entry["epoch"] for entry in history]
     for figure in FIGURES:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from edge_fer.evaluation.classification import ClassificationReport
     from edge_fer.evaluation.face_set import LabelledFaces
+    from edge_fer.evaluation.votes import FerPlusVotes
     from edge_fer_train.history import Entry
     from edge_fer_train.recipe import Recipe, Stage
     from edge_fer_train.teacher import Teacher
@@ -58,6 +59,8 @@ class TrainingRun:
     """The number format of training steps: a key of `precision.POLICIES`. A resumed stage keeps the one it had."""
     workers: int = 0
     """How many other processes augment faces while this one trains."""
+    votes: FerPlusVotes | None = None
+    """The votes on the faces in `validation`, by which the best epoch is chosen; without them, their labels choose."""
     history: list[Entry] = field(default_factory=list, init=False)
     """The figures of each epoch so far."""
     _portable: dict[int, keras.Model] = field(default_factory=dict, init=False)
@@ -121,7 +124,7 @@ class TrainingRun:
 
     def _stage(self, model: keras.Model, stage: Stage, first_epoch: int, pool: AugmentationPool) -> None:
         """Train *model* through what is left of *stage*, whose first epoch is number *first_epoch*, from 0."""
-        validation = Validation(self.validation, self.recipe.preprocess.at(stage.size_px))
+        validation = Validation(self.validation, self.recipe.preprocess.at(stage.size_px), self.votes)
         last_epoch = first_epoch + stage.epochs
         title = f"training epochs {first_epoch + 1} to {last_epoch} of {self._epochs} at {stage.size_px} px"
         for number in range(max(len(self.history), first_epoch), last_epoch):
@@ -204,13 +207,18 @@ class TrainingRun:
         np.savez_compressed(self.folder / "scores.npz", scores=scores, labels=self.validation.labels)
         deduplicated = ~near_copies(self.validation, self.train)
         classification = report.write(
-            self.folder, self.recipe.name, self.history, scores, self.validation, deduplicated
+            self.folder, self.recipe.name, self.history, scores, self.validation, deduplicated, self.votes
         )
         self.progress.tell(
             f"{self.recipe.name}: {classification.accuracy:.2%} of {classification.images} validation faces, "
             f"{self._deduplicated_accuracy(scores, deduplicated)} among the training faces; "
             f"macro-F1 {classification.mean('f1'):.3f}; report in {self.folder}"
         )
+        if self.votes is not None:
+            accuracy = self.votes.accuracy(scores)
+            self.progress.tell(
+                f"by the majority of FER+ votes, eight classes: {accuracy:.2%} of {self.votes.images} faces"
+            )
         return classification
 
     def _deduplicated_accuracy(self, scores: NDArray[np.float32], deduplicated: NDArray[Any]) -> str:

@@ -1,46 +1,23 @@
-"""Soft labels: how sure a label is, from the votes of ten more annotators (FER+)."""
+"""Soft labels: how sure a label is, from the votes of ten more annotators (FER+), or these votes themselves."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edge_fer.errors import BadInput
-from edge_fer.evaluation.tables import columns, read_rows
+from edge_fer.evaluation.votes import check_classes, load_votes, vote_counts, vote_distributions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from edge_fer.evaluation.face_set import LabelledFaces
 
-VOTES: Final = (
-    "neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF",
-)  # fmt: skip
-"""What FER+ annotators could vote for (Barsoum et al., 2016)."""
-
-
-def load_votes(path: Path) -> dict[str, NDArray[np.float32]]:
-    """Read FER+ votes as image → ``(10,)`` counts in the order of `VOTES`. Raises `BadInput` for another csv.
-
-    The column ``path`` names an image. Microsoft's own ``fer2013new.csv`` has the rows of ``fer2013.csv``; there an
-    image is named by its ``Image name`` and by its line, ``line 2`` for the first.
-    """
-    counts: dict[str, NDArray[np.float32]] = {}
-    is_own_form = "path" in columns(path)
-    name = "path" if is_own_form else "Image name"
-    for line, row in read_rows(path, (name, *VOTES), "table of FER+ votes"):
-        try:
-            votes = np.array([row[vote] for vote in VOTES], np.float32)
-        except ValueError as exc:
-            raise BadInput(f"{path}, line {line}: {exc}; votes are numbers, so download the file again") from exc
-        counts[row[name]] = votes
-        if not is_own_form:
-            counts[f"line {line}"] = votes
-    return counts
+__all__ = ["from_votes", "from_votes_alone", "hard", "load_votes"]
 
 
 def hard(faces: LabelledFaces, smoothing: float = 0.1) -> NDArray[np.float32]:
@@ -65,8 +42,7 @@ def from_votes(
     from sklearn.linear_model import LogisticRegression
 
     soft_labels = hard(faces, smoothing)
-    nobody = np.zeros(len(VOTES), np.float32)
-    counts = np.stack([votes.get(path, votes.get(path.rsplit("/", 1)[-1], nobody)) for path in faces.paths])
+    counts = vote_counts(faces.paths, votes)
     voted = counts.sum(axis=1) > 0
     if len(set(faces.labels[voted].tolist())) < 2:
         return soft_labels  # a regression needs two classes
@@ -80,3 +56,21 @@ def from_votes(
     onehot = np.eye(len(faces.names), dtype=np.float32)[faces.labels[voted]]
     soft_labels[voted] = own_label * onehot + (1 - own_label) * estimate
     return soft_labels
+
+
+def from_votes_alone(
+    faces: LabelledFaces, votes: Mapping[str, NDArray[np.float32]]
+) -> tuple[LabelledFaces, NDArray[np.float32]]:
+    """Return those *faces* that have a distribution of FER+ votes, and the distributions as ``(n, 7)`` soft labels.
+
+    The labels of the returned faces are the most frequent votes: FER2013's own labels have no part in it. Raises
+    `BadInput` for faces of other classes than FER2013's, and when no face has votes.
+    """
+    check_classes(faces.names)
+    distributions = vote_distributions(vote_counts(faces.paths, votes))
+    indices = np.flatnonzero(distributions.any(axis=1))
+    if not len(indices):
+        raise BadInput("none of the training faces has FER+ votes; pass the csv of these faces with --votes")
+    soft_labels = distributions[indices]
+    labels = soft_labels.argmax(axis=1).astype(np.int64)
+    return replace(faces.take(indices), labels=labels), soft_labels

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_fer.evaluation.face_set import LabelledFaces
+    from edge_fer.evaluation.votes import FerPlusVotes
     from edge_fer.preprocess import Preprocess
     from edge_fer_train.keras_batches import Batches
 
@@ -24,10 +25,14 @@ PREDICTION_BATCH = 128
 
 
 class Validation:
-    """The validation faces as a model of one input size sees them."""
+    """The validation faces as a model of one input size sees them.
 
-    def __init__(self, faces: LabelledFaces, spec: Preprocess) -> None:
+    Figures are by the *votes* on the faces where these are given, otherwise by the faces' labels.
+    """
+
+    def __init__(self, faces: LabelledFaces, spec: Preprocess, votes: FerPlusVotes | None = None) -> None:
         self._labels = faces.labels
+        self._votes = votes
         self._spec = spec
         self._crops = faces.crops(spec)
 
@@ -40,11 +45,15 @@ class Validation:
         return [np.asarray(output, np.float32) for output in outputs]
 
     def accuracy(self, scores: NDArray[np.float32]) -> float:
-        """Return the share of faces whose label has the largest score."""
+        """Return the share of faces whose label, or majority label by the votes, has the largest score."""
+        if self._votes is not None:
+            return self._votes.accuracy(scores)
         return metrics.accuracy(scores.argmax(axis=1), self._labels)
 
     def cross_entropy(self, scores: NDArray[np.float32]) -> float:
-        """Return the mean cross-entropy of *scores* with the labels."""
+        """Return the mean cross-entropy of *scores* with the labels or the votes."""
+        if self._votes is not None:
+            return self._votes.cross_entropy(scores)
         return report.cross_entropy(scores, self._labels)
 
 

@@ -5,6 +5,7 @@
 - `conditions`: makes faces worse, with fewer pixels, blur or noise.
 - `systems`: what can be evaluated: bundles, another program's answers, Python functions.
 - `metrics` and `classification`: the figures of one system; `comparison`: those of several.
+- `votes`: the figures by the votes of FER+, ten annotators an image, instead of by one label.
 - `html`, `plots`, `page` and `published`: the report, and figures of others to print beside.
 - `command`: ``edge-fer eval``.
 
@@ -25,10 +26,12 @@ if TYPE_CHECKING:
     from edge_fer.evaluation.labelled import load_faces
     from edge_fer.evaluation.near_copies import near_copies as find_near_copies
     from edge_fer.evaluation.systems import open_system
+    from edge_fer.evaluation.votes import FerPlusVotes, load_votes
 
 _MODULES: Final = {
     "ClassificationReport": "classification",
     "Condition": "conditions",
+    "FerPlusVotes": "votes",
     "LabelledFaces": "face_set",
     "SystemComparison": "comparison",
     "compare_systems": "comparison",
@@ -36,12 +39,14 @@ _MODULES: Final = {
     "evaluate_subset": "classification",
     "find_near_copies": "near_copies:near_copies",
     "load_faces": "labelled",
+    "load_votes": "votes",
     "open_system": "systems",
 }
 
 __all__ = [
     "ClassificationReport",
     "Condition",
+    "FerPlusVotes",
     "LabelledFaces",
     "SystemComparison",
     "compare_systems",
@@ -49,6 +54,7 @@ __all__ = [
     "evaluate_subset",
     "find_near_copies",
     "load_faces",
+    "load_votes",
     "open_system",
 ]
 

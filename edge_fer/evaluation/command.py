@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from edge_fer.evaluation.comparison import SystemComparison
     from edge_fer.evaluation.conditions import Condition
     from edge_fer.evaluation.face_set import LabelledFaces
+    from edge_fer.evaluation.votes import FerPlusVotes
 
 NEEDED: Final = {"sklearn": "scikit-learn", "matplotlib": "matplotlib", "jinja2": "jinja2", "rich": "rich"}
 SWEEPS: Final = "resolution,blur,noise"  # as text, since edge_fer.evaluation.conditions imports OpenCV
@@ -37,6 +38,12 @@ Examples:
 @click.argument("systems", nargs=-1)
 @click.option("--data", required=True, help="Labelled faces: folder or .zip of <class>/<image>, .csv, or .npz.")
 @click.option("--train", help="Training set. Also report accuracy on the faces that have no near-copy in it.")
+@click.option(
+    "--votes",
+    "votes_csv",
+    type=click.Path(path_type=Path),
+    help="Votes of FER+ on these faces. Also report accuracy by their majority.",
+)
 @click.option("--sweeps", default=SWEEPS, show_default=True, help="Also degrade the faces in these ways; none: do not.")
 @click.option("--limit", type=click.IntRange(1), help="Evaluate at most this many faces, chosen at random.")
 @click.option(
@@ -53,8 +60,8 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="Print all figures as JSON.")
 @click.option("--markdown", is_flag=True, help="Print the figures of each class, and published ones, as Markdown.")
 def evaluate(
-    systems: tuple[str, ...], data: str, train: str | None, sweeps: str, limit: int | None, threads: int,
-    out: Path | None, export: Path | None, as_json: bool, markdown: bool,
+    systems: tuple[str, ...], data: str, train: str | None, votes_csv: Path | None, sweeps: str, limit: int | None,
+    threads: int, out: Path | None, export: Path | None, as_json: bool, markdown: bool,
 ) -> None:  # fmt: skip
     """Evaluate SYSTEMS on the same labelled faces, side by side.
 
@@ -81,12 +88,19 @@ def evaluate(
         table = comparison.export(faces, chosen, export)
         click.echo(f"fill in the column label of {table}, then pass the file as a system")
         return
-    compared = _compare(systems, threads, faces, Path(data).name, chosen, train)
+    votes = None if votes_csv is None else _votes(votes_csv, faces)
+    compared = _compare(systems, threads, faces, Path(data).name, chosen, train, votes)
     if out is not None:
         _save(compared, out)
     _print(compared, as_json=as_json, markdown=markdown)
     if out is not None:
         click.echo(f"report: {out / 'report.html'}", err=True)
+
+
+def _votes(path: Path, faces: LabelledFaces) -> FerPlusVotes:
+    from edge_fer.evaluation.votes import FerPlusVotes, load_votes
+
+    return FerPlusVotes.of(faces, load_votes(path))
 
 
 def _compare(
@@ -96,6 +110,7 @@ def _compare(
     data: str,
     conditions: Sequence[Condition],
     train: str | None,
+    votes: FerPlusVotes | None,
 ) -> SystemComparison:
     from edge_fer.evaluation.comparison import compare_systems
     from edge_fer.evaluation.labelled import load_faces
@@ -109,7 +124,7 @@ def _compare(
         if train is not None:
             progress.step("searching the training set for near-copies")
             deduplicated = ~near_copies(faces, load_faces(train))
-        return compare_systems(opened, faces, data, conditions, deduplicated, progress)
+        return compare_systems(opened, faces, data, conditions, deduplicated, progress, votes)
 
 
 def _save(compared: SystemComparison, folder: Path) -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from edge_fer.evaluation.conditions import Condition
     from edge_fer.evaluation.face_set import LabelledFaces
     from edge_fer.evaluation.systems import System
+    from edge_fer.evaluation.votes import FerPlusVotes
 
 FORMAT_VERSION: Final = 1
 
@@ -42,15 +43,20 @@ class SystemResult:
     """``(faces, classes)``."""
     deduplicated: ClassificationReport | None
     """On the faces without a near-copy in the training set; None unless that set is given."""
+    votes: dict[str, Any] | None = None
+    """The figures of `FerPlusVotes.figures`; None unless votes are given."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the figures for JSON, as shares of 1."""
-        return {
+        figures = {
             "system": self.system,
             "condition": self.condition.name,
             **self.report.as_dict(),
             "fresh": self.deduplicated.as_dict() if self.deduplicated else None,
         }
+        if self.votes is not None:
+            figures["votes"] = self.votes
+        return figures
 
 
 @dataclass(frozen=True)
@@ -113,11 +119,13 @@ def compare_systems(
     conditions: Sequence[Condition] = (ORIGINAL,),
     deduplicated: NDArray[np.bool_] | None = None,
     progress: ProgressListener | None = None,
+    votes: FerPlusVotes | None = None,
 ) -> SystemComparison:
     """Evaluate every system on *faces* under every condition.
 
     *data* is the name of the faces. *deduplicated*, ``(len(faces),)`` bool, marks those without a near-copy in the
-    training set; under the original condition they are also evaluated on their own.
+    training set; under the original condition they are also evaluated on their own. With *votes* on the faces, every
+    result has the figures by them as well.
     """
     listener = progress or ProgressListener()
     results = []
@@ -130,7 +138,7 @@ def compare_systems(
             listener.step(f"{system.name}, {condition.name}", step / steps)
             step += 1
             try:
-                results.append(_evaluate_system(system, changed, condition, deduplicated))
+                results.append(_evaluate_system(system, changed, condition, deduplicated, votes))
             except NoAnswer:
                 continue
     return SystemComparison(data, faces, tuple(results))
@@ -164,7 +172,11 @@ def export(faces: LabelledFaces, conditions: Sequence[Condition], folder: Path) 
 
 
 def _evaluate_system(
-    system: System, faces: LabelledFaces, condition: Condition, deduplicated: NDArray[np.bool_] | None
+    system: System,
+    faces: LabelledFaces,
+    condition: Condition,
+    deduplicated: NDArray[np.bool_] | None,
+    votes: FerPlusVotes | None,
 ) -> SystemResult:
     """Return the result of *system* on *faces*, to which *condition* is already applied. Raises `NoAnswer`."""
     scores = np.asarray(system.scores(faces, condition.name), np.float32)
@@ -172,7 +184,14 @@ def _evaluate_system(
     deduplicated_report = None
     if condition == ORIGINAL:
         deduplicated_report = evaluate_subset(scores, faces.labels, faces.names, deduplicated)
-    return SystemResult(system.name, condition, report, scores, deduplicated_report)
+    by_votes = None
+    if votes is not None:
+        by_votes = votes.figures(scores)
+        if not report.reliability:
+            # The system returns labels only: a row of one 1 is no probability to compare with the votes.
+            by_votes["cross_entropy"] = None
+            by_votes["brier_score"] = None
+    return SystemResult(system.name, condition, report, scores, deduplicated_report, by_votes)
 
 
 def _compact_answers(result: SystemResult) -> NDArray[Any]:

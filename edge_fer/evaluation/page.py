@@ -27,12 +27,16 @@ def table(comparison: SystemComparison) -> Table:
 
     rows = Table(title=f"{comparison.data}, {len(comparison.faces)} images", title_justify="left")
     rows.add_column("system")
-    for heading in ("accuracy", "without near-copies", "macro-F1", "weighted F1", "mAP", "calibration error"):
+    headings = ["accuracy", "without near-copies", "macro-F1", "weighted F1", "mAP", "calibration error"]
+    has_votes = any(result.votes is not None for result in comparison.originals)
+    if has_votes:
+        headings.append("FER+ majority")
+    for heading in headings:
         rows.add_column(heading, justify="right")
     for result in comparison.originals:
         report = result.report
         error = report.calibration_error
-        rows.add_row(
+        cells = [
             result.system,
             percent(report.accuracy),
             percent(result.deduplicated.accuracy if result.deduplicated else None),
@@ -40,7 +44,10 @@ def table(comparison: SystemComparison) -> Table:
             percent(report.mean("f1", weighted=True)),
             percent(report.mean("average_precision")),
             "–" if error is None else f"{error:.3f}",
-        )
+        ]
+        if result.votes is not None:
+            cells.append(percent(result.votes["accuracy_8_classes"]))
+        rows.add_row(*cells)
     return rows
 
 

@@ -60,7 +60,8 @@ class AugmentedBatches:
 
     @cached_property
     def _augment(self) -> Augment:
-        return Augment(degrade=self.training.degrade).weakened(self.stage.augment)
+        full = Augment(degrade=self.training.degrade, **self.training.online.model_dump())
+        return full.weakened(self.stage.augment)
 
     def __len__(self) -> int:
         return math.ceil(len(self._order) / self.training.batch_size)

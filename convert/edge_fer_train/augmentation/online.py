@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Literal
 
 import cv2
 import numpy as np
@@ -14,13 +14,22 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+Tilt = Literal["uniform", "triangular"]
+UNWEAKENED: Final = frozenset({"flip", "tilt", "erase_side"})
+"""The fields of `Augment` that are the same at every strength."""
+
+
 @dataclass(frozen=True)
 class Augment:
-    """How far a training face is changed. Every value is the bound of a uniform draw."""
+    """How far a training face is changed. A bound is that of a uniform draw, unless its field says otherwise."""
 
     rotation_deg: float = 12.0
+    tilt: Tilt = "uniform"
+    """How rotations are drawn; "triangular": small ones more often, with the density falling to 0 at the bound."""
     scale: float = 0.10
-    """Relative change of size."""
+    """Relative change of the box's size: how much smaller, and without `larger` how much larger, it becomes."""
+    larger: float | None = None
+    """How much larger the box becomes, where that differs: most boxes of a detector are too large."""
     shift: float = 0.08
     """Shift, as a fraction of the side."""
     shear: float = 0.05
@@ -30,14 +39,19 @@ class Augment:
     brightness: float = 20.0
     """In grey levels of 255."""
     erase: float = 0.25
-    """Probability that a rectangle of up to a third of the side is filled with one grey level."""
+    """Probability that a rectangle is filled with one grey level."""
+    erase_side: float = 1 / 3
+    """Bound of the rectangle's height and width, as a fraction of the side; they are at least a tenth of it."""
     degrade: float = 0.0
     """Probability that the face loses detail as in a camera: fewer pixels, blur, or noise."""
 
     def weakened(self, strength: float) -> Augment:
-        """Return the same with every bound and probability but that of mirroring multiplied by *strength*."""
-        bounds = {name: value * strength for name, value in asdict(self).items() if name != "flip"}
-        return replace(self, **bounds)
+        """Return the same with every bound and probability multiplied by *strength*, except those in `UNWEAKENED`."""
+        weakened = {}
+        for name, value in asdict(self).items():
+            if name not in UNWEAKENED and value is not None:
+                weakened[name] = value * strength
+        return replace(self, **weakened)
 
     def __call__(self, images: NDArray[np.uint8], size_px: int, rng: np.random.Generator) -> NDArray[np.uint8]:
         """Return ``(n, size_px, size_px)`` uint8: each of *images* ``(n, h, w)`` warped and resized in one pass."""
@@ -45,7 +59,7 @@ class Augment:
         for image, warped in zip(images, out, strict=True):
             cv2.warpAffine(
                 self._degraded(image, rng),
-                self._matrix(image.shape, size_px, rng),
+                self.matrix(image.shape, size_px, rng),
                 (size_px, size_px),
                 dst=warped,
                 flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
@@ -54,11 +68,11 @@ class Augment:
             self._shade(warped, rng)
         return out
 
-    def _matrix(self, shape: tuple[int, int], size_px: int, rng: np.random.Generator) -> NDArray[np.float64]:
-        """Return the ``(2, 3)`` matrix from a pixel of the result to one of an image of *shape* ``(height, width)``."""
-        angle = np.deg2rad(rng.uniform(-self.rotation_deg, self.rotation_deg))
+    def matrix(self, shape: tuple[int, int], size_px: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Draw the ``(2, 3)`` matrix from a pixel of the result to one of an image of *shape* ``(height, width)``."""
+        angle = np.deg2rad(self._rotation_deg(rng))
         sides = np.array(shape[::-1], float)
-        zoom = 1 + rng.uniform(-self.scale, self.scale)
+        zoom = 1 + rng.uniform(-self.scale, self.scale if self.larger is None else self.larger)
         shear = rng.uniform(-self.shear, self.shear)
         turn = affine.turn(angle, shear)
         if rng.random() < self.flip:
@@ -69,6 +83,13 @@ class Augment:
         centre_in = (sides - 1) / 2
         shift = rng.uniform(-self.shift, self.shift, 2) * sides
         return np.column_stack([linear, centre_in + shift - linear @ centre_out])
+
+    def _rotation_deg(self, rng: np.random.Generator) -> float:
+        bound = self.rotation_deg
+        # NumPy refuses a triangle without a width.
+        if self.tilt == "triangular" and bound > 0:
+            return rng.triangular(-bound, 0, bound)
+        return rng.uniform(-bound, bound)
 
     def _degraded(self, image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
         """Return *image*, or with the probability `degrade` the same with less detail."""
@@ -96,7 +117,7 @@ class Augment:
         cv2.LUT(image, levels, dst=image)
         if rng.random() < self.erase:
             side = image.shape[0]
-            height, width = rng.integers(side // 10, side // 3, 2)
+            height, width = rng.integers(side // 10, int(side * self.erase_side), 2)
             top = rng.integers(0, side - height)
             left = rng.integers(0, side - width)
             image[top : top + height, left : left + width] = rng.integers(0, 256)

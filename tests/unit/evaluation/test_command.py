@@ -10,6 +10,8 @@ for module in ("sklearn", "matplotlib", "jinja2", "rich"):
     pytest.importorskip(module, reason=f"{module} is not installed: pip install -e '.[eval]'")
 
 from edge_fer.cli import main  # noqa: E402
+from edge_fer.emotions import FER2013  # noqa: E402
+from edge_fer.evaluation.votes import VOTE_OF_CLASS, VOTES  # noqa: E402
 
 
 def run_eval(*arguments, code=0):
@@ -55,6 +57,51 @@ def test_export_writes_the_faces_and_a_csv(drawn_zip, tmp_path):
 
 def test_a_system_is_needed(drawn_zip):
     run_eval("--data", drawn_zip, code=2)
+
+
+@pytest.fixture
+def votes_csv(faces, tmp_path):
+    """Votes on all faces but the first four, which are angry: neutral for the next four, as labelled for the others."""
+    path = tmp_path / "ferplus.csv"
+    rows = [",".join(["path", *VOTES])]
+    for index in range(4, 28):
+        vote = "neutral" if index < 8 else VOTE_OF_CLASS[FER2013[faces.labels[index]]]
+        rows.append(",".join([faces.paths[index], *["8" if vote == name else "0" for name in VOTES]]))
+    path.write_text("\n".join(rows))
+    return path
+
+
+def test_votes_are_a_second_truth_beside_the_labels(faces, drawn_zip, votes_csv, write_answers, tmp_path):
+    write_answers(tmp_path / "labels.csv", faces)
+    write_answers(tmp_path / "scores.csv", faces, scored=True)
+    systems = [tmp_path / "labels.csv", tmp_path / "scores.csv"]
+    arguments = [*systems, "--data", drawn_zip, "--sweeps", "none", "--votes", votes_csv]
+    report = json.loads(run_eval(*arguments, "--json", "--out", tmp_path / "eval").stdout)
+    labels, scores = report["judged"]
+    assert labels["accuracy"] == scores["accuracy"] == 1
+    assert labels["votes"]["accuracy_8_classes"] == scores["votes"]["accuracy_8_classes"] == pytest.approx(20 / 24)
+    assert labels["votes"]["images"] == 24
+    assert labels["votes"]["annotator_agreement"] == 1
+    assert labels["votes"]["brier_score"] is None  # labels alone are no probabilities
+    assert 0 < scores["votes"]["brier_score"] < 2
+    html = (tmp_path / "eval" / "report.html").read_text()
+    assert "By the votes of FER+" in html
+    assert html.count("83.33%") >= 2
+    assert "FER+" in run_eval(*arguments).stdout
+
+
+def test_without_votes_nothing_is_said_of_them(faces, drawn_zip, write_answers, tmp_path):
+    write_answers(tmp_path / "labels.csv", faces)
+    arguments = (tmp_path / "labels.csv", "--data", drawn_zip, "--sweeps", "none")
+    assert "FER+" not in run_eval(*arguments).stdout
+    assert "votes" not in run_eval(*arguments, "--json").stdout
+
+
+def test_votes_on_other_faces_are_refused(faces, drawn_zip, votes_csv, write_answers, tmp_path):
+    write_answers(tmp_path / "labels.csv", faces)
+    votes_csv.write_text(",".join(["path", *VOTES]))
+    arguments = (tmp_path / "labels.csv", "--data", drawn_zip, "--sweeps", "none", "--votes", votes_csv)
+    assert "none of the 28 faces to evaluate has a majority" in run_eval(*arguments, code=3).stderr
 
 
 def test_a_report_that_cannot_be_written_is_a_clear_error(faces, drawn_zip, write_answers, tmp_path):

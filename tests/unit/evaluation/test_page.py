@@ -41,3 +41,4 @@ def test_a_page_without_scores_and_sweeps_has_confusions_only(compared):
     html = page.comparison_page(compared)
     assert html.count("<img") == 1
     assert "Reliability" not in html
+    assert "votes" not in html

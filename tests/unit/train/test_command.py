@@ -13,6 +13,7 @@ pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip instal
 
 from edge_fer.cli import main  # noqa: E402
 from edge_fer.evaluation.labelled import load_faces  # noqa: E402
+from edge_fer.evaluation.votes import VOTES  # noqa: E402
 from edge_fer_train import command, recipe, zoo  # noqa: E402
 from edge_fer_train.zoo import fused  # noqa: E402
 
@@ -264,6 +265,42 @@ def test_a_teacher_and_none_is_wrong_usage(data, taught, tmp_path):
     assert done.exit_code == 2
     assert "--teacher or --no-teacher, not both" in done.stderr
     assert not (tmp_path / "run").exists()
+
+
+@pytest.fixture
+def voted(data, once, tmp_path):
+    """A recipe that learns from votes. All faces but the first four have votes, most of them for neutral."""
+    faces = load_faces(data / "fer2013-train.zip")
+    rows = [f"{path},8,0,0,2,0,0,0,0,0,0" for path in faces.paths[4:]]
+    (data / "ferplus.csv").write_text("\n".join([f"path,{','.join(VOTES)}", *rows]))
+    head, rest = once.read_text().split("[training]")
+    path = tmp_path / "voted.toml"
+    path.write_text(f'{head}[training]\nlabels = "votes"\n{rest}')
+    return path
+
+
+def test_a_run_learns_from_votes_and_is_validated_by_them(data, voted, tmp_path):
+    out = tmp_path / "run"
+    said = run("--recipe", voted, "--data", data, "--out", out)
+    assert "24 of 28 training faces have votes to learn from" in said
+    report = json.loads((out / "report.json").read_text())
+    with np.load(out / "scores.npz") as kept:
+        scores = kept["scores"]
+    assert len(scores) == report["validation"]["images"] == 28  # by FER2013's labels every face counts, as ever
+    neutral = (scores[4:].argmax(axis=1) == 6).mean()
+    assert f"by the majority of FER+ votes, eight classes: {neutral:.2%} of 24 faces" in said
+    best = max(entry["validation_accuracy"] for entry in report["history"])
+    assert report["validation_votes"]["accuracy_8_classes"] == pytest.approx(neutral) == pytest.approx(best)
+    assert report["validation_votes"]["images"] == 24
+    cross_entropy = -(np.log(scores[4:]) @ [0, 0, 0, 0, 0.2, 0, 0.8]).mean()
+    assert report["history"][0]["validation_loss"] == pytest.approx(cross_entropy, rel=1e-4)
+
+
+def test_a_recipe_that_learns_from_votes_needs_them(data, voted, tmp_path):
+    (data / "ferplus.csv").unlink()
+    assert "learns from FER+ votes; pass their csv" in refused(
+        "--recipe", voted, "--data", data, "--out", tmp_path / "run"
+    )
 
 
 def test_the_shipped_recipe_learns_from_fer2013(fer2013, tmp_path):

@@ -34,6 +34,10 @@ def test_the_card_of_a_shipped_model_says_what_its_recipe_says(name):
         ("cnn-1", "Taught by compact, weight 0, then 0.6, then 0.8."),
         ("fused-sum", "Joins cnn-1.keras and cnn-2.npz, each trained by itself."),
         ("fused-product", "Begins with cnn-1.keras and cnn-2.npz."),
+        ("compact", "labels weigh 0.5, the votes of FER+ (Barsoum et al., 2016) the rest."),
+        ("compact", "The epoch was chosen on PublicTest."),
+        ("compact-votes", "soft labels are the votes of FER+ (Barsoum et al., 2016) alone. Begins with compact.keras."),
+        ("compact-votes", "The epoch was chosen on PublicTest, by these votes."),
     ],
 )
 def test_a_recipe_in_words(name, words):
@@ -59,6 +63,9 @@ def test_what_a_stage_has_instead_holds_in_it():
     ]  # fmt: skip
     assert trained.during(trained.stages[4]).dropout == trained.stages[4].dropout == 0.15
     assert trained.during(trained.stages[0]).dropout == trained.dropout
+    whole, *last_layers = map(recipe.load("compact-votes").trained.during, recipe.load("compact-votes").trained.stages)
+    assert whole.trainable is None
+    assert [own.trainable for own in last_layers] == [35, 35]
 
 
 def test_a_stage_that_weighs_no_teacher_is_refused(tmp_path):

@@ -157,6 +157,14 @@ def test_a_network_that_joins_none_has_no_loss_of_each(drawn_zip, tmp_path):
         TrainingRun(chosen, tmp_path, faces, soft_labels.hard(faces), faces, ProgressListener()).execute()
 
 
+def test_a_stage_may_train_the_last_layers_alone(drawn_zip, tmp_path):
+    faces, shipped = load_faces(drawn_zip), recipe.load("compact")
+    run = TrainingRun(shipped, tmp_path, faces, soft_labels.hard(faces), faces, ProgressListener())
+    stage = shipped.trained.stages[0].model_copy(update={"size_px": 32})
+    whole, head = (run.network(stage.model_copy(update={"trainable": count})) for count in (None, 0))
+    assert len(head.trainable_variables) == 2 < len(whole.trainable_variables)
+
+
 def test_a_compiling_backend_trains_from_a_teacher_and_is_resumed(on_jax, drawn_zip, tmp_path):
     """JAX gives the buffers of a step away: what is kept of an epoch must not be among them."""
     printed = on_jax(f"""

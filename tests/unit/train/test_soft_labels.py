@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install -e '.[convert]'")
 
+from edge_fer.emotions import FER2013
 from edge_fer.errors import BadInput
 from edge_fer.evaluation.labelled import load_faces
+from edge_fer.evaluation.votes import VOTES
 from edge_fer_train import soft_labels
 
 
@@ -27,32 +31,37 @@ def test_without_votes_labels_are_smoothed(drawn_zip):
     assert soft_labels.hard(faces).max() == pytest.approx(0.9 + 0.1 / 7)
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("path,happy\na,1\n", r"no table of FER\+ votes: no column neutral, happiness"),
-        ("path," + ",".join(soft_labels.VOTES) + "\na,1,2\n", "line 2: could not convert string to float: ''"),
-    ],
-)
-def test_a_csv_that_is_none_is_refused(tmp_path, text, message):
-    path = tmp_path / "votes.csv"
-    path.write_text(text)
-    with pytest.raises(BadInput, match=message):
-        soft_labels.load_votes(path)
-
-
-def test_microsofts_own_csv_names_images_by_file_and_by_line(tmp_path):
-    path = tmp_path / "fer2013new.csv"
-    path.write_text(
-        "Usage,Image name," + ",".join(soft_labels.VOTES) + "\n"
-        "Training,fer0000000.png,4,0,0,1,3,2,0,0,0,0\n"
-        "Training,fer0000001.png,6,0,1,1,0,0,0,0,2,0\n"
-    )
-    votes = soft_labels.load_votes(path)
-    assert votes["fer0000001.png"].tolist() == votes["line 3"].tolist() == [6, 0, 1, 1, 0, 0, 0, 0, 2, 0]
-
-
 def test_votes_are_found_by_the_files_own_name(drawn_zip):
     faces = load_faces(drawn_zip)
     votes = {path.rsplit("/", 1)[-1]: np.eye(10, dtype=np.float32)[at % 7] for at, path in enumerate(faces.paths)}
     assert not np.array_equal(soft_labels.from_votes(faces, votes), soft_labels.hard(faces))
+
+
+def cast(**counts: int) -> np.ndarray:
+    """``(10,)`` votes."""
+    return np.array([counts.get(name, 0) for name in VOTES], np.float32)
+
+
+def test_votes_alone_replace_labels(drawn_zip):
+    faces = load_faces(drawn_zip)
+    votes = {
+        faces.paths[0]: cast(sadness=6, fear=4),
+        faces.paths[5]: cast(unknown=10),
+        faces.paths[9]: cast(anger=10),
+    }
+    voted, labels = soft_labels.from_votes_alone(faces, votes)
+    assert voted.paths == (faces.paths[0], faces.paths[9])
+    assert voted.labels.tolist() == [FER2013.index("sad"), FER2013.index("angry")]
+    assert voted.labels.dtype == faces.labels.dtype
+    assert np.array_equal(voted.images[1], faces.images[9])
+    assert labels.dtype == np.float32
+    assert labels[0].tolist() == pytest.approx([0, 0, 0.4, 0, 0.6, 0, 0])
+
+
+def test_votes_alone_need_votes_and_the_classes_of_fer2013(drawn_zip):
+    faces = load_faces(drawn_zip)
+    with pytest.raises(BadInput, match=r"none of the training faces has FER\+ votes"):
+        soft_labels.from_votes_alone(faces, {})
+    others = replace(faces, names=tuple("abcdefg"))
+    with pytest.raises(BadInput, match="these faces are a, b, c, d, e, f, g"):
+        soft_labels.from_votes_alone(others, {faces.paths[0]: cast(anger=10)})

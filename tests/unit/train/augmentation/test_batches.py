@@ -66,6 +66,13 @@ def test_a_stage_may_change_faces_otherwise_than_the_training_does(faces, name):
     assert not np.array_equal(crops(0.0, 1.0), crops(0.0, None))
 
 
+def test_a_recipe_has_bounds_of_its_own(faces):
+    untilted = recipe.OnlineAugmentation(rotation_deg=0.0)
+    plain, other = augmented(faces), augmented(faces, online=untilted)
+    assert np.array_equal(plain.batch(0)[0], augmented(faces, online=recipe.OnlineAugmentation()).batch(0)[0])
+    assert not np.array_equal(plain.batch(0)[0], other.batch(0)[0])
+
+
 def test_a_process_that_changes_faces_needs_no_keras():
     script = "import sys, edge_fer_train.augmentation.pool; sys.exit('keras' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
