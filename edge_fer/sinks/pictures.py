@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import sys
 from pathlib import Path
@@ -171,8 +172,16 @@ class Preview:
     def close(self) -> None:
         """Close the window."""
         self._open = False
+        if self._root is None:
+            return
         with contextlib.suppress(self._tk.TclError):  # it is destroyed already
             self._root.destroy()
+        # Tcl aborts the process if its interpreter is freed by another thread than the one that made it. The objects of
+        # a window refer to each other, so they are collected here, before a camera's thread happens to collect them.
+        self._root = None
+        self._label = None
+        self._photo = None
+        gc.collect()
 
     def _mark_closed(self) -> None:
         self._open = False

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import json
 import os
 import sys
+import weakref
 from pathlib import Path
 
 import cv2
@@ -188,7 +190,7 @@ class TestAnnotatedVideo(SinkSuite):
 
 class TestPreview(SinkSuite):
     @pytest.fixture
-    def windows(self, monkeypatch) -> list:
+    def windows(self, monkeypatch):
         """The Tk windows that are opened during a test."""
         tkinter = pytest.importorskip("tkinter", reason="Tk is not installed: apt install python3-tk")
         if not os.environ.get("DISPLAY"):
@@ -201,7 +203,10 @@ class TestPreview(SinkSuite):
                 opened.append(self)
 
         monkeypatch.setattr(tkinter, "Tk", Recorded)
-        return opened
+        yield opened
+        # Freed here: Tcl aborts the process if another test's thread collects a window.
+        opened.clear()
+        gc.collect()
 
     @pytest.fixture
     def sink(self, windows):
@@ -213,6 +218,12 @@ class TestPreview(SinkSuite):
         with pytest.raises(SinkClosed):
             sink.write(FRAME, record("a"))
         sink.close()
+
+    def test_a_closed_window_is_freed_by_the_thread_that_made_it(self, sink, windows):
+        sink.write(FRAME, record("a"))
+        window = weakref.ref(windows.pop())
+        sink.close()
+        assert window() is None
 
     def test_closing_its_window_ends_a_run_with_its_summary(self, windows, monkeypatch):
         written = []
