@@ -9,10 +9,12 @@ import os
 import sys
 import tempfile
 from contextlib import ExitStack, contextmanager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, TextIO
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from rich.table import Table
 
@@ -49,7 +51,7 @@ class ProgressDisplay(ProgressListener):
     def __enter__(self) -> Self:
         """Start the display."""
         with ExitStack() as stack:
-            self._stream = stack.enter_context(_diverted_stderr() if self._quiet else nullcontext(sys.stderr))
+            self._stream = stack.enter_context(_message_stream(self._quiet))
             # A log file or a pipe gets plain lines: nothing there can be moved or removed.
             if self._stream.isatty():
                 self._bar = _live_line(self._stream)
@@ -87,6 +89,13 @@ class ProgressDisplay(ProgressListener):
         else:
             self._stream.write(f"{message}\n")
             self._stream.flush()
+
+
+def _message_stream(quiet: bool) -> AbstractContextManager[TextIO]:
+    # Python starts without sys.stderr where a service or a shell (2>&-) has closed it: nobody reads the messages.
+    if sys.stderr is None:
+        return Path(os.devnull).open("w")
+    return _diverted_stderr() if quiet else nullcontext(sys.stderr)
 
 
 def _live_line(stream: TextIO) -> Any:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
 
@@ -35,6 +36,14 @@ def test_a_quiet_display_restores_stderr_after_an_error(capfd):
         raise RuntimeError
     os.write(2, b"heard again\n")
     assert capfd.readouterr().err == "heard again\n"
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_a_closed_stderr_stops_no_work(quiet, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    with ProgressDisplay(quiet=quiet) as progress:
+        progress.step("reading")
+        progress.warn("nobody reads this")
 
 
 def test_a_listener_ignores_everything(capfd):
