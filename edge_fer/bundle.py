@@ -220,8 +220,9 @@ class Bundle:
     def golden(self) -> Golden:
         """Return the golden inputs and answers. Raises `BadBundle` if they do not fit the manifest."""
         file = self.manifest.golden.file
+        content = self.read(self.manifest.golden)
         try:
-            arrays = load_arrays(io.BytesIO(self.read(self.manifest.golden)))
+            arrays = load_arrays(io.BytesIO(content))
         except ValueError as exc:
             raise BadBundle(f"{self.path}: {file} is not an npz of plain arrays: {exc}; write it again") from exc
         shapes = {name: array.shape for name, array in arrays.items()}

@@ -118,6 +118,14 @@ def test_a_manifest_with_impossible_values_is_refused(copy, changes):
         load(copy)
 
 
+def test_a_cut_off_golden_file_is_told_from_a_wrong_one(copy):
+    (copy / "golden.npz").write_bytes(b"P")
+    bundle = load(copy)
+    with pytest.raises(BadBundle, match=r"the bundle is damaged") as error:
+        bundle.golden()
+    assert "write it again" not in str(error.value)
+
+
 @pytest.mark.parametrize("name", ["litert-int8.tflite", "golden.npz", MANIFEST])
 def test_a_missing_file_is_named(copy, name):
     (copy / name).unlink()
