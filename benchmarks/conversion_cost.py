@@ -11,13 +11,13 @@ convert`` in a process of its own, as a user does. Needs the `convert` extra and
 from __future__ import annotations
 
 import json
-import os
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import script
+from edge_fer import host
 from edge_fer_bench.processes import timed
 from edge_fer_convert.targets import TARGETS
 
@@ -33,7 +33,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         arguments = ["--recipe", options.recipe, "--data", options.data]
         arguments += ["--out", f"{folder}/bundle", "--targets", ",".join(TARGETS), "--json"]
-        load = os.getloadavg()[0]
+        load = host.load_1min()
         process = timed([edge_fer, "convert", *arguments])
     report = json.loads(process.first_line)
     result = {

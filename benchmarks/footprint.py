@@ -9,7 +9,6 @@ Makes a venv in a temporary folder, installs this clone there without extras, an
 
 from __future__ import annotations
 
-import os
 import statistics
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import script
+from edge_fer import host
 from edge_fer_bench.processes import timed
 
 ROOT = Path(__file__).parent.parent
@@ -51,7 +51,7 @@ def measure(repeats: int) -> dict[str, Any]:
         runs = [timed([edge_fer, *RUN]) for _ in range(repeats)]
         return {
             "command": script.command(),
-            "load_1min": os.getloadavg()[0],
+            "load_1min": host.load_1min(),
             "venv_mb": size_mb(folder),
             "help_s": helps,
             "first_result_s": [run.first_line_s for run in runs],
