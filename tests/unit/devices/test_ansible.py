@@ -116,8 +116,8 @@ def test_boards_are_measured_at_once_and_compared_on_one_page(boards, wheel, tmp
     assert runs.keys() == {"desk", "door"}, ended.stdout[-3000:]
     for run in runs.values():
         assert not run.partial
-        assert [cell.name for cell in run.cells] == ["cnn-1 litert-int8 x1"]
-        assert run.cells[0].golden.passed
+        assert [measurement.name for measurement in run.measurements] == ["cnn-1 litert-int8 x1"]
+        assert run.measurements[0].golden.passed
     assert {run.command.split("--model ")[1].split()[0] for run in runs.values()} == {
         str(tmp_path / name / "cnn-1") for name in runs
     }
