@@ -144,12 +144,10 @@ def class_recalls(predicted: NDArray[np.int64], labels: NDArray[np.int64]) -> ND
 
     *predicted* and *labels* are ``(n,)``. A class without images has NaN.
     """
-    recalls = np.full(len(FER2013), np.nan)
-    for label in range(len(FER2013)):
-        of_class = labels == label
-        if of_class.any():
-            recalls[label] = (predicted[of_class] == label).mean()
-    return recalls
+    from sklearn.metrics import recall_score
+
+    recalls = recall_score(labels, predicted, labels=range(len(FER2013)), average=None, zero_division=np.nan)
+    return np.asarray(recalls, np.float64)
 
 
 def cross_entropy(scores: NDArray[np.float32], distributions: NDArray[np.float32]) -> float:
