@@ -34,10 +34,9 @@ def from_votes(
 
     FER+ (Barsoum et al., 2016) relabelled FER2013 with ten annotators per image, but its labels differ from those of
     FER2013, which models are evaluated on: used directly, they teach another task, so they would lower the score on
-    FER2013's labels. So a multinomial logistic
-    regression, fitted on *faces*, estimates P(FER2013 label | votes), which varies far less than the label of a single
-    annotator. A soft label is *own_label* times the one-hot label plus the rest of that estimate; a face without votes
-    has its own label, smoothed.
+    FER2013's labels. So a multinomial logistic regression, fitted on *faces*, estimates P(FER2013 label | votes), which
+    varies far less than the label of a single annotator. A soft label is *own_label* times the one-hot label plus the
+    rest of that estimate; a face without votes has its own label, smoothed.
     """
     from sklearn.linear_model import LogisticRegression
 
