@@ -43,7 +43,7 @@ CHOICES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
     "FER+'s estimate only": ({"own_label": 0.0}, {}, {}),
     "mixup": ({"mixup": 0.2}, {}, {}),
     "cutmix": ({"cutmix": 1.0, "mixed": 0.5}, {}, {}),
-    "taught by the compact network": ({"teaching": {"teachers": ["compact"], "weight": 0.7}}, {}, {}),
+    "taught by the compact network": ({"teaching": {"teachers": ["compact-fer2013.keras"], "weight": 0.7}}, {}, {}),
     "classes balanced by half": ({"balance": 0.5}, {}, {}),
     "binary cross-entropy": ({"loss": "binary-crossentropy"}, {}, {}),
     "mean squared error": ({"loss": "mean-squared-error"}, {}, {}),

@@ -1,4 +1,4 @@
-"""How often float models are right, and how often they agree with `compact`, on Training and on PublicTest.
+"""How often float models are right, and how often they agree with `compact-fer2013`, on Training and on PublicTest.
 
     KERAS_BACKEND=torch python experiments/agreement.py fer2013/
 
@@ -17,7 +17,7 @@ from edge_fer.preprocess import Preprocess
 from edge_fer_train import checkpoints
 
 WEIGHTS = Path(__file__).parents[1] / "convert" / "weights"
-NAMES = ("compact.keras", "cnn-2.npz", "mobilenet-v2.keras", "fused-product.npz")
+NAMES = ("compact-fer2013.keras", "cnn-2.npz", "mobilenet-v2.keras", "fused-product.npz")
 
 
 def main(data: Path) -> None:
@@ -32,8 +32,8 @@ def main(data: Path) -> None:
             values = preprocess.to_values(faces.crops(preprocess))
             predicted[name] = model.predict(values, verbose=0).argmax(axis=1)
             right = (predicted[name] == faces.labels).mean()
-            same = (predicted[name] == predicted["compact.keras"]).mean()
-            print(f"{split}, {name}: right {right:.2%}, as compact {same:.2%}")
+            same = (predicted[name] == predicted["compact-fer2013.keras"]).mean()
+            print(f"{split}, {name}: right {right:.2%}, as compact-fer2013 {same:.2%}")
 
 
 if __name__ == "__main__":

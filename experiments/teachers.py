@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 HERE = Path(__file__).parent
-TEACHERS = ("compact", "compact-wide-1", "compact-wide-2", "compact-wide-3")
+TEACHERS = ("compact-fer2013", "compact-wide-1", "compact-wide-2", "compact-wide-3")
 TAUGHT = ("fused-product-averages", "compact-taught")
 
 

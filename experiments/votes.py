@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from edge_fer.evaluation.face_set import LabelledFaces
 
 HERE = Path(__file__).parent
-TEACHERS = ("compact", "compact-wide-1", "compact-wide-2", "compact-wide-3")
+TEACHERS = ("compact-fer2013", "compact-wide-1", "compact-wide-2", "compact-wide-3")
 
 
 def main(data: Path) -> None:

@@ -27,17 +27,18 @@ def test_the_card_of_a_shipped_model_says_what_its_recipe_says(name):
     ("name", "words"),
     [
         ("cnn-1", "24 epochs at 48 px, 12 epochs at 64 px, 82 epochs at 96 px, loss categorical-crossentropy"),
-        ("hybrid", "Taught by compact, weight 0.5."),
+        ("hybrid", "Taught by compact-fer2013.keras, weight 0.5."),
         ("fused-product", "compact-wide-1.npz, compact-wide-2.npz and compact-wide-3.npz, weight 0.8."),
         ("fused-product", "What each network says alone has a loss of its own, weight 0.5."),
-        ("mobilenet-v2", "Taught by compact, weight 0.7, then 0.8."),
-        ("cnn-1", "Taught by compact, weight 0, then 0.6, then 0.8."),
+        ("mobilenet-v2", "Taught by compact-fer2013.keras, weight 0.7, then 0.8."),
+        ("cnn-1", "Taught by compact-fer2013.keras, weight 0, then 0.6, then 0.8."),
         ("fused-sum", "Joins cnn-1.keras and cnn-2.npz, each trained by itself."),
         ("fused-product", "Begins with cnn-1.keras and cnn-2.npz."),
-        ("compact", "labels weigh 0.5, the votes of FER+ (Barsoum et al., 2016) the rest."),
-        ("compact", "The epoch was chosen on PublicTest."),
-        ("compact-votes", "soft labels are the votes of FER+ (Barsoum et al., 2016) alone. Begins with compact.keras."),
-        ("compact-votes", "The epoch was chosen on PublicTest, by these votes."),
+        ("compact-fer2013", "labels weigh 0.5, the votes of FER+ (Barsoum et al., 2016) the rest."),
+        ("compact-fer2013", "The epoch was chosen on PublicTest."),
+        ("compact", "soft labels are the votes of FER+ (Barsoum et al., 2016) alone."),
+        ("compact", "Begins with compact-fer2013.keras."),
+        ("compact", "The epoch was chosen on PublicTest, by these votes."),
     ],
 )
 def test_a_recipe_in_words(name, words):
@@ -63,7 +64,7 @@ def test_what_a_stage_has_instead_holds_in_it():
     ]  # fmt: skip
     assert trained.during(trained.stages[4]).dropout == trained.stages[4].dropout == 0.15
     assert trained.during(trained.stages[0]).dropout == trained.dropout
-    whole, *last_layers = map(recipe.load("compact-votes").trained.during, recipe.load("compact-votes").trained.stages)
+    whole, *last_layers = map(recipe.load("compact").trained.during, recipe.load("compact").trained.stages)
     assert whole.trainable is None
     assert [own.trainable for own in last_layers] == [35, 35]
 
