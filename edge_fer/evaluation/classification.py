@@ -11,6 +11,8 @@ from edge_fer.errors import BadInput
 from edge_fer.evaluation.metrics import accuracy, confusion
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 BINS: Final = 10
@@ -75,13 +77,8 @@ class ClassificationReport:
 
     @property
     def calibration_error(self) -> float | None:
-        """Mean gap between confidence and accuracy over the bins, by their images (Guo et al., ICML 2017, eq. 3)."""
-        if not self.reliability:
-            return None
-        total = 0.0
-        for entry in self.reliability:
-            total += abs(entry.confidence - entry.accuracy) * entry.images
-        return float(total / self.images)
+        """Mean gap between confidence and accuracy over the bins, see `calibration_error`; None without scores."""
+        return calibration_error(self.reliability) if self.reliability else None
 
     def as_dict(self) -> dict[str, Any]:
         """Return all figures for JSON, with their means over the classes."""
@@ -115,7 +112,7 @@ def evaluate(
         accuracy=accuracy(predicted, labels),
         classes=_class_metrics(scores if graded else None, predicted, labels, names),
         confusion=tuple(tuple(row) for row in confusion_rows),
-        reliability=_reliability(confidence, predicted == labels) if graded else (),
+        reliability=reliability_bins(confidence, predicted == labels) if graded else (),
     )
 
 
@@ -129,6 +126,39 @@ def evaluate_subset(
     if subset is None or not subset.any():
         return None
     return evaluate(scores[subset], labels[subset], names)
+
+
+def reliability_bins(confidence: NDArray[Any], correct: NDArray[Any]) -> tuple[ReliabilityBin, ...]:
+    """Sort predictions into `BINS` bins by their ``(n,)`` *confidence*, 0 to 1; bins without a prediction are left out.
+
+    *correct* are ``(n,)``: whether each prediction is right, or the share of annotators who say so.
+    """
+    # A confidence of exactly 1 belongs to the last bin, not to one after it.
+    indices = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    bins = []
+    for index in range(BINS):
+        inside = indices == index
+        if not inside.any():
+            continue
+        bins.append(
+            ReliabilityBin(
+                low=index / BINS,
+                high=(index + 1) / BINS,
+                images=int(inside.sum()),
+                confidence=float(confidence[inside].mean()),
+                accuracy=float(correct[inside].mean()),
+            )
+        )
+    return tuple(bins)
+
+
+def calibration_error(bins: Sequence[ReliabilityBin]) -> float:
+    """Return the mean gap of confidence and accuracy of *bins*, by their images (Guo et al., ICML 2017, eq. 3).
+
+    A share of 1. There must be a bin.
+    """
+    gaps = [abs(entry.confidence - entry.accuracy) for entry in bins]
+    return float(np.average(gaps, weights=[entry.images for entry in bins]))
 
 
 def _graded(scores: NDArray[Any]) -> bool:
@@ -153,23 +183,3 @@ def _class_metrics(
             average_precision = float(average_precision_score(labels == index, scores[:, index]))
         metrics.append(ClassMetrics(name, int(images), float(precision), float(recall), float(f1), average_precision))
     return tuple(metrics)
-
-
-def _reliability(confidence: NDArray[Any], correct: NDArray[np.bool_]) -> tuple[ReliabilityBin, ...]:
-    # A confidence of exactly 1 belongs to the last bin, not to one after it.
-    indices = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    bins = []
-    for index in range(BINS):
-        inside = indices == index
-        if not inside.any():
-            continue
-        bins.append(
-            ReliabilityBin(
-                low=index / BINS,
-                high=(index + 1) / BINS,
-                images=int(inside.sum()),
-                confidence=float(confidence[inside].mean()),
-                accuracy=float(correct[inside].mean()),
-            )
-        )
-    return tuple(bins)

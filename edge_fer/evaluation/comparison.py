@@ -191,6 +191,7 @@ def _evaluate_system(
             # The system returns labels only: a row of one 1 is no probability to compare with the votes.
             by_votes["cross_entropy"] = None
             by_votes["brier_score"] = None
+            by_votes["calibration_error"] = None
     return SystemResult(system.name, condition, report, scores, deduplicated_report, by_votes)
 
 

@@ -15,6 +15,8 @@ import numpy as np
 
 from edge_fer.emotions import FER2013
 from edge_fer.errors import BadInput
+from edge_fer.evaluation.classification import calibration_error, reliability_bins
+from edge_fer.evaluation.metrics import confusion
 from edge_fer.evaluation.tables import columns, read_rows
 
 if TYPE_CHECKING:
@@ -144,9 +146,11 @@ def class_recalls(predicted: NDArray[np.int64], labels: NDArray[np.int64]) -> ND
 
     *predicted* and *labels* are ``(n,)``. A class without images has NaN.
     """
-    from sklearn.metrics import recall_score
-
-    recalls = recall_score(labels, predicted, labels=range(len(FER2013)), average=None, zero_division=np.nan)
+    # Not scikit-learn's, so that `edge-fer bench` can compute it on a device.
+    is_class = (labels != LEFT_OUT) & (labels != CONTEMPT)
+    counts = confusion(predicted[is_class], labels[is_class], len(FER2013))
+    images = counts.sum(axis=1)
+    recalls = np.divide(np.diag(counts), images, out=np.full(len(FER2013), np.nan), where=images > 0)
     return np.asarray(recalls, np.float64)
 
 
@@ -155,12 +159,12 @@ def cross_entropy(scores: NDArray[np.float32], distributions: NDArray[np.float32
 
     Images whose distribution is 0 do not count; NaN when there are no others.
     """
-    has_votes = distributions.any(axis=1)
-    if not has_votes.any():
+    scores, distributions = _voted(scores, distributions)
+    if not len(scores):
         return float("nan")
     # A score of 0 would make the mean infinite; Keras clips likewise.
-    logarithms = np.log(np.maximum(scores[has_votes], 1e-7))
-    return float(-(distributions[has_votes] * logarithms).sum(axis=1).mean())
+    logarithms = np.log(np.maximum(scores, 1e-7))
+    return float(-(distributions * logarithms).sum(axis=1).mean())
 
 
 def brier_score(scores: NDArray[np.float32], distributions: NDArray[np.float32]) -> float:
@@ -169,10 +173,24 @@ def brier_score(scores: NDArray[np.float32], distributions: NDArray[np.float32])
     The score of Brier (Monthly Weather Review 78, 1950), with shares of votes for what happened. Images whose
     distribution is 0 do not count; NaN when there are no others.
     """
-    has_votes = distributions.any(axis=1)
-    if not has_votes.any():
+    scores, distributions = _voted(scores, distributions)
+    if not len(scores):
         return float("nan")
-    return float(np.square(scores[has_votes] - distributions[has_votes]).sum(axis=1).mean())
+    return float(np.square(scores - distributions).sum(axis=1).mean())
+
+
+def votes_calibration_error(scores: NDArray[np.float32], distributions: NDArray[np.float32]) -> float:
+    """Return how far the confidence of ``(n, 7)`` *scores* is from the votes, as a share of 1.
+
+    A prediction is as right as the share of the votes that its class has in *distributions*; from that follows the gap
+    of `edge_fer.evaluation.classification.calibration_error`. Images whose distribution is 0 do not count; NaN when
+    there are no others.
+    """
+    scores, distributions = _voted(scores, distributions)
+    if not len(scores):
+        return float("nan")
+    share_of_prediction = np.take_along_axis(distributions, scores.argmax(axis=1, keepdims=True), axis=1)
+    return calibration_error(reliability_bins(scores.max(axis=1), share_of_prediction[:, 0]))
 
 
 @dataclass(frozen=True)
@@ -237,6 +255,7 @@ class FerPlusVotes:
             "macro_recall": float(np.nanmean(recalls)),
             "cross_entropy": self.cross_entropy(scores),
             "brier_score": brier_score(scores, self.distributions),
+            "calibration_error": votes_calibration_error(scores, self.distributions),
             "annotator_agreement": annotator_agreement(self.counts[has_label]),
         }
 
@@ -245,6 +264,14 @@ def check_classes(names: tuple[str, ...]) -> None:
     """Raise `BadInput` unless *names* are the classes of FER2013, in their order."""
     if names != FER2013:
         raise BadInput(f"FER+ votes are about {', '.join(FER2013)}; these faces are {', '.join(names)}")
+
+
+def _voted(
+    scores: NDArray[np.float32], distributions: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the rows of both whose distribution is not 0."""
+    has_votes = distributions.any(axis=1)
+    return scores[has_votes], distributions[has_votes]
 
 
 def _labels_of_votes() -> NDArray[np.int64]:

@@ -159,6 +159,15 @@ def test_scores_are_compared_with_distributions():
     assert np.isfinite(votes.cross_entropy(certain, distributions))
 
 
+def test_confidence_is_compared_with_the_share_of_votes_for_the_prediction():
+    distributions = np.array([[0.8, 0.2, 0, 0, 0, 0, 0], [0.3, 0.7, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0]], np.float32)
+    scores = np.array([[0.9, 0.1, 0, 0, 0, 0, 0], [0.55, 0.45, 0, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0, 0]], np.float32)
+    # Two bins of one face each: 0.9 against 0.8, and 0.55 against 0.3. The third face has no votes.
+    assert votes.votes_calibration_error(scores, distributions) == pytest.approx((0.1 + 0.25) / 2)
+    assert votes.votes_calibration_error(distributions, distributions) == pytest.approx(0, abs=1e-6)
+    assert np.isnan(votes.votes_calibration_error(scores[2:], distributions[2:]))
+
+
 def test_counts_are_in_the_order_of_the_paths():
     by_name = {"train/sad/a.png": cast(fear=7), "b.png": cast(anger=3)}
     counts = votes.vote_counts(("c.png", "train/sad/a.png", "train/angry/b.png"), by_name)
