@@ -54,6 +54,23 @@ class FileEntry(Frozen):
     size_bytes: Annotated[int, Field(ge=1, le=MAX_FILE_BYTES)]
 
 
+class VotesEvaluation(Frozen):
+    """A target's figures by the votes of FER+ on the same images (Barsoum et al., ICMI 2016)."""
+
+    images: Annotated[int, Field(ge=1)]
+    """Images on which a majority of the annotators agrees."""
+    accuracy_8_classes: Annotated[float, Field(ge=0, le=1)]
+    """Accuracy by that majority; a model of FER2013's seven classes is always wrong on the eighth, contempt."""
+    accuracy_7_classes: Annotated[float, Field(ge=0, le=1)]
+    """The same without the images of contempt."""
+    macro_recall: Annotated[float, Field(ge=0, le=1)]
+    """Mean recall of the seven classes."""
+    calibration_error: Annotated[float, Field(ge=0, le=1)]
+    """Mean gap between the highest score and the share of votes for its label."""
+    drop_points: float
+    """Accuracy of float32 on the eight classes minus this target's, in percentage points; negative is a gain."""
+
+
 class Evaluation(Frozen):
     """The measured accuracy of a target, and the images on which it was measured."""
 
@@ -75,6 +92,7 @@ class Evaluation(Frozen):
     f1_drop_interval_points: tuple[float, float] | None = None
     agreement: Annotated[float, Field(ge=0, le=1)] | None = None
     """Share of images on which this target and float32 choose the same label."""
+    votes: VotesEvaluation | None = None
 
 
 class Target(FileEntry):

@@ -45,6 +45,7 @@ Examples:
   edge-fer convert model.keras --calibrate train.zip --evaluate test.zip --out my-bundle
   edge-fer convert model.onnx --calibrate fer2013.csv#Training --evaluate fer2013.csv#PublicTest
   edge-fer convert model.onnx --calibrate faces/ --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225
+  edge-fer convert model.keras --calibrate train.zip --evaluate test.zip --votes ferplus.csv
   edge-fer convert --recipe cnn-1 --data fer2013/ --out cnn-1-again
 
 FACES are cropped faces: a folder or .zip of <class>/<image>, a .csv like FER2013's (emotion,pixels,Usage), or an .npz
@@ -61,6 +62,7 @@ Exit code 9 when a target does not pass: with --strict, or when even float32 fai
 )
 @click.option("--calibrate", metavar="FACES", help="Faces like those in use; they choose the ranges of activations.")
 @click.option("--evaluate", metavar="FACES", help="Labelled faces that accuracy is measured on.")
+@click.option("--votes", type=click.Path(path_type=Path), help="Votes of FER+ on these faces: accuracy by these, too.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the bundle.  [default: MODEL-bundle]")
 @click.option("--targets", "target_names", help="Separated by commas.  [default: all that MODEL can become]")
 @click.option("--labels", help="The classes in the model's order, separated by commas.  [default: FER2013's seven]")

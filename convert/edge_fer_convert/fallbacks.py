@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from edge_fer.evaluation.votes import FerPlusVotes
     from edge_fer_convert.gate import Gate, QuantizationComparison
     from edge_fer_convert.targets import Converter, Files
 
@@ -58,6 +59,8 @@ class FallbackSearch:
     gate: Gate
     step: Callable[[str], None]
     """Called with the target and the description of each variant, before it is made."""
+    votes: FerPlusVotes | None = None
+    """Votes of FER+ on the images of the gate, where there are any."""
     attempts: list[Attempt] = field(default_factory=list, init=False)
     failures: list[str] = field(default_factory=list, init=False)
     """Variants that the quantizer could not make or the runtime would not load, each with the reason."""
@@ -114,7 +117,7 @@ class FallbackSearch:
         except BackendError as exc:  # for instance a scale that the runtime's kernels do not take
             self._note_failure(variant, exc)
             return None
-        comparison = compare_with_float32(scores, self.reference, self.labels)
+        comparison = compare_with_float32(scores, self.reference, self.labels, votes=self.votes)
         return Attempt(variant, files, scores, comparison, self.gate.refuses(comparison))
 
     def _note_failure(self, variant: Variant, exc: Exception) -> None:

@@ -12,6 +12,8 @@ from edge_fer.evaluation.metrics import accuracy, confusion, macro_f1, mean_f1
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from edge_fer.evaluation.votes import FerPlusVotes
+
 RESAMPLES: Final = 2000
 """Number of bootstrap draws; with 2,000, 50 of them lie beyond each end of the interval."""
 CONFIDENCE: Final = 0.95
@@ -46,6 +48,8 @@ class QuantizationComparison:
     """Confusion of float32: a row for each true label, a column for each predicted one."""
     after: tuple[tuple[int, ...], ...] = ()
     """Confusion of the target."""
+    votes_drop: float | None = None
+    """Accuracy of float32 by the votes of FER+ minus the target's, in percentage points; None without votes."""
 
     def recall_deltas(self) -> list[float]:
         """Return for each class the target's recall minus that of float32, in percentage points."""
@@ -61,7 +65,7 @@ class Gate:
     """How much a quantized target may lose against its own float32."""
 
     max_drop: float = 0.5
-    """Percentage points of accuracy."""
+    """Percentage points of accuracy: by the labels, and by the votes of FER+ where there are any."""
     max_f1_drop: float = 0.5
     """Percentage points of macro-F1."""
     min_agreement: float = 0.96
@@ -82,13 +86,23 @@ class Gate:
             reasons.append(
                 f"loses {comparison.f1_drop.points:.2f} points of macro-F1, {self.max_f1_drop:g} are allowed"
             )
+        if comparison.votes_drop is not None and comparison.votes_drop > self.max_drop:
+            reasons.append(
+                f"loses {comparison.votes_drop:.2f} points of accuracy by FER+ votes, {self.max_drop:g} are allowed"
+            )
         return " and ".join(reasons) or None
 
 
 def compare_with_float32(
-    scores: NDArray[np.float32], reference: NDArray[np.float32], labels: NDArray[np.int64] | None, seed: int = 0
+    scores: NDArray[np.float32],
+    reference: NDArray[np.float32],
+    labels: NDArray[np.int64] | None,
+    seed: int = 0,
+    votes: FerPlusVotes | None = None,
 ) -> QuantizationComparison:
     """Compare ``(n, classes)`` *scores* with those of float32; *labels* ``(n,)`` int64 where there are any.
+
+    With *votes* on the same faces, accuracy by their majority is compared, too.
 
     The intervals are percentiles of a bootstrap over the images (Efron and Tibshirani, 1993, chapter 13).
     """
@@ -111,6 +125,7 @@ def compare_with_float32(
         f1_drop=_drop(macro_f1(expected, labels, classes) - target_f1, f1_drops),
         before=_as_tuples(confusion(expected, labels, classes)),
         after=_as_tuples(confusion(predicted, labels, classes)),
+        votes_drop=100 * (votes.accuracy(reference) - votes.accuracy(scores)) if votes else None,
     )
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from edge_fer.evaluation.face_set import LabelledFaces
+    from edge_fer.evaluation.votes import FerPlusVotes
     from edge_fer_convert.float_model import FloatModel
     from edge_fer_convert.model_metadata import ModelMetadata
 
@@ -55,6 +56,8 @@ class Job:
     """Faces that the calibration images are drawn from."""
     evaluated: Data | None = None
     """Labelled faces that accuracy is measured on. Without them, only agreement with float32 is measured."""
+    votes: FerPlusVotes | None = None
+    """Votes of FER+ on the evaluated faces; accuracy is measured by these, too."""
     targets: tuple[str, ...] = targets.TARGETS
     """Deployment targets; the bundle recommends the first."""
     gate: Gate = field(default_factory=Gate)

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from edge_fer.emotions import FER2013
 from edge_fer.errors import BadInput, first_fault
+from edge_fer.evaluation.votes import FerPlusVotes, load_votes
 from edge_fer_convert.float_model import open_model
 from edge_fer_convert.gate import Gate
 from edge_fer_convert.job import Data, Job
@@ -46,6 +47,8 @@ class Options:
     """Source of the faces that the calibration images are drawn from, as `Data.load` reads it."""
     evaluate: str | None
     """Source of the labelled faces that accuracy is measured on; None to check only agreement with float32."""
+    votes: Path | None
+    """Csv of FER+ votes on the faces of *evaluate*."""
     out: Path | None
     """Folder of the bundle; None for one named after the model or recipe."""
     target_names: str | None
@@ -111,6 +114,9 @@ def _job_of_recipe(options: Options, recipe: Recipe, progress: ProgressListener)
     model = open_model(source)
     pool = _read_faces(options.data / settings.calibrate, progress)
     evaluated = _read_faces(options.data / settings.evaluate, progress)
+    votes = None
+    if settings.votes is not None:
+        votes = _votes(options.data / settings.votes, evaluated)
     # The shipped models and their weights are edge-fer's own, under its licence.
     metadata = ModelMetadata(
         name=recipe.name,
@@ -124,6 +130,7 @@ def _job_of_recipe(options: Options, recipe: Recipe, progress: ProgressListener)
         metadata=metadata,
         pool=Data(pool.faces, settings.data, settings.splits[0]),
         evaluated=Data(evaluated.faces, settings.data, settings.splits[1]),
+        votes=votes,
         targets=_target_names(options) or settings.targets,
         gate=Gate(settings.max_drop, settings.max_f1_drop),
         images=settings.images,
@@ -172,12 +179,18 @@ def _job_of_model(options: Options, path: Path, bundle_name: str, progress: Prog
     evaluated = None
     if options.evaluate:
         evaluated = _read_faces(options.evaluate, progress, labels)
+    votes = None
+    if options.votes is not None:
+        if evaluated is None:
+            raise BadInput("--votes are about the faces of --evaluate; pass those, too")
+        votes = _votes(options.votes, evaluated)
     max_f1_drop = options.max_drop if options.max_f1_drop is None else options.max_f1_drop
     return Job(
         model=model,
         metadata=metadata,
         pool=pool,
         evaluated=evaluated,
+        votes=votes,
         targets=_target_names(options) or _possible_targets(model, progress),
         gate=Gate(options.max_drop, max_f1_drop, options.min_agreement),
         images=options.images,
@@ -185,6 +198,10 @@ def _job_of_model(options: Options, path: Path, bundle_name: str, progress: Prog
         strict=options.strict,
         allow_overlap=options.allow_overlap,
     )
+
+
+def _votes(path: Path, evaluated: Data) -> FerPlusVotes:
+    return FerPlusVotes.of(evaluated.faces, load_votes(path))
 
 
 def _labels(options: Options) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,17 +30,19 @@ def render(conversion: Conversion, machine: str) -> str:
         conversion=conversion,
         rows=[_row(conversion, result) for result in results],
         classification=classification,
+        voted_recall=None if job.votes is None else job.votes.figures(results[0].chosen.scores)["recall"],
         machine=machine,
     )
     return f"{text}\n"  # Jinja drops the newline at the end of a template
 
 
-def _row(conversion: Conversion, result: TargetResult) -> dict[str, str]:
+def _row(conversion: Conversion, result: TargetResult) -> dict[str, Any]:
     """Return the cells of one target in the table."""
     comparison = result.chosen.comparison
     p50, p90 = np.percentile(result.latency_ms, (50, 90))
     return {
         "target": result.target,
+        "votes": conversion.evaluation(result).votes,
         "megabytes": f"{len(result.chosen.files) / 1e6:.2f}",
         "accuracy": percent(comparison.accuracy),
         "macro_f1": percent(comparison.macro_f1),

@@ -118,6 +118,7 @@ def _quantize_target(target: str, runtime: _Runtime, prepared: Prepared, scorer:
         reference=runtime.reference,
         gate=job.gate,
         step=progress.step,
+        votes=job.votes,
     )
     chosen = search.run(target, strict=job.strict)
     for failure in search.failures:

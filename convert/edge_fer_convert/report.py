@@ -71,6 +71,7 @@ def _target(conversion: Conversion, result: TargetResult) -> dict[str, Any]:
         "fresh_images": evaluation.fresh_images,
         "fresh_accuracy": evaluation.fresh_accuracy,
         **_figures(comparison),
+        "votes": evaluation.votes.model_dump() if evaluation.votes else None,
         "recall_deltas_points": comparison.recall_deltas() if comparison.before else None,
         "confusion_before": comparison.before,
         "confusion_after": comparison.after,
@@ -112,19 +113,22 @@ def table(conversion: Conversion) -> Table:
         title_justify="left",
     )
     summary.add_column("target")
-    for heading in ("MB", "accuracy", "drop [95 %]", "macro-F1", "drop [95 %]", "agreement", "p50 ms", "p90 ms"):
+    headings = ["MB", "accuracy", "drop [95 %]", "macro-F1", "drop [95 %]", "agreement", "p50 ms", "p90 ms"]
+    if conversion.job.votes is not None:
+        headings[1:1] = ["FER+ majority", "drop"]
+    for heading in headings:
         summary.add_column(heading, justify="right")
     for result in conversion.results:
-        summary.add_row(*_cells(result))
+        summary.add_row(*_cells(conversion, result))
     return summary
 
 
-def _cells(result: TargetResult) -> list[str]:
+def _cells(conversion: Conversion, result: TargetResult) -> list[str]:
     """Return the row of one target."""
     comparison = result.chosen.comparison
     asked = "" if result.target == result.asked else f" (asked: {result.asked})"
     p50, p90 = np.percentile(result.latency_ms, (50, 90))
-    return [
+    cells = [
         f"{result.target}{asked}",
         f"{len(result.chosen.files) / 1e6:.2f}",
         percent(comparison.accuracy),
@@ -135,6 +139,10 @@ def _cells(result: TargetResult) -> list[str]:
         f"{p50:.2f}",
         f"{p90:.2f}",
     ]
+    by_votes = conversion.evaluation(result).votes
+    if by_votes is not None:
+        cells[2:2] = [percent(by_votes.accuracy_8_classes), _points(by_votes.drop_points)]
+    return cells
 
 
 def _points(value: float) -> str:

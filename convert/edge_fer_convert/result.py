@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edge_fer.bundle import Evaluation
+from edge_fer.bundle import Evaluation, VotesEvaluation
 from edge_fer.evaluation.metrics import accuracy
 
 if TYPE_CHECKING:
@@ -96,6 +96,22 @@ class Conversion:
             f1_drop_points=comparison.f1_drop.points if comparison.f1_drop else None,
             f1_drop_interval_points=_interval(comparison.f1_drop),
             agreement=comparison.agreement,
+            votes=self._by_votes(result),
+        )
+
+    def _by_votes(self, result: TargetResult) -> VotesEvaluation | None:
+        votes = self.job.votes
+        drop_points = result.chosen.comparison.votes_drop
+        if votes is None or drop_points is None:
+            return None
+        figures = votes.figures(result.chosen.scores)
+        return VotesEvaluation(
+            images=figures["images"],
+            accuracy_8_classes=figures["accuracy_8_classes"],
+            accuracy_7_classes=figures["accuracy_7_classes"],
+            macro_recall=figures["macro_recall"],
+            calibration_error=figures["calibration_error"],
+            drop_points=drop_points,
         )
 
     def _deduplicated_accuracy(self, result: TargetResult) -> float | None:

@@ -173,6 +173,8 @@ class ConversionSettings(Frozen):
     """Where calibration images are drawn from, relative to ``--data``."""
     evaluate: str
     """What the targets are evaluated on, relative to ``--data``."""
+    votes: str | None = None
+    """Votes of FER+ on those images, relative to ``--data``: accuracy is also evaluated by their majority."""
     data: str
     """Name of the data, for the manifest."""
     splits: tuple[str, str]

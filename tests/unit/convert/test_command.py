@@ -15,6 +15,9 @@ for module in ("tensorflow", "ai_edge_quantizer", "onnx", "onnxruntime", "openvi
 
 from edge_fer.bundle import load  # noqa: E402
 from edge_fer.cli import main  # noqa: E402
+from edge_fer.emotions import FER2013  # noqa: E402
+from edge_fer.evaluation.labelled import load_faces  # noqa: E402
+from edge_fer.evaluation.votes import VOTE_OF_CLASS, VOTES  # noqa: E402
 from edge_fer_train import recipe  # noqa: E402
 
 TORCH = Path(__file__).parents[2] / "golden" / "torch.onnx"
@@ -147,12 +150,22 @@ def test_neither_model_nor_recipe_is_a_usage_error():
     assert "pass a MODEL, or --recipe" in call("convert", code=2).stderr
 
 
+def write_votes(path, faces):
+    """Write ten votes on each of *faces*: nine for its label, one for contempt."""
+    rows = [["path", *VOTES]]
+    for face, label in zip(faces.paths, faces.labels, strict=True):
+        counts = dict.fromkeys(VOTES, 0) | {VOTE_OF_CLASS[FER2013[label]]: 9, "contempt": 1}
+        rows.append([face, *map(str, counts.values())])
+    path.write_text("".join(f"{','.join(row)}\n" for row in rows))
+
+
 @pytest.fixture
 def own_recipe(tmp_path, pool, evaluation_faces, network):
     """A recipe, its data and its weights, for the small model."""
     for name, part in (("fer2013-train.npz", pool), ("fer2013-public-test.npz", evaluation_faces)):
         np.savez(tmp_path / name, images=part.images, labels=part.labels)
     network.save(tmp_path / "weights.keras")
+    write_votes(tmp_path / "ferplus.csv", load_faces(tmp_path / "fer2013-public-test.npz"))
     text = (recipe.RECIPES / "cnn-1.toml").read_text().replace(".zip", ".npz")
     text = text.replace("size_px = 96", "size_px = 32", 1).replace("images = 500", "images = 100")
     text = text.replace("drop = 0.5", "drop = 3").replace("drop = 0.7", "drop = 3")
@@ -174,6 +187,24 @@ def test_a_recipe_rebuilds_the_same(own_recipe):
         assert np.array_equal(first.golden().answers[one.name], again.golden().answers[one.name]), one.name
         assert (one.sha256, one.weights) == (other.sha256, other.weights), one.name
         assert one.evaluation.fresh_images is not None
+        # Everybody voted for the label.
+        assert one.evaluation.votes.images == one.evaluation.images
+        assert one.evaluation.votes.accuracy_8_classes == pytest.approx(one.evaluation.accuracy)
+        assert one.evaluation.votes.drop_points == pytest.approx(one.evaluation.drop_points)
+
+
+def test_votes_of_your_own_are_measured_by(network, own_recipe):
+    data = own_recipe / "fer2013-public-test.npz"
+    arguments = ["convert", own_recipe / "weights.keras", "--calibrate", own_recipe / "fer2013-train.npz"]
+    arguments += ["--targets", "litert-float32", "--out", own_recipe / "mine", "--votes", own_recipe / "ferplus.csv"]
+    assert "about the faces of --evaluate" in call(*arguments, code=3).stderr
+    figures = json.loads(call(*arguments, "--evaluate", data, "--json").stdout)
+    (target,) = figures["targets"]
+    assert target["votes"]["accuracy_8_classes"] == pytest.approx(target["accuracy"])
+    assert target["votes"]["drop_points"] == 0
+    page = (own_recipe / "mine-report.html").read_text()
+    assert "<th>FER+ majority</th>" in page
+    assert f"{target['votes']['accuracy_8_classes']:.2%}" in page
 
 
 def test_a_recipe_without_its_weights_says_where_they_are(own_recipe, monkeypatch):

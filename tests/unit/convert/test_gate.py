@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +9,9 @@ from hypothesis import strategies as st
 
 pytest.importorskip("scipy", reason="SciPy is not installed: pip install -e '.[convert]'")
 
+from edge_fer.emotions import FER2013
 from edge_fer.evaluation.metrics import accuracy, confusion, macro_f1
+from edge_fer.evaluation.votes import VOTES, FerPlusVotes
 from edge_fer_convert.gate import Drop, Gate, QuantizationComparison, better_order, compare_with_float32
 
 ANSWERS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=60)
@@ -69,6 +73,8 @@ def comparison(drop=0.0, f1=0.0, agreement=1.0):
         (comparison(0, 0.51), "0.51 points of macro-F1, 0.5 are allowed"),
         (comparison(1, 2), "accuracy, 0.5 are allowed and loses 2.00"),
         (comparison(0, 0, agreement=0.1), None),
+        (replace(comparison(), votes_drop=0.5), None),
+        (replace(comparison(), votes_drop=0.51), "0.51 points of accuracy by FER+ votes, 0.5 are allowed"),
         (QuantizationComparison(100, 0.96), None),
         (QuantizationComparison(100, 0.9599), "agrees on 95.99%"),
     ],
@@ -76,6 +82,17 @@ def comparison(drop=0.0, f1=0.0, agreement=1.0):
 def test_a_target_passes_when_it_loses_no_more_than_allowed(compared, refused):
     reason = Gate().refuses(compared)
     assert (reason is None) if refused is None else (refused in reason)
+
+
+def test_accuracy_by_votes_is_compared_on_the_images_with_a_majority():
+    counts = np.zeros((3, 10), np.float32)
+    counts[:2, VOTES.index("anger")] = 10  # nobody voted on the third image
+    right, wrong = np.eye(7, dtype=np.float32)[[FER2013.index("angry"), FER2013.index("sad")]]
+    reference = np.stack([right, right, wrong])
+    scores = np.stack([right, wrong, right])
+    labels = np.zeros(3, np.int64)
+    assert compare_with_float32(scores, reference, labels, votes=FerPlusVotes(counts)).votes_drop == 50
+    assert compare_with_float32(scores, reference, labels).votes_drop is None
 
 
 def test_permuted_labels_are_found():

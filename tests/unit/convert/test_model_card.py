@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -9,11 +10,12 @@ for module in ("tensorflow", "ai_edge_quantizer", "jinja2"):
 from edge_fer import bundle  # noqa: E402
 from edge_fer.cli import main  # noqa: E402
 from edge_fer.emotions import FER2013  # noqa: E402
+from edge_fer.evaluation.votes import VOTE_OF_CLASS, VOTES, FerPlusVotes  # noqa: E402
 from edge_fer.preprocess import Preprocess  # noqa: E402
 from edge_fer_convert import Data, Gate, Job, ModelMetadata, convert, write_bundle  # noqa: E402
 
 
-def converted(float_model, pool, tmp_path, evaluated=None, *, find_near_copies=False) -> str:
+def converted(float_model, pool, tmp_path, evaluated=None, *, find_near_copies=False, votes=None) -> str:
     job = Job(
         model=float_model,
         metadata=ModelMetadata("mine", FER2013, Preprocess(size_px=32), "a model of mine"),
@@ -24,6 +26,7 @@ def converted(float_model, pool, tmp_path, evaluated=None, *, find_near_copies=F
         gate=Gate(5, 5),
         images=70,
         find_near_copies=find_near_copies,
+        votes=votes,
     )
     write_bundle(convert(job), tmp_path / "mine")
     card = bundle.load(tmp_path / "mine").model_card()
@@ -73,3 +76,17 @@ def test_a_damaged_card_is_refused(float_model, pool, tmp_path):
     shown = CliRunner().invoke(main, ["models", str(tmp_path / "mine")])
     assert shown.exit_code == 4
     assert "the bundle is damaged" in shown.stderr
+
+
+def test_the_figures_by_votes_come_before_those_by_labels(float_model, pool, evaluation_faces, tmp_path):
+    counts = np.zeros((len(evaluation_faces), len(VOTES)), np.float32)
+    columns = [VOTES.index(VOTE_OF_CLASS[FER2013[label]]) for label in evaluation_faces.labels]
+    counts[np.arange(len(counts)), columns] = 10
+    evaluated = Data(evaluation_faces, "drawn", "test")
+    card = converted(float_model, pool, tmp_path, evaluated, votes=FerPlusVotes(counts))
+    by_votes = bundle.load(tmp_path / "mine").manifest.targets[0].evaluation.votes
+    assert by_votes is not None
+    assert card.index("on the 210 images of drawn test") < card.index("On 210 images of drawn test")
+    first_row = next(line for line in card.splitlines() if line.startswith("| `litert-int8`"))
+    assert f"| {by_votes.accuracy_8_classes:.2%} | {by_votes.accuracy_7_classes:.2%} |" in first_row
+    assert "| label | recall by FER+ | images |" in card
