@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,6 +29,8 @@ class AccuracyRow:
     """Share of the images to which both targets give the same label."""
     recall_drops: tuple[float, ...] = ()
     """One value per class."""
+    votes_accuracy: float | None = None
+    """Accuracy by the majority of FER+ votes, eight classes; None if the run was made without votes."""
 
 
 def accuracy_rows(run: Run) -> list[AccuracyRow]:
@@ -47,6 +49,8 @@ def accuracy_rows(run: Run) -> list[AccuracyRow]:
             row = AccuracyRow(name, accuracy.accuracy, accuracy.macro_f1)
         else:
             row = _compared_row(name, accuracy, accuracies[bundle, reference], reference)
+        if accuracy.by_votes is not None:
+            row = replace(row, votes_accuracy=accuracy.by_votes.accuracy_8_classes)
         rows.append(row)
     return rows
 

@@ -19,6 +19,7 @@ from edge_fer.options import DEFAULT_MODEL, model_options_with
 if TYPE_CHECKING:
     from edge_fer.bundle import Bundle
     from edge_fer.evaluation.face_set import LabelledFaces
+    from edge_fer.evaluation.votes import FerPlusVotes
     from edge_fer.profile import Thresholds
     from edge_fer_bench.recommendation import Recommendation
     from edge_fer_bench.results import Run
@@ -60,6 +61,7 @@ def bench() -> None:
 Examples:
   edge-fer bench
   edge-fer bench --suite full --data fer2013-public-test.zip --json run.json
+  edge-fer bench --suite full --data fer2013-public-test.zip --votes ferplus.csv
   edge-fer bench --suite sustained --target litert-int8 --threads 2 --json heat.json
   edge-fer bench --write-profile"""
 )
@@ -70,6 +72,12 @@ Examples:
 @click.option("--suite", "suite_name", default="quick", show_default=True, help="quick, full or sustained.")
 @click.option("--minutes", type=click.FloatRange(0.1, 24 * 60), help="Length of the sustained suite; 10 by default.")
 @click.option("--data", type=click.Path(exists=True, path_type=Path), help="Labelled faces: folder, .zip, .csv, .npz.")
+@click.option(
+    "--votes",
+    "votes_csv",
+    type=click.Path(path_type=Path),
+    help="Votes of FER+ on the faces of --data: accuracy by their majority, too.",
+)
 @click.option("--fps", default=30.0, show_default=True, type=click.FloatRange(1, 240), help="Rate of the paced frames.")
 @click.option("--faces", default=1, show_default=True, type=click.IntRange(1, 8), help="Faces in each frame.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the order in which candidates take turns.")
@@ -78,8 +86,8 @@ Examples:
 @click.option("--write-profile", is_flag=True, help="Make the best target and threads the default of edge-fer run.")
 def run(
     model: str | None, target: str | None, backend: str | None, threads: int | None, suite_name: str,
-    minutes: float | None, data: Path | None, fps: float, faces: int, seed: int, power: str | None,
-    json_path: Path | None, write_profile: bool,
+    minutes: float | None, data: Path | None, votes_csv: Path | None, fps: float, faces: int, seed: int,
+    power: str | None, json_path: Path | None, write_profile: bool,
 ) -> None:  # fmt: skip
     """Measure each target with each number of threads: frame times, stages, start, memory, golden answers.
 
@@ -106,10 +114,11 @@ def run(
     if suite.name == "sustained":
         candidates = candidates[:1]  # two programs in turn would each rest half of the time, and heat less
     labelled = _labelled(data, bundle) if data else None
+    votes = _votes(votes_csv, labelled) if votes_csv else None
     scene = Scene(frames=suite.film_frames, faces=faces, fps=fps)
     command = shlex.join(["edge-fer", *sys.argv[1:]])
     with tempfile.TemporaryDirectory(prefix="edge-fer-bench-") as folder, ProgressDisplay() as progress:
-        harness = Harness(suite, Path(folder), progress, scene, seed, fps, labelled, HostMonitor(power))
+        harness = Harness(suite, Path(folder), progress, scene, seed, fps, labelled, votes, HostMonitor(power))
         measured = harness.run(candidates, command)
     # Shown before it is written, so that an error in writing does not hide the figures.
     click.echo(table.render(measured))
@@ -131,6 +140,16 @@ def _labelled(data: Path, bundle: Bundle) -> tuple[Path, LabelledFaces]:
         labels = ", ".join(faces.names)
         raise BadInput(f"{data} has no labels; put the images into one folder per class: {labels}")
     return data, faces
+
+
+def _votes(path: Path, labelled: tuple[Path, LabelledFaces] | None) -> tuple[Path, FerPlusVotes]:
+    """Return *path* and its votes on the *labelled* faces. Raises `BadInput` where there are none."""
+    from edge_fer.evaluation.votes import FerPlusVotes, load_votes
+
+    if labelled is None:
+        raise BadInput(f"the votes of {path} are about faces; pass those with --data")
+    _, faces = labelled
+    return path, FerPlusVotes.of(faces, load_votes(path))
 
 
 def _suite(name: str, minutes: float | None) -> Suite:

@@ -20,10 +20,11 @@ from edge_fer import __version__, host
 from edge_fer.clock import SystemClock
 from edge_fer.errors import BackendError, MissingDependency
 from edge_fer.evaluation import metrics
+from edge_fer.evaluation.votes import class_recalls, majority_accuracy
 from edge_fer_bench import results
 from edge_fer_bench.candidates import WorkerProcess
 from edge_fer_bench.host_monitor import HostMonitor
-from edge_fer_bench.results import Accuracy, Behaviour, Block, Golden, Measurement, Run, Skipped
+from edge_fer_bench.results import Accuracy, Behaviour, Block, Golden, Measurement, Run, Skipped, VotesAccuracy
 from edge_fer_bench.scene import Scene
 from edge_fer_bench.suites import MIN_ROUNDS
 
@@ -31,8 +32,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from edge_fer.clock import Clock
     from edge_fer.evaluation.face_set import LabelledFaces
+    from edge_fer.evaluation.votes import FerPlusVotes
     from edge_fer.progress import ProgressListener
     from edge_fer_bench.candidates import Candidate
     from edge_fer_bench.suites import Suite
@@ -111,6 +115,8 @@ class Harness:
     paced_fps: float = 30.0
     data: tuple[Path, LabelledFaces] | None = None
     """Labelled faces to measure accuracy on, and the file that they were loaded from."""
+    votes: tuple[Path, FerPlusVotes] | None = None
+    """Votes of FER+ on those faces, and the file that they were loaded from."""
     monitor: HostMonitor = field(default_factory=HostMonitor)
     clock: Clock = field(default_factory=SystemClock)
     """Decides when the warm-up and the rounds end. Workers time their frames by the machine's own clock."""
@@ -285,6 +291,19 @@ class Harness:
             names=faces.names,
             recall=tuple(recall.tolist()),
             predicted=tuple(predicted.tolist()),
+            by_votes=self._by_votes(predicted),
+        )
+
+    def _by_votes(self, predicted: NDArray[np.int64]) -> VotesAccuracy | None:
+        if self.votes is None:
+            return None
+        path, votes = self.votes
+        return VotesAccuracy(
+            votes=path.name,
+            images=votes.images,
+            accuracy_8_classes=majority_accuracy(predicted, votes.labels),
+            accuracy_7_classes=majority_accuracy(predicted, votes.labels, contempt=False),
+            macro_recall=float(np.nanmean(class_recalls(predicted, votes.labels))),
         )
 
     def _behaviour(self, worker: WorkerProcess) -> Behaviour:

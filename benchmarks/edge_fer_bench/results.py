@@ -78,6 +78,20 @@ class Golden(Frozen):
     passed: bool
 
 
+class VotesAccuracy(Frozen):
+    """Accuracy by the votes of FER+ on the images of an `Accuracy` (Barsoum et al., ICMI 2016)."""
+
+    votes: str
+    """Name of the csv."""
+    images: int
+    """Images on which a majority of the annotators agrees."""
+    accuracy_8_classes: float
+    """By that majority; always wrong on the eighth class, contempt."""
+    accuracy_7_classes: float
+    macro_recall: float
+    """Mean recall of those of FER2013's seven classes that occur."""
+
+
 class Accuracy(Frozen):
     """Accuracy on one labelled set."""
 
@@ -91,6 +105,7 @@ class Accuracy(Frozen):
     """Names of the classes."""
     predicted: tuple[int, ...]
     """Index of the winning label of each image, in the order of the set's paths."""
+    by_votes: VotesAccuracy | None = None
 
 
 class Behaviour(Frozen):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from edge_fer import host
+from edge_fer.text import percent
 from edge_fer_bench import stability
 from edge_fer_bench.accuracy import accuracy_rows, worst_class
 from edge_fer_bench.behaviour import behaviours, summarize_states
@@ -249,23 +250,26 @@ def _accuracy_table(run: Run, rows: Sequence[AccuracyRow]) -> list[tuple[str, ..
         # The harness measures all accuracies of a run on one set, so the first one names it.
         if measurement.accuracy is not None:
             data = measurement.accuracy
-            cells = [_accuracy_cells(row, data.names) for row in rows]
+            cells = [_accuracy_cells(row, data) for row in rows]
             return [_accuracy_heading(data), *cells]
     return []
 
 
 def _accuracy_heading(data: Accuracy) -> tuple[str, ...]:
-    return (f"{data.data}, {counted(data.images, 'face')}", *ACCURACY_COLUMNS)
+    title = f"{data.data}, {counted(data.images, 'face')}"
+    by_votes = () if data.by_votes is None else (f"FER+ ({data.by_votes.images})",)
+    return (title, *by_votes, *ACCURACY_COLUMNS)
 
 
-def _accuracy_cells(row: AccuracyRow, names: Sequence[str]) -> tuple[str, ...]:
+def _accuracy_cells(row: AccuracyRow, data: Accuracy) -> tuple[str, ...]:
     drop = f1_drop = agreement = NO_VALUE
     if row.drop is not None:
         drop = f"{row.drop:+.2f}"
         f1_drop = f"{row.f1_drop:+.2f}"
         agreement = f"{row.agreement:.1%}"
-    worst = worst_class(row, names)
-    return (row.name, f"{row.accuracy:.2%}", f"{row.macro_f1:.3f}", drop, f1_drop, agreement, worst)
+    by_votes = () if data.by_votes is None else (percent(row.votes_accuracy),)
+    worst = worst_class(row, data.names)
+    return (row.name, *by_votes, f"{row.accuracy:.2%}", f"{row.macro_f1:.3f}", drop, f1_drop, agreement, worst)
 
 
 def _growth(run: Run, measurements: Iterable[Measurement]) -> Iterator[str]:

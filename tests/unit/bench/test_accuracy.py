@@ -4,7 +4,7 @@ import pytest
 
 from edge_fer_bench import table
 from edge_fer_bench.accuracy import accuracy_rows, worst_class
-from edge_fer_bench.results import Accuracy
+from edge_fer_bench.results import Accuracy, VotesAccuracy
 
 NAMES = ("calm", "cross")
 
@@ -40,6 +40,18 @@ def test_each_target_is_compared_with_its_own_float32_once(make):
     text = table.render(run)
     assert "cross +50.0" in text
     assert "points against litert-float32" in text
+
+
+def test_accuracy_by_votes_has_a_column_where_it_was_measured(make):
+    by_votes = VotesAccuracy(
+        votes="ferplus.csv", images=3, accuracy_8_classes=2 / 3, accuracy_7_classes=1.0, macro_recall=1.0
+    )
+    voted = measurement(make, "litert-int8", EXACT.model_copy(update={"by_votes": by_votes}))
+    heading, row = table.accuracy_table(make.run(voted))
+    assert heading[1] == "FER+ (3)"
+    assert row[1:3] == ("66.67%", "100.00%")
+    unvoted, _ = table.accuracy_table(make.run(measurement(make, "litert-int8", EXACT)))
+    assert "FER+ (3)" not in unvoted
 
 
 def test_the_float32_target_of_the_same_runtime_is_preferred(make):

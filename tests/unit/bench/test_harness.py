@@ -12,8 +12,10 @@ import pytest
 
 from edge_fer.bundle import load
 from edge_fer.clock import FakeClock
+from edge_fer.emotions import FER2013
 from edge_fer.errors import BackendError
 from edge_fer.evaluation.labelled import load_faces
+from edge_fer.evaluation.votes import VOTE_OF_CLASS, VOTES, FerPlusVotes
 from edge_fer.progress import ProgressListener
 from edge_fer_bench.candidates import Candidate, WorkerProcess, candidates_of_bundle
 from edge_fer_bench.harness import Harness, reference_workload_ms
@@ -68,7 +70,11 @@ def targets():
 
 def test_everything_is_measured(targets, tmp_path, shades):
     faces = load_faces(shades, load(TINY).manifest.labels)
-    run = harness(tmp_path, data=(shades, faces)).run(targets, "edge-fer bench")
+    # Ten votes for the class of FER2013 that has the number of the face's label.
+    columns = [VOTES.index(VOTE_OF_CLASS[FER2013[label]]) for label in faces.labels]
+    votes = FerPlusVotes(10 * np.eye(len(VOTES), dtype=np.float32)[columns])
+    data = {"data": (shades, faces), "votes": (tmp_path / "ferplus.csv", votes)}
+    run = harness(tmp_path, **data).run(targets, "edge-fer bench")
     assert [measurement.name for measurement in run.measurements] == [candidate.name for candidate in targets]
     assert not run.partial
     for measurement in run.measurements:
@@ -84,6 +90,10 @@ def test_everything_is_measured(targets, tmp_path, shades):
         assert measurement.golden.passed
         assert len(measurement.accuracy.predicted) == len(faces)
         assert measurement.accuracy.accuracy == (np.array(measurement.accuracy.predicted) == faces.labels).mean()
+        by_votes = measurement.accuracy.by_votes
+        assert (by_votes.votes, by_votes.images) == ("ferplus.csv", len(faces))
+        assert by_votes.accuracy_8_classes == by_votes.accuracy_7_classes == measurement.accuracy.accuracy
+        assert by_votes.macro_recall == pytest.approx(np.mean(measurement.accuracy.recall))
         assert measurement.behaviour.truth[0][0] == 0
         assert measurement.behaviour.data == shades.name
         assert measurement.files.keys() == {f"{measurement.target}.tflite"}
