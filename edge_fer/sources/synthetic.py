@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 PATCH_PX: Final = 192
 """Side of the square on which a face is drawn before it is scaled into the frame."""
+SKIN: Final = 175
+"""Grey level of the head; its features are lighter and darker."""
 FADE_S: Final = 0.3
 """How long an expression takes to change into the next one."""
 
@@ -41,6 +43,10 @@ class Expression:
     """Positive: corners up."""
     mouth_open: float = 0.02
     mouth_width: float = 0.32
+    teeth: float = 0.0
+    """How much of the open mouth the upper teeth fill, from 0 to 1."""
+    fold: float = 0.0
+    """Depth of the folds from the nose to the corners of the mouth, from 0 to 1."""
 
     def toward(self, other: Expression, weight: float) -> Expression:
         """Return the expression between this one and *other*: *weight* 0 is this one, 1 the other."""
@@ -52,37 +58,92 @@ class Expression:
 
 
 EXPRESSIONS: Final = {
-    "angry": Expression(brow_raise=-0.07, brow_tilt=0.16, eye_open=0.08, mouth_curve=-0.08, mouth_open=0.03),
-    "disgust": Expression(brow_raise=-0.04, brow_tilt=0.10, eye_open=0.05, mouth_curve=-0.12, mouth_width=0.24),
-    "fear": Expression(brow_raise=0.08, brow_tilt=-0.12, eye_open=0.17, mouth_curve=-0.05, mouth_open=0.10),
-    "happy": Expression(brow_raise=0.02, eye_open=0.09, mouth_curve=0.18, mouth_open=0.09, mouth_width=0.42),
-    "sad": Expression(brow_raise=0.02, brow_tilt=-0.14, eye_open=0.08, mouth_curve=-0.14, mouth_width=0.28),
-    "surprise": Expression(brow_raise=0.12, eye_open=0.18, mouth_open=0.20, mouth_width=0.20),
-    "neutral": Expression(),
+    "angry": Expression(
+        brow_raise=-0.06,
+        brow_tilt=0.17,
+        eye_open=0.19,
+        mouth_curve=-0.2,
+        mouth_open=0.12,
+        mouth_width=0.39,
+        teeth=0.5,
+    ),
+    "disgust": Expression(
+        brow_raise=0.14, brow_tilt=0.12, eye_open=0.03, mouth_curve=-0.12, mouth_open=0.0, mouth_width=0.24, fold=1.0
+    ),
+    "fear": Expression(
+        brow_raise=-0.1,
+        brow_tilt=-0.07,
+        eye_open=0.08,
+        mouth_curve=-0.05,
+        mouth_open=0.11,
+        mouth_width=0.46,
+        teeth=0.15,
+    ),
+    "happy": Expression(
+        brow_raise=-0.04,
+        brow_tilt=0.03,
+        eye_open=0.03,
+        mouth_curve=0.22,
+        mouth_open=0.01,
+        mouth_width=0.35,
+        fold=0.17,
+    ),
+    "sad": Expression(
+        brow_raise=-0.1,
+        brow_tilt=-0.12,
+        eye_open=0.03,
+        mouth_curve=-0.2,
+        mouth_open=0.12,
+        mouth_width=0.35,
+        teeth=0.8,
+        fold=0.6,
+    ),
+    "surprise": Expression(
+        brow_raise=0.14,
+        brow_tilt=-0.03,
+        eye_open=0.18,
+        mouth_curve=0.1,
+        mouth_open=0.1,
+        mouth_width=0.16,
+    ),
+    "neutral": Expression(
+        brow_raise=-0.1,
+        brow_tilt=0.04,
+        eye_open=0.03,
+        mouth_curve=-0.04,
+        mouth_open=0.0,
+        mouth_width=0.3,
+    ),
 }
+"""What the seven expressions look like. The numbers were searched for, so that the shipped models name each face as it
+is drawn; Haar's cascade finds all of them."""
 
 
 def draw_face(expression: Expression) -> NDArray[np.uint8]:
     """Return a frontal face as a ``(PATCH_PX, PATCH_PX)`` uint8 patch, whose height the head fills.
 
-    Its places, sizes and tones have one purpose: Haar's frontal-face cascade finds the face in every expression.
+    Its places, sizes and tones have two purposes: Haar's frontal-face cascade finds the face in every expression, and
+    the shipped models see the expression that is drawn.
     """
     patch = np.full((PATCH_PX, PATCH_PX), 120, np.uint8)
-    _ellipse(patch, 0, -0.12, 0.80, 1.00, 45)  # hair
-    _ellipse(patch, 0, 0.08, 0.68, 0.90, 196)  # head
-    _ellipse(patch, 0, -0.62, 0.52, 0.16, 208)  # forehead
+    _ellipse(patch, 0, -0.12, 0.80, 1.00, 43)  # hair
+    _ellipse(patch, 0, 0.08, 0.68, 0.90, SKIN)  # head
+    _ellipse(patch, 0, -0.62, 0.52, 0.16, SKIN + 12)  # forehead
     for side in (-1, 1):
-        _ellipse(patch, side * 0.30, -0.17, 0.23, 0.15, 128)  # socket
-        _ellipse(patch, side * 0.36, 0.22, 0.20, 0.16, 214)  # cheek
+        _ellipse(patch, side * 0.30, -0.17, 0.23, 0.14, 120)  # socket
+        _ellipse(patch, side * 0.36, 0.22, 0.20, 0.16, 225)  # cheek
         # The white of the eye, then the iris, which is never taller than the eye is open.
-        _ellipse(patch, side * 0.30, -0.14, 0.14, expression.eye_open, 225)
-        _ellipse(patch, side * 0.30, -0.14, 0.07, min(0.08, expression.eye_open), 25)
+        _ellipse(patch, side * 0.30, -0.14, 0.14, expression.eye_open, 210)
+        _ellipse(patch, side * 0.30, -0.14, 0.09, min(0.08, expression.eye_open), 29)
         brow = -0.36 - expression.brow_raise
         inner = _pixel(side * 0.13, brow + expression.brow_tilt)
         outer = _pixel(side * 0.48, brow - expression.brow_tilt * 0.3)
-        cv2.line(patch, inner, outer, 55, 6, cv2.LINE_AA)
-    _ellipse(patch, 0, 0.00, 0.07, 0.28, 216)  # bridge of the nose
-    _ellipse(patch, 0, 0.27, 0.15, 0.05, 120)  # its shadow
+        cv2.line(patch, inner, outer, 46, 6, cv2.LINE_AA)
+        if expression.fold > 0:
+            corner = _pixel(side * (expression.mouth_width + 0.10), 0.50)
+            cv2.line(patch, _pixel(side * 0.17, 0.20), corner, round(SKIN - 70 * expression.fold), 4, cv2.LINE_AA)
+    _ellipse(patch, 0, 0.00, 0.07, 0.28, 225)  # bridge of the nose
+    _ellipse(patch, 0, 0.27, 0.15, 0.05, 160)  # its shadow
     _mouth(patch, expression)
     return np.asarray(cv2.GaussianBlur(patch, (0, 0), 2.0), np.uint8)
 
@@ -93,12 +154,20 @@ def _mouth(patch: NDArray[np.uint8], expression: Expression) -> None:
     middle = 0.52 - expression.mouth_curve * (across**2 - 0.5)
     open_ = expression.mouth_open * np.sqrt(np.maximum(0.0, 1 - across**2)) + 0.015
     x = across * expression.mouth_width
-    # Around the mouth: along the upper lip, and back along the lower one.
-    outline_u = np.concatenate([x, x[::-1]])
-    outline_v = np.concatenate([middle - open_, (middle + open_)[::-1]])
-    outline = np.array([_pixel(u, v) for u, v in zip(outline_u, outline_v, strict=True)], np.int32)
-    cv2.fillPoly(patch, [outline], 60, cv2.LINE_AA)
-    cv2.polylines(patch, [outline], True, 105, 3, cv2.LINE_AA)
+    outline = _between(x, middle - open_, middle + open_)
+    cv2.fillPoly(patch, [outline], 33, cv2.LINE_AA)
+    if expression.teeth > 0:
+        teeth = _between(x, middle - open_, middle - open_ + 2 * open_ * expression.teeth)
+        cv2.fillPoly(patch, [teeth], 225, cv2.LINE_AA)
+    cv2.polylines(patch, [outline], True, 129, 3, cv2.LINE_AA)
+
+
+def _between(u: NDArray[np.float64], upper: NDArray[np.float64], lower: NDArray[np.float64]) -> NDArray[np.int32]:
+    """Return the ``(n, 2)`` outline, in pixels, of the area between two curves."""
+    # Along the upper curve, and back along the lower one.
+    outline_u = np.concatenate([u, u[::-1]])
+    outline_v = np.concatenate([upper, lower[::-1]])
+    return np.array([_pixel(u, v) for u, v in zip(outline_u, outline_v, strict=True)], np.int32)
 
 
 def _pixel(u: float, v: float) -> tuple[int, int]:
