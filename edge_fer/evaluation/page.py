@@ -30,7 +30,7 @@ def table(comparison: SystemComparison) -> Table:
     headings = ["accuracy", "without near-copies", "macro-F1", "weighted F1", "mAP", "calibration error"]
     has_votes = any(result.votes is not None for result in comparison.originals)
     if has_votes:
-        headings.append("FER+ majority")
+        headings.insert(0, "FER+ majority")
     for heading in headings:
         rows.add_column(heading, justify="right")
     for result in comparison.originals:
@@ -46,7 +46,7 @@ def table(comparison: SystemComparison) -> Table:
             "–" if error is None else f"{error:.3f}",
         ]
         if result.votes is not None:
-            cells.append(percent(result.votes["accuracy_8_classes"]))
+            cells.insert(1, percent(result.votes["accuracy_8_classes"]))
         rows.add_row(*cells)
     return rows
 
