@@ -26,9 +26,9 @@ class Smoothing:
 
     time_constant_s: float = 0.4
     """Age at which a frame's scores have a weight of 1/e (37 %) of the newest ones."""
-    enter: float = 0.45
+    enter: float = 0.5
     """Least smoothed score at which a label may become the state."""
-    leave: float = 0.35
+    leave: float = 0.4
     """Smoothed score below which a state becomes `unknown`."""
     margin: float = 0.10
     """By how much another label must lead the present state to replace it."""
