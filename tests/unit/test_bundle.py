@@ -67,7 +67,7 @@ def test_the_first_target_is_the_recommended_one(tiny):
 
 
 def test_a_missing_bundle_is_an_error_that_names_the_shipped_ones():
-    with pytest.raises(BadBundle, match=r"no bundle at nowhere; pass .* cnn-1, compact"):
+    with pytest.raises(BadBundle, match=r"no bundle at nowhere; pass .* cnn-1, cnn-1-votes, compact"):
         load("nowhere")
 
 
