@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edge_fer.classifier import Classifier
-from edge_fer.emotions import UNKNOWN
+from edge_fer.emotions import FER2013, UNKNOWN
 from edge_fer.errors import BadInput
 from edge_fer.pipeline import STAGES, Pipeline
 from edge_fer.sources import Frame, SourceBase
@@ -76,3 +76,15 @@ def test_nothing_is_logged_for_each_frame(pipeline, caplog):
     with caplog.at_level(logging.DEBUG):
         list(pipeline.run(SyntheticCamera(frames=20)))
     assert caplog.records == []
+
+
+@pytest.mark.parametrize("name", ["compact", "cnn-1-votes"])
+def test_a_drawn_face_is_named_as_it_is_drawn(name):
+    states = {label: set() for label in FER2013}
+    with Classifier.load(name) as classifier:
+        # Seven expressions of three seconds each; the last second of each, when the state has settled.
+        for frame, record in Pipeline(classifier).run(SyntheticCamera(frames=630)):
+            if frame.index % 90 >= 60:
+                states[frame.truth[0].label].update(face.state for face in record.faces)
+    assert states.pop("disgust") <= {"disgust", UNKNOWN}
+    assert states == {label: {label} for label in states}
