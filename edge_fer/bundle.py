@@ -64,10 +64,10 @@ class VotesEvaluation(Frozen):
     accuracy_7_classes: Annotated[float, Field(ge=0, le=1)]
     """The same without the images of contempt."""
     macro_recall: Annotated[float, Field(ge=0, le=1)]
-    """Mean recall of the seven classes."""
+    """Mean recall of those of the seven classes that occur."""
     calibration_error: Annotated[float, Field(ge=0, le=1)]
     """Mean gap between the highest score and the share of votes for its label."""
-    drop_points: float
+    drop_points: Annotated[float, Field(allow_inf_nan=False)]
     """Accuracy of float32 on the eight classes minus this target's, in percentage points; negative is a gain."""
 
 

@@ -1,6 +1,6 @@
 """How accurate bundles are by the votes of FER+ when the face box is wrong: shifted, of another size, or tilted.
 
-    python experiments/box_errors.py fer2013/ compact cnn-1 --json experiments/box-errors.json
+    python experiments/box_errors.py fer2013/ compact cnn-1-votes cnn-1 --json experiments/box-errors.json
 
 *fer2013/* holds fer2013-public-test.zip and ferplus.csv. Of each bundle the first target is evaluated, one pass. What a
 crop lacks beyond the 48x48 image is filled with the image's border.

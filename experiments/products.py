@@ -23,15 +23,16 @@ def main() -> None:
     larger = np.load(RESULTS / "eval-larger" / "answers.npz")
     cnn_2 = np.load(HERE / "cnn-2-scores.npz")["scores"]
     cnn_1 = small["cnn-1@litert-float32/original"]
+    # The name that this network had when the scores were written.
     compact = small["compact@litert-int8/original"]
     mobilenet = larger["mobilenet-v2@litert-int8/original"]
     hybrid = larger["hybrid@litert-int8/original"]
     products = {
         "cnn-1 x cnn-2": cnn_1 * cnn_2,
         "cnn-1 x mobilenet-v2": cnn_1 * mobilenet,
-        "compact x cnn-1": compact * cnn_1,
-        "compact x mobilenet-v2": compact * mobilenet,
-        "compact x hybrid": compact * hybrid,
+        "compact-fer2013 x cnn-1": compact * cnn_1,
+        "compact-fer2013 x mobilenet-v2": compact * mobilenet,
+        "compact-fer2013 x hybrid": compact * hybrid,
     }
     for name, scores in products.items():
         accuracy = (scores.argmax(axis=1) == small["labels"]).mean()

@@ -1,6 +1,6 @@
 """What the thresholds of smoothing mean on faces: how many are named, and how often the name is that of the majority.
 
-    python experiments/thresholds.py fer2013/ compact cnn-1 --json experiments/thresholds.json
+    python experiments/thresholds.py fer2013/ compact cnn-1-votes cnn-1 --json experiments/thresholds.json
 
 *fer2013/* holds fer2013-public-test.zip and ferplus.csv. A face is named when its highest score reaches the threshold,
 as `Smoothing.enter` asks of a face that is seen for the first time.

@@ -197,7 +197,9 @@ def compare(options: argparse.Namespace) -> results.Run:
 def main() -> None:
     """Compare, save the raw values, and print a table; print an error of edge-fer as one line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="zip of FER2013 PublicTest, Training's beside it")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="zip of FER2013 PublicTest, Training's and ferplus.csv beside it"
+    )
     parser.add_argument(
         "--model", action="append", help="a bundle, cnn-1 by default; may be repeated, OpenCV runs the first"
     )

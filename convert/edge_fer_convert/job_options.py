@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from edge_fer.preprocess import Preprocess
     from edge_fer.progress import ProgressListener
     from edge_fer_convert.float_model import FloatModel
-    from edge_fer_train.recipe import Recipe
+    from edge_fer_train.recipe import ConversionSettings, Recipe
 
 Value = float | tuple[float, float, float]
 """The model's value of a pixel: one number, or one for each channel."""
@@ -108,15 +108,22 @@ def make_job(options: Options, bundle_name: str, progress: ProgressListener) -> 
 def _job_of_recipe(options: Options, recipe: Recipe, progress: ProgressListener) -> Job:
     settings = recipe.converted
     if options.data is None:
-        raise BadInput(f"recipe {recipe.name} needs --data: a folder with {settings.calibrate}")
+        raise BadInput(
+            f"recipe {recipe.name} needs --data: a folder with {settings.calibrate} and {settings.evaluate}"
+            f"{_with_votes(settings)}"
+        )
     source = _float_model_of(recipe, options.model)
+    votes_csv = options.votes
+    if votes_csv is None and settings.votes is not None:
+        votes_csv = options.data / settings.votes
+        if not votes_csv.exists():
+            raise BadInput(f"{votes_csv} does not exist; put the csv of FER+ there, or pass it with --votes")
+    # Before the faces are read, which takes longer.
+    votes = None if votes_csv is None else load_votes(votes_csv)
     progress.step(f"opening {recipe.name}")
     model = open_model(source)
     pool = _read_faces(options.data / settings.calibrate, progress)
     evaluated = _read_faces(options.data / settings.evaluate, progress)
-    votes = None
-    if settings.votes is not None:
-        votes = _votes(options.data / settings.votes, evaluated)
     # The shipped models and their weights are edge-fer's own, under its licence.
     metadata = ModelMetadata(
         name=recipe.name,
@@ -130,7 +137,7 @@ def _job_of_recipe(options: Options, recipe: Recipe, progress: ProgressListener)
         metadata=metadata,
         pool=Data(pool.faces, settings.data, settings.splits[0]),
         evaluated=Data(evaluated.faces, settings.data, settings.splits[1]),
-        votes=votes,
+        votes=None if votes is None else FerPlusVotes.of(evaluated.faces, votes),
         targets=_target_names(options) or settings.targets,
         gate=Gate(settings.max_drop, settings.max_f1_drop),
         images=settings.images,
@@ -139,6 +146,10 @@ def _job_of_recipe(options: Options, recipe: Recipe, progress: ProgressListener)
         strict=options.strict,
         find_near_copies=True,
     )
+
+
+def _with_votes(settings: ConversionSettings) -> str:
+    return f", and {settings.votes} or --votes" if settings.votes else ""
 
 
 def _float_model_of(recipe: Recipe, model: Path | None) -> Path | keras.Model:
@@ -163,6 +174,9 @@ def _existing(path: Path) -> Path:
 def _job_of_model(options: Options, path: Path, bundle_name: str, progress: ProgressListener) -> Job:
     if options.calibrate is None:
         raise BadInput("quantizing needs faces to calibrate with: pass --calibrate with a folder, .zip, .csv or .npz")
+    if options.votes is not None and not options.evaluate:
+        raise BadInput(f"the votes of {options.votes} are about the faces of --evaluate; pass those, too")
+    votes = None if options.votes is None else load_votes(options.votes)
     progress.step(f"opening {path}")
     model = open_model(path, options.size, options.custom)
     name = options.name or bundle_name
@@ -179,18 +193,13 @@ def _job_of_model(options: Options, path: Path, bundle_name: str, progress: Prog
     evaluated = None
     if options.evaluate:
         evaluated = _read_faces(options.evaluate, progress, labels)
-    votes = None
-    if options.votes is not None:
-        if evaluated is None:
-            raise BadInput("--votes are about the faces of --evaluate; pass those, too")
-        votes = _votes(options.votes, evaluated)
     max_f1_drop = options.max_drop if options.max_f1_drop is None else options.max_f1_drop
     return Job(
         model=model,
         metadata=metadata,
         pool=pool,
         evaluated=evaluated,
-        votes=votes,
+        votes=None if votes is None or evaluated is None else FerPlusVotes.of(evaluated.faces, votes),
         targets=_target_names(options) or _possible_targets(model, progress),
         gate=Gate(options.max_drop, max_f1_drop, options.min_agreement),
         images=options.images,
@@ -198,10 +207,6 @@ def _job_of_model(options: Options, path: Path, bundle_name: str, progress: Prog
         strict=options.strict,
         allow_overlap=options.allow_overlap,
     )
-
-
-def _votes(path: Path, evaluated: Data) -> FerPlusVotes:
-    return FerPlusVotes.of(evaluated.faces, load_votes(path))
 
 
 def _labels(options: Options) -> tuple[str, ...]:

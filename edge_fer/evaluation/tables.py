@@ -16,6 +16,10 @@ SHOWN: Final = 12
 """How many columns an error message lists; some files have one for each pixel."""
 
 
+LONGEST: Final = 40
+"""How many characters of a column's name an error message shows."""
+
+
 def columns(path: Path) -> tuple[str, ...]:
     """Return the names of the columns of the csv *path*. Raises `BadInput` when it cannot be read."""
     with _reader(path) as rows:
@@ -46,14 +50,22 @@ def _abridged(names: Sequence[str]) -> str:
     """Return the first `SHOWN` of *names*, and how many more there are."""
     if not names:
         return "none"
-    text = ", ".join(names[:SHOWN])
+    text = ", ".join(_shown(name) for name in names[:SHOWN])
     if len(names) > SHOWN:
         text += f" and {len(names) - SHOWN} more"
     return text
 
 
+def _shown(name: str) -> str:
+    """Return *name* on one line, and no longer than a name would be: a file that is no csv may hold anything."""
+    short = name[:LONGEST]
+    return short if short.isprintable() else ascii(short)
+
+
 @contextmanager
 def _reader(path: Path) -> Iterator[csv.DictReader[str]]:
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise BadInput(f"{path} is no regular file; pass a csv file")  # a FIFO would be waited for, a device never ends
     try:
         # utf-8-sig drops a byte-order mark and reads files without one as well; newline="" leaves line ends within
         # quoted cells to the csv module.

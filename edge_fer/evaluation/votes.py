@@ -7,6 +7,7 @@ protocol of the paper, and the distance of its scores from the distributions.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
@@ -38,6 +39,8 @@ VOTE_OF_CLASS: Final = {
 """The name that FER+ gives to each class of `FER2013`, in the order of these."""
 CONTEMPT: Final = len(FER2013)
 """The majority label of contempt, which is no class of FER2013."""
+MOST_VOTES: Final = 1000
+"""Votes of one kind for an image, at most; FER+ has ten annotators."""
 LEFT_OUT: Final = -1
 """The majority label of an image that the protocol leaves out."""
 
@@ -54,14 +57,23 @@ def load_votes(path: Path) -> dict[str, NDArray[np.float32]]:
     is_own_form = "path" in columns(path)
     name = "path" if is_own_form else "Image name"
     for line, row in read_rows(path, (name, *VOTES), "table of FER+ votes"):
-        try:
-            votes = np.array([row[vote] for vote in VOTES], np.float32)
-        except ValueError as exc:
-            raise BadInput(f"{path}, line {line}: {exc}; votes are numbers, so download the file again") from exc
+        votes = np.array([_count(path, line, vote, row[vote]) for vote in VOTES], np.float32)
         counts[row[name]] = votes
         if not is_own_form:
             counts[f"line {line}"] = votes
     return counts
+
+
+def _count(path: Path, line: int, vote: str, cell: str) -> float:
+    """Return the number of votes in *cell*. Raises `BadInput` when it is none."""
+    with contextlib.suppress(ValueError):
+        count = float(cell)
+        if 0 <= count <= MOST_VOTES:  # which NaN is not
+            return count
+    raise BadInput(
+        f"{path}, line {line}: {vote} is {cell[:40]!r}; votes are counts from 0 to {MOST_VOTES}, so download the file "
+        "again"
+    )
 
 
 def vote_counts(paths: Sequence[str], votes: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
@@ -208,10 +220,11 @@ class FerPlusVotes:
         """
         check_classes(faces.names)
         found = cls(vote_counts(faces.paths, votes))
-        # One such face is enough for every figure to be a number.
+        # One such face is enough for every figure to be a number, except for how often annotators agree.
         if not np.isin(found.labels, np.arange(len(FER2013))).any():
             raise BadInput(
-                f"none of the {len(faces)} faces to evaluate has a majority of FER+ votes; pass the csv of these faces"
+                f"none of the {len(faces)} faces to evaluate has a majority of FER+ votes for one of seven classes; "
+                "pass the csv of these faces"
             )
         return found
 
@@ -244,7 +257,7 @@ class FerPlusVotes:
         Agreement is that of the annotators on the faces whose accuracy is measured, those with a majority label.
         """
         predicted = scores.argmax(axis=1)
-        has_label = self.labels != LEFT_OUT
+        agreement = annotator_agreement(self.counts[self.labels != LEFT_OUT])
         recalls = class_recalls(predicted, self.labels)
         present = np.flatnonzero(~np.isnan(recalls))  # JSON has no NaN
         return {
@@ -256,14 +269,18 @@ class FerPlusVotes:
             "cross_entropy": self.cross_entropy(scores),
             "brier_score": brier_score(scores, self.distributions),
             "calibration_error": votes_calibration_error(scores, self.distributions),
-            "annotator_agreement": annotator_agreement(self.counts[has_label]),
+            # NaN when no image has a majority without one of its annotators.
+            "annotator_agreement": None if np.isnan(agreement) else agreement,
         }
 
 
 def check_classes(names: tuple[str, ...]) -> None:
     """Raise `BadInput` unless *names* are the classes of FER2013, in their order."""
     if names != FER2013:
-        raise BadInput(f"FER+ votes are about {', '.join(FER2013)}; these faces are {', '.join(names)}")
+        raise BadInput(
+            f"FER+ votes are about {', '.join(FER2013)}, in this order; these faces are {', '.join(names)}: leave the "
+            "votes out"
+        )
 
 
 def _voted(

@@ -123,7 +123,7 @@ def draw_face(expression: Expression) -> NDArray[np.uint8]:
     """Return a frontal face as a ``(PATCH_PX, PATCH_PX)`` uint8 patch, whose height the head fills.
 
     Its places, sizes and tones have two purposes: Haar's frontal-face cascade finds the face in every expression, and
-    the shipped models see the expression that is drawn.
+    the models trained on votes see the expression that is drawn.
     """
     patch = np.full((PATCH_PX, PATCH_PX), 120, np.uint8)
     _ellipse(patch, 0, -0.12, 0.80, 1.00, 43)  # hair

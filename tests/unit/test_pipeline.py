@@ -86,5 +86,5 @@ def test_a_drawn_face_is_named_as_it_is_drawn(name):
         for frame, record in Pipeline(classifier).run(SyntheticCamera(frames=630)):
             if frame.index % 90 >= 60:
                 states[frame.truth[0].label].update(face.state for face in record.faces)
-    assert states.pop("disgust") <= {"disgust", UNKNOWN}
+    assert states.pop("disgust") in ({"disgust"}, {UNKNOWN}, {"disgust", UNKNOWN})
     assert states == {label: {label} for label in states}

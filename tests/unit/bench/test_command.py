@@ -182,3 +182,8 @@ def test_a_path_without_permission_is_refused_before_measuring(monkeypatch, tmp_
 def test_a_file_that_is_not_a_run_is_refused(tmp_path):
     (tmp_path / "run.json").write_text("{}")
     assert "is not a run of format version 2" in call("show", tmp_path / "run.json", code=3)
+
+
+def test_votes_need_the_faces_that_they_are_about(tmp_path):
+    stderr = call("run", "--votes", tmp_path / "ferplus.csv", code=3)
+    assert "ferplus.csv are about faces; pass those with --data" in stderr

@@ -84,6 +84,8 @@ def test_votes_are_a_second_truth_beside_the_labels(faces, drawn_zip, votes_csv,
     assert labels["votes"]["annotator_agreement"] == 1
     assert labels["votes"]["brier_score"] is None  # labels alone are no probabilities
     assert 0 < scores["votes"]["brier_score"] < 2
+    assert labels["votes"]["calibration_error"] is None
+    assert 0 < scores["votes"]["calibration_error"] < 1
     html = (tmp_path / "eval" / "report.html").read_text()
     assert "By the votes of FER+" in html
     assert html.count("83.33%") >= 2

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -179,7 +180,11 @@ def test_counts_are_in_the_order_of_the_paths():
     ("text", "message"),
     [
         ("path,happy\na,1\n", r"no table of FER\+ votes: no column neutral, happiness"),
-        ("path," + ",".join(VOTES) + "\na,1,2\n", "line 2: could not convert string to float: ''"),
+        ("path," + ",".join(VOTES) + "\na" + ",1" * 9 + ",-1\n", "line 2: NF is '-1'; votes are counts"),
+        ("path," + ",".join(VOTES) + "\na" + ",1" * 9 + ",nan\n", "line 2: NF is 'nan'; votes are counts"),
+        ("path," + ",".join(VOTES) + "\na" + ",1" * 9 + ",1e39\n", "line 2: NF is '1e39'; votes are counts"),
+        ('"a\nb\x1b[31m",c\n1,2\n', r"its columns are: 'a\\nb\\x1b\[31m', c"),
+        ("path," + ",".join(VOTES) + "\na,1,2\n", "line 2: surprise is ''; votes are counts from 0 to 1000"),
     ],
 )
 def test_a_csv_that_is_none_is_refused(tmp_path, text, message):
@@ -229,6 +234,18 @@ def test_scores_of_faces_are_evaluated_by_their_votes(faces):
     assert figures["cross_entropy"] == of_faces.cross_entropy(scores)
     assert figures["brier_score"] == votes.brier_score(scores, of_faces.distributions)
     assert figures["annotator_agreement"] == votes.annotator_agreement(of_faces.counts[:2])  # of those two images
+
+
+def test_a_fifo_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "votes.csv")
+    with pytest.raises(BadInput, match="is no regular file"):
+        votes.load_votes(tmp_path / "votes.csv")
+
+
+def test_agreement_that_cannot_be_known_is_none():
+    """Two votes are a majority; without one of them there is none."""
+    scores = np.full((1, CLASSES), 1 / CLASSES, np.float32)
+    assert FerPlusVotes(cast(happiness=2)[np.newaxis]).figures(scores)["annotator_agreement"] is None
 
 
 @pytest.mark.parametrize("by_path", [{}, {"train/angry/angry0.png": cast(contempt=10)}])
