@@ -204,9 +204,8 @@ class TestOnnx(ConverterSuite):
     name = "onnx"
 
     def test_how_many_images_are_in_memory_together_changes_nothing(self, float_model, evaluation_faces, monkeypatch):
-        # Extremes are exact. A percentile is read off a histogram, whose bins depend on what came first. If only the
-        # first seven images calibrated, scores would change by 0.0015 in the mean.
-        allowed = {"minimum and maximum": 0.0, "99.99th percentile": 1e-3}
+        # A percentile is read off a histogram, whose bins depend on what came first, so it may move a little. If only
+        # the first seven images calibrated, scores would change by 0.0013 to 0.0015 in the mean.
         values = SPEC.to_values(evaluation_faces.images[:50])
         for method in targets.converter("onnx").methods[:2]:
             made = []
@@ -214,7 +213,7 @@ class TestOnnx(ConverterSuite):
                 monkeypatch.setattr("edge_fer_convert.targets.onnx.TOGETHER", together)
                 made.append(targets.converter("onnx")(float_model, values).static(method, frozenset()))
             few, all_ = (self.scores(files, evaluation_faces) for files in made)
-            assert np.abs(few - all_).mean() <= allowed[method], method
+            assert np.abs(few - all_).mean() < 1e-3, method
 
 
 def test_every_runtime_has_a_suite_and_targets():
