@@ -20,7 +20,6 @@ from edge_fer import __version__, host
 from edge_fer.clock import SystemClock
 from edge_fer.errors import BackendError, MissingDependency
 from edge_fer.evaluation import metrics
-from edge_fer.evaluation.votes import class_recalls, majority_accuracy
 from edge_fer_bench import results
 from edge_fer_bench.candidates import WorkerProcess
 from edge_fer_bench.host_monitor import HostMonitor
@@ -298,13 +297,7 @@ class Harness:
         if self.votes is None:
             return None
         path, votes = self.votes
-        return VotesAccuracy(
-            votes=path.name,
-            images=votes.images,
-            accuracy_8_classes=majority_accuracy(predicted, votes.labels),
-            accuracy_7_classes=majority_accuracy(predicted, votes.labels, contempt=False),
-            macro_recall=float(np.nanmean(class_recalls(predicted, votes.labels))),
-        )
+        return VotesAccuracy(votes=path.name, **votes.accuracies(predicted))
 
     def _behaviour(self, worker: WorkerProcess) -> Behaviour:
         # The seed of the run, so that every target sees the same faces.

@@ -39,14 +39,15 @@ def render(conversion: Conversion, machine: str) -> str:
 def _row(conversion: Conversion, result: TargetResult) -> dict[str, Any]:
     """Return the cells of one target in the table."""
     comparison = result.chosen.comparison
+    evaluation = conversion.evaluation(result)
     p50, p90 = np.percentile(result.latency_ms, (50, 90))
     return {
         "target": result.target,
-        "votes": conversion.evaluation(result).votes,
+        "votes": evaluation.votes,
         "megabytes": f"{len(result.chosen.files) / 1e6:.2f}",
         "accuracy": percent(comparison.accuracy),
         "macro_f1": percent(comparison.macro_f1),
-        "deduplicated": percent(conversion.evaluation(result).fresh_accuracy),
+        "deduplicated": percent(evaluation.fresh_accuracy),
         "drop": f"{comparison.drop.points:+.2f}" if comparison.drop else "–",
         "agreement": percent(comparison.agreement),
         "latency": f"{p50:.2f} / {p90:.2f} ms",

@@ -251,6 +251,15 @@ class FerPlusVotes:
         """Return the mean cross-entropy in nats of ``(n, 7)`` *scores* with the votes."""
         return cross_entropy(scores, self.distributions)
 
+    def accuracies(self, predicted: NDArray[np.int64]) -> dict[str, Any]:
+        """Return those figures that follow from ``(n,)`` *predicted* labels alone, as shares of 1."""
+        return {
+            "images": self.images,
+            "accuracy_8_classes": majority_accuracy(predicted, self.labels),
+            "accuracy_7_classes": majority_accuracy(predicted, self.labels, contempt=False),
+            "macro_recall": float(np.nanmean(class_recalls(predicted, self.labels))),
+        }
+
     def figures(self, scores: NDArray[np.float32]) -> dict[str, Any]:
         """Return all figures of ``(n, 7)`` *scores* for JSON; accuracy, recall and agreement as shares of 1.
 
@@ -261,11 +270,8 @@ class FerPlusVotes:
         recalls = class_recalls(predicted, self.labels)
         present = np.flatnonzero(~np.isnan(recalls))  # JSON has no NaN
         return {
-            "images": self.images,
-            "accuracy_8_classes": majority_accuracy(predicted, self.labels),
-            "accuracy_7_classes": majority_accuracy(predicted, self.labels, contempt=False),
+            **self.accuracies(predicted),
             "recall": {FER2013[label]: float(recalls[label]) for label in present},
-            "macro_recall": float(np.nanmean(recalls)),
             "cross_entropy": self.cross_entropy(scores),
             "brier_score": brier_score(scores, self.distributions),
             "calibration_error": votes_calibration_error(scores, self.distributions),
