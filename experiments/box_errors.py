@@ -62,11 +62,8 @@ def losses(name: str, images: list[NDArray[np.uint8]], votes: FerPlusVotes) -> d
     figures: dict[str, dict[str, float]] = {}
     with Classifier.load(name) as classifier:
         for error, values in ERRORS.items():
-            scores = []
-            for image in images:
-                crop = classifier.preprocess.crop(displaced(image, *values))
-                scores.append(classifier.scores(crop[np.newaxis])[0].copy())
-            accuracy = 100 * votes.accuracy(np.stack(scores))
+            crops = [classifier.preprocess.crop(displaced(image, *values)) for image in images]
+            accuracy = 100 * votes.accuracy(classifier.scores(np.stack(crops)))
             exact = figures["none"]["accuracy"] if figures else accuracy
             figures[error] = {"accuracy": accuracy, "lost": exact - accuracy}
             print(f"{name}, {error}: {accuracy:.2f} %, {exact - accuracy:+.2f} points lost")
