@@ -1,0 +1,1 @@
+"""The commands of the runtime, a module each. Nothing heavy is imported before one runs."""

@@ -1,0 +1,41 @@
+"""The command ``edge-fer models``. Nothing heavy is imported before it runs."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from edge_fer.text import percent
+
+if TYPE_CHECKING:
+    from edge_fer.bundle import Evaluation
+
+
+@click.command(epilog="\b\nExamples:\n  edge-fer models\n  edge-fer models compact\n  edge-fer models --json")
+@click.argument("bundle", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print manifests as JSON.")
+def models(bundle: str | None, as_json: bool) -> None:
+    """List the shipped bundles. With BUNDLE, print its model card: what it is for, how accurate it is, its limits."""
+    from edge_fer import bundle as bundles
+
+    if bundle is not None:
+        opened = bundles.load(bundle)
+        text = opened.manifest.model_dump_json(indent=2) if as_json else opened.model_card()
+        click.echo(text or f"{opened.path} has no model card")
+        return
+    manifests = [bundles.load(name).manifest for name in bundles.shipped()]
+    if as_json:
+        click.echo(json.dumps([manifest.model_dump(mode="json") for manifest in manifests], indent=2))
+        return
+    for manifest in manifests:
+        click.echo(f"{manifest.name}: {manifest.description}")
+        for target in manifest.targets:
+            click.echo(f"  {target.name:16} {target.total_bytes / 1e6:5.2f} MB  {_accuracy(target.evaluation)}")
+
+
+def _accuracy(evaluation: Evaluation | None) -> str:
+    if evaluation is None or evaluation.accuracy is None:
+        return ""
+    return f"{percent(evaluation.accuracy)} on {evaluation.data} {evaluation.split}, {evaluation.images} images"

@@ -1,0 +1,128 @@
+"""The command ``edge-fer run``. Nothing heavy is imported before it runs."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edge_fer.options import DEFAULT_MODEL, model_options
+from edge_fer.sinks import SinkClosed
+
+if TYPE_CHECKING:
+    from edge_fer.classifier import Classifier
+    from edge_fer.pipeline import Pipeline
+    from edge_fer.sinks import Sink
+    from edge_fer.sources import Source
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  edge-fer run --source photo.jpg
+  edge-fer run --source faces/ --json > faces.jsonl
+  edge-fer run --source drive.mp4 --save out/
+  edge-fer run --source /dev/video0 --show
+  edge-fer run --source picamera --json"""
+)
+@click.option(
+    "--source", default="synthetic", show_default=True,
+    help="An image, a folder, a video, a camera (0, /dev/video0, rtsp://…), picamera, or synthetic.",
+)  # fmt: skip
+@model_options
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object for each frame.")
+@click.option(
+    "--save", type=click.Path(path_type=Path), help="Write annotated pictures of the people seen to this folder."
+)
+@click.option("--show", is_flag=True, help="Show a preview window; closing it ends the run.")
+@click.option("--frames", type=click.IntRange(1), help="Stop after this number of frames.")
+@click.option("--min-face", default=64, show_default=True, help="Side of the smallest face to search for, in pixels.")
+def run(
+    source: str, model: str | None, target: str | None, backend: str | None, threads: int | None, as_json: bool,
+    save: Path | None, show: bool, frames: int | None, min_face: int,
+) -> None:  # fmt: skip
+    """Find the faces in a source and classify their expressions.
+
+    Prints a line when a face comes, goes or changes its state; for still images, a line for each face. Stores no
+    picture of anybody unless --save is given. Uses the model, target and threads that edge-fer bench --write-profile
+    found best on this machine, unless --model or --target name others.
+    """
+    from edge_fer import profile
+    from edge_fer.sources import open_source
+
+    chosen = profile.choose(model, target, threads, DEFAULT_MODEL)
+
+    # Closed in the reverse order, also after an error: sinks first, the source last.
+    with contextlib.ExitStack() as stack:
+        opened = stack.enter_context(open_source(source))
+        classifier = stack.enter_context(_classifier(chosen.model, chosen.target, backend, chosen.threads))
+        sinks = _sinks(opened, source, as_json, save, show)
+        for sink in sinks:
+            stack.callback(sink.close)
+        count = _write_records(opened, _pipeline(classifier, min_face), sinks, frames)
+        info = classifier.backend.info
+    frame_counts = f"{count} frames, {opened.skipped} skipped, {opened.dropped} dropped"
+    executed_by = f"{info.runtime} {info.version}, computes {info.computes}, {info.threads} thread(s)"
+    origin = "; chosen by this machine's profile" if chosen.from_profile else ""
+    # On stderr, so that stdout holds nothing but results.
+    click.echo(f"{frame_counts}; {executed_by}{origin}", err=True)
+
+
+def _classifier(model: str, target: str | None, backend: str | None, threads: int) -> Classifier:
+    import cv2
+
+    from edge_fer.classifier import Classifier
+
+    # OpenCV would otherwise take all cores for the search, whatever --threads says.
+    cv2.setNumThreads(threads)
+    return Classifier.load(model, target, backend=backend, threads=threads)
+
+
+def _pipeline(classifier: Classifier, min_face_px: int) -> Pipeline:
+    from edge_fer.faces import Detection, HaarDetector
+    from edge_fer.pipeline import Pipeline
+    from edge_fer.tracking import FaceTracker
+
+    detector = HaarDetector(Detection(min_face_px=min_face_px))
+    return Pipeline(classifier, FaceTracker(detector))
+
+
+def _sinks(source: Source, name: str, as_json: bool, save: Path | None, show: bool) -> list[Sink]:
+    """Return the sinks for *source*, which the user called *name*: text on stdout, then what was asked for besides."""
+    from edge_fer.sinks import lines
+
+    sinks: list[Sink] = []
+    if as_json:
+        sinks.append(lines.JsonLines(sys.stdout))
+    else:
+        sinks.append(lines.Text(sys.stdout, every_frame=source.stills))
+    if save is None and not show:
+        return sinks
+
+    from edge_fer.sinks import pictures
+
+    if save is not None:
+        images = pictures.AnnotatedImages(save)  # creates the folder, for a video too
+        video_path = save / f"{Path(name).stem or 'camera'}.mp4"
+        sinks.append(images if source.stills else pictures.AnnotatedVideo(video_path))
+    if show:
+        sinks.append(pictures.Preview())
+    return sinks
+
+
+def _write_records(source: Source, pipeline: Pipeline, sinks: list[Sink], limit: int | None) -> int:
+    """Write up to *limit* frames of *source* to all *sinks*, until one is closed; return how many frames there were."""
+    count = 0
+    for frame, record in pipeline.run(source):
+        count += 1
+        try:
+            for sink in sinks:
+                sink.write(frame, record)
+        except SinkClosed:
+            break
+        if count == limit:
+            break
+    return count
