@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import errno
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from edge_fer.files import replacing, write
+from edge_fer.files import locked, replacing, write
 
 
 def test_text_and_bytes_are_written_into_folders_that_are_missing(tmp_path):
@@ -56,6 +58,7 @@ def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path):
 
 def test_a_link_stays_a_link_to_the_file(tmp_path):
     (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "file.txt").write_text("before")
     link = tmp_path / "link.txt"
     link.symlink_to(tmp_path / "folder" / "file.txt")
     write(link, "x")
@@ -78,3 +81,78 @@ def test_a_folder_is_not_replaced(tmp_path):
     with pytest.raises(OSError, match="directory"):
         write(tmp_path, "x")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_to_nothing_and_a_link_to_itself_are_refused(tmp_path):
+    lost = tmp_path / "lost.txt"
+    lost.symlink_to(tmp_path / "elsewhere.txt")
+    loop = tmp_path / "loop.txt"
+    loop.symlink_to(loop)
+    for link in (lost, loop):
+        with pytest.raises(OSError, match="a link to a file that is not there"):
+            write(link, "x")
+        assert link.is_symlink()
+    assert not (tmp_path / "elsewhere.txt").exists()
+
+
+def test_threads_do_not_write_into_each_others_file(tmp_path):
+    path = tmp_path / "file.txt"
+    contents = [str(number) * 200_000 for number in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda content: write(path, content), contents))
+    assert path.read_text() in contents
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    synced = []
+    fsync = os.fsync
+
+    def watch(descriptor):
+        synced.append((Path(f"/proc/self/fd/{descriptor}").readlink(), (tmp_path / "file.txt").exists()))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", watch)
+    write(tmp_path / "file.txt", "x")
+    (file, named), (folder, named_later) = synced
+    assert file.parent == folder == tmp_path
+    assert (named, named_later) == (False, True)
+
+
+@pytest.mark.parametrize(("number", "fails"), [(errno.EINVAL, False), (errno.ENOSPC, True)])
+def test_a_disk_that_is_full_is_noticed_and_one_that_cannot_sync_is_not_an_error(tmp_path, monkeypatch, number, fails):
+    def refuse(descriptor):
+        raise OSError(number, os.strerror(number))
+
+    path = tmp_path / "file.txt"
+    path.write_text("before")
+    monkeypatch.setattr(os, "fsync", refuse)
+    if fails:
+        with pytest.raises(OSError, match="No space left"):
+            write(path, "after")
+    else:
+        write(path, "after")
+    assert path.read_text() == ("before" if fails else "after")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_name_with_a_long_end_can_be_written(tmp_path):
+    path = tmp_path / f"a.{'b' * 240}"
+    write(path, "x")
+    assert path.read_text() == "x"
+
+
+def test_one_at_a_time_holds_the_lock(tmp_path):
+    """Each adds 1 to a number in a file; without the lock, some of them would read the same number."""
+    path = tmp_path / "deep" / "count.txt"
+
+    def count():
+        with locked(path.parent):
+            number = int(path.read_text()) if path.exists() else 0
+            write(path, str(number + 1))
+
+    with ThreadPoolExecutor(4) as pool:
+        for task in [pool.submit(count) for _ in range(40)]:
+            task.result()
+    assert path.read_text() == "40"
+    assert list(path.parent.iterdir()) == [path]
