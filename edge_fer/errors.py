@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from edge_fer.text import printable
+
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
@@ -77,7 +79,7 @@ class Regression(EdgeFerError):
 
 def one_line(reason: object) -> str:
     """Return the text of *reason*, an error or a message of another library, in one line of `MAX_REASON` characters."""
-    return " ".join(str(reason).split())[:MAX_REASON]
+    return printable(" ".join(str(reason).split()))[:MAX_REASON]
 
 
 def first_fault(exc: ValidationError) -> str:

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, TextIO
+
+from edge_fer.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
     from rich.table import Table
+    from rich.text import Text
 
 STDERR: Final = 2
 """Descriptor of stderr, which C++ libraries write to without Python."""
@@ -66,6 +68,7 @@ class ProgressDisplay(ProgressListener):
 
     def step(self, message: str, share: float = 0.0) -> None:
         """Show the running step; without a terminal, print a line for each new step."""
+        message = printable(message)
         if self._bar is not None:
             total = 1.0 if share else None  # a bar without a total only pulses
             self._bar.update(self._bar.task_ids[0], description=message, completed=share, total=total)
@@ -82,6 +85,7 @@ class ProgressDisplay(ProgressListener):
         self._print(f"warning: {message}", style="yellow")
 
     def _print(self, message: str, style: str | None = None) -> None:
+        message = printable(message)
         if self._bar is not None:
             # Through rich's console, which moves the live line below the message. Messages are plain text: without
             # markup=False, rich would take a name in square brackets for a style.
@@ -120,9 +124,8 @@ def _diverted_stderr() -> Iterator[TextIO]:
     # A test may have replaced sys.stderr by a stream of its own: the messages still go there.
     terminal = os.fdopen(os.dup(STDERR), "w") if _writes_to_descriptor_2(sys.stderr) else sys.stderr
     try:
-        # The file is deleted at once; the descriptor keeps its content alive until stderr is restored.
-        with tempfile.TemporaryFile() as discarded:
-            os.dup2(discarded.fileno(), STDERR)
+        with Path(os.devnull).open("wb") as nothing:
+            os.dup2(nothing.fileno(), STDERR)
         yield terminal
     finally:
         if terminal is not sys.stderr:
@@ -140,8 +143,15 @@ def _writes_to_descriptor_2(stream: TextIO) -> bool:
 
 
 def print_table(table: Table) -> None:
-    """Print *table* to stdout, as wide as the terminal, or `TABLE_WIDTH` without one."""
+    """Print *table* to stdout, as wide as the terminal, or `TABLE_WIDTH` without one.
+
+    Its cells are plain text: a name in square brackets is no style, and escape codes are shown.
+    """
     from rich.console import Console
 
-    console = Console() if sys.stdout.isatty() else Console(width=TABLE_WIDTH)
-    console.print(table)
+    class PlainConsole(Console):
+        def render_str(self, text: str, **options: Any) -> Text:
+            return super().render_str(printable(text, keep="\n"), **options)
+
+    width = None if sys.stdout.isatty() else TABLE_WIDTH  # None: that of the terminal
+    PlainConsole(width=width, markup=False, emoji=False, highlight=False).print(table)

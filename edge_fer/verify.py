@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from edge_fer.backends import BACKENDS
 from edge_fer.classifier import Classifier
 from edge_fer.errors import MissingDependency
+from edge_fer.text import printable
 
 if TYPE_CHECKING:
     from edge_fer.bundle import Bundle, Target
@@ -41,7 +42,7 @@ class Verification:
     def sentence(self) -> str:
         """Return the result as one line for people."""
         if self.check is None:
-            return f"{self.target}: files and checksums match; not run: {self.runtime}"
+            return printable(f"{self.target}: files and checksums match; not run: {self.runtime}")
         verdict = "matches" if self.check.passed else "DOES NOT MATCH"
         return (
             f"{self.target}: {verdict}: {self.check.same_label} of {self.check.inputs} golden inputs get their label, "

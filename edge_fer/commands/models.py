@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edge_fer.text import percent
+from edge_fer.text import percent, printable
 
 if TYPE_CHECKING:
     from edge_fer.bundle import Evaluation
@@ -22,8 +22,10 @@ def models(bundle: str | None, as_json: bool) -> None:
 
     if bundle is not None:
         opened = bundles.load(bundle)
-        text = opened.manifest.model_dump_json(indent=2) if as_json else opened.model_card()
-        click.echo(text or f"{opened.path} has no model card")
+        if as_json:
+            click.echo(opened.manifest.model_dump_json(indent=2))
+        else:
+            click.echo(printable(opened.model_card() or f"{opened.path} has no model card", keep="\n\t"))
         return
     manifests = [bundles.load(name).manifest for name in bundles.shipped()]
     if as_json:

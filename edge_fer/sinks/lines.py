@@ -6,6 +6,7 @@ from typing import IO, TYPE_CHECKING, Final
 
 from edge_fer.errors import SinkError
 from edge_fer.records import GONE_AFTER_S
+from edge_fer.text import printable
 
 if TYPE_CHECKING:
     from edge_fer.records import FaceRecord, Record
@@ -24,8 +25,8 @@ class _Lines:
             self._stream.write(text + "\n")
             # Each line at once: who reads along must not wait until a buffer is full.
             self._stream.flush()
-        except BrokenPipeError:
-            raise  # the reader is gone, as with `| head`: the command ends in silence
+        except (BrokenPipeError, SinkError):
+            raise  # the reader is gone, as with `| head`: the command ends in silence; or stdout has said what is wrong
         except (OSError, ValueError) as exc:
             raise SinkError(f"a result cannot be written: {exc}; is the disk full?") from exc
 
@@ -64,9 +65,9 @@ class Text(_Lines):
 
     def _write_still(self, record: Record) -> None:
         if not record.faces:
-            self._line(f"{record.source}: no face")
+            self._line(f"{printable(record.source)}: no face")
         for face in record.faces:
-            self._line(f"{record.source}: {_describe(face, record.labels)}")
+            self._line(f"{printable(record.source)}: {_describe(face, record.labels)}")
 
     def _write_changes(self, record: Record) -> None:
         now = f"{record.time_s:8.2f} s"
@@ -86,4 +87,5 @@ def _describe(face: FaceRecord, labels: tuple[str, ...]) -> str:
     ranked = sorted(zip(face.smoothed.tolist(), labels, strict=True), reverse=True)
     shares = ", ".join(f"{label} {score:.0%}" for score, label in ranked[:SHOWN_LABELS])
     x, y, width, height = (round(value) for value in face.box)
-    return f"face {face.track} at {x},{y} {width}x{height} px: {face.state} ({shares})"
+    # Labels come from the bundle, which comes from outside.
+    return f"face {face.track} at {x},{y} {width}x{height} px: {printable(f'{face.state} ({shares})')}"
