@@ -6,7 +6,9 @@ sets the limits of ``edge-fer bench check`` on this machine.
 
 from __future__ import annotations
 
+import logging
 import os
+import stat
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,17 +19,31 @@ from pydantic import Field, ValidationError
 
 from edge_fer import files
 from edge_fer.backends import MAX_THREADS
-from edge_fer.errors import BadInput, SinkError, first_fault
+from edge_fer.errors import BadInput, SinkError, first_fault, one_line
 from edge_fer.frozen import Frozen
 
+log = logging.getLogger(__name__)
+
+MAX_BYTES: Final = 2**16
+"""Size of the largest profile that is read."""
+NO_NUL: Final = r"^[^\x00]*$"
+"""The operating system refuses a NUL in a path."""
 HEADER: Final = "# Written by edge-fer bench --write-profile; edge-fer run begins from it.\n"
 
 
-def default_path() -> Path:
-    """Return the profile's path: ``$XDG_CONFIG_HOME/edge-fer/profile.toml``, by default below ``~/.config``."""
-    # An empty variable counts as unset (XDG Base Directory Specification).
-    base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
-    return Path(base) / "edge-fer" / "profile.toml"
+def default_path() -> Path | None:
+    """Return the profile's path: ``$XDG_CONFIG_HOME/edge-fer/profile.toml``, by default below ``~/.config``.
+
+    None for an account that has no home folder, as in some containers.
+    """
+    # An empty variable counts as unset, and a relative path is to be ignored (XDG Base Directory Specification).
+    base = Path(os.environ.get("XDG_CONFIG_HOME") or "")
+    if not base.is_absolute():
+        try:
+            base = Path.home() / ".config"
+        except RuntimeError:
+            return None
+    return base / "edge-fer" / "profile.toml"
 
 
 class Thresholds(Frozen):
@@ -44,7 +60,7 @@ class Thresholds(Frozen):
 class Profile(Frozen):
     """The model, target and threads that were measured to be best on this machine."""
 
-    model: str
+    model: str = Field(min_length=1, pattern=NO_NUL)
     """Name of a shipped bundle, or absolute path of another."""
     target: str
     threads: int = Field(ge=1, le=MAX_THREADS)
@@ -56,11 +72,12 @@ class Profile(Frozen):
     def load(cls, path: Path) -> Self:
         """Read the profile at *path*. Raises `BadInput` if it cannot be used."""
         try:
-            return cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as exc:
-            reason = first_fault(exc) if isinstance(exc, ValidationError) else exc
+            return cls.model_validate(tomllib.loads(_content(path).decode()))
+        # ValueError: no UTF-8, no TOML, or other values. RecursionError: tables in tables in tables.
+        except (OSError, ValueError, RecursionError) as exc:
             raise BadInput(
-                f"profile {path} cannot be used: {reason}; write it again (edge-fer bench --write-profile) or remove it"
+                f"profile {path} cannot be used: {_reason(exc)}; write it again (edge-fer bench --write-profile) "
+                "or remove it"
             ) from exc
 
     def save(self, path: Path) -> None:
@@ -78,7 +95,62 @@ class Profile(Frozen):
 def of_this_machine() -> Profile | None:
     """Return the profile at `default_path`, or None if there is none. Raises `BadInput` if it cannot be used."""
     path = default_path()
-    return Profile.load(path) if path.is_file() else None
+    if path is None:
+        return None
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError:
+        pass  # it may be there; loading it says what is wrong
+    return Profile.load(path)
+
+
+def replace_of_this_machine(model: str, target: str, threads: int, measured: str) -> tuple[Path, Path | None]:
+    """Write the profile of this machine anew; the thresholds, which were written by hand, stay.
+
+    Return its path, and the path to which a profile that could not be used was moved. Raises `SinkError`.
+    """
+    path = default_path()
+    if path is None:
+        raise SinkError("this account has no home folder to keep a profile in; set XDG_CONFIG_HOME to a folder")
+    moved = None
+    try:
+        # Two of them at once would otherwise both keep what they have read, not what the other has written.
+        with files.locked(path.parent):
+            try:
+                before = of_this_machine()
+            except BadInput:
+                # Somebody may have written thresholds into it.
+                before = None
+                moved = path.replace(path.with_name("profile.toml.unusable"))
+            check = before.check if before else Thresholds()
+            Profile(model=model, target=target, threads=threads, measured=measured, check=check).save(path)
+    except SinkError:
+        raise
+    except OSError as exc:
+        raise SinkError(f"profile {path} cannot be written: {exc.strerror or exc}") from exc
+    return path, moved
+
+
+def _content(path: Path) -> bytes:
+    """Return the bytes of the profile at *path*. Raises `OSError`, `ValueError` for what is no small file."""
+    # Not opened before: opening a pipe waits for somebody who writes into it.
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise ValueError("it is no file")
+    with path.open("rb") as file:
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise ValueError(f"it is larger than {MAX_BYTES} bytes")
+    return content
+
+
+def _reason(exc: Exception) -> str:
+    if isinstance(exc, ValidationError):
+        return first_fault(exc)
+    if isinstance(exc, OSError):
+        return exc.strerror or one_line(exc)
+    return one_line(exc)
 
 
 @dataclass(frozen=True)
@@ -92,12 +164,19 @@ class Choice:
 
 
 def choose(model: str | None, target: str | None, threads: int | None, default_model: str) -> Choice:
-    """Complete the user's choice, in which None stands for no choice. Raises `BadInput` for an unusable profile.
+    """Complete the user's choice, in which None stands for no choice.
 
     A target is only as good as it was measured with its model, so the profile counts only if the user chose no target
-    and no other model.
+    and no other model. Raises `BadInput` for an unusable profile where the user chose neither; otherwise a warning
+    tells of it.
     """
-    profile = of_this_machine()
+    try:
+        profile = of_this_machine()
+    except BadInput as exc:
+        if model is None and target is None:
+            raise
+        log.warning("ignored: %s", exc)
+        profile = None
     if profile is not None and target is None and model in (None, profile.model):
         return Choice(profile.model, profile.target, threads or profile.threads, from_profile=True)
     return Choice(model or default_model, target, threads or 1)

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_fer.errors import BadInput, SinkError
-from edge_fer.profile import Choice, Profile, choose, default_path
+from edge_fer.profile import Choice, Profile, Thresholds, choose, default_path, of_this_machine, replace_of_this_machine
 
 WORDS = st.text(st.characters(blacklist_categories=("Cs", "Cc")), min_size=1)
 
@@ -37,11 +41,17 @@ def test_limits_written_by_hand_are_kept(tmp_path):
         "[",
         'model = "a"\ntarget = "b"\nthreads = 0',
         "model = 'a'\ntarget = 'b'\nthreads = 1\n[check]\nmax_slowdown = -1",
+        'model = ""\ntarget = "b"\nthreads = 1',
+        'model = "a\\u0000b"\ntarget = "b"\nthreads = 1',
+        f"model = {'[' * 9000}",
+        f"threads = {'9' * 5000}",
+        f"# {'x' * 70_000}",
+        "model = '\udce9'",
     ],
 )
 def test_a_file_that_is_no_profile_is_refused(tmp_path, content):
     path = tmp_path / "profile.toml"
-    path.write_text(content)
+    path.write_text(content, errors="surrogateescape")
     with pytest.raises(BadInput, match=r"^profile .* cannot be used: .* or remove it$"):
         Profile.load(path)
 
@@ -74,3 +84,72 @@ def test_a_profile_completes_the_users_choice():
 def test_the_users_choice_overrides_the_profile(model, target, chosen):
     Profile(model="mine", target="openvino-int8", threads=3).save(default_path())
     assert choose(model, target, None, "default") == chosen
+
+
+@pytest.fixture(params=["text", "folder", "pipe", "link to itself"])
+def unusable(request):
+    """The path of a profile that cannot be used."""
+    path = default_path()
+    path.parent.mkdir(parents=True)
+    make = {
+        "text": lambda: path.write_text("no profile"),
+        "folder": path.mkdir,
+        "pipe": lambda: os.mkfifo(path),
+        "link to itself": lambda: path.symlink_to(path),
+    }
+    make[request.param]()
+    return path
+
+
+def test_an_unusable_profile_is_an_error_only_where_it_would_have_been_used(unusable, caplog):
+    with pytest.raises(BadInput, match="cannot be used"):
+        choose(None, None, 2, "default")
+    assert choose("mine", None, None, "default") == Choice("mine", None, 1)
+    assert choose(None, "litert-int8", 3, "default") == Choice("default", "litert-int8", 3)
+    assert [record.getMessage().startswith("ignored: profile ") for record in caplog.records] == [True, True]
+
+
+def test_an_unusable_profile_is_moved_aside_when_a_new_one_is_written(unusable):
+    path, moved = replace_of_this_machine("mine", "litert-int8", 1, "today")
+    assert path == unusable
+    assert Profile.load(path).model == "mine"
+    assert moved.name == "profile.toml.unusable"
+    assert os.path.lexists(moved)
+
+
+def test_a_new_profile_keeps_the_limits_written_by_hand():
+    Profile(model="a", target="b", threads=1, check=Thresholds(max_slowdown=0.25)).save(default_path())
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda number: replace_of_this_machine(f"m{number}", "b", 1, ""), range(8)))
+    profile = of_this_machine()
+    assert profile.model.startswith("m")
+    assert profile.check.max_slowdown == 0.25
+    assert [entry.name for entry in default_path().parent.iterdir()] == ["profile.toml"]
+
+
+def test_a_relative_folder_of_the_configuration_is_ignored(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", "relative")
+    assert default_path() == tmp_path / ".config/edge-fer/profile.toml"
+
+
+def test_an_account_without_a_home_folder_has_no_profile(monkeypatch):
+    def no_home():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    monkeypatch.setattr(Path, "home", no_home)
+    assert choose(None, None, None, "default") == Choice("default", None, 1)
+    with pytest.raises(SinkError, match="set XDG_CONFIG_HOME"):
+        replace_of_this_machine("mine", "litert-int8", 1, "today")
+
+
+def test_a_folder_of_the_configuration_that_may_not_be_read_is_told(monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "lstat", refuse)
+    monkeypatch.setattr(Path, "stat", refuse)
+    with pytest.raises(BadInput, match="Permission denied"):
+        choose(None, None, None, "default")
+    assert choose("mine", None, None, "default") == Choice("mine", None, 1)
