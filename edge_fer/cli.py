@@ -5,6 +5,7 @@ Results go to stdout, progress and warnings to stderr.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
@@ -13,16 +14,22 @@ from typing import Any, Final
 
 import click
 
-from edge_fer import __version__
+from edge_fer import __version__, streams, telemetry
 from edge_fer.commands.models import models
 from edge_fer.commands.run import run
 from edge_fer.commands.verify import verify
-from edge_fer.errors import EdgeFerError
+from edge_fer.dependencies import broken_import
+from edge_fer.errors import EdgeFerError, SinkError, one_line
+from edge_fer.text import printable
 
 COMMANDS: Final = "edge_fer.commands"
 """The entry-point group through which other packages add commands."""
 INTERRUPTED: Final = 130
 """Exit code after Ctrl-C, as shells have it: 128 + SIGINT."""
+
+OUT_OF_FILES: Final = frozenset({errno.EMFILE, errno.ENFILE})
+NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
+"""A full disk, a full quota, a limit on the size of files, a file system without writing."""
 
 
 class _Commands(click.Group):
@@ -38,25 +45,92 @@ class _Commands(click.Group):
         if command is None:
             for entry in metadata.entry_points(group=COMMANDS, name=cmd_name):
                 # Only now, so that a command works although the packages of another one are missing.
-                command = entry.load()
+                try:
+                    command = entry.load()
+                except Exception as exc:  # noqa: BLE001  (a package's import may raise anything)
+                    command = _unloadable(cmd_name, exc)
         return command
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Prepare the process, then run the command that its arguments name."""
+        streams.prepare()
+        # OpenCV and FFmpeg would repeat in words of their own what edge-fer reports.
+        os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
+        os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+        telemetry.switch_off()
+        try:
+            return super().main(*args, **options)
+        except SinkError as exc:  # of the help, which is written before there is a command
+            streams.abandon_stdout()
+            _print_error(exc)
+            sys.exit(exc.exit_code)
 
     def invoke(self, ctx: click.Context) -> Any:
         if ctx.params.get("debug"):
             return super().invoke(ctx)
         try:
             return super().invoke(ctx)
-        except EdgeFerError as exc:
-            click.echo(f"edge-fer: {exc}", err=True)
-            ctx.exit(exc.exit_code)
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise  # click's own, which it reports itself
         except KeyboardInterrupt:
-            click.echo("edge-fer: interrupted", err=True)
+            _print_error("interrupted")
             ctx.exit(INTERRUPTED)
         except BrokenPipeError:
-            # The reader of our output is gone, as with `| head`. Python flushes stdout once more when it exits, which
-            # would fail again: that last flush goes to /dev/null.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            # The reader of our output is gone, as with `| head`.
+            streams.abandon_stdout()
             ctx.exit(0)
+        except Exception as exc:  # noqa: BLE001  (a traceback helps nobody but us: --debug shows it)
+            streams.abandon_stdout()
+            error = as_error(exc)
+            _print_error(error)
+            ctx.exit(error.exit_code)
+
+
+def as_error(exc: Exception) -> EdgeFerError:
+    """Return *exc* as an error that has a message of one line and an exit code."""
+    if isinstance(exc, EdgeFerError):
+        return exc
+    if isinstance(exc, MemoryError):
+        return EdgeFerError("there is too little memory; close other programs, or pass less at once")
+    broken = broken_import(exc)
+    if broken is not None:
+        return broken
+    if isinstance(exc, OSError) and exc.strerror:
+        return _system_error(exc)
+    return EdgeFerError(f"unexpected {type(exc).__name__}: {one_line(exc)}; edge-fer --debug shows where")
+
+
+def _system_error(exc: OSError) -> EdgeFerError:
+    """Return what the operating system refused, with the file's name where there is one."""
+    if exc.errno in OUT_OF_FILES:
+        return EdgeFerError(f"{exc.strerror}; allow more of them: ulimit -n 1024")
+    what = f"{exc.filename}: {exc.strerror}" if exc.filename is not None else exc.strerror
+    if exc.errno in NO_ROOM:
+        return SinkError(f"{what}; make room, or write elsewhere")
+    return EdgeFerError(f"{what}; check the path and its permissions")
+
+
+def _print_error(message: object) -> None:
+    click.echo(f"edge-fer: {printable(str(message))}", err=True)
+
+
+def _unloadable(name: str, exc: Exception) -> click.Command:
+    """Return a command that only says why the real one cannot be loaded, so that the others can be listed and used."""
+    error = as_error(exc)
+
+    def refuse() -> None:
+        raise error from exc
+
+    # It takes all options of the real one.
+    settings = {"ignore_unknown_options": True, "allow_extra_args": True}
+    return click.Command(name, callback=refuse, short_help="It cannot be loaded.", context_settings=settings)
+
+
+class _LogFormatter(logging.Formatter):
+    """One line for a message, whatever names stand in it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
 
 
 @click.group(
@@ -80,10 +154,9 @@ Exit codes: 0 done, 1 error, 2 usage, 3 bad input, 4 bad bundle, 5 source, 6 sin
 def main(debug: bool) -> None:
     """Facial-emotion recognition on small computers."""
     del debug
-    # edge-fer reports a bad source in a line of its own, which OpenCV's and FFmpeg's would only repeat.
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="edge-fer: %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(_LogFormatter("edge-fer: %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
 
 
 main.add_command(run)

@@ -1,11 +1,49 @@
-"""Packages beyond the base install: whether they are installed, and how to install them."""
+"""Packages that edge-fer needs or can use: whether they are installed, how to install them, why one cannot be loaded.
+
+A package can be there and still not load: its library wants a newer system, another NumPy, or another processor. Then
+its import raises almost anything. `load` and `broken_import` make one line of it, with the remedy.
+"""
 
 from __future__ import annotations
 
+import importlib
+import re
 from collections.abc import Iterable, Mapping
 from importlib import util
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final
 
-from edge_fer.errors import MissingDependency
+from edge_fer.errors import MissingDependency, one_line
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+OWN_PACKAGES: Final = frozenset(
+    {"__main__", "edge_fer", "edge_fer_train", "edge_fer_convert", "edge_fer_bench", "edge_fer_devices"}
+)
+HEADLESS: Final = (
+    "the OpenCV without windows needs no such library: pip uninstall opencv-python opencv-contrib-python, then "
+    "pip install --force-reinstall 'opencv-python-headless<5'"
+)
+OTHER_NUMPY: Final = (
+    "it was built for another NumPy: install a NumPy that fits it, or a version of it that fits this NumPy "
+    "(what the operating system has installed wants the operating system's NumPy)"
+)
+OLD_SYSTEM: Final = "this system is too old for it: install an older version of it, or use a newer system"
+OTHER_PROCESSOR: Final = (
+    "it was built for another processor: create the virtual environment on this machine, and install it there"
+)
+REMEDIES: Final = {
+    r"lib(GL|EGL|gthread|X11|Xext|SM|ICE)\b[-.\w]*\.so": HEADLESS,
+    r"(GLIBC|GLIBCXX|CXXABI)_": OLD_SYSTEM,
+    r"(?i)numpy.*(size changed|incompatib|multiarray|_core|using numpy)|_ARRAY_API|ABI version": OTHER_NUMPY,
+    r"ELF|(?i:wrong architecture|exec format|cannot execute binary|incompatible architecture)": OTHER_PROCESSOR,
+    r"(?i)too many open files": "allow more of them: ulimit -n 1024",
+    r"(?i)cannot allocate memory|failed to map segment|unable to allocate": "there is too little memory for it",
+    r"cannot open shared object file|Library not loaded": "a library of the system is missing: install it",
+}
+"""What helps, by a pattern of the words in which loading has failed; the first that matches counts."""
+INSTALL_AGAIN: Final = "it is damaged or does not fit its neighbours: install it again"
 
 
 def require(packages: Mapping[str, str] | Iterable[str], extra: str, purpose: str) -> None:
@@ -17,8 +55,106 @@ def require(packages: Mapping[str, str] | Iterable[str], extra: str, purpose: st
     distributions = packages if isinstance(packages, Mapping) else {module: module for module in packages}
     missing = []
     for module, distribution in distributions.items():
-        # find_spec only looks for the module: importing TensorFlow takes seconds.
-        if util.find_spec(module) is None:
+        if not _is_there(module):
             missing.append(distribution)
     if missing:
         raise MissingDependency(f"{purpose} needs {', '.join(missing)}: pip install 'edge-fer[{extra}]'")
+
+
+def load(module: str, name: str, remedy: str, *, uses: str = "") -> Any:
+    """Import *module* and return it. Raises `MissingDependency` if that fails, whatever the import raises.
+
+    *name* is what people call it, *remedy* what to do where it is not installed. Where it is installed and cannot be
+    loaded, the error holds the library's own words, and what helps against those. *uses* is an attribute that it must
+    have: what an uninstalled package leaves behind can still be imported.
+    """
+    try:
+        loaded = importlib.import_module(module)
+    except MemoryError:
+        raise  # no fault of the package
+    # A library's import may raise anything; some even leave the process.
+    except (Exception, SystemExit) as exc:
+        if isinstance(exc, ModuleNotFoundError) and _is_part_of(module, exc.name):
+            raise MissingDependency(f"{name} is not installed: {remedy}") from exc
+        raise MissingDependency(f"{name} cannot be loaded: {explanation(exc)}") from exc
+    if uses and not hasattr(loaded, uses):
+        raise MissingDependency(f"{name} is incomplete, it has no {uses}: {remedy}")
+    return loaded
+
+
+def explanation(exc: BaseException) -> str:
+    """Return in one line in which words the import of a library has failed, and what helps."""
+    words = _own_words(exc)
+    for pattern, remedy in REMEDIES.items():
+        if re.search(pattern, words):
+            return f"{words}; {remedy}"
+    if isinstance(exc, ModuleNotFoundError):
+        return f"{words}; install what is missing: pip install {_root(exc.name)}"
+    return f"{words}; {INSTALL_AGAIN}"
+
+
+def broken_import(exc: BaseException) -> MissingDependency | None:
+    """Return the error about a package that cannot be imported or is incomplete, if *exc* comes from one; else None.
+
+    `load` does not see the imports at the top of modules, such as OpenCV's and NumPy's.
+    """
+    if isinstance(exc, MemoryError):
+        return None
+    # Some files of a package are gone, or it is of a version that edge-fer does not know.
+    if isinstance(exc, AttributeError) and isinstance(exc.obj, ModuleType):
+        package = _root(exc.obj.__name__)
+        if package in OWN_PACKAGES:
+            return None
+        return MissingDependency(f"{package} does not fit, {one_line(exc)}: install the version that edge-fer asks for")
+    if isinstance(exc, SyntaxError):  # of a file that is damaged, or for another Python
+        return MissingDependency(f"{exc.filename} cannot be loaded: {explanation(exc)}")
+    module = _being_imported(exc.__traceback__)
+    if module is None and isinstance(exc, ImportError):
+        module = exc.name
+    if module is None:
+        return None
+    package = _root(module)
+    if isinstance(exc, ModuleNotFoundError) and _root(exc.name) == package:
+        return MissingDependency(f"{package} is not installed: pip install edge-fer installs what it needs")
+    return MissingDependency(f"{package} cannot be loaded: {explanation(exc)}")
+
+
+def _being_imported(traceback: TracebackType | None) -> str | None:
+    """Return the name of the foreign module that was being imported in *traceback*; None if there was none."""
+    while traceback is not None:
+        frame = traceback.tb_frame
+        name = str(frame.f_globals.get("__name__"))
+        # The code at the top of a module runs when it is imported; Python calls its frame so.
+        if frame.f_code.co_name == "<module>" and _root(name) not in OWN_PACKAGES:
+            return name
+        traceback = traceback.tb_next
+    return None
+
+
+def _own_words(exc: BaseException) -> str:
+    """Return the message of *exc* in one line; of an error that quotes a traceback, that traceback's last line."""
+    text = str(exc)
+    if "Traceback (most recent call last)" in text:  # TensorFlow's errors, for example
+        quoted = re.findall(r"^\w*(?:Error|Exception): .*$", text, re.MULTILINE)
+        text = quoted[-1] if quoted else text
+    words = one_line(text)
+    # The message of an ImportError speaks for itself. That of a KeyError is a key.
+    return words if words and isinstance(exc, ImportError) else f"{type(exc).__name__}: {words}"
+
+
+def _is_there(module: str) -> bool:
+    """Return whether *module* is installed. It is only looked for: importing TensorFlow takes seconds."""
+    try:
+        return util.find_spec(module) is not None
+    # ValueError: a module that was put aside in sys.modules has no spec.
+    except (ImportError, ValueError):
+        return False
+
+
+def _is_part_of(module: str, missing: str | None) -> bool:
+    """Return whether *missing* is *module*, or a package around it."""
+    return missing is not None and f"{module}.".startswith(f"{missing}.")
+
+
+def _root(name: str | None) -> str:
+    return (name or "a package").partition(".")[0]

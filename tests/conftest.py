@@ -13,6 +13,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from edge_fer import telemetry
 from edge_fer.backends import ModelFile, litert
 from edge_fer.backends.inputs import Input
 from edge_fer.boxes import Box
@@ -22,6 +23,10 @@ from edge_fer.sources.synthetic import EXPRESSIONS, draw_face
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+# The tests write nothing outside the clone either.
+telemetry.switch_off()
+telemetry.keep_home_clean()
 
 settings.register_profile("default", deadline=None, max_examples=60)
 settings.load_profile("default")

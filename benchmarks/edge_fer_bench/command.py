@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from edge_fer import telemetry
 from edge_fer.dependencies import require
 from edge_fer.errors import BadInput, Regression, SinkError
 from edge_fer.options import DEFAULT_MODEL, model_options_with
+from edge_fer.text import printable
 
 if TYPE_CHECKING:
     from edge_fer.bundle import Bundle
@@ -121,7 +123,7 @@ def run(
         harness = Harness(suite, Path(folder), progress, scene, seed, fps, labelled, votes, HostMonitor(power))
         measured = harness.run(candidates, command)
     # Shown before it is written, so that an error in writing does not hide the figures.
-    click.echo(table.render(measured))
+    click.echo(printable(table.render(measured), keep="\n"))
     if json_path is not None:
         _save(measured, json_path)
     if write_profile:  # off by default: a benchmark should not change what edge-fer run does
@@ -211,19 +213,16 @@ def _write_profile(model: str, measured: Run) -> None:
     best = recommend_target(measured)
     if best is None:
         return
-    path = profile.default_path()
-    # The thresholds were written by hand, and the new profile keeps them.
-    before = profile.of_this_machine()
-    thresholds = before.check if before else profile.Thresholds()
-    profile.Profile(
+    path, moved = profile.replace_of_this_machine(
         # edge-fer run may be called in another folder.
         model=str(Path(model).resolve()) if Path(model).exists() else model,
         target=best.measurement.target,
         threads=best.measurement.threads,
         measured=_how_measured(measured, best),
-        check=thresholds,
-    ).save(path)
-    click.echo(f"{path} written: edge-fer run uses it by default", err=True)
+    )
+    if moved is not None:
+        click.echo(f"the profile before it could not be used and is now {printable(str(moved))}", err=True)
+    click.echo(f"{printable(str(path))} written: edge-fer run uses it by default", err=True)
 
 
 def _how_measured(measured: Run, best: Recommendation) -> str:
@@ -238,7 +237,8 @@ def show(path: Path, as_json: bool) -> None:
     from edge_fer_bench import results, table
 
     measured = results.load_run(path)
-    click.echo(json.dumps(table.figures(measured)) if as_json else table.render(measured))
+    figures = json.dumps(table.figures(measured)) if as_json else table.render(measured)
+    click.echo(printable(figures, keep="\n"))
 
 
 @bench.command("table", epilog="\b\nExamples:\n  edge-fer bench table run.json >> README.md")
@@ -247,7 +247,7 @@ def table_(path: Path) -> None:
     """Print a run as a Markdown table."""
     from edge_fer_bench import results, table
 
-    click.echo(table.markdown(results.load_run(path)))
+    click.echo(printable(table.markdown(results.load_run(path)), keep="\n"))
 
 
 @bench.command(epilog="\b\nExamples:\n  edge-fer bench compare before.json after.json")
@@ -260,7 +260,8 @@ def compare(before: Path, after: Path, as_json: bool) -> None:
     from edge_fer_bench.compare import compare_runs
 
     compared = compare_runs(results.load_run(before), results.load_run(after))
-    click.echo(json.dumps(compared.as_dict()) if as_json else table.comparison(compared))
+    text = json.dumps(compared.as_dict()) if as_json else table.comparison(compared)
+    click.echo(printable(text, keep="\n"))
 
 
 @bench.command(
@@ -292,11 +293,11 @@ def check(path: Path, baseline: Path, profile_path: Path | None, **limits: float
     regressions = find_regressions(before, after, _thresholds(profile_path, limits))
     # The regressions are the result and go to stdout; the error below goes to stderr.
     for regression in regressions:
-        click.echo(regression)
+        click.echo(printable(str(regression)))
     if regressions:
         ways = "one way" if len(regressions) == 1 else f"{len(regressions)} ways"
         raise Regression(f"{path} is worse than {baseline} in {ways}; see above")
-    click.echo(f"{path} is not worse than {baseline}")
+    click.echo(printable(f"{path} is not worse than {baseline}"))
 
 
 def _thresholds(profile_path: Path | None, limits: dict[str, float | None]) -> Thresholds:
@@ -368,6 +369,7 @@ def schema() -> None:
 
 def _require_plots() -> None:
     require(("matplotlib", "jinja2"), "bench", "a page or plot")
+    telemetry.keep_home_clean()
 
 
 def _run_name(path: Path) -> str:
@@ -383,4 +385,4 @@ def _write(path: Path, content: bytes) -> None:
         files.write(path, content)
     except OSError as exc:
         raise SinkError(f"{path} cannot be written: {exc.strerror or exc}") from exc
-    click.echo(path)
+    click.echo(printable(str(path)))

@@ -9,9 +9,10 @@ from typing import Any, Final
 
 import click
 
-from edge_fer import files
+from edge_fer import files, telemetry
 from edge_fer.dependencies import require
 from edge_fer.errors import BadInput
+from edge_fer.text import printable
 
 NEEDED: Final = (
     "tensorflow",
@@ -119,6 +120,7 @@ def convert(ctx: click.Context, /, **arguments: Any) -> None:
     # Both must be set before Keras and TensorFlow are imported.
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    telemetry.keep_home_clean()
     from edge_fer.progress import ProgressDisplay, print_table
     from edge_fer_convert.bundle_writer import refuse_existing, write_bundle
     from edge_fer_convert.conversion import convert as convert_job
@@ -139,7 +141,7 @@ def convert(ctx: click.Context, /, **arguments: Any) -> None:
         click.echo(json.dumps(as_dict(conversion)))
         return
     print_table(table(conversion))
-    click.echo(f"bundle: {out} · report: {page} · {conversion.seconds:.0f} s")
+    click.echo(printable(f"bundle: {out} · report: {page} · {conversion.seconds:.0f} s"))
 
 
 def _default_folder(model: Path | None, recipe_name: str | None) -> Path:

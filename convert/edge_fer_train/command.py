@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from edge_fer import telemetry
 from edge_fer.dependencies import require
 from edge_fer.errors import BadInput, MissingDependency
 
@@ -91,6 +92,7 @@ def train(**options: Any) -> None:
     _require_keras_backend()
     # TensorFlow reads it when it is imported, below.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    telemetry.keep_home_clean()
     from edge_fer.progress import ProgressDisplay
 
     with ProgressDisplay() as progress:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import logging
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,12 +10,15 @@ import numpy as np
 
 from edge_fer.backends import BackendBase, BackendInfo, check_crops
 from edge_fer.backends.inputs import Input, check_output, single
+from edge_fer.dependencies import load as load_package
 from edge_fer.errors import BackendError, MissingDependency
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_fer.backends import ModelFile
+
+log = logging.getLogger(__name__)
 
 RUNTIMES: Final = {
     "ai-edge-litert": "ai_edge_litert.interpreter",
@@ -24,6 +27,8 @@ RUNTIMES: Final = {
     "tensorflow-cpu": "tensorflow.lite",
 }
 """Modules by name of the distribution, in the order in which they are tried."""
+INSTALL: Final = "pip install ai-edge-litert (64-bit only; older boards: pip install tflite-runtime)"
+OTHERS: Final = "tflite-runtime, an older ai-edge-litert or a newer system may do instead"
 
 
 def load(model: ModelFile) -> LiteRT:
@@ -32,19 +37,27 @@ def load(model: ModelFile) -> LiteRT:
 
 
 def find_runtime() -> tuple[str, str, Any]:
-    """Return distribution, version and module of the first LiteRT that is installed.
+    """Return distribution, version and module of the first LiteRT that is installed and can be loaded.
 
-    Raises `MissingDependency` if there is none.
+    A warning tells of those before it that cannot be. Raises `MissingDependency` if there is none.
     """
+    faults: list[str] = []
     for distribution, module in RUNTIMES.items():
         try:
             version = metadata.version(distribution)
         except metadata.PackageNotFoundError:
             continue
-        return distribution, version, importlib.import_module(module)
-    raise MissingDependency(
-        "no LiteRT is installed: pip install ai-edge-litert (64-bit only; older boards: pip install tflite-runtime)"
-    )
+        try:
+            runtime = load_package(module, f"{distribution} {version}", INSTALL, uses="Interpreter")
+        except MissingDependency as exc:
+            faults.append(str(exc))
+            continue
+        if faults:
+            log.warning("%s; %s %s is taken instead", "; ".join(faults), distribution, version)
+        return distribution, version, runtime
+    if faults:
+        raise MissingDependency(f"{'; '.join(faults)}; {OTHERS}")
+    raise MissingDependency(f"no LiteRT is installed: {INSTALL}")
 
 
 class LiteRT(BackendBase):

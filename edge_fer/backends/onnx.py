@@ -6,15 +6,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from edge_fer import telemetry
 from edge_fer.backends import BackendBase, BackendInfo, check_crops
 from edge_fer.backends.inputs import Input, check_output, single
-from edge_fer.errors import BackendError, MissingDependency
+from edge_fer.dependencies import load as load_package
+from edge_fer.errors import BackendError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_fer.backends import ModelFile
 
+INSTALL: Final = "pip install 'edge-fer[onnx]'"
 ERRORS_ONLY: Final = 3
 """ONNX Runtime's severity from which a session writes to its log: not its warnings about the graph."""
 
@@ -28,10 +31,8 @@ class OnnxRuntime(BackendBase):
     """An ``.onnx`` model: one float32 image in, one row of float32 scores out."""
 
     def __init__(self, model: ModelFile) -> None:
-        try:
-            import onnxruntime
-        except ImportError as exc:
-            raise MissingDependency("ONNX Runtime is not installed: pip install 'edge-fer[onnx]'") from exc
+        telemetry.switch_off()
+        onnxruntime = load_package("onnxruntime", "ONNX Runtime", INSTALL, uses="InferenceSession")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = model.threads
         options.inter_op_num_threads = 1  # the layers follow one another; more would only idle

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from edge_fer import telemetry
 from edge_fer.backends import BackendBase, BackendInfo, check_crops
 from edge_fer.backends.inputs import Input, check_output, single
-from edge_fer.errors import BackendError, MissingDependency
+from edge_fer.dependencies import load as load_package
+from edge_fer.errors import BackendError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+INSTALL: Final = "pip install 'edge-fer[openvino]'"
 HEAVY_LAYERS: Final = (frozenset({"Convolution", "GroupConvolution"}), frozenset({"FullyConnected", "MatMul"}))
 """The types of layers that take most of the time, those that take more of it first."""
 PRECISIONS: Final = {"i8": "int8", "u8": "int8", "f16": "float16", "f32": "float32", "bf16": "bfloat16"}
@@ -38,10 +41,8 @@ class OpenVINO(BackendBase):
     """
 
     def __init__(self, model: ModelFile) -> None:
-        try:
-            import openvino
-        except ImportError as exc:
-            raise MissingDependency("OpenVINO is not installed: pip install 'edge-fer[openvino]'") from exc
+        telemetry.switch_off()
+        openvino = load_package("openvino", "OpenVINO", INSTALL, uses="Core")
         version = openvino.__version__.split("-")[0]  # without number and branch of the build
         try:
             core = openvino.Core()

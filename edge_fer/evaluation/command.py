@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from edge_fer import telemetry
 from edge_fer.backends import MAX_THREADS
 from edge_fer.dependencies import require
 from edge_fer.errors import SinkError
+from edge_fer.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,6 +75,7 @@ def evaluate(
     faces and label names and returns scores.
     """
     require(NEEDED, "eval", "edge-fer eval")
+    telemetry.keep_home_clean()
     if not systems and export is None:
         raise click.UsageError("pass at least one system, e.g. cnn-1, or --export")
 
@@ -86,7 +89,7 @@ def evaluate(
         faces = faces.sample(limit, SAMPLE_SEED)
     if export is not None:
         table = comparison.export(faces, chosen, export)
-        click.echo(f"fill in the column label of {table}, then pass the file as a system")
+        click.echo(printable(f"fill in the column label of {table}, then pass the file as a system"))
         return
     votes = None if votes_csv is None else _votes(votes_csv, faces)
     compared = _compare(systems, threads, faces, Path(data).name, chosen, train, votes)
@@ -94,7 +97,7 @@ def evaluate(
         _save(compared, out)
     _print(compared, as_json=as_json, markdown=markdown)
     if out is not None:
-        click.echo(f"report: {out / 'report.html'}", err=True)
+        click.echo(printable(f"report: {out / 'report.html'}"), err=True)
 
 
 def _votes(path: Path, faces: LabelledFaces) -> FerPlusVotes:
@@ -146,6 +149,6 @@ def _print(compared: SystemComparison, *, as_json: bool, markdown: bool) -> None
     if as_json:
         click.echo(json.dumps(compared.as_dict()))
     elif markdown:
-        click.echo(page.raza_table(compared))
+        click.echo(printable(page.raza_table(compared), keep="\n"))
     else:
         print_table(page.table(compared))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from edge_fer.errors import MissingDependency, SourceError
+from edge_fer.dependencies import load as load_package
+from edge_fer.errors import SourceError
 from edge_fer.sources import Frame, SourceBase
 
 if TYPE_CHECKING:
@@ -27,10 +28,7 @@ class PiCamera(SourceBase):
     """
 
     def __init__(self, *, width_px: int = 640, height_px: int = 480, fps: float = 30.0) -> None:
-        try:
-            import picamera2  # type: ignore[import-not-found, unused-ignore]
-        except ImportError as exc:
-            raise MissingDependency(f"picamera2 cannot be imported ({exc}): {REMEDY}") from exc
+        picamera2 = load_package("picamera2", "picamera2", REMEDY, uses="Picamera2")
         self._size = width_px, height_px
         self._mapped: Any = picamera2.MappedArray
         try:

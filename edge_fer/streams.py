@@ -1,0 +1,79 @@
+"""stdin, stdout and stderr of a command: what is closed, full, or cannot write every character.
+
+A write to stdout that fails is an error of its own, since results are lost. One to stderr is not: nobody could be told.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import os
+import sys
+from typing import Any, Final
+
+from edge_fer.errors import SinkError
+
+STDOUT: Final = 1
+STDERR: Final = 2
+
+
+def prepare() -> None:
+    """Prepare the standard streams of this process, unless they are replaced already, as in tests.
+
+    Characters that the encoding of a stream lacks are written as escapes. A stream that was closed at the start is led
+    to ``/dev/null``, so that no file of the work gets its number; what is written to a closed stdout still fails.
+    """
+    for descriptor in range(3):
+        _open_if_closed(descriptor)
+    # Python has no object for a stream that was closed.
+    if sys.stdout is sys.__stdout__ or sys.stdout is None:
+        sys.stdout = _text(_Results(STDOUT, "w", closefd=False), sys.stdout)
+    if sys.stderr is sys.__stderr__ or sys.stderr is None:
+        sys.stderr = _text(_Messages(STDERR, "w", closefd=False), sys.stderr)
+
+
+def abandon_stdout() -> None:
+    """Lead what is still to be written to stdout to ``/dev/null``: the last flush of Python would fail once more."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class _Results(io.FileIO):
+    def write(self, content: Any, /) -> int:
+        try:
+            return super().write(content)
+        except BrokenPipeError:
+            raise  # the reader is gone, as with `| head`: no error
+        except OSError as exc:
+            raise SinkError(f"stdout cannot be written: {exc.strerror}; {_remedy(exc)}") from exc
+
+
+class _Messages(io.FileIO):
+    def write(self, content: Any, /) -> int:
+        with contextlib.suppress(OSError):
+            return super().write(content)
+        return memoryview(content).nbytes
+
+
+def _open_if_closed(descriptor: int) -> None:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        # The lowest free number is this one, since those below it are open by now. Read-only, so that writing to
+        # stdout fails as it should, whoever does it.
+        os.open(os.devnull, os.O_RDWR if descriptor == STDERR else os.O_RDONLY)
+
+
+def _text(raw: io.FileIO, before: Any) -> io.TextIOWrapper:
+    """Return *raw* as a stream of text with the encoding of the stream *before*; UTF-8 where there was none."""
+    encoding = before.encoding if before is not None else "utf-8"
+    buffered = io.BufferedWriter(raw)
+    lines = raw.fileno() == STDERR or raw.isatty()
+    return io.TextIOWrapper(buffered, encoding, errors="backslashreplace", line_buffering=lines)
+
+
+def _remedy(exc: OSError) -> str:
+    if exc.errno == errno.EBADF:
+        return "it is closed; send it to a file or to /dev/null"
+    return "is the disk full?"
