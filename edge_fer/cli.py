@@ -104,6 +104,8 @@ def _system_error(exc: OSError) -> EdgeFerError:
     """Return what the operating system refused, with the file's name where there is one."""
     if exc.errno in OUT_OF_FILES:
         return EdgeFerError(f"{exc.strerror}; allow more of them: ulimit -n 1024")
+    if "usable temporary directory" in exc.strerror:  # Python's message, with a list of what it has tried
+        return SinkError(f"{exc.strerror}; make room, or set TMPDIR to a folder that can be written")
     what = f"{exc.filename}: {exc.strerror}" if exc.filename is not None else exc.strerror
     if exc.errno in NO_ROOM:
         return SinkError(f"{what}; make room, or write elsewhere")

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 CASCADE: Final = "haarcascade_frontalface_default.xml"
 CASCADE_SIDE_PX: Final = 24
 """Side of the window that the cascade was trained on: it finds no smaller face."""
+LARGEST_SIDE_PX: Final = 2**15
+"""No picture is larger. OpenCV's numbers end at 2**31."""
 FOLLOW_MARGIN: Final = 0.25
 """How far around a known face it is searched for, as a share of its size on each side."""
 FOLLOW_SIZES: Final = (0.8, 1.3)
@@ -80,6 +82,8 @@ class Detection:
         sides = (self.min_face_px, self.search_side_px, self.follow_side_px)
         if min(sides) < CASCADE_SIDE_PX:
             raise BadInput(f"face sides are {sides} px; the cascade sees nothing smaller than {CASCADE_SIDE_PX} px")
+        if max(sides) > LARGEST_SIDE_PX:
+            raise BadInput(f"face sides are {sides} px; no picture has faces of more than {LARGEST_SIDE_PX} px")
         for factor in (self.scale_factor, self.follow_scale_factor):
             # Written so that NaN is refused as well. The closer to 1, the more sizes are searched.
             if not 1.01 <= factor <= 2.0:

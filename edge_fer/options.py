@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeVar
+import math
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
@@ -18,6 +19,21 @@ DEFAULT_MODEL: Final = "compact"
 """The shipped bundle that runs by default: the more accurate one, and hardly slower."""
 TARGET_HELP: Final = "A target of the bundle, for example litert-int8; by default its first."
 THREADS_HELP: Final = "Threads of the model; by default 1."
+
+
+class FiniteRange(click.FloatRange):
+    """A range of numbers. Unlike click's it refuses infinity, and NaN, which is neither below nor above any number."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return *value* as a number of the range. Raises `click.BadParameter`."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value} is no finite number.", param, ctx)
+        return number
+
+
+SEED: Final = click.IntRange(0, 2**32 - 1)
+"""Seeds that NumPy, scikit-learn and Keras all take."""
 
 
 def model_options(command: Command) -> Command:

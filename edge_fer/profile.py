@@ -106,14 +106,20 @@ def of_this_machine() -> Profile | None:
     return Profile.load(path)
 
 
+def path_to_write() -> Path:
+    """Return `default_path`. Raises `SinkError` for an account that has no home folder."""
+    path = default_path()
+    if path is None:
+        raise SinkError("this account has no home folder to keep a profile in; set XDG_CONFIG_HOME to a folder")
+    return path
+
+
 def replace_of_this_machine(model: str, target: str, threads: int, measured: str) -> tuple[Path, Path | None]:
     """Write the profile of this machine anew; the thresholds, which were written by hand, stay.
 
     Return its path, and the path to which a profile that could not be used was moved. Raises `SinkError`.
     """
-    path = default_path()
-    if path is None:
-        raise SinkError("this account has no home folder to keep a profile in; set XDG_CONFIG_HOME to a folder")
+    path = path_to_write()
     moved = None
     try:
         # Two of them at once would otherwise both keep what they have read, not what the other has written.

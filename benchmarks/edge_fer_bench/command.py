@@ -15,7 +15,7 @@ import click
 from edge_fer import telemetry
 from edge_fer.dependencies import require
 from edge_fer.errors import BadInput, Regression, SinkError
-from edge_fer.options import DEFAULT_MODEL, model_options_with
+from edge_fer.options import DEFAULT_MODEL, SEED, FiniteRange, model_options_with
 from edge_fer.text import printable
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ Examples:
     threads_help="Measure only with this many threads of the model; by default with 1 and with all cores.",
 )
 @click.option("--suite", "suite_name", default="quick", show_default=True, help="quick, full or sustained.")
-@click.option("--minutes", type=click.FloatRange(0.1, 24 * 60), help="Length of the sustained suite; 10 by default.")
+@click.option("--minutes", type=FiniteRange(0.1, 24 * 60), help="Length of the sustained suite; 10 by default.")
 @click.option("--data", type=click.Path(exists=True, path_type=Path), help="Labelled faces: folder, .zip, .csv, .npz.")
 @click.option(
     "--votes",
@@ -80,9 +80,11 @@ Examples:
     type=click.Path(path_type=Path),
     help="Votes of FER+ on the faces of --data: accuracy by their majority, too.",
 )
-@click.option("--fps", default=30.0, show_default=True, type=click.FloatRange(1, 240), help="Rate of the paced frames.")
+@click.option("--fps", default=30.0, show_default=True, type=FiniteRange(1, 240), help="Rate of the paced frames.")
 @click.option("--faces", default=1, show_default=True, type=click.IntRange(1, 8), help="Faces in each frame.")
-@click.option("--seed", default=0, show_default=True, help="Seed of the order in which candidates take turns.")
+@click.option(
+    "--seed", default=0, show_default=True, type=SEED, help="Seed of the order in which candidates take turns."
+)
 @click.option("--power", help="A command that prints the present power in watts.")
 @click.option("--json", "json_path", type=NEW_FILE, help="Write the raw values to this file; .gz compresses.")
 @click.option("--write-profile", is_flag=True, help="Make the best target and threads the default of edge-fer run.")
@@ -98,6 +100,7 @@ def run(
     what to use on this machine.
     """
     from edge_fer import bundle as bundles
+    from edge_fer import profile
     from edge_fer.progress import ProgressDisplay
     from edge_fer_bench import table
     from edge_fer_bench.candidates import candidates_of_bundle
@@ -108,6 +111,7 @@ def run(
     # Every error in the options is raised here: nobody should learn of it after minutes of measuring.
     suite = _suite(suite_name, minutes)
     _refuse_unwritable(json_path)
+    _refuse_unwritable(profile.path_to_write() if write_profile else None)
     # Not the model of the profile, which this command itself may have written after an earlier run.
     model = model or DEFAULT_MODEL
     bundle = bundles.load(model)
@@ -277,9 +281,9 @@ The exit code is 10 if the run is worse."""
 @click.option(
     "--profile", "profile_path", type=EXISTING_FILE, help="The board's profile; by default that of this machine."
 )
-@click.option("--max-slowdown", type=click.FloatRange(0), help="Allowed increase of the p90, as a share; default 0.1.")
-@click.option("--max-memory-mb", type=click.FloatRange(0), help="Allowed increase of the peak memory; default 10.")
-@click.option("--max-drop", type=click.FloatRange(0), help="Allowed loss of accuracy, in points; default 0.5.")
+@click.option("--max-slowdown", type=FiniteRange(0), help="Allowed increase of the p90, as a share; default 0.1.")
+@click.option("--max-memory-mb", type=FiniteRange(0), help="Allowed increase of the peak memory; default 10.")
+@click.option("--max-drop", type=FiniteRange(0), help="Allowed loss of accuracy, in points; default 0.5.")
 def check(path: Path, baseline: Path, profile_path: Path | None, **limits: float | None) -> None:
     """Fail if a run is worse than its baseline: slower beyond chance, larger, or less accurate.
 

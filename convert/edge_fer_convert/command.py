@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +13,7 @@ import click
 from edge_fer import files, telemetry
 from edge_fer.dependencies import require
 from edge_fer.errors import BadInput
+from edge_fer.options import SEED, FiniteRange
 from edge_fer.text import printable
 
 NEEDED: Final = (
@@ -34,9 +36,12 @@ def _numbers(ctx: click.Context, param: click.Parameter, value: str | None) -> t
     """Read numbers separated by commas."""
     del ctx
     try:
-        return None if value is None else tuple(float(part) for part in value.split(","))
+        numbers = None if value is None else tuple(float(part) for part in value.split(","))
     except ValueError as exc:
         raise click.BadParameter(f"{value!r} is no list of numbers separated by commas", param=param) from exc
+    if numbers is not None and not all(map(math.isfinite, numbers)):
+        raise click.BadParameter(f"{value!r} holds a number that is not finite", param=param)
+    return numbers
 
 
 @click.command(
@@ -83,23 +88,34 @@ Exit code 9 when a target does not pass: with --strict, or when even float32 fai
 )
 @click.option("--std", callback=_numbers, metavar="NUMBERS", help="With --mean: what the difference is divided by.")
 @click.option(
-    "--margin", default=0.0, show_default=True, help="Widen the face box by this share of its side, on each side."
+    "--margin",
+    default=0.0,
+    show_default=True,
+    type=FiniteRange(),
+    help="Widen the face box by this share of its side, on each side.",
 )
 @click.option("--equalize", is_flag=True, help="Equalise the histogram of the face.")
 @click.option("--name", help="Name of the bundle.  [default: name of its folder]")
 @click.option("--licence", default="unspecified", show_default=True, help="Licence of the model.")
 @click.option("--images", default=500, show_default=True, type=click.IntRange(1), help="Number of calibration images.")
-@click.option("--seed", default=0, show_default=True, help="Seed of the choice of the calibration images.")
+@click.option("--seed", default=0, show_default=True, type=SEED, help="Seed of the choice of the calibration images.")
 @click.option(
-    "--max-drop", default=0.5, show_default=True, help="Percentage points of accuracy that a target may lose."
+    "--max-drop",
+    default=0.5,
+    show_default=True,
+    type=FiniteRange(),
+    help="Percentage points of accuracy that a target may lose.",
 )
 @click.option(
-    "--max-f1-drop", type=float, help="Percentage points of macro-F1 that it may lose.  [default: as --max-drop]"
+    "--max-f1-drop",
+    type=FiniteRange(),
+    help="Percentage points of macro-F1 that it may lose.  [default: as --max-drop]",
 )
 @click.option(
     "--min-agreement",
     default=0.96,
     show_default=True,
+    type=FiniteRange(),
     help="Without --evaluate: share of images that must get the same label as in float32.",
 )
 @click.option("--strict", is_flag=True, help="Fail instead of falling back to another precision.")

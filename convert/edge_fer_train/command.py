@@ -12,6 +12,7 @@ import click
 from edge_fer import telemetry
 from edge_fer.dependencies import require
 from edge_fer.errors import BadInput, MissingDependency
+from edge_fer.options import SEED
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from edge_fer_train.teacher import Teacher
 
 VOTES_CSV = "ferplus.csv"
+MAX_WORKERS: Final = 256
+"""The most processes that augment faces. A larger number is a mistake rather than a large computer."""
 NEEDED: Final = {"keras": "keras", "sklearn": "scikit-learn", "matplotlib": "matplotlib"}
 
 
@@ -75,10 +78,12 @@ Examples:
     help="Number format of training steps. bfloat16 is fast on GPUs, and on CPUs with AVX512-BF16 or AMX.",
 )  # fmt: skip
 @click.option(
-    "--workers", default=0, show_default=True, type=click.IntRange(0),
+    "--workers", default=0, show_default=True, type=click.IntRange(0, MAX_WORKERS),
     help="Processes that augment faces while a step is computed. With a GPU, take one per core.",
 )  # fmt: skip
-@click.option("--seed", default=42, show_default=True, help="Seed of the splits and folds that are not official.")
+@click.option(
+    "--seed", default=42, show_default=True, type=SEED, help="Seed of the splits and folds that are not official."
+)
 def train(**options: Any) -> None:
     """Train a model, and validate it after each epoch.
 
