@@ -58,12 +58,13 @@ class _Commands(click.Group):
         os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
         os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
         telemetry.switch_off()
+        return super().main(*args, **options)
+
+    def make_context(self, *args: Any, **options: Any) -> click.Context:
         try:
-            return super().main(*args, **options)
-        except SinkError as exc:  # of the help, which is written before there is a command
-            streams.abandon_stdout()
-            _print_error(exc)
-            sys.exit(exc.exit_code)
+            return super().make_context(*args, **options)
+        except SinkError as exc:  # the help, which is written here, has nowhere to go
+            sys.exit(_report(exc))
 
     def invoke(self, ctx: click.Context) -> Any:
         if ctx.params.get("debug"):
@@ -77,13 +78,10 @@ class _Commands(click.Group):
             ctx.exit(INTERRUPTED)
         except BrokenPipeError:
             # The reader of our output is gone, as with `| head`.
-            streams.abandon_stdout()
+            streams.settle_stdout()
             ctx.exit(0)
         except Exception as exc:  # noqa: BLE001  (a traceback helps nobody but us: --debug shows it)
-            streams.abandon_stdout()
-            error = as_error(exc)
-            _print_error(error)
-            ctx.exit(error.exit_code)
+            ctx.exit(_report(as_error(exc)))
 
 
 def as_error(exc: Exception) -> EdgeFerError:
@@ -96,20 +94,27 @@ def as_error(exc: Exception) -> EdgeFerError:
     if broken is not None:
         return broken
     if isinstance(exc, OSError) and exc.strerror:
-        return _system_error(exc)
+        return _system_error(exc, exc.strerror)
     return EdgeFerError(f"unexpected {type(exc).__name__}: {one_line(exc)}; edge-fer --debug shows where")
 
 
-def _system_error(exc: OSError) -> EdgeFerError:
+def _system_error(exc: OSError, reason: str) -> EdgeFerError:
     """Return what the operating system refused, with the file's name where there is one."""
     if exc.errno in OUT_OF_FILES:
-        return EdgeFerError(f"{exc.strerror}; allow more of them: ulimit -n 1024")
-    if "usable temporary directory" in exc.strerror:  # Python's message, with a list of what it has tried
-        return SinkError(f"{exc.strerror}; make room, or set TMPDIR to a folder that can be written")
-    what = f"{exc.filename}: {exc.strerror}" if exc.filename is not None else exc.strerror
+        return EdgeFerError(f"{reason}; allow more of them: ulimit -n 1024")
+    if "usable temporary directory" in reason:  # Python's message, with a list of what it has tried
+        return SinkError(f"{reason}; make room, or set TMPDIR to a folder that can be written")
+    what = f"{exc.filename}: {reason}" if exc.filename is not None else reason
     if exc.errno in NO_ROOM:
         return SinkError(f"{what}; make room, or write elsewhere")
     return EdgeFerError(f"{what}; check the path and its permissions")
+
+
+def _report(error: EdgeFerError) -> int:
+    """Print *error* and return its exit code."""
+    streams.settle_stdout()
+    _print_error(error)
+    return error.exit_code
 
 
 def _print_error(message: object) -> None:

@@ -33,9 +33,14 @@ def prepare() -> None:
         sys.stderr = _text(_Messages(STDERR, "w", closefd=False), sys.stderr)
 
 
-def abandon_stdout() -> None:
-    """Lead what is still to be written to stdout to ``/dev/null``: the last flush of Python would fail once more."""
-    with contextlib.suppress(OSError, ValueError, AttributeError):
+def settle_stdout() -> None:
+    """Write what still waits to be written to stdout; if that fails, lead it to ``/dev/null``.
+
+    Python flushes stdout once more when it exits, and a failure there would have an exit code of its own.
+    """
+    try:
+        sys.stdout.flush()
+    except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
