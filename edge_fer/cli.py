@@ -133,10 +133,11 @@ def _unloadable(name: str, exc: Exception) -> click.Command:
     return click.Command(name, callback=refuse, short_help="It cannot be loaded.", context_settings=settings)
 
 
-class _LogFormatter(logging.Formatter):
+class LogFormatter(logging.Formatter):
     """One line for a message, whatever names stand in it."""
 
     def format(self, record: logging.LogRecord) -> str:
+        """Return the line of *record*."""
         return printable(super().format(record))
 
 
@@ -162,7 +163,7 @@ def main(debug: bool) -> None:
     """Facial-emotion recognition on small computers."""
     del debug
     handler = logging.StreamHandler()
-    handler.setFormatter(_LogFormatter("edge-fer: %(message)s"))
+    handler.setFormatter(LogFormatter("edge-fer: %(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
 
 

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
+import os
 import shutil
 import subprocess
 import sys
@@ -13,9 +15,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from edge_fer import __version__
+from edge_fer import __version__, cli
 from edge_fer.classifier import Classifier
 from edge_fer.cli import main
+from edge_fer.errors import BadInput
 from edge_fer.options import DEFAULT_MODEL
 from edge_fer.sinks import SinkClosed, pictures
 from edge_fer.sources.synthetic import SyntheticCamera
@@ -179,6 +182,74 @@ def test_a_reader_that_goes_away_ends_the_run_in_silence():
     assert done.returncode == 0
     assert len(done.stdout.splitlines()) == 1
     assert "Error" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "message"),
+    [
+        (OSError(28, "No space left on device", "a/b.npy"), 6, "a/b.npy: No space left on device; make room"),
+        (OSError(27, "File too large"), 6, "File too large; make room"),
+        (OSError(24, "Too many open files"), 1, "Too many open files; allow more of them: ulimit -n 1024"),
+        (FileNotFoundError(2, "No usable temporary directory found in ['/tmp']"), 6, "set TMPDIR to a folder"),
+        (PermissionError(13, "Permission denied", "x"), 1, "x: Permission denied; check the path"),
+        (MemoryError(), 1, "there is too little memory"),
+        (RecursionError("too\n deep \x1b[31m"), 1, r"unexpected RecursionError: too deep \x1b[31m; edge-fer --debug"),
+        (ImportError("libGL.so.1: cannot open shared object file", name="cv2"), 8, "cv2 cannot be loaded: libGL.so.1"),
+        (BadInput("name \x1b[2J\nsecond \udce9"), 3, "name \\x1b[2J\\nsecond \ufffd"),
+    ],
+)
+def test_whatever_goes_wrong_is_one_line_on_stderr(raised, code, message, monkeypatch):
+    def fail(*arguments):
+        raise raised
+
+    monkeypatch.setattr("edge_fer.bundle.load", fail)
+    stderr = call("models", "cnn-1", code=code)
+    assert stderr.startswith("edge-fer: ")
+    assert message in stderr
+    assert stderr.count("\n") == 1
+    assert "\x1b" not in stderr
+
+
+def test_a_command_that_cannot_be_loaded_stops_no_other(monkeypatch):
+    def broken(entry):
+        raise ValueError("numpy.dtype size changed")
+
+    monkeypatch.setattr(metadata.EntryPoint, "load", broken)
+    listed = call("--help")
+    assert "bench    It cannot be loaded." in listed
+    assert "unexpected ValueError: numpy.dtype size changed" in call("bench", "show", "--json", "x", code=1)
+    assert "cnn-1" in call("models")
+
+
+def test_a_warning_is_one_line_whatever_its_names_hold():
+    record = logging.LogRecord("edge_fer", logging.WARNING, "", 0, "skipped: %s", ("a\n\x1b[31m.png",), None)
+    assert cli.LogFormatter("edge-fer: %(message)s").format(record) == r"edge-fer: skipped: a\n\x1b[31m.png"
+
+
+def test_names_reach_the_terminal_as_text(tmp_path):
+    picture = tmp_path / "a\x1b[31m\nb\u202e.png"
+    cv2.imwrite(str(tmp_path / "a.png"), SyntheticCamera(seed=1).frame(0).image)
+    (tmp_path / "a.png").rename(picture)
+    text = call("run", "--model", TINY, "--source", str(picture))
+    assert text.startswith(r"a\x1b[31m\nb\u202e.png: face 1 at ")
+    assert json.loads(call("run", "--model", TINY, "--source", str(picture), "--json"))["source"] == picture.name
+
+
+@pytest.mark.parametrize("target", ["litert-int8", "openvino-int8", "onnx-int8"])
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processes cannot be tied to a core here")
+def test_more_threads_than_cores_are_no_fault(target, capfd):
+    """A container may have fewer cores than threads were asked for."""
+    cores = os.sched_getaffinity(0)
+    one = call("run", "--model", TINY, "--target", target, "--frames", "3", "--json")
+    capfd.readouterr()
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        pinned = call("run", "--model", TINY, "--target", target, "--frames", "3", "--json", "--threads", "4")
+    finally:
+        os.sched_setaffinity(0, cores)
+    assert "affinity" not in capfd.readouterr().err
+    faces = [[json.loads(line)["faces"] for line in text.splitlines()] for text in (one, pinned)]
+    assert faces[0] == faces[1]
 
 
 def test_debug_shows_the_traceback():
