@@ -108,27 +108,40 @@ def broken_import(exc: BaseException) -> MissingDependency | None:
         return MissingDependency(f"{package} does not fit, {one_line(exc)}: install the version that edge-fer asks for")
     if isinstance(exc, SyntaxError):  # of a file that is damaged, or for another Python
         return MissingDependency(f"{exc.filename} cannot be loaded: {explanation(exc)}")
-    module = _being_imported(exc.__traceback__)
-    if module is None and isinstance(exc, ImportError):
-        module = exc.name
-    if module is None:
+    packages = _being_imported(exc.__traceback__)
+    # An extension module that cannot be loaded has no frame of its own.
+    if not packages and isinstance(exc, ImportError) and exc.name is not None:
+        packages = [_root(exc.name)]
+    if not packages:
         return None
-    package = _root(module)
-    if isinstance(exc, ModuleNotFoundError) and _root(exc.name) == package:
-        return MissingDependency(f"{package} is not installed: pip install edge-fer installs what it needs")
-    return MissingDependency(f"{package} cannot be loaded: {explanation(exc)}")
+    first = packages[0]
+    if isinstance(exc, ModuleNotFoundError) and _root(exc.name) == first:
+        return MissingDependency(f"{first} is not installed: pip install edge-fer installs what it needs")
+    origin = f" because of {packages[-1]}" if packages[-1] != first else ""
+    return MissingDependency(f"{first} cannot be loaded{origin}: {explanation(exc)}")
 
 
-def _being_imported(traceback: TracebackType | None) -> str | None:
-    """Return the name of the foreign module that was being imported in *traceback*; None if there was none."""
+def raise_broken_import(exc: BaseException) -> None:
+    """Raise `broken_import` of *exc*, if there is one.
+
+    For what treats every error of a library as one about the user's file.
+    """
+    broken = broken_import(exc)
+    if broken is not None:
+        raise broken from exc
+
+
+def _being_imported(traceback: TracebackType | None) -> list[str]:
+    """Return the names of the foreign packages that were being imported in *traceback*, each by the one before it."""
+    packages = []
     while traceback is not None:
         frame = traceback.tb_frame
-        name = str(frame.f_globals.get("__name__"))
+        package = _root(str(frame.f_globals.get("__name__")))
         # The code at the top of a module runs when it is imported; Python calls its frame so.
-        if frame.f_code.co_name == "<module>" and _root(name) not in OWN_PACKAGES:
-            return name
+        if frame.f_code.co_name == "<module>" and package not in OWN_PACKAGES:
+            packages.append(package)
         traceback = traceback.tb_next
-    return None
+    return packages
 
 
 def _own_words(exc: BaseException) -> str:

@@ -49,15 +49,19 @@ def replacing(path: Path) -> Iterator[Path]:
         with contextlib.suppress(OSError):
             beside.unlink()
         raise
-    # The name is an entry in the folder, which reaches the disk on its own. If that fails, the file is there anyway.
-    with contextlib.suppress(OSError):
-        _sync(target.parent)
+    sync(target.parent)
 
 
 def write(path: Path, content: bytes | str) -> None:
     """Write *content* to *path*, text as UTF-8, completely or not at all (see `replacing`). Raises `OSError`."""
     with replacing(path) as beside:
         beside.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def sync(folder: Path) -> None:
+    """Wait until the names in *folder* are on the disk, which they reach on their own, after the files."""
+    with contextlib.suppress(OSError):  # the file is there anyway
+        _sync(folder)
 
 
 @contextmanager

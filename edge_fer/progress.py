@@ -107,7 +107,7 @@ def _live_line(stream: TextIO) -> Any:
     try:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-    except ImportError:
+    except Exception:  # noqa: BLE001  (without rich, or with one that cannot be loaded, there are plain lines)
         return None
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
     bar = Progress(*columns, console=Console(file=stream), transient=True)

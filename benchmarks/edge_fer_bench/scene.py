@@ -6,6 +6,7 @@ which programs that know nothing of edge-fer can read.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ import cv2
 import numpy as np
 
 from edge_fer.clock import SystemClock
+from edge_fer.errors import SinkError
 from edge_fer.sources import Frame, SourceBase
 from edge_fer.sources.camera import Camera
 from edge_fer.sources.synthetic import SyntheticCamera
@@ -44,16 +46,24 @@ class Scene:
         return max(1, 2 * self.frames - 2)
 
     def draw(self, path: Path) -> None:
-        """Write the film to *path* as ``(frames, height, width)`` uint8."""
+        """Write the film to *path* as ``(frames, height, width)`` uint8. Raises `SinkError` if that fails."""
         camera = SyntheticCamera(
             width_px=self.width_px, height_px=self.height_px, fps=self.fps, faces=self.faces, seed=self.seed
         )
         shape = (self.frames, self.height_px, self.width_px)
-        # A memory map: the film of the full suite takes 46 MB, which a small board should not hold at once.
-        film = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
-        for index in range(self.frames):
-            film[index] = camera.frame(index).image
-        film.flush()
+        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        # One frame after the other: the film of the full suite takes 46 MB, which a small board should not hold at
+        # once. Not through a memory map, which ends the process with a signal where the disk is full.
+        try:
+            with path.open("wb") as file:
+                np.lib.format.write_array_header_1_0(file, header)
+                for index in range(self.frames):
+                    file.write(camera.frame(index).image.tobytes())
+        except OSError as exc:
+            raise SinkError(
+                f"the film for the benchmark, {math.prod(shape) / 1e6:.0f} MB, cannot be written to {path.parent}: "
+                f"{exc.strerror or exc}; make room, or set TMPDIR to another folder"
+            ) from exc
 
 
 def position(index: int, frames: int) -> int:

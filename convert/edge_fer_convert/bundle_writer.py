@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from edge_fer import host
+from edge_fer import files, host
 from edge_fer.backends import load as load_backend
 from edge_fer.bundle import (
     FORMAT_VERSION,
@@ -24,7 +24,7 @@ from edge_fer.bundle import (
     Manifest,
     Target,
 )
-from edge_fer.errors import BadInput
+from edge_fer.errors import BadInput, SinkError
 from edge_fer.sources.synthetic import EXPRESSIONS, draw_face
 from edge_fer_convert import model_card, targets
 
@@ -62,7 +62,7 @@ class Artifact:
 def write_bundle(conversion: Conversion, folder: Path | str) -> None:
     """Write *conversion* as the bundle *folder*, which must not exist.
 
-    Raises `BadInput` when *folder* exists or cannot be written; then nothing is left of it.
+    Raises `BadInput` when *folder* exists, `SinkError` when it cannot be written; nothing is left of it.
     """
     job = conversion.job
     calibration = CalibrationSet(
@@ -91,7 +91,8 @@ def write_artifacts(
     """Write the bundle *folder*, which must not exist; it recommends the first of *artifacts*.
 
     *card* is the model card in Markdown; an empty one is left out. Each artifact computes its golden answers here, on
-    its own runtime. Raises `BadInput` when *folder* exists or cannot be written; then nothing is left of it.
+    its own runtime. Raises `BadInput` when *folder* exists, and `SinkError` when it cannot be written; then nothing is
+    left of it.
     """
     refuse_existing(folder)
     golden = _golden_vectors(metadata, artifacts)
@@ -180,12 +181,13 @@ def _write_folder(folder: Path, contents: dict[str, bytes]) -> None:
     try:
         beside.mkdir(parents=True)
         for name, content in contents.items():
-            (beside / name).write_bytes(content)
+            files.write(beside / name, content)
         beside.rename(folder)
+        files.sync(folder.parent)
     except OSError as exc:
         shutil.rmtree(beside, ignore_errors=True)
         size = sum(len(content) for content in contents.values())
-        raise BadInput(
+        raise SinkError(
             f"{folder} cannot be written ({exc.strerror}); it needs {size / 1e6:.1f} MB: nothing was left there"
         ) from exc
     except BaseException:  # an interrupt too must leave nothing behind

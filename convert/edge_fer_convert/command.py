@@ -12,7 +12,7 @@ import click
 
 from edge_fer import files, telemetry
 from edge_fer.dependencies import require
-from edge_fer.errors import BadInput
+from edge_fer.errors import SinkError
 from edge_fer.options import SEED, FiniteRange
 from edge_fer.text import printable
 
@@ -171,5 +171,4 @@ def _write_page(path: Path, text: str) -> None:
     try:
         files.write(path, text)
     except OSError as exc:
-        # BadInput although writing failed: scripts rely on exit code 3, and passing another --report helps.
-        raise BadInput(f"the bundle is written, but not its report {path} ({exc.strerror}); pass --report") from exc
+        raise SinkError(f"the bundle is written, but not its report {path} ({exc.strerror}); pass --report") from exc

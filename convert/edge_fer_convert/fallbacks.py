@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+from edge_fer.dependencies import raise_broken_import
 from edge_fer.errors import BackendError, GateFailed, one_line
 from edge_fer_convert.gate import compare_with_float32
 from edge_fer_convert.graph import WEIGHTED, short_name
@@ -105,6 +106,7 @@ class FallbackSearch:
         try:
             files = variant.make()
         except Exception as exc:  # noqa: BLE001  (quantizers raise anything; the next variant may still be possible)
+            raise_broken_import(exc)
             self._note_failure(variant, exc)
             return None
         for earlier in self.attempts:

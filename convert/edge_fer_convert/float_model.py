@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from edge_fer.dependencies import raise_broken_import
 from edge_fer.errors import BadInput, MissingDependency, one_line
 from edge_fer.preprocess import Preprocess
 from edge_fer_convert.formats import onnx_file, tflite_file
@@ -80,6 +81,7 @@ class FloatModel:
         try:
             return onnx_file.from_tflite(self.tflite), ""
         except Exception as exc:  # noqa: BLE001  (tf2onnx raises anything; LiteRT's targets can be produced all the same)
+            raise_broken_import(exc)
             return None, f"tf2onnx cannot make ONNX of the model ({one_line(exc)}); pass an .onnx of your own"
 
     def scores(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -149,6 +151,7 @@ def _open_keras(path: Path, size_px: int | None) -> FloatModel:
         raise
     # Keras raises all of these for a file that it cannot read.
     except (ValueError, TypeError, OSError, KeyError, AttributeError, zipfile.BadZipFile, NotImplementedError) as exc:
+        raise_broken_import(exc)
         raise BadInput(_why_unreadable(path, exc)) from exc
 
 

@@ -232,3 +232,46 @@ def test_without_a_runtime_its_remedy_is_named(monkeypatch, tiny, name, module):
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(MissingDependency, match=rf"pip install 'edge-fer\[{name}\]'"):
         backends.load(name, _file(tiny, f"{name}-float32"))
+
+
+@pytest.fixture
+def broken_litert(tmp_path, monkeypatch):
+    """A LiteRT whose library wants a newer system than this one."""
+    (tmp_path / "broken_litert").mkdir()
+    (tmp_path / "broken_litert" / "__init__.py").write_text(
+        'raise ImportError("/lib/libstdc++.so.6: version `GLIBCXX_3.4.32\' not found")'
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(litert.metadata, "version", lambda distribution: "9.9")
+    return {"ai-edge-litert": "broken_litert.interpreter"}
+
+
+def test_a_litert_that_cannot_be_loaded_is_told_with_what_may_do_instead(broken_litert, monkeypatch):
+    monkeypatch.setattr(litert, "RUNTIMES", broken_litert)
+    with pytest.raises(MissingDependency) as caught:
+        litert.find_runtime()
+    words = str(caught.value)
+    assert words.startswith("ai-edge-litert 9.9 cannot be loaded: /lib/libstdc++.so.6: version `GLIBCXX_3.4.32' not")
+    assert "this system is too old for it" in words
+    assert words.endswith("tflite-runtime, an older ai-edge-litert or a newer system may do instead")
+
+
+def test_the_next_litert_is_taken_where_the_first_cannot_be_loaded(broken_litert, monkeypatch, tiny, caplog):
+    pytest.importorskip("ai_edge_litert")
+    runtimes = {**broken_litert, "tflite-runtime": "ai_edge_litert.interpreter"}
+    monkeypatch.setattr(litert, "RUNTIMES", runtimes)
+    loaded = litert.load(_file(tiny))
+    assert loaded.info.runtime == "tflite-runtime"
+    assert "GLIBCXX_3.4.32' not found" in caplog.text
+    assert "tflite-runtime 9.9 is taken instead" in caplog.text
+
+
+@pytest.mark.parametrize("raised", ["ValueError", "OSError", "RuntimeError", "AttributeError"])
+@pytest.mark.parametrize(("name", "module"), [("openvino", "openvino"), ("onnx", "onnxruntime")])
+def test_a_runtime_that_cannot_be_loaded_is_told_in_its_own_words(tmp_path, monkeypatch, tiny, name, module, raised):
+    for loaded in [entry for entry in sys.modules if entry.partition(".")[0] == module]:
+        monkeypatch.delitem(sys.modules, loaded)
+    (tmp_path / f"{module}.py").write_text(f"raise {raised}('numpy.dtype size changed')")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(MissingDependency, match=rf"cannot be loaded: {raised}: numpy.dtype size changed; .*NumPy"):
+        backends.load(name, _file(tiny, f"{name}-float32"))

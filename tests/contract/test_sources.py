@@ -462,6 +462,13 @@ class TestPiCamera(SourceSuite):
         with pytest.raises(MissingDependency, match="apt install python3-picamera2"):
             open_source("picamera")
 
+    def test_a_picamera2_that_does_not_fit_its_numpy_is_told(self, tmp_path, monkeypatch):
+        monkeypatch.delitem(sys.modules, "picamera2", raising=False)
+        (tmp_path / "picamera2.py").write_text("raise ValueError('numpy.dtype size changed')")
+        monkeypatch.syspath_prepend(tmp_path)
+        with pytest.raises(MissingDependency, match=r"picamera2 cannot be loaded: ValueError: numpy.dtype .*NumPy"):
+            open_source("picamera")
+
 
 class TestSynthetic(SourceSuite):
     @pytest.fixture

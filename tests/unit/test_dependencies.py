@@ -13,6 +13,7 @@ from edge_fer.dependencies import (
     OTHER_PROCESSOR,
     broken_import,
     load,
+    raise_broken_import,
     require,
 )
 from edge_fer.errors import MissingDependency
@@ -124,6 +125,16 @@ def test_an_import_that_fails_anywhere_is_told_with_the_packages_name(module, co
     assert words in str(error)
     assert str(error).endswith(remedy)
     assert error.exit_code == 8
+
+
+def test_the_package_that_another_one_needs_is_named(module, tmp_path):
+    module("import other")
+    (tmp_path / "other.py").write_text("raise OSError('no')")
+    with pytest.raises(OSError, match="no") as caught:
+        import itself  # noqa: F401
+    with pytest.raises(MissingDependency, match="itself cannot be loaded because of other: OSError: no; ") as told:
+        raise_broken_import(caught.value)
+    assert told.value.__cause__ is caught.value
 
 
 def test_a_package_that_is_missing_is_told_with_what_installs_it():

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_fer.clock import FakeClock
+from edge_fer.errors import SinkError
 from edge_fer_bench.scene import Film, PacedCapture, Scene, paced_camera, position
 
 
@@ -64,3 +65,17 @@ def test_a_slow_reader_of_a_paced_film_loses_frames(path):
         while camera.dropped <= 5:  # nobody reads meanwhile
             assert time.monotonic() < deadline, "no frames were dropped"
             time.sleep(0.01)
+
+
+def test_a_full_disk_is_told_with_the_folder(tmp_path):
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(
+        resource.RLIMIT_FSIZE, (30_000, before[1])
+    )  # the system refuses longer files, as a full disk does
+    try:
+        with pytest.raises(SinkError, match=rf"cannot be written to {tmp_path}: File too large; make room"):
+            Scene(width_px=160, height_px=120, frames=5).draw(tmp_path / "film.npy")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

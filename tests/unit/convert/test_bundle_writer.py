@@ -10,7 +10,7 @@ for module in ("tensorflow", "ai_edge_quantizer", "onnx", "onnxruntime", "openvi
 from edge_fer.bundle import load  # noqa: E402
 from edge_fer.classifier import Classifier  # noqa: E402
 from edge_fer.emotions import FER2013  # noqa: E402
-from edge_fer.errors import BadInput  # noqa: E402
+from edge_fer.errors import BadInput, SinkError  # noqa: E402
 from edge_fer_convert import write_bundle  # noqa: E402
 
 
@@ -50,7 +50,7 @@ def test_a_full_disk_leaves_nothing_behind(finished, tmp_path):
         resource.RLIMIT_FSIZE, (8_000, before[1])
     )  # the system refuses longer files, as a full disk does
     try:
-        with pytest.raises(BadInput, match=r"cannot be written \(File too large\).*nothing was left there"):
+        with pytest.raises(SinkError, match=r"cannot be written \(File too large\).*nothing was left there"):
             write_bundle(conversion, tmp_path / "bundle")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
