@@ -60,7 +60,7 @@ class BackendError(EdgeFerError, RuntimeError):
 
 
 class MissingDependency(EdgeFerError, ImportError):
-    """Something needed is not installed; the message says how to install it."""
+    """Something needed is not installed or cannot be loaded; the message says what helps."""
 
     exit_code = 8
 

@@ -80,3 +80,9 @@ def test_a_damaged_cascade_is_refused(tmp_path):
 def test_detection_parameters_out_of_range_are_refused(values):
     with pytest.raises(BadInput):
         Detection(**values)
+
+
+@pytest.mark.parametrize("side", [-5, 0, 23, 2**15 + 1, 10**30])
+def test_faces_of_a_side_that_cannot_be_are_refused(side):
+    with pytest.raises(BadInput, match="face sides are"):
+        Detection(min_face_px=side)

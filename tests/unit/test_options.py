@@ -8,7 +8,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from edge_fer.options import model_options, model_options_with
+from edge_fer.options import SEED, FiniteRange, model_options, model_options_with
 
 
 @click.command()
@@ -43,3 +43,35 @@ def test_the_help_has_the_texts_of_the_command(command, target_help, threads_hel
 def test_options_that_are_left_out_are_none(command):
     done = CliRunner().invoke(command, ["--threads", "2"])
     assert json.loads(done.stdout) == {"model": None, "target": None, "backend": None, "threads": 2}
+
+
+@click.command()
+@click.option("--number", type=FiniteRange(0, 10))
+@click.option("--seed", type=SEED)
+def numbers(number, seed):
+    """Take numbers."""
+    click.echo(f"{number} {seed}")
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--number", "nan"),
+        ("--number", "inf"),
+        ("--number", "-inf"),
+        ("--number", "11"),
+        ("--number", "x"),
+        ("--seed", "-1"),
+        ("--seed", str(2**32)),
+        ("--seed", "1.5"),
+    ],
+)
+def test_numbers_that_cannot_be_are_wrong_usage(option, value):
+    done = CliRunner().invoke(numbers, [option, value])
+    assert done.exit_code == 2
+    assert f"Invalid value for '{option}'" in done.stderr
+
+
+def test_numbers_of_the_range_are_taken():
+    done = CliRunner().invoke(numbers, ["--number", "2.5", "--seed", str(2**32 - 1)])
+    assert done.stdout == f"2.5 {2**32 - 1}\n"
