@@ -74,7 +74,7 @@ def load(module: str, name: str, remedy: str, *, uses: str = "") -> Any:
         raise  # no fault of the package
     # A library's import may raise anything; some even leave the process.
     except (Exception, SystemExit) as exc:
-        if isinstance(exc, ModuleNotFoundError) and _is_part_of(module, exc.name):
+        if isinstance(exc, ModuleNotFoundError) and exc.name == _root(module):
             raise MissingDependency(f"{name} is not installed: {remedy}") from exc
         raise MissingDependency(f"{name} cannot be loaded: {explanation(exc)}") from exc
     if uses and not hasattr(loaded, uses):
@@ -88,8 +88,9 @@ def explanation(exc: BaseException) -> str:
     for pattern, remedy in REMEDIES.items():
         if re.search(pattern, words):
             return f"{words}; {remedy}"
-    if isinstance(exc, ModuleNotFoundError):
-        return f"{words}; install what is missing: pip install {_root(exc.name)}"
+    # A whole package is missing; of an installed one, a part that is missing was lost.
+    if isinstance(exc, ModuleNotFoundError) and exc.name == _root(exc.name):
+        return f"{words}; install what is missing: pip install {exc.name}"
     return f"{words}; {INSTALL_AGAIN}"
 
 
@@ -115,7 +116,7 @@ def broken_import(exc: BaseException) -> MissingDependency | None:
     if not packages:
         return None
     first = packages[0]
-    if isinstance(exc, ModuleNotFoundError) and _root(exc.name) == first:
+    if isinstance(exc, ModuleNotFoundError) and exc.name == first:
         return MissingDependency(f"{first} is not installed: pip install edge-fer installs what it needs")
     origin = f" because of {packages[-1]}" if packages[-1] != first else ""
     return MissingDependency(f"{first} cannot be loaded{origin}: {explanation(exc)}")
@@ -162,11 +163,6 @@ def _is_there(module: str) -> bool:
     # ValueError: a module that was put aside in sys.modules has no spec.
     except (ImportError, ValueError):
         return False
-
-
-def _is_part_of(module: str, missing: str | None) -> bool:
-    """Return whether *missing* is *module*, or a package around it."""
-    return missing is not None and f"{module}.".startswith(f"{missing}.")
 
 
 def _root(name: str | None) -> str:

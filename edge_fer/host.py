@@ -27,6 +27,7 @@ CPU_FEATURES: Final = (
 On Arm ``asimddp`` is the int8 dot product and ``asimdhp`` is float16 arithmetic."""
 THROTTLED: Final = {0: "under-voltage", 1: "frequency capped", 2: "throttled", 3: "soft temperature limit"}
 """Bits of a Raspberry Pi's ``get_throttled`` for the present; 16 bits higher, the same since it was started."""
+FIRMWARE_TIMEOUT_S: Final = 5.0
 ROOT: Final = Path("/")
 RAPL: Final = "sys/class/powercap/intel-rapl:0/energy_uj"
 POWER_SENSORS: Final = "sys/class/hwmon/hwmon*/power1_input"
@@ -101,14 +102,23 @@ def throttled(root: Path = ROOT) -> int | None:
     text = _text(root / "sys/devices/platform/soc/soc:firmware/get_throttled")
     # Not every kernel has the file. vcgencmd answers for this machine only, so not for a copy below another root.
     if text is None and root == ROOT and shutil.which("vcgencmd"):
-        command = ["vcgencmd", "get_throttled"]
-        answer = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 (no input in it)
-        if answer.returncode == 0:
-            text = answer.stdout.strip().removeprefix("throttled=")
+        text = _vcgencmd_throttled()
     try:
         return int(text, 16) if text else None
     except ValueError:
         return None
+
+
+def _vcgencmd_throttled() -> str | None:
+    """Return what the firmware answers; None if it does not, as without permission for its device."""
+    command = ["vcgencmd", "get_throttled"]
+    try:
+        answer = subprocess.run(  # noqa: S603 (no input in it)
+            command, capture_output=True, text=True, timeout=FIRMWARE_TIMEOUT_S, check=True
+        )
+    except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
+        return None
+    return answer.stdout.strip().removeprefix("throttled=")
 
 
 def throttling(bits: int) -> tuple[str, ...]:
@@ -146,7 +156,7 @@ def cpu_seconds(root: Path = ROOT) -> tuple[float, float] | None:
     # The first line sums up all cores; user, nice, system, idle, iowait, irq, softirq, steal (man 5 proc).
     first_line = (_text(root / "proc/stat") or "").partition("\n")[0]
     counts = first_line.split()[1:]
-    if len(counts) < 8:
+    if len(counts) < 8 or not all(count.isdecimal() for count in counts[:8]):
         return None
     user, nice, system, _idle, _wait, irq, softirq, steal = (int(count) for count in counts[:8])
     ticks_a_second = os.sysconf("SC_CLK_TCK")
@@ -192,8 +202,9 @@ def _memory(root: Path) -> dict[str, int]:
     """Return the lines of ``/proc/meminfo``, in MiB."""
     sizes = {}
     for name, value in _fields(_text(root / "proc/meminfo") or "").items():
-        if value:
-            sizes[name] = int(value.split()[0]) // 1024
+        number = value.partition(" ")[0]
+        if number.isdecimal():
+            sizes[name] = int(number) // 1024
     return sizes
 
 

@@ -65,3 +65,23 @@ def test_without_an_affinity_all_cores_count(monkeypatch, known, cores):
 def test_without_a_load_average_it_is_none(monkeypatch):
     monkeypatch.delattr(os, "getloadavg", raising=False)
     assert host.facts()["load_1min"] is None
+
+
+def test_a_firmware_that_does_not_answer_is_no_fact(monkeypatch):
+    monkeypatch.setattr(host.shutil, "which", lambda name: f"/usr/bin/{name}")
+    for raised in (PermissionError(13, "Permission denied"), host.subprocess.TimeoutExpired("vcgencmd", 5.0)):
+
+        def fail(*arguments, raised=raised, **options):
+            assert options["timeout"] > 0
+            raise raised
+
+        monkeypatch.setattr(host.subprocess, "run", fail)
+        assert host.throttled() is None
+
+
+def test_numbers_of_the_system_that_are_none_are_left_out(raspberry_pi):
+    (raspberry_pi / "proc/meminfo").write_text("MemTotal: much\nSwapTotal:        524272 kB\n")
+    (raspberry_pi / "proc/stat").write_text("cpu  a b c d e f g h\n")
+    assert host.facts(raspberry_pi)["memory_mb"] is None
+    assert host.facts(raspberry_pi)["swap_mb"] == 511
+    assert host.cpu_seconds(raspberry_pi) is None
