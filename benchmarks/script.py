@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_fer import files
+from edge_fer import files, telemetry
 from edge_fer.dependencies import require
 from edge_fer.errors import EdgeFerError, MissingDependency
 from edge_fer_convert.command import NEEDED as NEEDED_TO_CONVERT
@@ -45,11 +45,18 @@ def require_convert() -> None:
     Call it after the options are parsed and before anything of the extra is imported: ``--help`` works without it.
     """
     require(NEEDED_TO_CONVERT, "convert", "this script")
+    _leave_no_traces()
 
 
 def require_training() -> None:
     """Raise `MissingDependency` unless all that ``edge-fer train`` needs is installed; see `require_convert`."""
     require(NEEDED_TO_TRAIN, "convert", "this script")
+    _leave_no_traces()
+
+
+def _leave_no_traces() -> None:
+    telemetry.switch_off()
+    telemetry.keep_home_clean()
 
 
 def float_weights(name: str) -> Path:

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from edge_fer.progress import ProgressDisplay, ProgressListener
+from edge_fer.progress import ProgressDisplay, ProgressListener, print_table
 
 
 def test_without_a_terminal_each_new_step_is_a_line(capfd):
@@ -36,6 +36,28 @@ def test_a_quiet_display_restores_stderr_after_an_error(capfd):
         raise RuntimeError
     os.write(2, b"heard again\n")
     assert capfd.readouterr().err == "heard again\n"
+
+
+def test_names_in_messages_are_text(capfd):
+    with ProgressDisplay() as progress:
+        progress.step("reading a\x1b[31m\nb.png")
+        progress.warn("f\udce9liz.jpg is skipped")
+    assert capfd.readouterr().err.splitlines() == [
+        r"reading a\x1b[31m\nb.png", "warning: f\ufffdliz.jpg is skipped",
+    ]  # fmt: skip
+
+
+def test_names_in_tables_are_text(capfd):
+    from rich.table import Table
+
+    table = Table(title="[red]faces[/nothing]")
+    table.add_column("system")
+    table.add_row("[/x] :smile: \x1b]0;title\x07\u202e")
+    print_table(table)
+    printed = capfd.readouterr().out
+    assert "[red]faces[/nothing]" in printed
+    assert r"[/x] :smile: \x1b]0;title\x07\u202e" in printed
+    assert "\x1b" not in printed
 
 
 @pytest.mark.parametrize("quiet", [False, True])
