@@ -2,172 +2,39 @@
 
 A bundle is data from outside. Every fault is a `BadBundle` that names it, and nothing is loaded in part: only files
 that the manifest names are read, bounded in size, and checked against their checksums before their content is used.
+What a model file does when it is executed no checksum can tell: see `edge_fer.trial` and `edge_fer.signatures`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-import json
-import re
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from edge_fer.archives import UNPACK_ERRORS, load_arrays
-from edge_fer.emotions import UNKNOWN
-from edge_fer.errors import BadBundle, first_fault
-from edge_fer.frozen import Frozen
-from edge_fer.preprocess import Preprocess
+from edge_fer import manifest as manifests
+from edge_fer.archives import load_arrays
+from edge_fer.bundle_files import open_files
+from edge_fer.errors import BadBundle
+from edge_fer.manifest import MANIFEST, MAX_MANIFEST_BYTES, SIGNATURE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-FORMAT_VERSION: Final = 1
-MANIFEST: Final = "manifest.json"
-MODEL_CARD: Final = "MODEL_CARD.md"
-MAX_MANIFEST_BYTES: Final = 1 << 20
-MAX_FILE_BYTES: Final = 512 << 20
+    from edge_fer.bundle_files import BundleFiles
+    from edge_fer.manifest import FileEntry, Manifest, Target
+
+MAX_GOLDEN_INPUTS: Final = 10_000
+MAX_GOLDEN_BYTES: Final = 64 << 20
+"""Largest size of golden.npz when it is unpacked, however many inputs, labels and targets there are."""
+MAX_SIGNATURE_BYTES: Final = 1000
+MAX_SHOWN: Final = 300
+"""How much of a value from the bundle an error quotes, in characters."""
 SHIPPED_MODELS: Final = Path(__file__).parent / "models"
 """Folder of the bundles that are shipped inside the package."""
-
-
-def _plain_name(name: str) -> str:
-    # No separators and no leading dot, on any system: a name must not lead out of the bundle's folder.
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name) or ".." in name:
-        raise ValueError(f"{name!r} is not a plain file name (letters, digits, '.', '_', '-')")
-    return name
-
-
-PlainName = Annotated[str, AfterValidator(_plain_name)]
-
-
-class FileEntry(Frozen):
-    """A file of the bundle, with its checksum and size."""
-
-    file: PlainName
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    size_bytes: Annotated[int, Field(ge=1, le=MAX_FILE_BYTES)]
-
-
-class VotesEvaluation(Frozen):
-    """A target's figures by the votes of FER+ on the same images (Barsoum et al., ICMI 2016)."""
-
-    images: Annotated[int, Field(ge=1)]
-    """Images on which a majority of the annotators agrees."""
-    accuracy_8_classes: Annotated[float, Field(ge=0, le=1)]
-    """Accuracy by that majority; a model of FER2013's seven classes is always wrong on the eighth, contempt."""
-    accuracy_7_classes: Annotated[float, Field(ge=0, le=1)]
-    """The same without the images of contempt."""
-    macro_recall: Annotated[float, Field(ge=0, le=1)]
-    """Mean recall of those of the seven classes that occur."""
-    calibration_error: Annotated[float, Field(ge=0, le=1)]
-    """Mean gap between the highest score and the share of votes for its label."""
-    drop_points: Annotated[float, Field(allow_inf_nan=False)]
-    """Accuracy of float32 on the eight classes minus this target's, in percentage points; negative is a gain."""
-
-
-class Evaluation(Frozen):
-    """The measured accuracy of a target, and the images on which it was measured."""
-
-    data: str
-    split: str
-    images: Annotated[int, Field(ge=1)]
-    accuracy: Annotated[float, Field(ge=0, le=1)] | None = None
-    """None if the images had no labels."""
-    macro_f1: Annotated[float, Field(ge=0, le=1)] | None = None
-    fresh_images: Annotated[int, Field(ge=0)] | None = None
-    """Images without a near-copy in the training split."""
-    fresh_accuracy: Annotated[float, Field(ge=0, le=1)] | None = None
-    drop_points: float | None = None
-    """Accuracy of float32 minus this target's, in percentage points; negative is a gain."""
-    drop_interval_points: tuple[float, float] | None = None
-    """95 % confidence interval of the drop (bootstrap over the images)."""
-    f1_drop_points: float | None = None
-    """The same drop of macro-F1, in points."""
-    f1_drop_interval_points: tuple[float, float] | None = None
-    agreement: Annotated[float, Field(ge=0, le=1)] | None = None
-    """Share of images on which this target and float32 choose the same label."""
-    votes: VotesEvaluation | None = None
-
-
-class Target(FileEntry):
-    """A model file for one runtime in one precision."""
-
-    name: Annotated[str, Field(pattern=r"^[a-z]+-[a-z0-9]+$")]
-    """``<runtime>-<precision>``."""
-    weights: FileEntry | None = None
-    """The second file of a format that has two (OpenVINO's ``.bin`` beside its ``.xml``)."""
-    recipe: str
-    """How it was quantized, as a sentence."""
-    evaluation: Evaluation | None = None
-
-    @property
-    def files(self) -> tuple[FileEntry, ...]:
-        """The target's files, one or two."""
-        return (self,) if self.weights is None else (self, self.weights)
-
-    @property
-    def total_bytes(self) -> int:
-        """Total size of its files."""
-        return sum(entry.size_bytes for entry in self.files)
-
-    @property
-    def runtime(self) -> str:
-        """First half of the name: the backend that executes it."""
-        return self.name.split("-", 1)[0]
-
-    @property
-    def precision(self) -> str:
-        """Second half of the name: ``int8``, ``float32``, …"""
-        return self.name.split("-", 1)[1]
-
-
-class CalibrationSet(Frozen):
-    """The images with which the quantized targets were calibrated."""
-
-    data: str
-    images: Annotated[int, Field(ge=1)]
-    seed: int
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    """Checksum of the crops, in their order."""
-    tools: dict[str, str]
-    """Versions of the packages that quantized, by name of the distribution."""
-
-
-class Manifest(Frozen):
-    """The content of ``manifest.json``."""
-
-    format_version: Literal[1]
-    name: PlainName
-    licence: str
-    description: str = ""
-    labels: Annotated[tuple[str, ...], Field(min_length=2, max_length=1000)]
-    preprocess: Preprocess
-    calibration: CalibrationSet | None = None
-    golden: FileEntry
-    card: FileEntry | None = None
-    """The model card, Markdown: what the model is for and not for, its data, its accuracy, its limits."""
-    targets: Annotated[tuple[Target, ...], Field(min_length=1, max_length=50)]
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Manifest:
-        # A label named unknown could not be distinguished from the state that means no label.
-        if len(set(self.labels)) != len(self.labels) or UNKNOWN in self.labels:
-            raise ValueError(f"labels must be distinct and not {UNKNOWN!r}: {', '.join(self.labels)}")
-        files = [MANIFEST, self.golden.file]
-        if self.card is not None:
-            files.append(self.card.file)
-        for target in self.targets:
-            files.extend(entry.file for entry in target.files)
-        names = {target.name for target in self.targets}
-        if len(names) != len(self.targets) or len(set(files)) != len(files):
-            raise ValueError("two targets, or two files, have the same name")
-        return self
 
 
 @dataclass(frozen=True)
@@ -180,19 +47,17 @@ class Golden:
     """``(n, labels)`` scores by name of the target."""
 
 
-class _Files(Protocol):
-    """Where a bundle's files are read from: at most *max_bytes* + 1 bytes of each."""
-
-    def read(self, name: str, max_bytes: int) -> bytes: ...
-
-
 class Bundle:
     """A checked manifest, and access to its files, each of which is checked when it is read."""
 
-    def __init__(self, path: Path, manifest: Manifest, files: _Files) -> None:
+    def __init__(self, path: Path, files: BundleFiles, *, trusted: bool = False) -> None:
         self.path = path
-        self.manifest = manifest
         self._files = files
+        self.trusted = trusted
+        """Whether its model files are executed without a trial in a process of their own; see `edge_fer.trial`."""
+        self.manifest_bytes = files.read(MANIFEST, MAX_MANIFEST_BYTES)
+        """The manifest as it was read: what a signature signs."""
+        self.manifest: Manifest = manifests.parse(self.manifest_bytes, str(path))
 
     def target(self, name: str | None = None) -> Target:
         """Return the target *name*, by default the first, which the bundle recommends.
@@ -206,6 +71,17 @@ class Bundle:
                 return target
         known = ", ".join(target.name for target in self.manifest.targets)
         raise BadBundle(f"{self.path} has no target {name!r}; it has: {known}")
+
+    @property
+    def signature(self) -> bytes | None:
+        """The content of the signature's file, at most `MAX_SIGNATURE_BYTES` + 1 of it; None if there is none."""
+        if not self._files.has(SIGNATURE):
+            return None
+        return self._files.read(SIGNATURE, MAX_SIGNATURE_BYTES)
+
+    def contents(self, target: Target) -> dict[str, bytes]:
+        """Return the checked content of the files of *target* by name. Raises `BadBundle` as `read` does."""
+        return {entry.file: self.read(entry) for entry in target.files}
 
     def read(self, entry: FileEntry) -> bytes:
         """Return a file's content. Raises `BadBundle` if it is missing, or has another size or checksum."""
@@ -240,10 +116,10 @@ class Bundle:
         file = self.manifest.golden.file
         content = self.read(self.manifest.golden)
         try:
-            arrays = load_arrays(io.BytesIO(content))
+            arrays = load_arrays(io.BytesIO(content), self._max_golden_bytes())
         except ValueError as exc:
             raise BadBundle(f"{self.path}: {file} is not an npz of plain arrays: {exc}; write it again") from exc
-        shapes = {name: array.shape for name, array in arrays.items()}
+        shapes = str({name: array.shape for name, array in arrays.items()})[:MAX_SHOWN]
         inputs = arrays.pop("inputs", np.empty(0))
         if not (self._inputs_fit(inputs) and arrays and self._answers_fit(arrays, len(inputs))):
             raise BadBundle(
@@ -254,7 +130,14 @@ class Bundle:
 
     def _inputs_fit(self, inputs: NDArray[Any]) -> bool:
         side = self.manifest.preprocess.size_px
-        return inputs.ndim == 3 and len(inputs) > 0 and inputs.shape[1:] == (side, side) and inputs.dtype == np.uint8
+        fits = inputs.ndim == 3 and inputs.shape[1:] == (side, side) and inputs.dtype == np.uint8
+        return fits and 0 < len(inputs) <= MAX_GOLDEN_INPUTS
+
+    def _max_golden_bytes(self) -> int:
+        """Return how large golden.npz can be by what the manifest says; answers may be float64."""
+        side = self.manifest.preprocess.size_px
+        scores = len(self.manifest.labels) * len(self.manifest.targets)
+        return min(MAX_GOLDEN_BYTES, MAX_GOLDEN_INPUTS * (side * side + 8 * scores))
 
     def _answers_fit(self, answers: dict[str, NDArray[Any]], count: int) -> bool:
         for scores in answers.values():
@@ -265,12 +148,22 @@ class Bundle:
         return True
 
 
-def load(path: str | Path) -> Bundle:
-    """Open the bundle at *path*, a folder or a zip, or the shipped one of that name. Raises `BadBundle`."""
+def load(path: str | Path, *, trusted: bool = False, key: str | Path | None = None) -> Bundle:
+    """Open the bundle at *path*, a folder or a zip, or the shipped one of that name.
+
+    The model files of a bundle from outside are tried in a process of their own before they are executed in this one.
+    *trusted* leaves that out: pass it for bundles that you made yourself. Shipped bundles are always trusted. With
+    *key*, the path of a public key, a bundle from outside must be signed by it. Raises `BadBundle`, and `BadInput` for
+    a key that cannot be used.
+    """
     location = _locate(path)
-    files: _Files = _Folder(location) if location.is_dir() else _Zip(location)
-    content = files.read(MANIFEST, MAX_MANIFEST_BYTES)
-    return Bundle(location, _parse(content, location), files)
+    bundle = Bundle(location, open_files(location), trusted=trusted or _is_shipped(location))
+    if key is not None and not _is_shipped(location):
+        # Imported here: it needs a package that is not always installed.
+        from edge_fer import signatures
+
+        signatures.check(bundle.manifest_bytes, bundle.signature, Path(key), str(location))
+    return bundle
 
 
 def shipped() -> list[str]:
@@ -282,75 +175,16 @@ def shipped() -> list[str]:
 
 def _locate(path: str | Path) -> Path:
     # A path comes first, so that a user's bundle may have the name of a shipped one.
-    if Path(path).exists():
-        return Path(path)
+    try:
+        if Path(path).exists():
+            return Path(path)
+    except (OSError, ValueError) as exc:  # no permission, a name that is too long, a NUL in it
+        raise BadBundle(f"no bundle can be read at {str(path)[:MAX_SHOWN]!r}: {exc}") from exc
     if str(path) in shipped():
         return SHIPPED_MODELS / str(path)
     names = ", ".join(shipped()) or "none"
     raise BadBundle(f"no bundle at {path}; pass a folder, a .zip, or a shipped one: {names}")
 
 
-def _parse(content: bytes, path: Path) -> Manifest:
-    if len(content) > MAX_MANIFEST_BYTES:
-        raise BadBundle(
-            f"{path}: {MANIFEST} is larger than {MAX_MANIFEST_BYTES} bytes; this is not a bundle of edge-fer"
-        )
-    try:
-        raw = json.loads(content)
-    # ValueError: bad JSON, bad UTF-8, integers of thousands of digits. RecursionError: deeply nested lists.
-    except (ValueError, RecursionError) as exc:
-        raise BadBundle(f"{path}: {MANIFEST} is not JSON ({exc}); the bundle is damaged: copy it again") from exc
-    # The version first: a manifest of another version would only fail with errors that hide the reason.
-    version = raw.get("format_version") if isinstance(raw, dict) else None
-    if version != FORMAT_VERSION or isinstance(version, bool):  # True equals 1
-        raise BadBundle(
-            f"{path}: {MANIFEST} has format version {version!r}, this edge-fer reads {FORMAT_VERSION}; "
-            "update edge-fer, or write the bundle again"
-        )
-    try:
-        return Manifest.model_validate_json(content)
-    except ValidationError as exc:
-        raise BadBundle(f"{path}: {MANIFEST} cannot be used: {first_fault(exc)}; write the bundle again") from exc
-
-
-class _Folder:
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def read(self, name: str, max_bytes: int) -> bytes:
-        try:
-            # Resolved first: a link could lead to any file of the machine.
-            path = (self._folder / name).resolve(strict=True)
-            if path.parent != self._folder.resolve():
-                raise BadBundle(f"{self._folder}: {name} is a link out of the bundle; copy the file itself into it")
-            with path.open("rb") as file:
-                return file.read(max_bytes + 1)
-        except OSError as exc:
-            raise BadBundle(f"{self._folder}: {name} cannot be read ({exc.strerror}); copy the bundle again") from exc
-
-
-class _Zip:
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        try:
-            # Opened again for each read: a bundle that holds no open file needs no closing.
-            with zipfile.ZipFile(path) as archive:
-                members = archive.infolist()
-        except (OSError, zipfile.BadZipFile) as exc:
-            raise BadBundle(f"{path} is neither a folder nor a readable zip: {exc}; copy the bundle again") from exc
-        # Nothing is ever extracted, but a zip with such names was made to harm, or is no bundle.
-        for member in members:
-            if not re.fullmatch(r"[A-Za-z0-9._-]+", member.filename) or ".." in member.filename:
-                raise BadBundle(
-                    f"{path} holds {member.filename!r}; a bundle's zip holds plain files only: zip the folder's content"
-                )
-
-    def read(self, name: str, max_bytes: int) -> bytes:
-        # Bounded whatever size the archive claims: of a zip bomb, no more than max_bytes + 1 is unpacked.
-        try:
-            with zipfile.ZipFile(self._path) as archive, archive.open(name) as file:
-                return file.read(max_bytes + 1)
-        except KeyError as exc:
-            raise BadBundle(f"{self._path} holds no {name}; write the bundle again") from exc
-        except UNPACK_ERRORS as exc:
-            raise BadBundle(f"{self._path}: {name} cannot be unpacked: {exc}; copy the bundle again") from exc
+def _is_shipped(location: Path) -> bool:
+    return location.resolve().parent == SHIPPED_MODELS.resolve()

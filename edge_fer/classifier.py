@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from edge_fer.bundle import Bundle, Target
+    from edge_fer.bundle import Bundle
+    from edge_fer.manifest import Target
 
 GOLDEN_TOLERANCE: Final = {"litert-int8": 2.5 / 256, "onnx-int8": 2.5 / 256}
 """Largest difference of a score from its golden answer that passes as the same computation, by target.
@@ -49,8 +50,10 @@ class GoldenCheck:
 class Classifier:
     """Scores faces with one target of a bundle. A context manager, since closing releases the model.
 
-    Raises `BadBundle` for a damaged file or an unknown target, `MissingDependency` without the runtime, `BackendError`
-    if the runtime refuses the model, `BadInput` for an unknown backend or a number of threads out of range.
+    The target of a bundle that is not `Bundle.trusted` is first tried in a process of its own (see `edge_fer.trial`),
+    which takes about half a second. Raises `BadBundle` for a damaged or harmful file or an unknown target,
+    `MissingDependency` without the runtime, `BackendError` if the runtime refuses the model, `BadInput` for an unknown
+    backend or a number of threads out of range.
     """
 
     def __init__(
@@ -62,19 +65,32 @@ class Classifier:
         self.target = model.target(target)
         self.labels = model.manifest.labels
         self.preprocess = model.manifest.preprocess
-        weights = model.read(self.target.weights) if self.target.weights else b""
-        file = backends.ModelFile(model.read(self.target), self.preprocess, self.labels, threads, weights)
         # By default the runtime that the target was converted for; another one, such as fake, may stand in.
-        self.backend = backends.load(backend or self.target.runtime, file)
+        runtime = backend or self.target.runtime
+        # Read once: what was checked and tried is what is executed.
+        contents = model.contents(self.target)
+        # The fake does not look at the files.
+        if not model.trusted and runtime in backends.BACKENDS and runtime != "fake":
+            # Imported here: shipped bundles need none.
+            from edge_fer import trial
+
+            trial.check(model, self.target, contents, backend=runtime, threads=threads)
+        weights = contents[self.target.weights.file] if self.target.weights else b""
+        file = backends.ModelFile(contents[self.target.file], self.preprocess, self.labels, threads, weights)
+        self.backend = backends.load(runtime, file)
         # One array for all frames: nothing is allocated on the hot path.
         self._crops = np.empty((4, self.preprocess.size_px, self.preprocess.size_px), np.uint8)
 
     @classmethod
     def load(
-        cls, path: str | Path, target: str | None = None, *, backend: str | None = None, threads: int = 1
-    ) -> Classifier:
-        """Load *target*, by default the first, of the bundle at *path* or of the shipped one of that name."""
-        return cls(bundle.load(path), target, backend=backend, threads=threads)
+        cls, path: str | Path, target: str | None = None, *, backend: str | None = None, threads: int = 1,
+        trusted: bool = False, key: str | Path | None = None,
+    ) -> Classifier:  # fmt: skip
+        """Load *target*, by default the first, of the bundle at *path* or of the shipped one of that name.
+
+        *trusted* leaves out the trial of a bundle from outside, *key* asks for its signature: see `bundle.load`.
+        """
+        return cls(bundle.load(path, trusted=trusted, key=key), target, backend=backend, threads=threads)
 
     def crop(self, gray: NDArray[np.uint8], boxes: Sequence[Sequence[float]]) -> NDArray[np.uint8]:
         """Cut *boxes*, in pixels, out of grey ``(height, width)`` uint8 *gray*.

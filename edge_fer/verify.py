@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from edge_fer import trial
 from edge_fer.backends import BACKENDS
-from edge_fer.classifier import Classifier
-from edge_fer.errors import MissingDependency
+from edge_fer.classifier import Classifier, GoldenCheck
+from edge_fer.errors import BackendError, BadBundle, MissingDependency
 from edge_fer.text import printable
 
 if TYPE_CHECKING:
-    from edge_fer.bundle import Bundle, Target
-    from edge_fer.classifier import GoldenCheck
+    from edge_fer.bundle import Bundle
+    from edge_fer.manifest import Target
+
+PATIENCE_S: Final = 4.0
+"""After this time, and a fault, no further target is run: whoever waits knows enough."""
 
 
 @dataclass(frozen=True)
@@ -24,23 +29,34 @@ class Verification:
     """Package and version that executed it, or the reason why none could."""
     check: GoldenCheck | None
     """None if the target cannot be run here."""
+    fault: str | None = None
+    """What is wrong with the target, if it could not be loaded or executed."""
 
     @property
     def ran(self) -> bool:
-        """Whether it was executed."""
+        """Whether it was executed to its end."""
         return self.check is not None
 
     @property
     def failed(self) -> bool:
-        """Whether it was executed and its scores differ by more than allowed."""
-        return self.check is not None and not self.check.passed
+        """Whether it could not be loaded or executed, or its scores differ by more than allowed."""
+        return self.fault is not None or (self.check is not None and not self.check.passed)
+
+    @classmethod
+    def of_dict(cls, fields: dict[str, Any]) -> Verification:
+        """Return the result with the *fields* of `as_dict`."""
+        check = fields["check"]
+        return cls(fields["target"], fields["runtime"], check and GoldenCheck(**check), fields["fault"])
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields of the JSON object that ``edge-fer verify --json`` prints."""
-        return {**asdict(self), "passed": None if self.check is None else self.check.passed}
+        passed = None if self.check is None and self.fault is None else not self.failed
+        return {**asdict(self), "passed": passed}
 
     def sentence(self) -> str:
         """Return the result as one line for people."""
+        if self.fault is not None:
+            return f"{self.target}: FAILED: {self.fault}"
         if self.check is None:
             return printable(f"{self.target}: files and checksums match; not run: {self.runtime}")
         verdict = "matches" if self.check.passed else "DOES NOT MATCH"
@@ -51,13 +67,31 @@ class Verification:
 
 
 def verify(bundle: Bundle, threads: int = 1) -> list[Verification]:
-    """Check all files and run every target whose runtime is installed. Raises `BadBundle` if a file is damaged."""
+    """Check all files and run every target whose runtime is installed. Raises `BadBundle` if a file is damaged.
+
+    The targets of a bundle from outside run in a process of their own each (see `edge_fer.trial`).
+    """
     # All files first: of a damaged bundle, nothing is executed.
+    bundle.model_card()
     bundle.read(bundle.manifest.golden)
     for target in bundle.manifest.targets:
-        for entry in target.files:
-            bundle.read(entry)
-    return [_verify(bundle, target, threads) for target in bundle.manifest.targets]
+        bundle.contents(target)
+    results: list[Verification] = []
+    began = time.monotonic()
+    for target in bundle.manifest.targets:
+        # One target that hangs is enough to refuse the bundle, and each takes its whole time.
+        if any(result.fault for result in results) and time.monotonic() - began > PATIENCE_S:
+            results.append(Verification(target.name, "not run, since another target took too long", None))
+            continue
+        results.append(_verify(bundle, target, threads))
+    return results
+
+
+def verify_here(bundle: Bundle, target: Target, threads: int) -> Verification:
+    """Return the result of *target*, run in this process. Raises what loading and running it raises."""
+    with Classifier(bundle, target.name, threads=threads) as classifier:
+        info = classifier.backend.info
+        return Verification(target.name, f"{info.runtime} {info.version}", classifier.check_golden())
 
 
 def _verify(bundle: Bundle, target: Target, threads: int) -> Verification:
@@ -65,8 +99,11 @@ def _verify(bundle: Bundle, target: Target, threads: int) -> Verification:
     if target.runtime not in BACKENDS:
         return Verification(target.name, f"this edge-fer has no backend {target.runtime!r}", None)
     try:
-        with Classifier(bundle, target.name, threads=threads) as classifier:
-            info = classifier.backend.info
-            return Verification(target.name, f"{info.runtime} {info.version}", classifier.check_golden())
+        if bundle.trusted:
+            return verify_here(bundle, target, threads)
+        contents = bundle.contents(target)
+        return Verification.of_dict(trial.check_golden(bundle, target, contents, threads=threads))
     except MissingDependency as exc:
         return Verification(target.name, str(exc), None)
+    except (BadBundle, BackendError) as exc:
+        return Verification(target.name, "", None, fault=str(exc))

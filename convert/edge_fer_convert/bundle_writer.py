@@ -14,7 +14,8 @@ import numpy as np
 
 from edge_fer import files, host
 from edge_fer.backends import load as load_backend
-from edge_fer.bundle import (
+from edge_fer.errors import BadInput, SinkError
+from edge_fer.manifest import (
     FORMAT_VERSION,
     MANIFEST,
     MODEL_CARD,
@@ -24,7 +25,6 @@ from edge_fer.bundle import (
     Manifest,
     Target,
 )
-from edge_fer.errors import BadInput, SinkError
 from edge_fer.sources.synthetic import EXPRESSIONS, draw_face
 from edge_fer_convert import model_card, targets
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edge_fer.bundle import Evaluation, VotesEvaluation
 from edge_fer.evaluation.metrics import accuracy
+from edge_fer.manifest import Evaluation, VotesEvaluation
 
 if TYPE_CHECKING:
     import numpy as np

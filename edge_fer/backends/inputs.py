@@ -69,6 +69,12 @@ def check_output(model: ModelFile, shape: Sequence[Any]) -> None:
         )
 
 
+def check_scale(what: str, scale: float) -> None:
+    """Raise `BackendError` unless *scale*, by which the model's *what* is quantized, is a positive finite number."""
+    if not (np.isfinite(scale) and scale > 0):
+        raise BackendError(f"the model's {what} is quantized with scale {float(scale)}; convert the model again")
+
+
 def single(parts: Sequence[Any], what: str) -> Any:
     """Return the only one of *parts*. Raises `BackendError` if there are none or several."""
     if len(parts) != 1:
@@ -82,6 +88,7 @@ def _quantized(values: NDArray[np.float32], dtype: np.dtype[Any], scale: float, 
         return values
     if dtype not in (np.int8, np.uint8) or not scale:
         raise BackendError(f"the model's input is {dtype.name}; quantized int8 and uint8, and float32 are supported")
+    check_scale("input", scale)
     bounds = np.iinfo(dtype)
     rounded = np.rint(values / np.float32(scale) + zero_point)
     clipped: NDArray[Any] = np.clip(rounded, bounds.min, bounds.max).astype(dtype)

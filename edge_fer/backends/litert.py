@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from edge_fer.backends import BackendBase, BackendInfo, check_crops
-from edge_fer.backends.inputs import Input, check_output, single
+from edge_fer.backends.inputs import Input, check_output, check_scale, single
 from edge_fer.dependencies import load as load_package
-from edge_fer.errors import BackendError, MissingDependency
+from edge_fer.errors import BackendError, MissingDependency, one_line
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,7 +70,7 @@ class LiteRT(BackendBase):
             self._interpreter.allocate_tensors()
         # ValueError: the content is no model. RuntimeError: it has an operator that this version lacks.
         except (ValueError, RuntimeError) as exc:
-            raise BackendError(f"{runtime} {version} refuses the model: {exc}; convert it again") from exc
+            raise BackendError(f"{runtime} {version} refuses the model: {one_line(exc)}; convert it again") from exc
         self._preprocess = model.preprocess
         self._classes = len(model.labels)
         source = single(self._interpreter.get_input_details(), "input")
@@ -98,7 +98,7 @@ class LiteRT(BackendBase):
             try:
                 self._interpreter.invoke()
             except (ValueError, RuntimeError) as exc:
-                raise BackendError(f"{self.info.runtime} failed while executing the model: {exc}") from exc
+                raise BackendError(f"{self.info.runtime} failed while executing the model: {one_line(exc)}") from exc
             row[:] = self._interpreter.get_tensor(self._output["index"])[0]
         return (raw.astype(np.float32) - self._zero) * self._scale
 
@@ -112,6 +112,7 @@ def _quantization(details: dict[str, Any]) -> tuple[np.float32, np.float32]:
     scale, zero_point = details["quantization"]
     if not scale:  # LiteRT gives scale 0 for tensors that are not quantized
         return np.float32(1), np.float32(0)
+    check_scale("output", scale)
     return np.float32(scale), np.float32(zero_point)
 
 

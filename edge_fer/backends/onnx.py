@@ -10,7 +10,7 @@ from edge_fer import telemetry
 from edge_fer.backends import BackendBase, BackendInfo, check_crops
 from edge_fer.backends.inputs import Input, check_output, single
 from edge_fer.dependencies import load as load_package
-from edge_fer.errors import BackendError
+from edge_fer.errors import BackendError, one_line
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from edge_fer.backends import ModelFile
 
 INSTALL: Final = "pip install 'edge-fer[onnx]'"
+EXTERNAL_FOLDER: Final = "session.model_external_initializers_file_folder_path"
+"""ONNX Runtime's key of the folder from which a model that is in memory may read weights."""
+NOWHERE: Final = "/nonexistent/edge-fer"
+"""By default that is the working directory, where anything could lie; a bundle's models have their weights inside."""
 ERRORS_ONLY: Final = 3
 """ONNX Runtime's severity from which a session writes to its log: not its warnings about the graph."""
 
@@ -37,12 +41,14 @@ class OnnxRuntime(BackendBase):
         options.intra_op_num_threads = model.threads
         options.inter_op_num_threads = 1  # the layers follow one another; more would only idle
         options.log_severity_level = ERRORS_ONLY
+        options.add_session_config_entry(EXTERNAL_FOLDER, NOWHERE)
         version = onnxruntime.__version__
         try:
             # The CPU by name: packages for a GPU would prefer it.
             self._session: Any = onnxruntime.InferenceSession(model.content, options, ["CPUExecutionProvider"])
         except Exception as exc:  # onnxruntime's errors have no common base
-            raise BackendError(f"onnxruntime {version} refuses the model: {exc}; convert it again") from exc
+            reason = one_line(exc)
+            raise BackendError(f"onnxruntime {version} refuses the model: {reason}; convert it again") from exc
         source = single(self._session.get_inputs(), "input")
         sink = single(self._session.get_outputs(), "output")
         if source.type != "tensor(float)":
@@ -67,7 +73,7 @@ class OnnxRuntime(BackendBase):
             try:
                 row[:] = self._session.run(self._output, self._feed)[0][0]
             except Exception as exc:  # onnxruntime's errors have no common base
-                raise BackendError(f"onnxruntime failed while executing the model: {exc}") from exc
+                raise BackendError(f"onnxruntime failed while executing the model: {one_line(exc)}") from exc
         return scores
 
     def close(self) -> None:

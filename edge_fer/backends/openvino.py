@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import platform
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -12,7 +13,7 @@ from edge_fer import telemetry
 from edge_fer.backends import BackendBase, BackendInfo, check_crops
 from edge_fer.backends.inputs import Input, check_output, single
 from edge_fer.dependencies import load as load_package
-from edge_fer.errors import BackendError
+from edge_fer.errors import BackendError, one_line
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 INSTALL: Final = "pip install 'edge-fer[openvino]'"
+IR_START: Final = re.compile(rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]{0,200}\?>\s*)?<net[\s>]")
 HEAVY_LAYERS: Final = (frozenset({"Convolution", "GroupConvolution"}), frozenset({"FullyConnected", "MatMul"}))
 """The types of layers that take most of the time, those that take more of it first."""
 PRECISIONS: Final = {"i8": "int8", "u8": "int8", "f16": "float16", "f32": "float32", "bf16": "bfloat16"}
@@ -43,6 +45,7 @@ class OpenVINO(BackendBase):
     def __init__(self, model: ModelFile) -> None:
         telemetry.switch_off()
         openvino = load_package("openvino", "OpenVINO", INSTALL, uses="Core")
+        _refuse_other_than_ir(model.content)
         version = openvino.__version__.split("-")[0]  # without number and branch of the build
         try:
             core = openvino.Core()
@@ -79,13 +82,22 @@ class OpenVINO(BackendBase):
             try:
                 self._request.infer()
             except RuntimeError as exc:
-                raise BackendError(f"openvino failed while executing the model: {exc}") from exc
+                raise BackendError(f"openvino failed while executing the model: {_last_line(exc)}") from exc
             row[:] = self._request.get_output_tensor().data[0]
         return scores
 
     def close(self) -> None:
         """Release the model."""
         self._request = None
+
+
+def _refuse_other_than_ir(content: bytes) -> None:
+    """Raise `BackendError` unless *content* begins as OpenVINO's own format (IR), whose weights the bundle pins.
+
+    OpenVINO also reads ONNX, TensorFlow and others, and with them files from the working directory.
+    """
+    if not IR_START.match(content) or b"<!DOCTYPE" in content or b"<!ENTITY" in content:
+        raise BackendError("the model is no IR of OpenVINO, an .xml that begins with <net; convert it again")
 
 
 def _settings(threads: int) -> dict[str, Any]:
@@ -113,4 +125,4 @@ def executed_precision(compiled: Any) -> str:
 def _last_line(exc: Exception) -> str:
     """Return the last line of an error of OpenVINO: the lines before it are places in its own source."""
     lines = str(exc).strip().splitlines()
-    return lines[-1] if lines else type(exc).__name__
+    return one_line(lines[-1]) if lines else type(exc).__name__

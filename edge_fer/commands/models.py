@@ -10,7 +10,7 @@ import click
 from edge_fer.text import percent, printable
 
 if TYPE_CHECKING:
-    from edge_fer.bundle import Evaluation
+    from edge_fer.manifest import Evaluation
 
 
 @click.command(epilog="\b\nExamples:\n  edge-fer models\n  edge-fer models compact\n  edge-fer models --json")

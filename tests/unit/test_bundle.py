@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_fer import bundle
-from edge_fer.bundle import MANIFEST, Bundle, Manifest, load
+from edge_fer.bundle import Bundle, load
 from edge_fer.errors import BadBundle
+from edge_fer.manifest import MANIFEST, Manifest
 from edge_fer.options import DEFAULT_MODEL
 
 TINY = Path(__file__).parents[1] / "golden" / "tiny"
