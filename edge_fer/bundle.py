@@ -73,6 +73,11 @@ class Bundle:
         raise BadBundle(f"{self.path} has no target {name!r}; it has: {known}")
 
     @property
+    def shipped(self) -> bool:
+        """Whether it is part of edge-fer, and as trusted."""
+        return _is_shipped(self.path)
+
+    @property
     def signature(self) -> bytes | None:
         """The content of the signature's file, at most `MAX_SIGNATURE_BYTES` + 1 of it; None if there is none."""
         if not self._files.has(SIGNATURE):
@@ -158,7 +163,7 @@ def load(path: str | Path, *, trusted: bool = False, key: str | Path | None = No
     """
     location = _locate(path)
     bundle = Bundle(location, open_files(location), trusted=trusted or _is_shipped(location))
-    if key is not None and not _is_shipped(location):
+    if key is not None and not bundle.shipped:
         # Imported here: it needs a package that is not always installed.
         from edge_fer import signatures
 

@@ -17,6 +17,7 @@ import click
 from edge_fer import __version__, streams, telemetry
 from edge_fer.commands.models import models
 from edge_fer.commands.run import run
+from edge_fer.commands.sign import sign
 from edge_fer.commands.verify import verify
 from edge_fer.dependencies import broken_import
 from edge_fer.errors import EdgeFerError, SinkError, one_line
@@ -170,6 +171,7 @@ def main(debug: bool) -> None:
 main.add_command(run)
 main.add_command(verify)
 main.add_command(models)
+main.add_command(sign)
 
 
 if __name__ == "__main__":

@@ -93,4 +93,7 @@ def first_fault(exc: ValidationError) -> str:
         parts.append(repr(first["input"]))
     subject = " ".join(filter(None, parts))
     message = f"{subject}: {first['msg']}" if subject else first["msg"]
-    return f"{message} (and {len(faults) - 1} more)" if len(faults) > 1 else message
+    more = len(faults) - 1
+    if more == 0:
+        return message
+    return f"{message}, and {more} more {'value is' if more == 1 else 'values are'} wrong"

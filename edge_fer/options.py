@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
@@ -34,6 +35,14 @@ class FiniteRange(click.FloatRange):
 
 SEED: Final = click.IntRange(0, 2**32 - 1)
 """Seeds that NumPy, scikit-learn and Keras all take."""
+
+
+def key_option(command: Command) -> Command:
+    """Add ``--key`` to *command*: the public key by which a bundle from outside must be signed."""
+    return click.option(
+        "--key", type=click.Path(path_type=Path),
+        help="A public key (.pem): refuse a bundle that is not signed by it. By default that of the profile, if any.",
+    )(command)  # fmt: skip
 
 
 def model_options(command: Command) -> Command:

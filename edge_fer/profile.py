@@ -64,6 +64,9 @@ class Profile(Frozen):
     """Name of a shipped bundle, or absolute path of another."""
     target: str
     threads: int = Field(ge=1, le=MAX_THREADS)
+    public_key: str | None = None
+    """Path of the public key by which bundles from outside must be signed, from the profile's folder; None asks for
+    no signature."""
     measured: str = ""
     """When it was measured and how fast it was, as a sentence."""
     check: Thresholds = Thresholds()
@@ -82,7 +85,7 @@ class Profile(Frozen):
 
     def save(self, path: Path) -> None:
         """Write the profile to *path*. Raises `SinkError`."""
-        values = self.model_dump(exclude={"check"})
+        values = self.model_dump(exclude={"check"}, exclude_none=True)
         # Only what somebody set by hand: a default that is written down would not change with edge-fer's.
         if self.check.model_fields_set:
             values["check"] = self.check.model_dump(exclude_unset=True)
@@ -115,7 +118,7 @@ def path_to_write() -> Path:
 
 
 def replace_of_this_machine(model: str, target: str, threads: int, measured: str) -> tuple[Path, Path | None]:
-    """Write the profile of this machine anew; the thresholds, which were written by hand, stay.
+    """Write the profile of this machine anew; the thresholds and the key, which were written by hand, stay.
 
     Return its path, and the path to which a profile that could not be used was moved. Raises `SinkError`.
     """
@@ -130,8 +133,14 @@ def replace_of_this_machine(model: str, target: str, threads: int, measured: str
                 # Somebody may have written thresholds into it.
                 before = None
                 moved = path.replace(path.with_name("profile.toml.unusable"))
-            check = before.check if before else Thresholds()
-            Profile(model=model, target=target, threads=threads, measured=measured, check=check).save(path)
+            Profile(
+                model=model,
+                target=target,
+                threads=threads,
+                measured=measured,
+                check=before.check if before else Thresholds(),
+                public_key=before.public_key if before else None,
+            ).save(path)
     except SinkError:
         raise
     except OSError as exc:
@@ -167,6 +176,8 @@ class Choice:
     target: str | None
     threads: int
     from_profile: bool = False
+    public_key: Path | None = None
+    """Path of the public key by which a bundle from outside must be signed."""
 
 
 def choose(model: str | None, target: str | None, threads: int | None, default_model: str) -> Choice:
@@ -183,6 +194,20 @@ def choose(model: str | None, target: str | None, threads: int | None, default_m
             raise
         log.warning("ignored: %s", exc)
         profile = None
+    # For every bundle: a key that another --model could avoid would protect nothing.
+    key = _public_key(profile)
     if profile is not None and target is None and model in (None, profile.model):
-        return Choice(profile.model, profile.target, threads or profile.threads, from_profile=True)
-    return Choice(model or default_model, target, threads or 1)
+        return Choice(profile.model, profile.target, threads or profile.threads, True, key)
+    return Choice(model or default_model, target, threads or 1, public_key=key)
+
+
+def trusted_key() -> Path | None:
+    """Return the path of the public key in this machine's profile, if there is one. Raises `BadInput` as `choose`."""
+    return _public_key(of_this_machine())
+
+
+def _public_key(profile: Profile | None) -> Path | None:
+    if profile is None or profile.public_key is None:
+        return None
+    # Of two absolute paths, the second one is the result.
+    return default_path().parent / profile.public_key

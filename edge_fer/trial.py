@@ -45,9 +45,9 @@ MAX_ANSWER_BYTES: Final = 1 << 16
 class Limits:
     """What a model file may take in its trial."""
 
-    time_s: float = 7.0
+    time_s: float = 6.0
     """From the beginning of the loading to the last answer."""
-    cpu_s: int = 6
+    cpu_s: int = 5
     """Processor time of all threads in it."""
     memory_mb: int = 400
     """Resident memory, in MiB. Runtimes with a small model need 70 to 140."""

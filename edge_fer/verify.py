@@ -56,7 +56,7 @@ class Verification:
     def sentence(self) -> str:
         """Return the result as one line for people."""
         if self.fault is not None:
-            return f"{self.target}: FAILED: {self.fault}"
+            return printable(f"{self.target}: FAILED: {self.fault}")
         if self.check is None:
             return printable(f"{self.target}: files and checksums match; not run: {self.runtime}")
         verdict = "matches" if self.check.passed else "DOES NOT MATCH"
@@ -81,7 +81,7 @@ def verify(bundle: Bundle, threads: int = 1) -> list[Verification]:
     for target in bundle.manifest.targets:
         # One target that hangs is enough to refuse the bundle, and each takes its whole time.
         if any(result.fault for result in results) and time.monotonic() - began > PATIENCE_S:
-            results.append(Verification(target.name, "not run, since another target took too long", None))
+            results.append(Verification(target.name, "another target of the bundle failed after a long time", None))
             continue
         results.append(_verify(bundle, target, threads))
     return results

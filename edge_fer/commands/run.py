@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edge_fer.options import DEFAULT_MODEL, model_options
+from edge_fer.options import DEFAULT_MODEL, key_option, model_options
 from edge_fer.sinks import SinkClosed
 
 if TYPE_CHECKING:
     from edge_fer.classifier import Classifier
     from edge_fer.pipeline import Pipeline
+    from edge_fer.profile import Choice
     from edge_fer.sinks import Sink
     from edge_fer.sources import Source
 
@@ -33,6 +34,7 @@ Examples:
     help="An image, a folder, a video, a camera (0, /dev/video0, rtsp://…), picamera, or synthetic.",
 )  # fmt: skip
 @model_options
+@key_option
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object for each frame.")
 @click.option(
     "--save", type=click.Path(path_type=Path), help="Write annotated pictures of the people seen to this folder."
@@ -41,8 +43,8 @@ Examples:
 @click.option("--frames", type=click.IntRange(1), help="Stop after this number of frames.")
 @click.option("--min-face", default=64, show_default=True, help="Side of the smallest face to search for, in pixels.")
 def run(
-    source: str, model: str | None, target: str | None, backend: str | None, threads: int | None, as_json: bool,
-    save: Path | None, show: bool, frames: int | None, min_face: int,
+    source: str, model: str | None, target: str | None, backend: str | None, threads: int | None, key: Path | None,
+    as_json: bool, save: Path | None, show: bool, frames: int | None, min_face: int,
 ) -> None:  # fmt: skip
     """Find the faces in a source and classify their expressions.
 
@@ -58,7 +60,7 @@ def run(
     # Closed in the reverse order, also after an error: sinks first, the source last.
     with contextlib.ExitStack() as stack:
         opened = stack.enter_context(open_source(source))
-        classifier = stack.enter_context(_classifier(chosen.model, chosen.target, backend, chosen.threads))
+        classifier = stack.enter_context(_classifier(chosen, backend, key or chosen.public_key))
         sinks = _sinks(opened, source, as_json, save, show)
         for sink in sinks:
             stack.callback(sink.close)
@@ -71,14 +73,14 @@ def run(
     click.echo(f"{frame_counts}; {executed_by}{origin}", err=True)
 
 
-def _classifier(model: str, target: str | None, backend: str | None, threads: int) -> Classifier:
+def _classifier(chosen: Choice, backend: str | None, key: Path | None) -> Classifier:
     import cv2
 
     from edge_fer.classifier import Classifier
 
     # OpenCV would otherwise take all cores for the search, whatever --threads says.
-    cv2.setNumThreads(threads)
-    return Classifier.load(model, target, backend=backend, threads=threads)
+    cv2.setNumThreads(chosen.threads)
+    return Classifier.load(chosen.model, chosen.target, backend=backend, threads=chosen.threads, key=key)
 
 
 def _pipeline(classifier: Classifier, min_face_px: int) -> Pipeline:

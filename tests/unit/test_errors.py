@@ -39,7 +39,7 @@ def test_a_refused_value_is_described_in_one_line(given, said):
     line = first_fault(caught.value)
     assert line.startswith(said)
     assert "\n" not in line
-    assert line.endswith("(and 2 more)") == (given == {"threads": "a", "part": 3})
+    assert line.endswith(", and 2 more values are wrong") == (given == {"threads": "a", "part": 3})
 
 
 def test_the_reason_of_another_library_is_one_short_line():
