@@ -19,6 +19,8 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final, cast
 import numpy as np
 from numpy.lib import format as npy
 
+from edge_fer.errors import one_line
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -87,6 +89,13 @@ def open_zip(file: BinaryIO) -> Iterator[zipfile.ZipFile]:
         yield archive
 
 
+def unpack_reason(exc: BaseException) -> str:
+    """Return one of `UNPACK_ERRORS` in a line."""
+    reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
+    # The first line: in those that follow, NumPy advises to allow pickled objects.
+    return one_line(reason.partition("\n")[0]) or type(exc).__name__
+
+
 def load_arrays(source: Path | BinaryIO, max_bytes: int = MAX_ARRAYS_BYTES) -> dict[str, NDArray[Any]]:
     """Return the arrays of an ``.npz`` file by name; together they may have *max_bytes*.
 
@@ -101,8 +110,7 @@ def load_arrays(source: Path | BinaryIO, max_bytes: int = MAX_ARRAYS_BYTES) -> d
             archive = stack.enter_context(open_zip(file))
             return _arrays(archive, max_bytes)
     except UNPACK_ERRORS as exc:
-        reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
-        raise ValueError(reason or type(exc).__name__) from exc
+        raise ValueError(unpack_reason(exc)) from exc
 
 
 def _refuse_other_than_zip(file: BinaryIO) -> None:
@@ -127,7 +135,7 @@ def _arrays(archive: zipfile.ZipFile, max_bytes: int) -> dict[str, NDArray[Any]]
             try:
                 arrays[name] = _read_array(file, left)
             except UNPACK_ERRORS as exc:
-                raise ValueError(f"{name[:MAX_SHOWN]!r}: {exc or type(exc).__name__}") from exc
+                raise ValueError(f"{name[:MAX_SHOWN]!r}: {unpack_reason(exc)}") from exc
         left -= arrays[name].nbytes
     return arrays
 

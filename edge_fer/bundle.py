@@ -184,7 +184,8 @@ def _locate(path: str | Path) -> Path:
         if Path(path).exists():
             return Path(path)
     except (OSError, ValueError) as exc:  # no permission, a name that is too long, a NUL in it
-        raise BadBundle(f"no bundle can be read at {str(path)[:MAX_SHOWN]!r}: {exc}") from exc
+        reason = getattr(exc, "strerror", None) or exc
+        raise BadBundle(f"no bundle can be read at {str(path)[:MAX_SHOWN]!r}: {reason}") from exc
     if str(path) in shipped():
         return SHIPPED_MODELS / str(path)
     names = ", ".join(shipped()) or "none"

@@ -13,8 +13,8 @@ import zipfile
 from typing import TYPE_CHECKING, Final, Protocol
 
 from edge_fer import files
-from edge_fer.archives import METHODS, UNPACK_ERRORS, open_regular, open_zip
-from edge_fer.errors import BadBundle, SinkError, one_line
+from edge_fer.archives import METHODS, UNPACK_ERRORS, open_regular, open_zip, unpack_reason
+from edge_fer.errors import BadBundle, SinkError
 from edge_fer.manifest import SIGNATURE
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Zip:
             with open_regular(path) as file, open_zip(file) as archive:
                 members = archive.infolist()
         except UNPACK_ERRORS as exc:
-            reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else one_line(exc)
+            reason = unpack_reason(exc)
             raise BadBundle(f"{path} is neither a folder nor a readable zip: {reason}; copy the bundle again") from exc
         for member in members:
             self._add(member)
@@ -108,7 +108,7 @@ class Zip:
         except KeyError as exc:
             raise BadBundle(f"{self._path} holds no {name}; write the bundle again") from exc
         except UNPACK_ERRORS as exc:
-            reason = one_line(exc) or type(exc).__name__
+            reason = unpack_reason(exc)
             raise BadBundle(f"{self._path}: {name} cannot be unpacked: {reason}; copy the bundle again") from exc
 
     def has(self, name: str) -> bool:
@@ -132,8 +132,7 @@ def add_signature(location: Path, signature: bytes) -> None:
                         _copy(archive, member, signed)
             signed.writestr(SIGNATURE, signature)
     except UNPACK_ERRORS as exc:
-        reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else one_line(exc)
-        raise SinkError(f"{location} cannot be signed: {reason}") from exc
+        raise SinkError(f"{location} cannot be signed: {unpack_reason(exc)}") from exc
 
 
 def _copy(archive: zipfile.ZipFile, member: zipfile.ZipInfo, into: zipfile.ZipFile) -> None:

@@ -11,8 +11,10 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from edge_fer.errors import BackendError, MissingDependency
+from edge_fer import trial
+from edge_fer.errors import BackendError, BadBundle, MissingDependency
 from edge_fer_bench.processes import Process
+from edge_fer_bench.results import Skipped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,6 +60,31 @@ def candidates_of_bundle(
             candidate = Candidate(name, tuple(command), count, bundle=bundle.manifest.name, target=entry.name)
             candidates.append(candidate)
     return candidates
+
+
+def fit_candidates(
+    bundle: Bundle, candidates: Sequence[Candidate], backend: str | None = None
+) -> tuple[list[Candidate], list[Skipped]]:
+    """Try each target of *bundle* among *candidates* once; return those that can be measured, and why others cannot.
+
+    Workers load their target without a trial (see `edge_fer.trial`), which would count into their start.
+    """
+    reasons: dict[str, str] = {}
+    for name in dict.fromkeys(candidate.target for candidate in candidates):
+        try:
+            target = bundle.target(name)
+            trial.check(bundle, target, bundle.contents(target), backend=backend or target.runtime, threads=1)
+        except MissingDependency:
+            continue  # the worker says so itself
+        except (BadBundle, BackendError) as exc:
+            reasons[name] = str(exc)
+    fit = [candidate for candidate in candidates if candidate.target not in reasons]
+    refused = [
+        Skipped(name=candidate.name, why=reasons[candidate.target])
+        for candidate in candidates
+        if candidate.target in reasons
+    ]
+    return fit, refused
 
 
 class WorkerProcess:

@@ -103,7 +103,7 @@ def run(
     from edge_fer import profile
     from edge_fer.progress import ProgressDisplay
     from edge_fer_bench import table
-    from edge_fer_bench.candidates import candidates_of_bundle
+    from edge_fer_bench.candidates import candidates_of_bundle, fit_candidates
     from edge_fer_bench.harness import Harness
     from edge_fer_bench.host_monitor import HostMonitor
     from edge_fer_bench.scene import Scene
@@ -119,12 +119,13 @@ def run(
     candidates = candidates_of_bundle(model, bundle, thread_counts, target, backend)
     if suite.name == "sustained":
         candidates = candidates[:1]  # two programs in turn would each rest half of the time, and heat less
+    candidates, refused = fit_candidates(bundle, candidates, backend)
     labelled = _labelled(data, bundle) if data else None
     votes = _votes(votes_csv, labelled) if votes_csv else None
     scene = Scene(frames=suite.film_frames, faces=faces, fps=fps)
     command = shlex.join(["edge-fer", *sys.argv[1:]])
     with tempfile.TemporaryDirectory(prefix="edge-fer-bench-") as folder, ProgressDisplay() as progress:
-        harness = Harness(suite, Path(folder), progress, scene, seed, fps, labelled, votes, HostMonitor(power))
+        harness = Harness(suite, Path(folder), progress, scene, seed, fps, labelled, votes, HostMonitor(power), refused)
         measured = harness.run(candidates, command)
     # Shown before it is written, so that an error in writing does not hide the figures.
     click.echo(printable(table.render(measured), keep="\n"))

@@ -117,6 +117,8 @@ class Harness:
     votes: tuple[Path, FerPlusVotes] | None = None
     """Votes of FER+ on those faces, and the file that they were loaded from."""
     monitor: HostMonitor = field(default_factory=HostMonitor)
+    refused: Sequence[Skipped] = ()
+    """Candidates that the caller has found unfit; the run names them."""
     clock: Clock = field(default_factory=SystemClock)
     """Decides when the warm-up and the rounds end. Workers time their frames by the machine's own clock."""
 
@@ -162,7 +164,7 @@ class Harness:
         self._arguments = ["--scene", str(film), "--fps", str(self._scene.fps)]
         # One generator for the whole run: the same seed then gives the same order of all blocks.
         self._rng = np.random.default_rng(self.seed)
-        self._skipped: list[Skipped] = []
+        self._skipped: list[Skipped] = list(self.refused)
         self._records: list[_CandidateRecord] = []
 
     def _start(self, candidates: Sequence[Candidate], workers: ExitStack) -> None:
