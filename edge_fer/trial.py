@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from edge_fer.bundle import Bundle
     from edge_fer.manifest import Target
 
+CHILD: Final = "edge_fer.trial_child"
+"""The module that the child executes."""
 READY: Final = b"ready\n"
 """What the child says before it looks at the bundle."""
 START_LIMIT_S: Final = 30.0
@@ -130,8 +132,8 @@ class _Child:
             )
         # The same modules as here, whatever the folder: entries of sys.path may be relative.
         paths = os.pathsep.join(os.path.abspath(entry) for entry in sys.path)  # noqa: PTH100  (keeps zips as they are)
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "edge_fer.trial_child"],
+        self._process = subprocess.Popen(  # noqa: S603  (nothing of the bundle is in the command)
+            [sys.executable, "-m", CHILD],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=folder,
             env={**os.environ, "PYTHONPATH": paths, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
             # In a session of its own: Ctrl-C is for this process, which then ends the child.
@@ -163,7 +165,9 @@ class _Child:
             if select.select([stdout], [], [], POLL_S)[0]:
                 chunk = os.read(stdout, MAX_ANSWER_BYTES)
                 output += chunk
-                if not chunk or len(output) > MAX_ANSWER_BYTES:
+                if len(output) > MAX_ANSWER_BYTES:
+                    return output, f"answers with more than {MAX_ANSWER_BYTES} bytes"
+                if not chunk:
                     # The pipe is closed an instant before the process has ended.
                     with contextlib.suppress(subprocess.TimeoutExpired):
                         self._process.wait(1.0)

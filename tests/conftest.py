@@ -38,7 +38,7 @@ DATA = Path(os.environ.get("EDGE_FER_DATA", Path(__file__).parents[2] / "shared"
 
 @pytest.fixture
 def tiny() -> Bundle:
-    return load(TINY)
+    return load(TINY, trusted=True)
 
 
 @pytest.fixture

@@ -42,8 +42,6 @@ def verify(bundle: str, threads: int, key: Path | None, as_json: bool) -> None:
 
     key = key or profile.trusted_key()
     opened = bundles.load(bundle, key=key)
-    # On stderr, so that stdout holds a line for each target and nothing else.
-    click.echo(_signed(opened, key), err=True)
     results = verify_bundle(opened, threads)
     for result in results:
         click.echo(json.dumps(result.as_dict()) if as_json else result.sentence())
@@ -53,6 +51,8 @@ def verify(bundle: str, threads: int, key: Path | None, as_json: bool) -> None:
         raise GoldenMismatch(f"{bundle} does not compute here what it computed on the workstation; see above")
     if not any(result.ran for result in results):
         raise BadInput(f"no target of {bundle} can be run here; see above")
+    # On stderr, so that stdout holds a line for each target and nothing else.
+    click.echo(_signed(opened, key), err=True)
 
 
 def _signed(bundle: Bundle, key: Path | None) -> str:
