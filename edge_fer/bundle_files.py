@@ -123,7 +123,10 @@ def add_signature(location: Path, signature: bytes) -> None:
     """
     try:
         if location.is_dir():
-            files.write(location / SIGNATURE, signature)
+            path = location / SIGNATURE
+            if path.is_symlink():  # writing would follow it, to any file of the machine
+                raise SinkError(f"{path} is a link; remove it and sign again")
+            files.write(path, signature)
             return
         with files.replacing(location) as beside, zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as signed:
             with open_regular(location) as file, open_zip(file) as archive:

@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
+import os
 import shutil
+import socket
 import zipfile
 from pathlib import Path
 
@@ -47,6 +50,7 @@ def replace_golden(folder: Path, content: bytes) -> None:
 
 
 def read_all(loaded: Bundle) -> None:
+    assert loaded.signature is None
     for target in loaded.manifest.targets:
         loaded.read(target)
     loaded.golden()
@@ -110,6 +114,15 @@ def test_a_file_that_is_no_manifest_is_refused(copy, content, message):
         {"golden": {"file": "golden.npz", "sha256": "0" * 64, "size_bytes": 10**12}},
         {"golden": {"file": "golden.npz", "sha256": "nonsense", "size_bytes": 1}},
         {"golden": {"file": "litert-int8.tflite", "sha256": "0" * 64, "size_bytes": 1}},
+        {"golden": {"file": "manifest.sig", "sha256": "0" * 64, "size_bytes": 1}},
+        {"labels": ["a", "b\x1b[2J"]},
+        {"labels": ["a", "b\u202e"]},
+        {"labels": ["a", "b\n"]},
+        {"labels": ["a", "b" * 101]},
+        {"labels": ["a", ""]},
+        {"licence": "x" * 5000},
+        {"description": "\x07"},
+        {"calibration": {"data": "\x1b", "images": 1, "seed": 0, "sha256": "0" * 64, "tools": {}}},
     ],
     ids=str,
 )
@@ -117,6 +130,73 @@ def test_a_manifest_with_impossible_values_is_refused(copy, changes):
     edit(copy, **changes)
     with pytest.raises(BadBundle, match="cannot be used"):
         load(copy)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"drop_points": float("nan")}, "finite"),
+        ({"drop_points": float("inf")}, "finite"),
+        ({"drop_interval_points": [float("-inf"), 0]}, "finite"),
+        ({"f1_drop_interval_points": [0, float("nan")]}, "finite"),
+        ({"fresh_images": 6}, "than the 5 images"),
+        ({"votes": 6}, "than the 5 images"),
+        ({"split": "\x1b]0;x\x07"}, "cannot be printed"),
+        ({"accuracy": 2}, "less than or equal to 1"),
+    ],
+)
+def test_an_evaluation_with_impossible_figures_is_refused(copy, changes, message):
+    evaluation = {"data": "faces", "split": "test", "images": 5, **changes}
+    if "votes" in changes:
+        names = ("accuracy_8_classes", "accuracy_7_classes", "macro_recall", "calibration_error", "drop_points")
+        evaluation["votes"] = {"images": changes["votes"], **dict.fromkeys(names, 0.5)}
+    targets = json.loads((copy / MANIFEST).read_text())["targets"]
+    edit(copy, targets=[{**targets[0], "evaluation": evaluation}])
+    with pytest.raises(BadBundle, match=message):
+        load(copy)
+
+
+def test_labels_of_other_scripts_are_labels(copy):
+    # Persian and Hindi need joiners that have no width.
+    labels = ["می‌خندد", "क्‍ष", "高兴"]
+    edit(copy, labels=labels)
+    assert list(load(copy).manifest.labels) == labels
+
+
+def special(path: Path, kind: str) -> None:
+    """Make *path* something that is no file."""
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as bound, contextlib.chdir(path.parent):  # addresses are short
+            bound.bind(path.name)
+    else:
+        path.symlink_to({"circle": path.name, "device": "/dev/zero", "nothing": "missing"}[kind])
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "socket", "circle", "device", "nothing"])
+@pytest.mark.parametrize("name", [MANIFEST, "golden.npz", "litert-int8.tflite", "manifest.sig"])
+def test_what_is_no_file_is_refused_at_once(copy, kind, name):
+    (copy / name).unlink(missing_ok=True)
+    special(copy / name, kind)
+    with pytest.raises(BadBundle, match=rf"{name} (cannot be read \(|is a link out of)") as error:
+        read_all(load(copy))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket", "circle", "device"])
+def test_what_is_neither_folder_nor_file_is_no_bundle(tmp_path, kind):
+    special(tmp_path / "bundle.zip", kind)
+    with pytest.raises(BadBundle, match=r"it is a (pipe|device), not a file|no bundle at|No such"):
+        load(tmp_path / "bundle.zip")
+
+
+@pytest.mark.parametrize("path", ["x" * 5000, "a\0b", "/proc/self/mem"])
+def test_a_path_that_cannot_be_is_one_line(path):
+    with pytest.raises(BadBundle, match=r"no bundle|neither a folder nor"):
+        load(path)
 
 
 def test_a_cut_off_golden_file_is_told_from_a_wrong_one(copy):
@@ -188,6 +268,66 @@ def test_a_bomb_behind_a_small_size_is_not_unpacked(copy, tmp_path):
         load(path).golden()
 
 
+def entries(path: Path, offset: int, value: int, size: int = 2) -> None:
+    """Set a field of every entry of the zip's directory."""
+    content = bytearray(path.read_bytes())
+    at = content.find(b"PK\x01\x02")
+    while at >= 0:
+        content[at + offset : at + offset + size] = value.to_bytes(size, "little")
+        at = content.find(b"PK\x01\x02", at + 1)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("offset", "value", "message"),
+    [
+        (6, 64, "zip file version 6.4"),
+        (8, 1, "is encrypted"),
+        (10, zipfile.ZIP_LZMA, "packed by method 14"),
+        (10, zipfile.ZIP_BZIP2, "packed by method 12"),
+        (10, 93, "packed by method 93"),
+    ],
+)
+def test_a_zip_that_needs_more_than_usual_is_refused(tmp_path, offset, value, message):
+    path = zipped(TINY, tmp_path / "tiny.zip")
+    entries(path, offset, value)
+    with pytest.raises(BadBundle, match=message) as error:
+        read_all(load(path))
+    assert "\n" not in str(error.value)
+
+
+def test_a_name_that_is_not_utf_8_is_refused(tmp_path):
+    path = tmp_path / "tiny.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("é", b"")
+    path.write_bytes(path.read_bytes().replace("é".encode(), b"\xc3\xc3"))
+    with pytest.raises(BadBundle, match="codec"):
+        load(path)
+
+
+def test_a_zip_that_holds_a_file_twice_is_refused(tmp_path):
+    path = zipped(TINY, tmp_path / "twice.zip")
+    with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr(MANIFEST, b"{}")
+    with pytest.raises(BadBundle, match=r"holds manifest\.json twice"):
+        load(path)
+
+
+def test_a_zip_of_very_many_files_is_not_listed(tmp_path):
+    path = tmp_path / "many.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(MANIFEST, b"{}")
+    # The directory claims 2 MB, which are there.
+    content = bytearray(path.read_bytes())
+    end = content.rindex(b"PK\x05\x06")
+    directory = content[content.index(b"PK\x01\x02") : end]
+    many = directory * (2_000_000 // len(directory))
+    content[end : end + 22] = content[end : end + 12] + len(many).to_bytes(4, "little") + content[end + 16 : end + 22]
+    path.write_bytes(content[: end - len(directory)] + many + content[end:])
+    with pytest.raises(BadBundle, match="more than the 1048576 allowed"):
+        load(path)
+
+
 @pytest.mark.parametrize("content", [b"", b"PK", b"not a zip at all", b"PK\x05\x06" + bytes(18)])
 def test_a_file_that_is_no_zip_is_refused(tmp_path, content):
     path = tmp_path / "bundle.zip"
@@ -221,8 +361,6 @@ def test_any_json_is_a_manifest_or_a_clear_error(tmp_path_factory, value):
 
 
 def npz(**arrays: np.ndarray) -> bytes:
-    import io
-
     stream = io.BytesIO()
     np.savez(stream, **arrays)
     return stream.getvalue()
@@ -250,6 +388,17 @@ ANSWERS = np.full((2, 3), 0.3, np.float32)
 def test_golden_vectors_that_do_not_fit_are_refused(copy, content):
     replace_golden(copy, content)
     with pytest.raises(BadBundle, match=r"golden.npz"):
+        load(copy).golden()
+
+
+@pytest.mark.parametrize(
+    ("count", "message"), [(11_000, "does not fit the manifest"), (20_000, "more than the")], ids=["many", "too many"]
+)
+def test_golden_vectors_are_bounded_before_they_are_unpacked(copy, count, message):
+    packed = io.BytesIO()
+    np.savez_compressed(packed, inputs=np.zeros((count, 16, 16), np.uint8), a=np.zeros((count, 3), np.float32))
+    replace_golden(copy, packed.getvalue())
+    with pytest.raises(BadBundle, match=message):
         load(copy).golden()
 
 

@@ -121,6 +121,13 @@ def test_only_whole_bundles_of_ones_own_are_signed(tmp_path, keys):
     assert "--new-key" in call("sign", damaged, code=3)
 
 
+def test_a_signature_is_not_written_through_a_link(tmp_path, keys):
+    folder = Path(shutil.copytree(TINY, tmp_path / "mine"))
+    (folder / SIGNATURE).symlink_to(tmp_path / "outside")
+    assert "is a link" in call("sign", folder, "--key", keys[0], code=6)
+    assert not (tmp_path / "outside").exists()
+
+
 def test_run_and_verify_ask_for_the_key_of_the_profile(tmp_path, monkeypatch, keys):
     private, public = keys
     folder = Path(shutil.copytree(TINY, tmp_path / "mine"))
