@@ -176,6 +176,13 @@ class TestOpenVINOFloat32(RealBackendSuite):
     def test_float32_is_computed_in_float32(self, backend):
         assert backend.info.computes == "float32"
 
+    @pytest.mark.parametrize(
+        "start", [b"<!DOCTYPE net [<!ENTITY a 'x'>]>", b"<?xml version='1.0'?><!-- x --><other>", b"\x08\x09", b"PK"]
+    )
+    def test_other_formats_than_its_own_are_refused(self, model, start):
+        with pytest.raises(BackendError, match="no IR of OpenVINO"):
+            backends.load("openvino", replace(model, content=start + model.content))
+
 
 class TestOnnxInt8(RealBackendSuite):
     name, target, runtimes = "onnx", "onnx-int8", ("onnxruntime",)

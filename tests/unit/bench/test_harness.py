@@ -13,11 +13,11 @@ import pytest
 from edge_fer.bundle import load
 from edge_fer.clock import FakeClock
 from edge_fer.emotions import FER2013
-from edge_fer.errors import BackendError
+from edge_fer.errors import BackendError, BadBundle, MissingDependency
 from edge_fer.evaluation.labelled import load_faces
 from edge_fer.evaluation.votes import VOTE_OF_CLASS, VOTES, FerPlusVotes
 from edge_fer.progress import ProgressListener
-from edge_fer_bench.candidates import Candidate, WorkerProcess, candidates_of_bundle
+from edge_fer_bench.candidates import Candidate, WorkerProcess, candidates_of_bundle, fit_candidates
 from edge_fer_bench.harness import Harness, reference_workload_ms
 from edge_fer_bench.host_monitor import HostMonitor
 from edge_fer_bench.scene import Scene
@@ -173,6 +173,26 @@ def test_a_candidate_that_lacks_a_package_is_skipped_with_the_reason(tmp_path, m
     run = harness(tmp_path).run(candidates_of_bundle(TINY, load(TINY), [1], "openvino-int8"), "x")
     assert run.measurements == ()
     assert "pip install" in run.skipped[0].why
+
+
+def test_a_target_that_fails_its_trial_is_not_measured(monkeypatch, tmp_path):
+    def check(loaded, target, contents, *, backend, threads):
+        if target.name == "litert-int8":
+            raise BadBundle("litert-int8 ends the process that runs it (SIGSEGV)")
+        if target.name == "onnx-int8":
+            raise MissingDependency("pip install it")
+
+    monkeypatch.setattr("edge_fer.trial.check", check)
+    loaded = load(TINY)
+    fit, refused = fit_candidates(loaded, candidates_of_bundle(TINY, loaded, [1, 2]))
+    assert {skipped.name: skipped.why for skipped in refused} == {
+        f"tiny litert-int8 x{threads}": "litert-int8 ends the process that runs it (SIGSEGV)" for threads in (1, 2)
+    }
+    # A missing runtime is what the worker itself reports.
+    others = ["litert-float32", "onnx-float32", "onnx-int8", "openvino-float32", "openvino-int8"]
+    assert sorted({candidate.target for candidate in fit}) == others
+    run = harness(tmp_path, suite=ONE_START, refused=refused).run([scripted("fast", 1.0)], "x")
+    assert [skipped.name for skipped in run.skipped] == ["tiny litert-int8 x1", "tiny litert-int8 x2"]
 
 
 def test_what_was_measured_before_an_interruption_is_kept(tmp_path):
