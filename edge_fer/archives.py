@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 import numpy as np
-from numpy.lib import format as npy
 
 from edge_fer.errors import one_line
 
@@ -142,6 +141,9 @@ def _arrays(archive: zipfile.ZipFile, max_bytes: int) -> dict[str, NDArray[Any]]
 
 def _read_array(file: IO[bytes], max_bytes: int) -> NDArray[Any]:
     """Return the array in *file*, in the format ``.npy``, if it has *max_bytes* at most. Raises `UNPACK_ERRORS`."""
+    # Imported here: a run reads no arrays.
+    from numpy.lib import format as npy
+
     version = npy.read_magic(file)
     # Version 3 is for structured arrays whose fields have unusual names.
     readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import zipfile
 from typing import TYPE_CHECKING, Final, Protocol
 
-from edge_fer import files
 from edge_fer.archives import METHODS, UNPACK_ERRORS, open_regular, open_zip, unpack_reason
-from edge_fer.errors import BadBundle, SinkError
-from edge_fer.manifest import SIGNATURE
+from edge_fer.errors import BadBundle
 
 if TYPE_CHECKING:
+    import zipfile
     from collections.abc import Mapping
     from pathlib import Path
 
@@ -114,33 +111,6 @@ class Zip:
     def has(self, name: str) -> bool:
         """Return whether the zip has a file *name*."""
         return name in self._names
-
-
-def add_signature(location: Path, signature: bytes) -> None:
-    """Write *signature* into the bundle at *location*, a folder or a zip, in place of an older one.
-
-    Raises `SinkError` if it cannot be written; the bundle is then as it was.
-    """
-    try:
-        if location.is_dir():
-            path = location / SIGNATURE
-            if path.is_symlink():  # writing would follow it, to any file of the machine
-                raise SinkError(f"{path} is a link; remove it and sign again")
-            files.write(path, signature)
-            return
-        with files.replacing(location) as beside, zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as signed:
-            with open_regular(location) as file, open_zip(file) as archive:
-                for member in archive.infolist():
-                    if member.filename != SIGNATURE:
-                        _copy(archive, member, signed)
-            signed.writestr(SIGNATURE, signature)
-    except UNPACK_ERRORS as exc:
-        raise SinkError(f"{location} cannot be signed: {unpack_reason(exc)}") from exc
-
-
-def _copy(archive: zipfile.ZipFile, member: zipfile.ZipInfo, into: zipfile.ZipFile) -> None:
-    with archive.open(member) as source, into.open(member.filename, "w") as copy:
-        shutil.copyfileobj(source, copy)
 
 
 class Memory:

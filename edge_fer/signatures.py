@@ -9,11 +9,15 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+import shutil
+import zipfile
 from typing import TYPE_CHECKING, Final
 
-from edge_fer.archives import open_regular
+from edge_fer import files
+from edge_fer.archives import UNPACK_ERRORS, open_regular, open_zip, unpack_reason
 from edge_fer.dependencies import require
 from edge_fer.errors import BadBundle, BadInput, SinkError
+from edge_fer.manifest import SIGNATURE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,6 +91,28 @@ def check(manifest: bytes, signature: bytes | None, key: Path, bundle: str) -> N
         ) from exc
 
 
+def attach(location: Path, signature: bytes) -> None:
+    """Write *signature* into the bundle at *location*, a folder or a zip, in place of an older one.
+
+    Raises `SinkError` if it cannot be written; the bundle is then as it was.
+    """
+    try:
+        if location.is_dir():
+            path = location / SIGNATURE
+            if path.is_symlink():  # writing would follow it, to any file of the machine
+                raise SinkError(f"{path} is a link; remove it and sign again")
+            files.write(path, signature)
+            return
+        with files.replacing(location) as beside, zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as signed:
+            with open_regular(location) as file, open_zip(file) as archive:
+                for member in archive.infolist():
+                    if member.filename != SIGNATURE:
+                        _copy(archive, member, signed)
+            signed.writestr(SIGNATURE, signature)
+    except UNPACK_ERRORS as exc:
+        raise SinkError(f"{location} cannot be signed: {unpack_reason(exc)}") from exc
+
+
 def _private_key(path: Path) -> Ed25519PrivateKey:
     content = _read(path)
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -147,3 +173,8 @@ def _write_new(path: Path, content: bytes, mode: int) -> None:
 
 def _require() -> None:
     require(["cryptography"], "signing", "a signature")
+
+
+def _copy(archive: zipfile.ZipFile, member: zipfile.ZipInfo, into: zipfile.ZipFile) -> None:
+    with archive.open(member) as source, into.open(member.filename, "w") as copy:
+        shutil.copyfileobj(source, copy)

@@ -44,7 +44,6 @@ def sign(bundle: str | None, key: Path | None, new_key: str | None) -> None:
 def _sign(path: str, key: Path) -> Path:
     from edge_fer import bundle as bundles
     from edge_fer import signatures
-    from edge_fer.bundle_files import add_signature
 
     opened = bundles.load(path)
     if opened.shipped:
@@ -52,5 +51,5 @@ def _sign(path: str, key: Path) -> Path:
     # Signed is only what is whole.
     for entry in opened.manifest.files:
         opened.read(entry)
-    add_signature(opened.path, signatures.sign(opened.manifest_bytes, key))
+    signatures.attach(opened.path, signatures.sign(opened.manifest_bytes, key))
     return opened.path

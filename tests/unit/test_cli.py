@@ -124,7 +124,7 @@ def test_a_sink_that_the_user_closes_ends_the_run_with_its_summary(monkeypatch):
 def test_verify_reports_each_target():
     text = call("verify", TINY)
     assert text.count("matches: 10 of 10") == len(TARGETS)
-    assert json.loads(call("verify", TINY, "--json").splitlines()[0])["passed"] is True
+    assert json.loads(call("verify", DEFAULT_MODEL, "--json").splitlines()[0])["passed"] is True
 
 
 def test_models_lists_the_shipped_bundles():
@@ -167,6 +167,7 @@ def test_a_bundle_that_computes_something_else_fails_verification(tmp_path):
     np.savez(wrong / "golden.npz", **changed)
     content = (wrong / "golden.npz").read_bytes()
     manifest = json.loads((wrong / "manifest.json").read_text())
+    manifest["targets"] = manifest["targets"][:1]
     manifest["golden"].update(sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content))
     (wrong / "manifest.json").write_text(json.dumps(manifest))
     done = CliRunner().invoke(main, ["verify", str(wrong)])
