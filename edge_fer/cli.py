@@ -81,7 +81,7 @@ def main(debug: bool) -> None:
     """Facial-emotion recognition on small computers."""
     del debug
     # edge-fer reports a bad source in a line of its own, which OpenCV's and FFmpeg's would only repeat.
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "FATAL")
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="edge-fer: %(message)s")
 

@@ -98,11 +98,15 @@ class HaarDetector:
         if self._cascade.empty():
             raise BadInput(f"{path} is not a cascade that OpenCV reads; reinstall opencv-python-headless")
 
-    def search(self, gray: NDArray[np.uint8]) -> list[Face]:
-        """Return all faces of at least ``min_face_px`` in grey ``(height, width)`` uint8 *gray*, largest first."""
+    def search(self, gray: NDArray[np.uint8], reduced: int = 1) -> list[Face]:
+        """Return all faces of at least ``min_face_px`` in grey ``(height, width)`` uint8 *gray*, largest first.
+
+        Each pixel of *gray* stands for *reduced* of the frame in width and height, of which ``min_face_px`` are meant.
+        """
         detection = self.detection
-        scale = min(1.0, detection.search_side_px / detection.min_face_px)
-        smallest = max(CASCADE_SIDE_PX, round(detection.min_face_px * scale))
+        min_face_px = max(CASCADE_SIDE_PX, detection.min_face_px / reduced)
+        scale = min(1.0, detection.search_side_px / min_face_px)
+        smallest = max(CASCADE_SIDE_PX, round(min_face_px * scale))
         effort = detection.scale_factor, detection.min_neighbors
         # Without an upper limit: a face may fill the frame.
         faces = self._detect(_scaled(gray, scale), scale, (0, 0), (smallest, 0), effort)

@@ -51,6 +51,7 @@ def run(
     found best on this machine, unless --model or --target name others.
     """
     from edge_fer import profile
+    from edge_fer.sinks import lines
     from edge_fer.sources import open_source
 
     chosen = profile.choose(model, target, threads, DEFAULT_MODEL)
@@ -60,6 +61,8 @@ def run(
         opened = stack.enter_context(open_source(source))
         classifier = stack.enter_context(_classifier(chosen.model, chosen.target, backend, chosen.threads))
         sinks = _sinks(opened, source, as_json, save, show)
+        if opened.stills:
+            sinks.append(lines.SmallPictures(min_face))
         for sink in sinks:
             stack.callback(sink.close)
         count = _write_records(opened, _pipeline(classifier, min_face), sinks, frames)
