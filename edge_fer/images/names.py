@@ -6,7 +6,7 @@ import logging
 import os
 from collections import Counter
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,11 +26,15 @@ SYSTEM_NAMES: Final = frozenset({"$RECYCLE.BIN", "@eaDir", "System Volume Inform
 SHOWN_SUFFIXES: Final = 5
 """How many suffixes of files that are no pictures a message names."""
 
-FORKS: Final = "resource forks (__MACOSX, ._)"
-HIDDEN: Final = "hidden files (names with a leading dot)"
-SYSTEM: Final = f"files of the system ({', '.join(sorted(SYSTEM_NAMES))})"
-UNREADABLE: Final = "pictures in HEIC, which OpenCV does not read: convert them to JPEG"
-OTHER: Final = "files that are no pictures"
+Kind = Literal["fork", "hidden", "system", "unreadable", "other"]
+MESSAGES: Final[dict[Kind, tuple[str, str]]] = {
+    "fork": ("resource fork (__MACOSX, ._)", "resource forks (__MACOSX, ._)"),
+    "hidden": ("hidden file", "hidden files"),
+    "system": ("file of the system", "files of the system"),
+    "unreadable": ("HEIC picture (convert it to JPEG)", "HEIC pictures (convert them to JPEG)"),
+    "other": ("file that is no picture", "files that are no pictures"),
+}
+"""What each kind of file is called, one and several, in the order in which messages name them."""
 
 log = logging.getLogger(__name__)
 
@@ -49,25 +53,25 @@ def shown(name: PurePath | str) -> str:
     return str(name).encode(errors="surrogateescape").decode(errors="replace")
 
 
-def _kind(name: PurePath) -> str | None:
+def _kind(name: PurePath) -> Kind | None:
     """Return which kind of file *name* is that is no picture; None for a picture."""
     if name.name.startswith("._") or "__MACOSX" in name.parts:
-        return FORKS
+        return "fork"
     if any(part.startswith(".") and part != ".." for part in name.parts):
-        return HIDDEN
+        return "hidden"
     if not SYSTEM_NAMES.isdisjoint(name.parts):
-        return SYSTEM
+        return "system"
     suffix = name.suffix.lower()
     if suffix in UNREADABLE_SUFFIXES:
-        return UNREADABLE
-    return None if suffix in IMAGE_SUFFIXES else OTHER
+        return "unreadable"
+    return None if suffix in IMAGE_SUFFIXES else "other"
 
 
 class PassedOver:
     """Counts what lies in a folder or zip beside the pictures. As text it is one line; it is false if there is none."""
 
     def __init__(self) -> None:
-        self._counts: Counter[str] = Counter()
+        self._counts: Counter[Kind] = Counter()
         self._suffixes: set[str] = set()
 
     def is_image(self, name: PurePath) -> bool:
@@ -76,7 +80,7 @@ class PassedOver:
         if kind is None:
             return True
         self._counts[kind] += 1
-        if kind == OTHER:
+        if kind == "other":
             self._suffixes.add(shown(name.suffix.lower()) or "no suffix")
         return False
 
@@ -84,12 +88,19 @@ class PassedOver:
         return bool(self._counts)
 
     def __str__(self) -> str:
-        parts = [f"{self._counts[kind]} {kind}" for kind in (FORKS, HIDDEN, SYSTEM, UNREADABLE) if self._counts[kind]]
-        if self._counts[OTHER]:
-            suffixes = sorted(self._suffixes)
-            more = ["…"] if len(suffixes) > SHOWN_SUFFIXES else []
-            parts.append(f"{self._counts[OTHER]} {OTHER} ({', '.join(suffixes[:SHOWN_SUFFIXES] + more)})")
-        return f"passed over: {', '.join(parts)}"
+        parts = []
+        for kind, (one, several) in MESSAGES.items():
+            count = self._counts[kind]
+            if count:
+                parts.append(f"{count} {one if count == 1 else several}")
+        # The last kind, if there is one of it.
+        suffixes = f" ({self._named_suffixes()})" if self._counts["other"] else ""
+        return f"passed over: {', '.join(parts)}{suffixes}"
+
+    def _named_suffixes(self) -> str:
+        suffixes = sorted(self._suffixes)
+        more = ["…"] if len(suffixes) > SHOWN_SUFFIXES else []
+        return ", ".join(suffixes[:SHOWN_SUFFIXES] + more)
 
 
 def walk(folder: Path) -> Iterator[PurePosixPath]:
