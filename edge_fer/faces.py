@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 CASCADE: Final = "haarcascade_frontalface_default.xml"
 CASCADE_SIDE_PX: Final = 24
 """Side of the window that the cascade was trained on: it finds no smaller face."""
+MAX_SEARCHED_PX: Final = 5_000_000
+"""Pixels at the finest scale of a search in a reduced frame, where the smallest face has the cascade's side. OpenCV
+takes about 50 bytes for each, so that they bound the memory of a search."""
 FOLLOW_MARGIN: Final = 0.25
 """How far around a known face it is searched for, as a share of its size on each side."""
 FOLLOW_SIZES: Final = (0.8, 1.3)
@@ -102,9 +105,12 @@ class HaarDetector:
         """Return all faces of at least ``min_face_px`` in grey ``(height, width)`` uint8 *gray*, largest first.
 
         Each pixel of *gray* stands for *reduced* of the frame in width and height, of which ``min_face_px`` are meant.
+        In a reduced frame, faces are searched for no finer than `MAX_SEARCHED_PX` allow.
         """
         detection = self.detection
         min_face_px = max(CASCADE_SIDE_PX, detection.min_face_px / reduced)
+        if reduced > 1:
+            min_face_px = max(min_face_px, CASCADE_SIDE_PX * math.sqrt(gray.size / MAX_SEARCHED_PX))
         scale = min(1.0, detection.search_side_px / min_face_px)
         smallest = max(CASCADE_SIDE_PX, round(min_face_px * scale))
         effort = detection.scale_factor, detection.min_neighbors
