@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 CASCADE: Final = "haarcascade_frontalface_default.xml"
 CASCADE_SIDE_PX: Final = 24
 """Side of the window that the cascade was trained on: it finds no smaller face."""
-MAX_SEARCHED_PX: Final = 5_000_000
+MAX_SEARCHED_PX: Final = 4_000_000
 """Pixels at the finest scale of a search in a reduced frame, where the smallest face has the cascade's side. OpenCV
 takes about 50 bytes for each, so that they bound the memory of a search."""
 FOLLOW_MARGIN: Final = 0.25

@@ -86,6 +86,7 @@ class Pipeline:
             if source.stills:
                 self.reset()
             yield frame, self.process(frame, capture_ms, source.dropped)
+            del frame  # so that a large picture is freed before the next one is decoded
 
     def reset(self) -> None:
         """Forget all faces and states. To be called when the next frame is unrelated to the last one."""

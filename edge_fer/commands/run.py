@@ -128,4 +128,5 @@ def _write_records(source: Source, pipeline: Pipeline, sinks: list[Sink], limit:
             break
         if count == limit:
             break
+        del frame  # so that a large picture is freed before the next one is decoded
     return count

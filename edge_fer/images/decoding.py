@@ -18,7 +18,7 @@ MAX_PX: Final = 256 * 10**6
 """Pixels of the largest picture that is read. Telephones take up to 200 megapixels."""
 MAX_BYTES: Final = 320 * 2**20
 """Memory that one picture may take on being read, its file included. A process then stays below 512 MB."""
-MAX_FRAME_PX: Final = 32 * 10**6
+MAX_FRAME_PX: Final = 25 * 10**6
 """Pixels of a frame above which a picture is decoded at half, a quarter or an eighth of its width and height."""
 MAX_FRAME_SIDE_PX: Final = 16_384
 """Longest side of a frame: `edge_fer.preprocess.MAX_SIDE_PX`."""

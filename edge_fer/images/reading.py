@@ -39,8 +39,6 @@ def read_file(path: Path) -> bytes:
                 raise ValueError(f"is {kind}, not a file; remove it or pass another name")
         check_size(status.st_size)
         with os.fdopen(descriptor, "rb", closefd=False) as file:
-            content = file.read(MAX_FILE_BYTES + 1)
+            return file.read(status.st_size)  # no more, even if it has grown in the meantime
     finally:
         os.close(descriptor)
-    check_size(len(content))  # it may have grown in the meantime
-    return content

@@ -88,6 +88,7 @@ class Folder(SourceBase):
                 log.warning("skipped: %s", exc)
                 continue
             yield frame
+            del frame  # before the next one is decoded: two of the largest would not fit into 512 MB
         if self.skipped == len(self._paths):
             raise SourceError(f"none of the {self.skipped} images could be read; see the lines above")
 
