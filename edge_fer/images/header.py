@@ -13,6 +13,8 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
+from edge_fer.images import avif
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -196,31 +198,10 @@ def _avif(content: bytes) -> Header:
     brands = content[8:size]
     if b"avif" not in brands and b"avis" not in brands:
         raise ValueError("is in HEIC or another format that OpenCV does not read; convert it to JPEG")
-    sizes: list[tuple[int, int]] = []
-    for name, box in _boxes(content):
-        # Searched for, not parsed: whichever of the claimed sizes a decoder goes by, it is among them.
-        if name == b"meta":
-            sizes += [struct.unpack_from(">II", box, found.end() + 4) for found in re.finditer(b"ispe", box)]
-        elif name == b"moov":
-            sizes += [struct.unpack_from(">HH", box, found.end() + 24) for found in re.finditer(b"av01", box)]
+    sizes = avif.sizes(content)
     if not sizes:
         raise ValueError("is an AVIF without a size in its header; convert it to PNG or JPEG")
     return Header("AVIF", max(w for w, _ in sizes), max(h for _, h in sizes), extra_bytes=14)
-
-
-def _boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield name and content of the outermost boxes (ISO/IEC 14496-12, section 4.2)."""
-    at = 0
-    while at + 8 <= len(content):
-        size, name = struct.unpack_from(">I4s", content, at)
-        begin = at + 8
-        if size == 1:
-            (size,) = struct.unpack_from(">Q", content, begin)
-            begin += 8
-        end = at + size if size else len(content)
-        if name in {b"meta", b"moov"}:
-            yield name, content[begin:end]
-        at = max(end, begin)
 
 
 def _tiff(content: bytes) -> Header:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, features
 
-from edge_fer.images import read_header
+from edge_fer.images import avif, read_header
 
 FORMS = {"avif": "AVIF", "bmp": "BMP", "gif": "GIF", "jpeg": "JPEG", "png": "PNG", "ppm": "PNM", "tiff": "TIFF",
          "webp": "WebP"}  # fmt: skip
@@ -93,6 +93,28 @@ LARGE = {
 def test_what_the_header_claims_counts_whatever_follows(content):
     header = read_header(content)
     assert (header.width, header.height) == (9000, 9001)
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="this Pillow writes no AVIF")
+@pytest.mark.parametrize("frames", [1, 2])
+def test_an_avif_whose_stream_is_larger_than_its_boxes_say_is_as_large_as_the_stream(frames):
+    images = [Image.new("RGB", (300, 200), (80 * number, 0, 0)) for number in range(frames)]
+    written = io.BytesIO()
+    images[0].save(written, "avif", save_all=frames > 1, append_images=images[1:])
+    lying = written.getvalue().replace(struct.pack(">II", 300, 200), struct.pack(">II", 16, 16))
+    lying = lying.replace(struct.pack(">HH", 300, 200), struct.pack(">HH", 16, 16))
+    header = read_header(lying)
+    assert (header.width, header.height) == (300, 200)
+
+
+def test_the_size_behind_the_long_header_of_an_av1_stream_is_found():
+    # Profile 0; timing with an interval, a decoder model, display delays, one operating point; 12 bits a side.
+    fields = [
+        (0, 5), (1, 1), (1, 32), (30, 32), (1, 1), (0b00101, 5), (1, 1), (9, 5), (0, 42), (1, 1), (0, 5), (0, 12),
+        (8, 5), (0, 1), (1, 1), (0, 21), (1, 1), (3, 4), (11, 4), (11, 4), (2999, 12), (1999, 12),
+    ]  # fmt: skip
+    text = "".join(f"{value:0{count}b}" for value, count in fields).ljust(256, "0")
+    assert avif._sequence_size(int(text, 2).to_bytes(32)) == (3000, 2000)
 
 
 def test_a_tile_or_strip_larger_than_its_tiff_counts():
