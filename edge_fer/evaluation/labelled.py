@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from edge_fer.emotions import FER2013
-from edge_fer.errors import BadInput
+from edge_fer.errors import BadInput, one_line
 from edge_fer.evaluation import fer2013_csv, npz
 from edge_fer.evaluation.face_set import UNLABELLED, LabelledFaces, stack
 from edge_fer.evaluation.pictures import read_pictures
@@ -40,7 +40,11 @@ def load_faces(path: str | Path, names: tuple[str, ...] | None = None) -> Labell
     """
     file_name, _, part = str(path).partition("#")
     source = Path(file_name)
-    if source.is_dir():
+    try:
+        is_folder = source.is_dir()
+    except OSError as exc:  # too long a name, or a folder above that may not be searched
+        raise BadInput(f"{one_line(source)} cannot be read: {exc.strerror or exc}; pass {FORMS}") from exc
+    if is_folder:
         faces = _from_images(source, part, names)
     elif not source.is_file():
         raise BadInput(f"{source} is not there; pass {FORMS}")

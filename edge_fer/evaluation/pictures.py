@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import zipfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
@@ -46,10 +47,8 @@ def image_names(path: Path) -> list[PurePosixPath]:
 
     Raises `BadInput` for a folder or zip that cannot be read.
     """
-    if path.is_dir():
-        return [member.name for member in _folder_members(path, PassedOver())]
-    with _opened(path) as archive:
-        return [member.name for member in _zip_members(archive, PassedOver())]
+    with _members(path, PassedOver()) as members:
+        return [member.name for member in members]
 
 
 def read_pictures(
@@ -63,43 +62,73 @@ def read_pictures(
     Raises `BadInput` for a folder or zip that cannot be read, and at the end when more than half were skipped.
     """
     passed_over = PassedOver()
-    if path.is_dir():
-        yield from _readable(path, _folder_members(path, passed_over), wanted, side_px)
-    else:
-        with _opened(path) as archive:
-            yield from _readable(path, _zip_members(archive, passed_over), wanted, side_px)
+    skipped = _Skipped(path)
+    count = 0
+    with _members(path, passed_over) as members:
+        chosen = [member for member in members if wanted is None or wanted(member.name)]
+        for name, content in skipped.contents(chosen):
+            try:
+                pixels = decode_image(content, gray=True, side_px=side_px)
+            except UNPACK_ERRORS as exc:
+                skipped.add(name, exc)
+                continue
+            count += 1
+            yield name, pixels
     if passed_over:
         log.warning("%s: %s", shown(path), passed_over)
+    skipped.conclude(count)
 
 
-def _readable(
-    path: Path, members: list[Member], wanted: Callable[[PurePosixPath], bool] | None, side_px: int
-) -> Iterator[tuple[PurePosixPath, NDArray[np.uint8]]]:
-    chosen = [member for member in members if wanted is None or wanted(member.name)]
-    reasons: list[str] = []
-    for member in chosen:
-        try:
-            pixels = decode_image(member.read(), gray=True, side_px=side_px)
-        except UNPACK_ERRORS as exc:
-            reasons.append(f"{shown(member.name)} {_reason(exc)}")
-            if len(reasons) <= NAMED:
-                log.warning("skipped: %s", reasons[-1])
-            continue
-        yield member.name, pixels
-    if reasons:
-        _conclude(path, len(chosen), reasons)
+class _Skipped:
+    """Tells and counts the pictures of *path* that cannot be read."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._count = 0
+        self._first = ""
+
+    def contents(self, members: list[Member]) -> Iterator[tuple[PurePosixPath, bytes]]:
+        """Yield path and content of those that can be read."""
+        for member in members:
+            try:
+                content = member.read()
+            except UNPACK_ERRORS as exc:
+                self.add(member.name, exc)
+                continue
+            yield member.name, content
+
+    def add(self, name: PurePosixPath, exc: BaseException) -> None:
+        self._count += 1
+        reason = f"{shown(name)} {_reason(exc)}"
+        self._first = self._first or reason
+        if self._count <= NAMED:
+            log.warning("skipped: %s", reason)
+
+    def conclude(self, left: int) -> None:
+        """Say how many pictures are *left*. Raises `BadInput` if they are too few."""
+        count = left + self._count
+        if self._count > MAX_SKIPPED * count:
+            raise BadInput(
+                f"{shown(self._path)}: {self._count} of {count} pictures cannot be read, the first: {self._first}; "
+                "replace or remove them"
+            )
+        if self._count:
+            more = f" (the first {NAMED} are named above)" if self._count > NAMED else ""
+            log.warning("%s: %d of %d faces; %d skipped%s", shown(self._path), left, count, self._count, more)
 
 
-def _conclude(path: Path, count: int, reasons: list[str]) -> None:
-    """Say how many pictures are left. Raises `BadInput` if they are too few."""
-    left = count - len(reasons)
-    if len(reasons) > MAX_SKIPPED * count:
-        raise BadInput(
-            f"{shown(path)}: {len(reasons)} of {count} pictures cannot be read, the first: {reasons[0]}; "
-            "replace or remove them"
-        )
-    more = f" (the first {NAMED} are named above)" if len(reasons) > NAMED else ""
-    log.warning("%s: %d of %d faces; %d skipped%s", shown(path), left, count, len(reasons), more)
+@contextmanager
+def _members(path: Path, passed_over: PassedOver) -> Iterator[list[Member]]:
+    """Yield the pictures of a folder or zip, sorted; what else is in it is counted in *passed_over*."""
+    if path.is_dir():
+        yield _folder_members(path, passed_over)
+        return
+    try:
+        archive = zipfile.ZipFile(path)
+    except UNPACK_ERRORS as exc:
+        raise BadInput(f"{shown(path)} cannot be read as a zip: {one_line(exc)}; download it again") from exc
+    with archive:
+        yield _zip_members(archive, passed_over)
 
 
 def _reason(exc: BaseException) -> str:
@@ -125,13 +154,6 @@ def _file_reader(file: Path) -> Callable[[], bytes]:
 def _utf8(name: PurePosixPath) -> PurePosixPath:
     # A name is kept in tables and reports, which are UTF-8.
     return PurePosixPath(str(name).encode(errors="surrogateescape").decode(errors="backslashreplace"))
-
-
-def _opened(path: Path) -> zipfile.ZipFile:
-    try:
-        return zipfile.ZipFile(path)
-    except UNPACK_ERRORS as exc:
-        raise BadInput(f"{shown(path)} cannot be read as a zip: {one_line(exc)}; download it again") from exc
 
 
 def _zip_members(archive: zipfile.ZipFile, passed_over: PassedOver) -> list[Member]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from edge_fer.errors import SourceError
+from edge_fer.errors import SourceError, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,9 +114,14 @@ def open_source(name: str) -> Source:
     if name.isdecimal() or name.startswith(("/dev/video", "rtsp://", "http://", "https://")):
         return camera.Camera(name)
     path = Path(name)
-    if path.is_dir():
+    try:
+        exists = path.exists()
+        is_folder = path.is_dir()
+    except OSError as exc:  # too long a name, or a folder above that may not be searched
+        raise SourceError(f"{one_line(name)} cannot be read: {exc.strerror or exc}") from exc
+    if is_folder:
         return files.Folder(path)
-    if not path.exists():
+    if not exists:
         raise SourceError(
             f"no source {name!r}; pass an image, a folder, a video, a camera (0, /dev/video0), picamera or synthetic"
         )

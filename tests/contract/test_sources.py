@@ -539,3 +539,8 @@ def test_a_text_file_is_no_source(tmp_path):
     path = shutil.copy(__file__, tmp_path / "text.txt")
     with pytest.raises(SourceError, match=r"ends in '.txt'; images end in \.avif .*, videos in \.avi"):
         open_source(str(path))
+
+
+def test_a_name_that_no_file_can_have_is_an_error():
+    with pytest.raises(SourceError, match="cannot be read: File name too long"):
+        open_source("a" * 5000)

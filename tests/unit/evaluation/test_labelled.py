@@ -107,3 +107,8 @@ def test_a_part_of_a_folder_is_its_first_folder(write_images):
 def test_a_path_that_does_not_exist_is_named(tmp_path, name):
     with pytest.raises(BadInput, match=f"{name} is not there; pass a folder or"):
         load_faces(tmp_path / name)
+
+
+def test_a_name_that_no_file_can_have_is_refused():
+    with pytest.raises(BadInput, match="cannot be read: File name too long"):
+        load_faces("a" * 5000)
