@@ -28,6 +28,10 @@ class Box(NamedTuple):
         """Return the box that lies between this one and *other*: *weight* 0 is this one, 1 the other."""
         return Box(*(a + weight * (b - a) for a, b in zip(self, other, strict=True)))
 
+    def times(self, factor: float) -> Box:
+        """Return the box in a frame of *factor* times the width and height."""
+        return self if factor == 1 else Box(*(factor * value for value in self))
+
     def grown(self, fraction: float) -> Box:
         """Return the box widened on each side by *fraction* of its size."""
         by_x = self.width * fraction

@@ -56,7 +56,7 @@ class _Commands(click.Group):
         """Prepare the process, then run the command that its arguments name."""
         streams.prepare()
         # OpenCV and FFmpeg would repeat in words of their own what edge-fer reports.
-        os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
+        os.environ.setdefault("OPENCV_LOG_LEVEL", "FATAL")
         os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
         telemetry.switch_off()
         return super().main(*args, **options)

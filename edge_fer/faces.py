@@ -21,6 +21,9 @@ CASCADE_SIDE_PX: Final = 24
 """Side of the window that the cascade was trained on: it finds no smaller face."""
 LARGEST_SIDE_PX: Final = 2**15
 """No picture is larger. OpenCV's numbers end at 2**31."""
+MAX_SEARCHED_PX: Final = 4_000_000
+"""Pixels at the finest scale of a search in a reduced frame, where the smallest face has the cascade's side. OpenCV
+takes about 50 bytes for each, so that they bound the memory of a search."""
 FOLLOW_MARGIN: Final = 0.25
 """How far around a known face it is searched for, as a share of its size on each side."""
 FOLLOW_SIZES: Final = (0.8, 1.3)
@@ -102,11 +105,18 @@ class HaarDetector:
         if self._cascade.empty():
             raise BadInput(f"{path} is not a cascade that OpenCV reads; reinstall opencv-python-headless")
 
-    def search(self, gray: NDArray[np.uint8]) -> list[Face]:
-        """Return all faces of at least ``min_face_px`` in grey ``(height, width)`` uint8 *gray*, largest first."""
+    def search(self, gray: NDArray[np.uint8], reduced: int = 1) -> list[Face]:
+        """Return all faces of at least ``min_face_px`` in grey ``(height, width)`` uint8 *gray*, largest first.
+
+        Each pixel of *gray* stands for *reduced* of the frame in width and height, of which ``min_face_px`` are meant.
+        In a reduced frame, faces are searched for no finer than `MAX_SEARCHED_PX` allow.
+        """
         detection = self.detection
-        scale = min(1.0, detection.search_side_px / detection.min_face_px)
-        smallest = max(CASCADE_SIDE_PX, round(detection.min_face_px * scale))
+        min_face_px = max(CASCADE_SIDE_PX, detection.min_face_px / reduced)
+        if reduced > 1:
+            min_face_px = max(min_face_px, CASCADE_SIDE_PX * math.sqrt(gray.size / MAX_SEARCHED_PX))
+        scale = min(1.0, detection.search_side_px / min_face_px)
+        smallest = max(CASCADE_SIDE_PX, round(min_face_px * scale))
         effort = detection.scale_factor, detection.min_neighbors
         # Without an upper limit: a face may fill the frame.
         faces = self._detect(_scaled(gray, scale), scale, (0, 0), (smallest, 0), effort)

@@ -58,13 +58,13 @@ class Pipeline:
         now = self._clock.now
         started = now()
         gray = to_gray(frame.image)
-        tracks = self.tracker.update(gray, frame.time_s)
+        tracks = self.tracker.update(gray, frame.time_s, frame.reduced)
         detected = now()
         crops = self.classifier.crop(gray, [track.box for track in tracks])
         cropped = now()
         scores = self.classifier.scores(crops)
         classified = now()
-        faces = self._smooth(tracks, scores, frame.time_s)
+        faces = self._smooth(tracks, scores, frame)
         smoothed = now()
         durations_ms = [capture_ms]
         for begin, end in pairwise((started, detected, cropped, classified, smoothed)):
@@ -86,21 +86,23 @@ class Pipeline:
             if source.stills:
                 self.reset()
             yield frame, self.process(frame, capture_ms, source.dropped)
+            del frame  # so that a large picture is freed before the next one is decoded
 
     def reset(self) -> None:
         """Forget all faces and states. To be called when the next frame is unrelated to the last one."""
         self.tracker.reset()
         self._smoothers.clear()
 
-    def _smooth(self, tracks: Sequence[Track], scores: NDArray[np.float32], time_s: float) -> tuple[FaceRecord, ...]:
+    def _smooth(self, tracks: Sequence[Track], scores: NDArray[np.float32], frame: Frame) -> tuple[FaceRecord, ...]:
         faces = []
         for track, row in zip(tracks, scores, strict=True):
             smoother = self._smoothers.get(track.id)
             if smoother is None:
                 smoother = self._smoothers[track.id] = Smoother(self.classifier.labels, self.smoothing)
-            state, mean = smoother.update(row, time_s)
+            state, mean = smoother.update(row, frame.time_s)
+            box = track.box.times(frame.reduced)
             # A copy, since the smoother changes its mean in place.
-            faces.append(FaceRecord(track.id, track.box, track.face.confidence, row, mean.copy(), state))
+            faces.append(FaceRecord(track.id, box, track.face.confidence, row, mean.copy(), state))
         # Otherwise they would accumulate for as long as the program runs.
         for ended in self._smoothers.keys() - self.tracker.known():
             del self._smoothers[ended]

@@ -23,7 +23,7 @@ class FaceRecord:
     track: int
     """Id of the track, from 1."""
     box: Box
-    """In pixels of the frame."""
+    """In pixels of the frame; of a picture that was decoded reduced, in those of the picture as it is."""
     confidence: float
     """Confidence of the detection, in [0, 1); see `edge_fer.faces.Face`."""
     scores: NDArray[np.float32]

@@ -102,8 +102,10 @@ class FaceTracker:
         """Return the ids of all tracks that have not ended, whether their face is in sight or not."""
         return {track.id for track in self._tracks}
 
-    def update(self, gray: NDArray[np.uint8], time_s: float) -> list[Track]:
+    def update(self, gray: NDArray[np.uint8], time_s: float, reduced: int = 1) -> list[Track]:
         """Take the grey ``(height, width)`` uint8 frame of *time_s* and return the faces in it, oldest track first.
+
+        *reduced* is that of the `Frame`. Boxes are in pixels of *gray*.
 
         A face that is lost for a moment keeps its track, but is not returned until it is seen again. A face that
         appears beside others is returned from its second frame on.
@@ -114,7 +116,7 @@ class FaceTracker:
         # When people pass each other, the search around one face may find the other.
         self._tracks = _distinct(followed)
         if time_s - self._searched_s >= self._pause_s(time_s):
-            self._search(gray, time_s)
+            self._search(gray, time_s, reduced)
         self._tracks = [track for track in self._tracks if not self._ended(track, time_s)]
         return self._in_sight(time_s)
 
@@ -156,7 +158,7 @@ class FaceTracker:
             confirmed_s=time_s,
         )
 
-    def _search(self, gray: NDArray[np.uint8], time_s: float) -> None:
+    def _search(self, gray: NDArray[np.uint8], time_s: float, reduced: int) -> None:
         """Search the whole frame. What is found continues a lost track near it, or begins a new one."""
         self.searches += 1
         self._searched_s = time_s
@@ -165,7 +167,7 @@ class FaceTracker:
         alone = not self._in_sight(time_s)
         lost = [index for index, track in enumerate(self._tracks) if track.seen_s != time_s]
         followed = [track.box for track in self._tracks if track.seen_s == time_s]
-        for face in self.detector.search(_blanked(gray, followed)):
+        for face in self.detector.search(_blanked(gray, followed), reduced):
             if self._is_seen(face, time_s):
                 continue  # following found it with a more precise box
             nearest = self._nearest(face, lost)

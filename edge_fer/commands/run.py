@@ -53,6 +53,7 @@ def run(
     found best on this machine, unless --model or --target name others.
     """
     from edge_fer import profile
+    from edge_fer.sinks import lines
     from edge_fer.sources import open_source
 
     chosen = profile.choose(model, target, threads, DEFAULT_MODEL)
@@ -62,6 +63,8 @@ def run(
         opened = stack.enter_context(open_source(source))
         classifier = stack.enter_context(_classifier(chosen, backend, key or chosen.public_key))
         sinks = _sinks(opened, source, as_json, save, show)
+        if opened.stills:
+            sinks.append(lines.SmallPictures(min_face))
         for sink in sinks:
             stack.callback(sink.close)
         count = _write_records(opened, _pipeline(classifier, min_face), sinks, frames)
@@ -127,4 +130,5 @@ def _write_records(source: Source, pipeline: Pipeline, sinks: list[Sink], limit:
             break
         if count == limit:
             break
+        del frame  # so that a large picture is freed before the next one is decoded
     return count

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import zipfile
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from edge_fer.archives import UNPACK_ERRORS
 from edge_fer.emotions import FER2013
-from edge_fer.errors import BadInput
+from edge_fer.errors import BadInput, one_line
 from edge_fer.evaluation import fer2013_csv, npz
 from edge_fer.evaluation.face_set import UNLABELLED, LabelledFaces, stack
-from edge_fer.images import decode_image, is_image
+from edge_fer.evaluation.pictures import read_pictures
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
 FORMS: Final = (
@@ -35,12 +32,19 @@ def load_faces(path: str | Path, names: tuple[str, ...] | None = None) -> Labell
     it, FER2013's where all classes are FER2013's, else the alphabet's. Images have no label when they lie in no folder,
     or all in one folder that is no known class.
 
-    Raises `BadInput` for a path that does not exist or cannot be read, a class that is not in *names*, and an empty
-    set.
+    Pictures are scaled down on reading so that no side is longer than `FACE_SIDE_PX`. One that cannot be read is
+    skipped with a warning.
+
+    Raises `BadInput` for a path that does not exist or cannot be read, a set of which more than half cannot be read, a
+    class that is not in *names*, and an empty set.
     """
     file_name, _, part = str(path).partition("#")
     source = Path(file_name)
-    if source.is_dir():
+    try:
+        is_folder = source.is_dir()
+    except OSError as exc:  # too long a name, or a folder above that may not be searched
+        raise BadInput(f"{one_line(source)} cannot be read: {exc.strerror or exc}; pass {FORMS}") from exc
+    if is_folder:
         faces = _from_images(source, part, names)
     elif not source.is_file():
         raise BadInput(f"{source} is not there; pass {FORMS}")
@@ -57,76 +61,12 @@ def load_faces(path: str | Path, names: tuple[str, ...] | None = None) -> Labell
     return faces
 
 
-def image_files(path: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
-    """Yield the image files of a folder or ``.zip``, in the order of `image_names`: path within it, content.
-
-    Raises `BadInput` for a zip or a file that cannot be read.
-    """
-    return _folder_members(path) if path.is_dir() else _zip_members(path)
-
-
-def image_names(path: Path) -> list[str]:
-    """Return the names of the image files of a folder or ``.zip``, ``train/happy/1.png``, sorted; nothing is decoded.
-
-    Raises `BadInput` for a zip that cannot be read.
-    """
-    if path.is_dir():
-        files = [file for file in sorted(path.rglob("*")) if is_image(file) and file.is_file()]
-        return [file.relative_to(path).as_posix() for file in files]
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return _images_in(archive)
-    except UNPACK_ERRORS as exc:
-        raise _damaged(path, exc) from exc
-
-
-def decode(path: Path, member: PurePosixPath, content: bytes) -> NDArray[np.uint8]:
-    """Return the image file *member* of *path* as grey ``(height, width)`` uint8.
-
-    Raises `BadInput` when *content* is not a readable image.
-    """
-    try:
-        return decode_image(content, gray=True)
-    except ValueError as exc:
-        raise BadInput(f"{path}: {member} {exc}") from exc
-
-
-def _folder_members(folder: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
-    for name in image_names(folder):
-        file = folder / name
-        try:
-            content = file.read_bytes()
-        except OSError as exc:
-            raise BadInput(f"{file} cannot be read: {exc.strerror or exc}; check its permissions") from exc
-        yield PurePosixPath(name), content
-
-
-def _zip_members(path: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for name in _images_in(archive):
-                yield PurePosixPath(name), archive.read(name)
-    except UNPACK_ERRORS as exc:
-        raise _damaged(path, exc) from exc
-
-
-def _images_in(archive: zipfile.ZipFile) -> list[str]:
-    # Sorted as text, not by folders: the order of the faces decides which of them a seed chooses.
-    return [name for name in sorted(archive.namelist()) if is_image(PurePosixPath(name))]
-
-
-def _damaged(path: Path, exc: BaseException) -> BadInput:
-    return BadInput(f"{path} cannot be read as a zip: {exc}; download it again")
-
-
 def _from_images(path: Path, part: str, names: tuple[str, ...] | None) -> LabelledFaces:
     images: list[NDArray[np.uint8]] = []
     classes: list[str] = []
     paths: list[str] = []
-    for member, content in image_files(path):
-        if part and member.parts[0] != part:
-            continue
-        images.append(decode(path, member, content))
+    for member, pixels in read_pictures(path, lambda member: not part or member.parts[0] == part):
+        images.append(pixels)
         classes.append(member.parent.name)
         paths.append(str(member))
     if _are_classes(set(classes), names):

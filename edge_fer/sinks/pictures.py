@@ -20,6 +20,7 @@ from edge_fer.sinks import SinkClosed
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from edge_fer.boxes import Box
     from edge_fer.records import FaceRecord, Record
     from edge_fer.sources import Frame
 
@@ -32,7 +33,10 @@ GREY: Final = (160, 160, 160)
 
 
 def annotate(frame: Frame, record: Record) -> NDArray[np.uint8]:
-    """Return a copy of *frame* as BGR ``(height, width, 3)`` uint8 with each face's box, state and score drawn in."""
+    """Return a copy of *frame* as BGR ``(height, width, 3)`` uint8 with each face's box, state and score drawn in.
+
+    Of a frame that was decoded reduced, the copy is of the reduced size.
+    """
     image = frame.image
     if image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3:
         canvas = image.copy()
@@ -41,12 +45,12 @@ def annotate(frame: Frame, record: Record) -> NDArray[np.uint8]:
         canvas = np.asarray(cv2.cvtColor(to_gray(image), cv2.COLOR_GRAY2BGR), np.uint8)
     thickness = max(1, round(min(canvas.shape[:2]) / 240))  # 2 px at 640x480, in proportion at other sizes
     for face in record.faces:
-        _draw(canvas, face, thickness)
+        _draw(canvas, face, face.box.times(1 / frame.reduced), thickness)
     return canvas
 
 
-def _draw(canvas: NDArray[np.uint8], face: FaceRecord, thickness: int) -> None:
-    x, y, width, height = (round(value) for value in face.box)
+def _draw(canvas: NDArray[np.uint8], face: FaceRecord, box: Box, thickness: int) -> None:
+    x, y, width, height = (round(value) for value in box)
     colour = GREY if face.state == UNKNOWN else GREEN
     cv2.rectangle(canvas, (x, y), (x + width, y + height), colour, thickness)
     text = f"{face.track} {face.state} {face.smoothed.max():.0%}"

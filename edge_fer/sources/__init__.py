@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from edge_fer.errors import SourceError
+from edge_fer.errors import SourceError, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +37,9 @@ class Frame:
     name: str
     """File name, or the camera."""
     truth: tuple[Truth, ...] = ()
+    reduced: int = 1
+    """How many pixels of the original each pixel stands for, in width and in height. Records count in the original's
+    pixels, since a very large picture is decoded reduced."""
 
 
 class Source(Protocol):
@@ -100,7 +103,7 @@ def open_source(name: str) -> Source:
     a video. Raises `SourceError` if there is no such source, `MissingDependency` without picamera2.
     """
     # Imported here, since they import OpenCV, which `Frame` and `Source` do not need.
-    from edge_fer.images import IMAGE_SUFFIXES, is_image
+    from edge_fer.images import IMAGE_SUFFIXES
     from edge_fer.sources import camera, files, picamera, synthetic
 
     if name == "synthetic":
@@ -111,15 +114,21 @@ def open_source(name: str) -> Source:
     if name.isdecimal() or name.startswith(("/dev/video", "rtsp://", "http://", "https://")):
         return camera.Camera(name)
     path = Path(name)
-    if path.is_dir():
+    try:
+        exists = path.exists()
+        is_folder = path.is_dir()
+    except OSError as exc:  # too long a name, or a folder above that may not be searched
+        raise SourceError(f"{one_line(name)} cannot be read: {exc.strerror or exc}") from exc
+    if is_folder:
         return files.Folder(path)
-    if not path.exists():
+    if not exists:
         raise SourceError(
             f"no source {name!r}; pass an image, a folder, a video, a camera (0, /dev/video0), picamera or synthetic"
         )
-    if is_image(path):
-        return files.Image(path)
     suffix = path.suffix.lower()
+    # By the suffix alone: who names a hidden file wants it.
+    if suffix in IMAGE_SUFFIXES:
+        return files.Image(path)
     # Only known suffixes: FFmpeg would show a text file as a film of its letters.
     if suffix in files.VIDEO_SUFFIXES:
         return files.Video(path)

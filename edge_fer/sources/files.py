@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import logging
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
 import cv2
 import numpy as np
 
 from edge_fer.errors import SourceError
-from edge_fer.images import IMAGE_SUFFIXES, decode_image, is_image
+from edge_fer.images import IMAGE_SUFFIXES, PassedOver, decode_frame, read_file, shown
 from edge_fer.sources import Frame, SourceBase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from numpy.typing import NDArray
+    from edge_fer.images import Picture
 
 VIDEO_SUFFIXES: Final = frozenset(
     {".avi", ".flv", ".h264", ".m4v", ".mjpeg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm", ".wmv"}
@@ -25,14 +26,23 @@ VIDEO_SUFFIXES: Final = frozenset(
 log = logging.getLogger(__name__)
 
 
-def read_image(path: Path) -> NDArray[np.uint8]:
-    """Return the image file *path* as BGR ``(height, width, 3)`` uint8. Raises `SourceError` if it cannot be read."""
+def read_image(path: Path) -> Picture:
+    """Return the image file *path* as a BGR frame, reduced if it is very large.
+
+    Raises `SourceError` if it cannot be read.
+    """
     try:
-        return decode_image(path.read_bytes())
+        return decode_frame(read_file(path))
     except OSError as exc:
-        raise SourceError(f"{path} cannot be read: {exc.strerror or exc}") from exc
+        raise SourceError(f"{shown(path)} cannot be read: {exc.strerror or exc}") from exc
     except ValueError as exc:
-        raise SourceError(f"{path} {exc}") from exc
+        raise SourceError(f"{shown(path)} {exc}") from exc
+
+
+def _frame(path: Path, index: int) -> Frame:
+    picture = read_image(path)
+    # Stills have no time of their own; they count as a second apart.
+    return Frame(picture.pixels, float(index), index, shown(path.name), reduced=picture.reduced)
 
 
 class Image(SourceBase):
@@ -45,37 +55,49 @@ class Image(SourceBase):
 
     def frames(self) -> Iterator[Frame]:
         """Yield the image. Raises `SourceError` if it cannot be read."""
-        yield Frame(read_image(self._path), 0.0, 0, self._path.name)
+        yield _frame(self._path, 0)
 
 
 class Folder(SourceBase):
-    """The images directly in a folder, sorted by name. Other files are ignored, unreadable images skipped."""
+    """The images directly in a folder, sorted by name. Other files are passed over, unreadable images skipped."""
 
     stills = True
 
     def __init__(self, folder: Path) -> None:
         try:
-            entries = sorted(entry for entry in folder.iterdir() if entry.is_file())
+            entries = sorted(entry for entry in folder.iterdir() if not _is_folder(entry))
         except OSError as exc:
-            raise SourceError(f"{folder} cannot be read: {exc.strerror or exc}") from exc
-        self._paths = list(filter(is_image, entries))
+            raise SourceError(f"{shown(folder)} cannot be read: {exc.strerror or exc}") from exc
+        passed_over = PassedOver()
+        self._paths = [entry for entry in entries if passed_over.is_image(PurePath(entry.name))]
         if not self._paths:
             suffixes = ", ".join(sorted(IMAGE_SUFFIXES))
-            raise SourceError(f"{folder} holds no images among its {len(entries)} files; images end in {suffixes}")
+            raise SourceError(
+                f"{shown(folder)} holds no images among its {len(entries)} files; images end in {suffixes}"
+            )
+        if passed_over:
+            log.warning("%s", passed_over)
 
     def frames(self) -> Iterator[Frame]:
         """Yield the readable images. Raises `SourceError` if there is not a single one."""
         for index, path in enumerate(self._paths):
             try:
-                image = read_image(path)
+                frame = _frame(path, index)
             except SourceError as exc:
                 self.skipped += 1
                 log.warning("skipped: %s", exc)
                 continue
-            # Stills have no time of their own; they count as a second apart.
-            yield Frame(image, float(index), index, path.name)
+            yield frame
+            del frame  # before the next one is decoded: two of the largest would not fit into 512 MB
         if self.skipped == len(self._paths):
             raise SourceError(f"none of the {self.skipped} images could be read; see the lines above")
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # reading it will say what is wrong
+        return False
 
 
 class Video(SourceBase):

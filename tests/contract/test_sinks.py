@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import weakref
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -22,7 +23,7 @@ from edge_fer.emotions import UNKNOWN
 from edge_fer.errors import MissingDependency, SinkError
 from edge_fer.records import FaceRecord, Record
 from edge_fer.sinks import SinkClosed, pictures
-from edge_fer.sinks.lines import JsonLines, Text
+from edge_fer.sinks.lines import JsonLines, SmallPictures, Text
 from edge_fer.sinks.pictures import AnnotatedImages, AnnotatedVideo, Preview, annotate
 from edge_fer.sources import Frame
 
@@ -253,6 +254,28 @@ def test_without_a_screen_the_remedy_is_named(monkeypatch):
     monkeypatch.setattr(sys, "platform", "linux")
     with pytest.raises(MissingDependency, match="no screen"):
         Preview()
+
+
+def test_boxes_are_drawn_at_their_place_in_a_reduced_frame():
+    whole = record("a")
+    doubled = [replace(face, box=face.box.times(2)) for face in whole.faces]
+    drawn = annotate(replace(FRAME, reduced=2), replace(whole, faces=tuple(doubled)))
+    assert np.array_equal(drawn, annotate(FRAME, whole))
+
+
+def test_small_pictures_without_a_face_are_explained_once(caplog):
+    hint = SmallPictures(64)
+    small = Frame(np.zeros((256, 300), np.uint8), 0.0, 0, "a.png")
+    for _ in range(3):
+        hint.write(small, record())
+    hint.write(small, record("happy"))
+    hint.write(Frame(np.zeros((257, 300), np.uint8), 0.0, 0, "a.png"), record())
+    assert not caplog.messages
+    hint.close()
+    hint.close()
+    assert len(caplog.messages) == 1
+    assert "no face in 3 pictures of at most 256 px a side" in caplog.text
+    assert "edge-fer eval --data" in caplog.text
 
 
 def test_the_box_and_the_state_are_drawn():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import sys
 import threading
@@ -148,6 +149,10 @@ class TestImage(SourceSuite):
         with pytest.raises(SourceError, match=message):
             list(Image(path).frames())
 
+    def test_a_hidden_image_is_read_when_it_is_named(self, tmp_path):
+        cv2.imwrite(str(tmp_path / ".a.png"), PICTURE)
+        assert len(list(open_source(str(tmp_path / ".a.png")).frames())) == 1
+
     def test_a_name_in_any_alphabet_is_read(self, tmp_path):
         path = tmp_path / "лицо 顔 é.png"
         path.write_bytes(cv2.imencode(".png", PICTURE)[1].tobytes())
@@ -179,6 +184,32 @@ class TestFolder(SourceSuite):
         assert len(list(source.frames())) == 3
         assert source.skipped == 2
         assert "aa.png is empty" in caplog.text
+
+    def test_what_is_no_picture_is_named_once(self, folder, caplog):
+        for name in ("._a.jpg", ".hidden.png", "b.HEIC"):
+            (folder / name).touch()
+        assert len(list(Folder(folder).frames())) == 3
+        assert caplog.text.count("passed over: 1 resource fork") == 1
+        assert "1 file that is no picture (.txt)" in caplog.text
+
+    def test_what_is_no_file_is_skipped_and_named(self, folder, caplog):
+        os.mkfifo(folder / "pipe.png")
+        (folder / "loop.png").symlink_to("loop.png")
+        (folder / "nowhere.png").symlink_to("not there")
+        (folder / "bomb.png").write_bytes(b"P5 60000 60000 255 ")
+        source = Folder(folder)
+        assert len(list(source.frames())) == 3
+        assert source.skipped == 4
+        for reason in ("pipe.png is a pipe", "loop.png cannot be read", "nowhere.png cannot be read: No such file"):
+            assert reason in caplog.text
+        assert "bomb.png has 60000x60000 pixels" in caplog.text
+
+    def test_a_name_that_is_not_utf8_can_be_printed(self, folder, caplog):
+        picture = (folder / "c.png").read_bytes()
+        for name, content in ((b"\xe9.png", picture), (b"\xe8.png", b"")):
+            (folder / os.fsdecode(name)).write_bytes(content)
+        assert [frame.name for frame in Folder(folder).frames()][-1] == "\ufffd.png"
+        assert "\ufffd.png is empty" in caplog.text
 
     def test_a_folder_without_images_is_an_error(self, tmp_path):
         (tmp_path / "notes.txt").write_text("x")
@@ -513,5 +544,10 @@ def test_an_unknown_source_names_the_known_ones():
 
 def test_a_text_file_is_no_source(tmp_path):
     path = shutil.copy(__file__, tmp_path / "text.txt")
-    with pytest.raises(SourceError, match=r"ends in '.txt'; images end in \.bmp .*, videos in \.avi"):
+    with pytest.raises(SourceError, match=r"ends in '.txt'; images end in \.avif .*, videos in \.avi"):
         open_source(str(path))
+
+
+def test_a_name_that_no_file_can_have_is_an_error():
+    with pytest.raises(SourceError, match="cannot be read: File name too long"):
+        open_source("a" * 5000)

@@ -55,6 +55,16 @@ def test_an_8k_frame_is_searched():
     assert len(found) == 1
 
 
+def test_the_smallest_face_of_a_reduced_frame_is_one_of_the_whole_frame(monkeypatch):
+    frame = SyntheticCamera(width_px=1280, height_px=960, faces=30, seed=1).frame(0).image  # faces of about 100 px
+    half = cv2.resize(frame, (640, 480), interpolation=cv2.INTER_AREA)
+    detector = HaarDetector(Detection(min_face_px=90))
+    assert len(detector.search(half)) < 5
+    assert len(detector.search(half, 2)) >= 27
+    monkeypatch.setattr(faces, "MAX_SEARCHED_PX", 640 * 480 / 5**2)  # no finer than a fifth: faces of 120 px
+    assert len(detector.search(half, 2)) < 5
+
+
 def test_a_missing_cascade_names_the_remedy(monkeypatch, tmp_path):
     monkeypatch.setattr(cv2.data, "haarcascades", str(tmp_path))
     with pytest.raises(MissingDependency, match="apt install opencv-data"):

@@ -6,6 +6,7 @@ import logging
 import numpy as np
 import pytest
 
+from edge_fer.boxes import Box
 from edge_fer.classifier import Classifier
 from edge_fer.emotions import FER2013, UNKNOWN
 from edge_fer.errors import BadInput
@@ -56,6 +57,13 @@ def test_nothing_is_carried_from_still_to_still(pipeline):
     assert [record.faces[0].track for record in records] == [1, 2, 3]
     for record in records:
         assert np.array_equal(record.faces[0].scores, record.faces[0].smoothed)
+
+
+def test_the_boxes_of_a_reduced_frame_are_in_pixels_of_the_original(pipeline):
+    frame = SyntheticCamera(seed=1).frame(0)
+    reduced = Frame(frame.image, 0.0, 0, "large.jpg", reduced=4)
+    box = pipeline.process(reduced).faces[0].box
+    assert Box(*(value / 4 for value in box)).iou(frame.truth[0].box) > 0.6
 
 
 def test_a_frame_without_faces_has_an_empty_record(pipeline):

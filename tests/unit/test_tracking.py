@@ -24,7 +24,7 @@ class Scripted:
         self.everywhere: list[Box] = []
         self.nearby: list[Box] | None = None
 
-    def search(self, gray):
+    def search(self, gray, reduced=1):
         return [Face(box, 0.9) for box in self.everywhere]
 
     def follow(self, gray, last):
@@ -197,7 +197,7 @@ def test_a_full_search_skips_known_faces_and_finds_others():
     alone[:, x0:x1] = alone[:, x0:x1].mean()
     tracker = FaceTracker(HaarDetector())
     searched = []
-    tracker.detector.search = lambda gray: searched.append(gray) or HaarDetector.search(tracker.detector, gray)
+    tracker.detector.search = lambda gray, reduced: searched.append(gray) or HaarDetector.search(tracker.detector, gray)
     for step in range(4):
         assert len(tracker.update(alone, step / 30)) == 1
     frame = camera.frame(0).image

@@ -8,21 +8,21 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from edge_fer.evaluation.labelled import decode, image_files
+from edge_fer.evaluation.pictures import read_pictures
 from edge_fer_train.datasets import Dataset
 from edge_fer_train.datasets.listing import emotion, images_under, label_faces
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from pathlib import Path, PurePosixPath
 
 NAME: Final = "CK+"
-FILE: Final = re.compile(r"S(\d{3})_\d{3}_\d{8}")
+FILE: Final = re.compile(r"S\d{3}_\d{3}_\d{8}")
 
 
 def recognises(path: Path) -> bool:
     """Return whether all images are named as those of CK+, and lie in folders."""
     images = images_under(path)
-    return bool(images) and all(FILE.fullmatch(name.stem) and len(name.parts) > 1 for name in images)
+    return bool(images) and all(_is_named(name) and len(name.parts) > 1 for name in images)
 
 
 def load(path: Path) -> Dataset:
@@ -31,11 +31,13 @@ def load(path: Path) -> Dataset:
     classes = []
     paths = []
     persons = []
-    for name, content in image_files(path):
-        match = FILE.fullmatch(name.stem)
-        if match:
-            images.append(decode(path, name, content))
-            classes.append(emotion(name.parent.name))
-            paths.append(str(name))
-            persons.append(match[1])
+    for name, pixels in read_pictures(path, _is_named):
+        images.append(pixels)
+        classes.append(emotion(name.parent.name))
+        paths.append(str(name))
+        persons.append(name.stem[1:4])
     return Dataset(NAME, label_faces(path, images, classes, paths), persons=tuple(persons))
+
+
+def _is_named(name: PurePosixPath) -> bool:
+    return FILE.fullmatch(name.stem) is not None

@@ -88,7 +88,8 @@ def _zips(path: Path) -> dict[Part, Path]:
     if not path.is_dir():
         return {}
     zips: dict[Part, Path] = {}
-    for file in sorted(path.glob("*.zip")):
+    # Not resource forks of macOS, which have the names of zips as well.
+    for file in sorted(file for file in path.glob("*.zip") if not file.name.startswith(".")):
         stem = file.stem.lower().replace("-", "").replace("_", "")
         for name, part in PARTS.items():
             if stem.endswith(name):

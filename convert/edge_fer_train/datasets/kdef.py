@@ -10,16 +10,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from edge_fer.evaluation.labelled import decode, image_files
+from edge_fer.evaluation.pictures import PICTURE_SIDE_PX, read_pictures
 from edge_fer_train.datasets import Dataset
 from edge_fer_train.datasets.cut_face import cut_face
 from edge_fer_train.datasets.listing import images_under, label_faces
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from pathlib import Path, PurePosixPath
 
 NAME: Final = "KDEF"
-FILE: Final = re.compile(r"([AB])([FM]\d{2})(AF|AN|DI|HA|NE|SA|SU)(S|HL|HR|FL|FR)")
+FILE: Final = re.compile(r"[AB][FM]\d{2}(?:AF|AN|DI|HA|NE|SA|SU)(S|HL|HR|FL|FR)")
 EXPRESSIONS: Final = {
     "AF": "fear", "AN": "angry", "DI": "disgust", "HA": "happy", "NE": "neutral", "SA": "sad", "SU": "surprise",
 }  # fmt: skip
@@ -40,11 +40,15 @@ def load(path: Path) -> Dataset:
     classes = []
     paths = []
     persons = []
-    for name, content in image_files(path):
-        match = FILE.fullmatch(name.stem.upper())
-        if match and match[4] == FRONTAL:
-            images.append(cut_face(decode(path, name, content)))
-            classes.append(EXPRESSIONS[match[3]])
-            paths.append(str(name))
-            persons.append(match[2])
+    for name, picture in read_pictures(path, _is_frontal, PICTURE_SIDE_PX):
+        stem = name.stem.upper()
+        images.append(cut_face(picture))
+        classes.append(EXPRESSIONS[stem[4:6]])
+        paths.append(str(name))
+        persons.append(stem[1:4])
     return Dataset(NAME, label_faces(path, images, classes, paths), persons=tuple(persons))
+
+
+def _is_frontal(name: PurePosixPath) -> bool:
+    match = FILE.fullmatch(name.stem.upper())
+    return match is not None and match[1] == FRONTAL

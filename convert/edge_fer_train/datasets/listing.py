@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import zipfile
-from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from edge_fer.archives import UNPACK_ERRORS
 from edge_fer.emotions import FER2013
 from edge_fer.errors import BadInput
 from edge_fer.evaluation.face_set import LabelledFaces, stack
-from edge_fer.images import is_image
+from edge_fer.evaluation.pictures import image_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path, PurePosixPath
 
     from numpy.typing import NDArray
 
@@ -37,21 +36,9 @@ def images_under(path: Path) -> list[PurePosixPath]:
     Raises `BadInput` for a zip that cannot be read.
     """
     # Only names are read: every format looks at all of them to recognise its own.
-    if path.is_dir():
-        names = [PurePosixPath(file.relative_to(path).as_posix()) for file in path.rglob("*")]
-    elif path.is_file() and zipfile.is_zipfile(path):
-        names = _zip_names(path)
-    else:
-        return []
-    return sorted(name for name in names if is_image(name))
-
-
-def _zip_names(path: Path) -> list[PurePosixPath]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return [PurePosixPath(name) for name in archive.namelist()]
-    except UNPACK_ERRORS as exc:
-        raise BadInput(f"{path} cannot be read as a zip: {exc}; download it again") from exc
+    if path.is_dir() or (path.is_file() and zipfile.is_zipfile(path)):
+        return sorted(image_names(path))
+    return []
 
 
 def label_faces(

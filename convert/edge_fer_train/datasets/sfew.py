@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from edge_fer.emotions import FER2013
-from edge_fer.evaluation.labelled import decode, image_files
+from edge_fer.evaluation.pictures import PICTURE_SIDE_PX, read_pictures
 from edge_fer_train.datasets import Dataset
 from edge_fer_train.datasets.cut_face import cut_face
 from edge_fer_train.datasets.listing import emotion, images_under, label_faces
@@ -35,12 +35,14 @@ def load(path: Path) -> Dataset:
     classes = []
     paths = []
     parts = []
-    for name, content in image_files(path):
+
+    def is_wanted(name: PurePosixPath) -> bool:
         if name.parts[0] not in PARTS or not _is_labelled(name):
-            continue
-        if name.parts[0] in aligned and not _is_aligned(name):
-            continue  # the frame that an aligned face was cut from
-        image = decode(path, name, content)
+            return False
+        # Not the frame that an aligned face was cut from.
+        return name.parts[0] not in aligned or _is_aligned(name)
+
+    for name, image in read_pictures(path, is_wanted, PICTURE_SIDE_PX):
         images.append(image if _is_aligned(name) else cut_face(image))
         classes.append(emotion(name.parent.name))
         paths.append(str(name))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from contextlib import ExitStack
 
 import cv2
@@ -12,13 +13,15 @@ from hypothesis import strategies as st
 
 pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install -e '.[eval]'")
 
+from edge_fer.emotions import FER2013
 from edge_fer.errors import SinkError
 from edge_fer.evaluation import comparison, conditions
 from edge_fer.evaluation.classification import evaluate
 from edge_fer.evaluation.comparison import SystemComparison, SystemResult
 from edge_fer.evaluation.conditions import ORIGINAL, Condition
 from edge_fer.evaluation.face_set import LabelledFaces
-from edge_fer.evaluation.systems import open_all
+from edge_fer.evaluation.labelled import load_faces
+from edge_fer.evaluation.systems import CsvSystem, open_all
 
 NAMES = ("a", "b", "c")
 TWO = LabelledFaces(np.zeros((2, 4, 4), np.uint8), np.array([0, 2]), ("first", "second"), NAMES)
@@ -97,3 +100,17 @@ def test_faces_without_a_near_copy_are_evaluated_on_their_own(faces, write_answe
     (result,) = found.originals
     assert result.report.images == 28
     assert result.deduplicated.images == 3
+
+
+def test_a_name_that_is_not_utf8_is_found_again_in_the_answers(tmp_path):
+    (tmp_path / "happy").mkdir()
+    for name in (b"\xe8.png", b"\xe9.png"):
+        (tmp_path / "happy" / os.fsdecode(name)).write_bytes(
+            cv2.imencode(".png", np.zeros((8, 8), np.uint8))[1].tobytes()
+        )
+    faces = load_faces(tmp_path, FER2013)
+    table = comparison.export(faces, [ORIGINAL], tmp_path / "ask")
+    rows = table.read_text(encoding="utf-8").splitlines()
+    table.write_text("\n".join([rows[0], *(f"{row}happy" for row in rows[1:])]), encoding="utf-8")
+    scores = CsvSystem(table).scores(faces, ORIGINAL.name)
+    assert scores.argmax(axis=1).tolist() == faces.labels.tolist()

@@ -65,6 +65,7 @@ def test_fer2013_as_a_zip_a_part(tmp_path):
     for part, folder in (("train", "train"), ("public-test", "test"), ("private-test", "test")):
         with zipfile.ZipFile(tmp_path / f"fer2013-{part}.zip", "w") as archive:
             archive.writestr(f"{folder}/fear/{part}.png", png(len(part)))
+        (tmp_path / f"._fer2013-{part}.zip").write_bytes(b"a resource fork")
     dataset = datasets.load(tmp_path)
     assert dict(zip(dataset.faces.paths, dataset.parts, strict=True)) == {
         "train/fear/train.png": "train",
@@ -225,3 +226,19 @@ def test_no_person_stands_on_both_sides_of_a_fold():
 def test_folds_that_cannot_be_are_refused(count):
     with pytest.raises(BadInput, match="folds is"):
         splits.folds(made([0, 1] * 20), count)
+
+
+@pytest.mark.parametrize("names", [["S010_004_00000017.png"], ["AF01ANS.JPG"]])
+def test_hidden_files_and_bad_pictures_are_left_out_of_every_data_set(tmp_path, names, caplog):
+    good = [f"anger/{name}" for name in names]
+    write(tmp_path, [*good, *(f"fear/{name}" for name in names), *(f"sad/{name}" for name in names)])
+    for name in names:
+        (tmp_path / "sad" / name).write_bytes(b"")
+        (tmp_path / "anger" / f"._{name}").write_bytes(b"a resource fork")
+        (tmp_path / ".ipynb_checkpoints").mkdir()
+        (tmp_path / ".ipynb_checkpoints" / name).write_bytes(png())
+    dataset = datasets.load(tmp_path)
+    assert dataset.name in {"CK+", "KDEF"}
+    assert [path.split("/")[0] for path in dataset.faces.paths] == ["anger", "fear"]
+    assert "2 of 3 faces; 1 skipped" in caplog.text
+    assert "passed over: 1 resource fork (__MACOSX, ._), 1 hidden file" in caplog.text

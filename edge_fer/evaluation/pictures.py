@@ -1,0 +1,174 @@
+"""Reads the pictures of a folder or zip, one at a time, and leaves out what is none or cannot be read."""
+
+from __future__ import annotations
+
+import logging
+import zipfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Final
+
+from edge_fer.archives import UNPACK_ERRORS
+from edge_fer.errors import BadInput, one_line
+from edge_fer.images import PassedOver, decode_image, read_file, shown, walk
+from edge_fer.images.reading import check_size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+FACE_SIDE_PX: Final = 512
+"""Longest side of a picture of a face that is kept; a larger one is scaled down to it. No model sees more pixels."""
+PICTURE_SIDE_PX: Final = 2048
+"""Longest side of a picture that a face is still to be cut out of."""
+NAMED: Final = 10
+"""How many skipped pictures are named."""
+MAX_SKIPPED: Final = 0.5
+"""Share of the pictures that may be unreadable. With more, what is left is another data set."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Member:
+    """A picture in a folder or zip."""
+
+    name: PurePosixPath
+    """Its path within. Bytes that are not UTF-8 are written as ``\\xe9``, so that different files differ."""
+    read: Callable[[], bytes]
+    """Returns its content. Raises `ValueError`, `OSError`, or another of `UNPACK_ERRORS`."""
+
+
+def image_names(path: Path) -> list[PurePosixPath]:
+    """Return the paths of the pictures within the folder or ``.zip`` *path*, sorted. Nothing is decoded.
+
+    Raises `BadInput` for a folder or zip that cannot be read.
+    """
+    with _members(path, PassedOver()) as members:
+        return [member.name for member in members]
+
+
+def read_pictures(
+    path: Path, wanted: Callable[[PurePosixPath], bool] | None = None, side_px: int = FACE_SIDE_PX
+) -> Iterator[tuple[PurePosixPath, NDArray[np.uint8]]]:
+    """Yield path and grey pixels ``(height, width)`` of the *wanted* pictures of a folder or ``.zip``, sorted.
+
+    A picture whose longest side is above *side_px* is scaled down to it on reading. One that cannot be read is skipped
+    with a warning. Other files are passed over and counted in a warning.
+
+    Raises `BadInput` for a folder or zip that cannot be read, and at the end when more than half were skipped.
+    """
+    passed_over = PassedOver()
+    skipped = _Skipped(path)
+    count = 0
+    with _members(path, passed_over) as members:
+        chosen = [member for member in members if wanted is None or wanted(member.name)]
+        for name, content in skipped.contents(chosen):
+            try:
+                pixels = decode_image(content, gray=True, side_px=side_px)
+            except UNPACK_ERRORS as exc:
+                skipped.add(name, exc)
+                continue
+            count += 1
+            yield name, pixels
+    if passed_over:
+        log.warning("%s: %s", shown(path), passed_over)
+    skipped.conclude(count)
+
+
+class _Skipped:
+    """Tells and counts the pictures of *path* that cannot be read."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._count = 0
+        self._first = ""
+
+    def contents(self, members: list[Member]) -> Iterator[tuple[PurePosixPath, bytes]]:
+        """Yield path and content of those that can be read."""
+        for member in members:
+            try:
+                content = member.read()
+            except UNPACK_ERRORS as exc:
+                self.add(member.name, exc)
+                continue
+            yield member.name, content
+
+    def add(self, name: PurePosixPath, exc: BaseException) -> None:
+        self._count += 1
+        reason = f"{shown(name)} {_reason(exc)}"
+        self._first = self._first or reason
+        if self._count <= NAMED:
+            log.warning("skipped: %s", reason)
+
+    def conclude(self, left: int) -> None:
+        """Say how many pictures are *left*. Raises `BadInput` if they are too few."""
+        count = left + self._count
+        if self._count > MAX_SKIPPED * count:
+            raise BadInput(
+                f"{shown(self._path)}: {self._count} of {count} pictures cannot be read, the first: {self._first}; "
+                "replace or remove them"
+            )
+        if self._count:
+            more = f" (the first {NAMED} are named above)" if self._count > NAMED else ""
+            log.warning("%s: %d of %d faces; %d skipped%s", shown(self._path), left, count, self._count, more)
+
+
+@contextmanager
+def _members(path: Path, passed_over: PassedOver) -> Iterator[list[Member]]:
+    """Yield the pictures of a folder or zip, sorted; what else is in it is counted in *passed_over*."""
+    if path.is_dir():
+        yield _folder_members(path, passed_over)
+        return
+    try:
+        archive = zipfile.ZipFile(path)
+    except UNPACK_ERRORS as exc:
+        raise BadInput(f"{shown(path)} cannot be read as a zip: {one_line(exc)}; download it again") from exc
+    with archive:
+        yield _zip_members(archive, passed_over)
+
+
+def _reason(exc: BaseException) -> str:
+    # A ValueError of our own already reads as the end of a sentence, unlike those of zipfile and zlib.
+    if type(exc) is ValueError:
+        return one_line(exc)
+    reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else one_line(exc)
+    return f"cannot be read: {reason or type(exc).__name__}"
+
+
+def _folder_members(folder: Path, passed_over: PassedOver) -> list[Member]:
+    try:
+        names = sorted(name for name in walk(folder) if passed_over.is_image(name))
+    except OSError as exc:
+        raise BadInput(f"{shown(folder)} cannot be read: {exc.strerror or exc}; check its permissions") from exc
+    return [Member(_utf8(name), _file_reader(folder / name)) for name in names]
+
+
+def _file_reader(file: Path) -> Callable[[], bytes]:
+    return lambda: read_file(file)
+
+
+def _utf8(name: PurePosixPath) -> PurePosixPath:
+    # A name is kept in tables and reports, which are UTF-8.
+    return PurePosixPath(str(name).encode(errors="surrogateescape").decode(errors="backslashreplace"))
+
+
+def _zip_members(archive: zipfile.ZipFile, passed_over: PassedOver) -> list[Member]:
+    members = []
+    # Sorted as text, not by folders: the order of the faces decides which of them a seed chooses.
+    for info in sorted(archive.infolist(), key=lambda info: info.filename):
+        name = PurePosixPath(info.filename.replace("\\", "/"))  # some zips that Windows programs write have these
+        if not info.is_dir() and passed_over.is_image(name):
+            members.append(Member(_utf8(name), _zip_reader(archive, info)))
+    return members
+
+
+def _zip_reader(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Callable[[], bytes]:
+    def read() -> bytes:
+        check_size(info.file_size)
+        return archive.read(info)
+
+    return read
