@@ -102,12 +102,12 @@ def _sinks(source: Source, name: str, as_json: bool, save: Path | None, show: bo
     if save is None and not show:
         return sinks
 
-    from edge_fer.sinks import pictures
+    from edge_fer.sinks import film, pictures
 
     if save is not None:
-        images = pictures.AnnotatedImages(save)  # creates the folder, for a video too
-        video_path = save / f"{Path(name).stem or 'camera'}.mp4"
-        sinks.append(images if source.stills else pictures.AnnotatedVideo(video_path))
+        images = pictures.AnnotatedImages(save)  # creates the folder, for a film too
+        film_path = save / f"{Path(name).stem or 'camera'}.mp4"
+        sinks.append(images if source.stills else film.AnnotatedVideo(film_path))
     if show:
         sinks.append(pictures.Preview())
     return sinks

@@ -105,7 +105,9 @@ class Video(SourceBase):
         reformatter = VideoReformatter()
         for packet in self._packets():
             for frame in self._frames_of(packet):
-                yield frame, _upright(_bgr(reformatter, frame), frame.rotation)
+                image = self._pixels(reformatter, frame)
+                if image is not None:
+                    yield frame, image
 
     def _packets(self) -> Iterator[Packet[VideoStream] | None]:
         """Yield the packets, then what makes the decoder give its last frames. Reading ends where the file is cut."""
@@ -127,6 +129,15 @@ class Video(SourceBase):
         except FFmpegError:
             self.skipped += 1
             return []
+
+    def _pixels(self, reformatter: VideoReformatter, frame: VideoFrame) -> NDArray[np.uint8] | None:
+        from av.error import FFmpegError
+
+        try:
+            return _upright(_bgr(reformatter, frame), frame.rotation)
+        except (FFmpegError, ValueError):  # a damaged header may tell a format that cannot be converted
+            self.skipped += 1
+            return None
 
     def _report(self, count: int, end_s: float) -> None:
         """Tell what is missing of the film: of which *count* frames were decoded, and which ended at *end_s*."""
