@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from importlib import metadata
 from typing import Any, Final
@@ -18,11 +19,10 @@ from edge_fer.commands.models import models
 from edge_fer.commands.run import run
 from edge_fer.commands.verify import verify
 from edge_fer.errors import EdgeFerError
+from edge_fer.stopping import Signals, Stopped
 
 COMMANDS: Final = "edge_fer.commands"
 """The entry-point group through which other packages add commands."""
-INTERRUPTED: Final = 130
-"""Exit code after Ctrl-C, as shells have it: 128 + SIGINT."""
 
 
 class _Commands(click.Group):
@@ -42,21 +42,51 @@ class _Commands(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        if ctx.params.get("debug"):
-            return super().invoke(ctx)
+        _occupy_closed_streams()
+        with Signals() as signals:
+            ctx.obj = signals
+            try:
+                return self._invoke(ctx)
+            finally:
+                # Also where a command, such as bench, made the best of what it had until then.
+                if signals.number is not None:
+                    ctx.exit(Stopped(signals.number).exit_code)
+
+    def _invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except EdgeFerError as exc:
+            if ctx.params.get("debug"):
+                raise
             click.echo(f"edge-fer: {exc}", err=True)
+            _drop_unwritten_output()
             ctx.exit(exc.exit_code)
-        except KeyboardInterrupt:
-            click.echo("edge-fer: interrupted", err=True)
-            ctx.exit(INTERRUPTED)
-        except BrokenPipeError:
-            # The reader of our output is gone, as with `| head`. Python flushes stdout once more when it exits, which
-            # would fail again: that last flush goes to /dev/null.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except KeyboardInterrupt as exc:
+            stopped = exc if isinstance(exc, Stopped) else Stopped(signal.SIGINT)
+            click.echo(f"edge-fer: {stopped}", err=True)
+            ctx.exit(stopped.exit_code)
+        except BrokenPipeError:  # the reader of our output is gone, as with `| head`
+            _drop_unwritten_output()
             ctx.exit(0)
+
+
+def _occupy_closed_streams() -> None:
+    """Open /dev/null in place of closed standard streams: the next file would become one, and get what is printed."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number
+
+
+def _drop_unwritten_output() -> None:
+    """Drop what stdout refuses. Python would try once more when it exits, and complain."""
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @click.group(
@@ -73,7 +103,7 @@ Examples:
   edge-fer bench
 
 Exit codes: 0 done, 1 error, 2 usage, 3 bad input, 4 bad bundle, 5 source, 6 sink, 7 backend, 8 not installed,
-9 conversion lost too much, 10 worse than a baseline, 130 interrupted.""",
+9 conversion lost too much, 10 worse than a baseline, 129 ended by SIGHUP, 130 interrupted, 143 ended by SIGTERM.""",
 )
 @click.version_option(__version__, prog_name="edge-fer")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
