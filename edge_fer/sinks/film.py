@@ -35,8 +35,6 @@ MAX_STAY_S: Final = 24 * 3600.0
 DEFAULT_STAY_S: Final = 1 / 30
 MAX_LAST_STAY_S: Final = 1.0
 """The last frame stays as long as the one before it did, at most for this time."""
-FRAGMENT_S: Final = 0.5
-"""Length of the parts that are written one by one: what is lost at most when the program is killed."""
 MIN_SIDE_PX: Final = 16
 """Smallest side of a film. Encoders see blocks of this size."""
 ENCODERS: Final[Mapping[str, Mapping[str, str]]] = {
@@ -46,9 +44,9 @@ ENCODERS: Final[Mapping[str, Mapping[str, str]]] = {
 }
 """Encoders with their options, the better one first. PyAV's wheels have both, a distribution's FFmpeg may not."""
 CONTAINER: Final = {
-    # Parts that can be played one by one. When the film ends, an index of all of them is written as well.
-    "movflags": "hybrid_fragmented+frag_keyframe+empty_moov+default_base_moof",
-    "frag_duration": str(round(FRAGMENT_S * 1e6)),
+    # Each frame is written as soon as the next one comes, and can be played then: it costs 90 bytes a frame. When the
+    # film ends, an index of all frames turns it into an ordinary MP4.
+    "movflags": "hybrid_fragmented+frag_every_frame+empty_moov+default_base_moof",
     "flush_packets": "1",
 }
 
@@ -59,7 +57,7 @@ class AnnotatedVideo:
     """An ``.mp4`` of all frames, each shown for as long as it was the newest one of the source.
 
     If its name is taken, it gets a number. It has the size of its first frame, into which others are fitted. Whatever
-    ends the program, all but the last second can be played.
+    ends the program, all but the last frame can be played.
     """
 
     def __init__(self, path: Path) -> None:

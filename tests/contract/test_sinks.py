@@ -311,15 +311,15 @@ class TestAnnotatedVideo(SinkSuite):
     def test_what_was_written_can_be_played_at_any_moment(self, tmp_path):
         """A copy of the file is what a killed program, or a power cut, leaves behind."""
         sink = AnnotatedVideo(tmp_path / "out.mp4")
-        for index in range(60):
+        for index in range(20):
             sink.write(Frame(noise(index), 0.0, 0, "x"), record(index=index))
             shutil.copy(tmp_path / "out.mp4", tmp_path / "copy.mp4")
-            if index >= 30:
-                assert playing_times(tmp_path / "copy.mp4")[1] > index / 30 - 1
+            if index:
+                assert len(decoded(tmp_path / "copy.mp4")) == index
         sink.close()
-        assert len(playing_times(tmp_path / "out.mp4")[0]) == 60
+        assert len(decoded(tmp_path / "out.mp4")) == 20
 
-    @pytest.mark.parametrize("limit", [0, 700, 400_000])
+    @pytest.mark.parametrize("limit", [0, 700, 200_000])
     def test_a_full_disk_is_an_error_and_leaves_a_film(self, tmp_path, limit):
         sink = AnnotatedVideo(tmp_path / "out.mp4")
         with at_most(limit), pytest.raises(SinkError, match=r"out\.mp4 cannot be written: File too large"):
