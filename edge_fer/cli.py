@@ -5,8 +5,11 @@ Results go to stdout, progress and warnings to stderr.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import os
+import select
 import signal
 import sys
 from importlib import metadata
@@ -64,6 +67,7 @@ class _Commands(click.Group):
         except KeyboardInterrupt as exc:
             stopped = exc if isinstance(exc, Stopped) else Stopped(signal.SIGINT)
             click.echo(f"edge-fer: {stopped}", err=True)
+            _drop_unwritten_output()
             ctx.exit(stopped.exit_code)
         except BrokenPipeError:  # the reader of our output is gone, as with `| head`
             _drop_unwritten_output()
@@ -80,13 +84,17 @@ def _occupy_closed_streams() -> None:
 
 
 def _drop_unwritten_output() -> None:
-    """Drop what stdout refuses. Python would try once more when it exits, and complain."""
-    if sys.stdout is None:
-        return
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Drop what stdout does not take. Python would try again when it exits, and complain, or wait for a reader."""
+    with contextlib.suppress(AttributeError, io.UnsupportedOperation):  # it is closed, or no file
+        descriptor = sys.stdout.fileno()
+        try:
+            _, writable, _ = select.select([], [descriptor], [], 0)
+            if writable:
+                sys.stdout.flush()
+                return
+        except OSError:
+            pass
+        os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
 
 
 @click.group(
