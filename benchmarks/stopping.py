@@ -150,6 +150,8 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=20, help="runs for each signal (default 20)")
     parser.add_argument("--seed", type=int, default=0, help="of the pauses (default 0)")
     options = parser.parse_args()
+    # A run would ignore what was ignored before, as under nohup.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     pauses = random.Random(options.seed)  # noqa: S311
     server = Server()
     rows = []
