@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import signal
 import sys
 from importlib import metadata
 from typing import Any, Final
@@ -21,12 +22,11 @@ from edge_fer.commands.sign import sign
 from edge_fer.commands.verify import verify
 from edge_fer.dependencies import broken_import
 from edge_fer.errors import EdgeFerError, SinkError, one_line
+from edge_fer.stopping import Signals, Stopped
 from edge_fer.text import printable
 
 COMMANDS: Final = "edge_fer.commands"
 """The entry-point group through which other packages add commands."""
-INTERRUPTED: Final = 130
-"""Exit code after Ctrl-C, as shells have it: 128 + SIGINT."""
 
 OUT_OF_FILES: Final = frozenset({errno.EMFILE, errno.ENFILE})
 NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
@@ -68,20 +68,32 @@ class _Commands(click.Group):
             sys.exit(_report(exc))
 
     def invoke(self, ctx: click.Context) -> Any:
-        if ctx.params.get("debug"):
-            return super().invoke(ctx)
+        with Signals() as signals:
+            ctx.obj = signals
+            try:
+                return self._invoke(ctx)
+            finally:
+                # Also where a command, such as bench, made the best of what it had until then.
+                if signals.number is not None:
+                    ctx.exit(Stopped(signals.number).exit_code)
+
+    def _invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise  # click's own, which it reports itself
-        except KeyboardInterrupt:
-            _print_error("interrupted")
-            ctx.exit(INTERRUPTED)
+        except KeyboardInterrupt as exc:
+            stopped = exc if isinstance(exc, Stopped) else Stopped(signal.SIGINT)
+            streams.settle_stdout()
+            _print_error(stopped)
+            ctx.exit(stopped.exit_code)
         except BrokenPipeError:
             # The reader of our output is gone, as with `| head`.
             streams.settle_stdout()
             ctx.exit(0)
-        except Exception as exc:  # noqa: BLE001  (a traceback helps nobody but us: --debug shows it)
+        except Exception as exc:
+            if ctx.params.get("debug"):  # a traceback helps nobody but us
+                raise
             ctx.exit(_report(as_error(exc)))
 
 
@@ -156,7 +168,7 @@ Examples:
   edge-fer bench
 
 Exit codes: 0 done, 1 error, 2 usage, 3 bad input, 4 bad bundle, 5 source, 6 sink, 7 backend, 8 not installed,
-9 conversion lost too much, 10 worse than a baseline, 130 interrupted.""",
+9 conversion lost too much, 10 worse than a baseline, 129 ended by SIGHUP, 130 interrupted, 143 ended by SIGTERM.""",
 )
 @click.version_option(__version__, prog_name="edge-fer")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")

@@ -9,6 +9,7 @@ import contextlib
 import errno
 import io
 import os
+import select
 import sys
 from typing import Any, Final
 
@@ -36,12 +37,19 @@ def prepare() -> None:
 def settle_stdout() -> None:
     """Write what still waits to be written to stdout; if that fails, lead it to ``/dev/null``.
 
-    Python flushes stdout once more when it exits, and a failure there would have an exit code of its own.
+    Python flushes stdout once more when it exits. A failure there would have an exit code of its own, and a reader that
+    reads no more would be waited for.
     """
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with contextlib.suppress(AttributeError, io.UnsupportedOperation):  # it is none, or has no descriptor
+        descriptor = sys.stdout.fileno()
+        try:
+            _, writable, _ = select.select([], [descriptor], [], 0)
+            if writable:
+                sys.stdout.flush()
+                return
+        except OSError:
+            pass
+        os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
 
 
 class _Results(io.FileIO):

@@ -11,13 +11,15 @@ import click
 
 from edge_fer.options import DEFAULT_MODEL, key_option, model_options
 from edge_fer.sinks import SinkClosed
+from edge_fer.stopping import Signals
 
 if TYPE_CHECKING:
     from edge_fer.classifier import Classifier
     from edge_fer.pipeline import Pipeline
     from edge_fer.profile import Choice
+    from edge_fer.records import Record
     from edge_fer.sinks import Sink
-    from edge_fer.sources import Source
+    from edge_fer.sources import Frame, Source
 
 
 @click.command(
@@ -50,7 +52,8 @@ def run(
 
     Prints a line when a face comes, goes or changes its state; for still images, a line for each face. Stores no
     picture of anybody unless --save is given. Uses the model, target and threads that edge-fer bench --write-profile
-    found best on this machine, unless --model or --target name others.
+    found best on this machine, unless --model or --target name others. Ctrl-C, SIGTERM and SIGHUP end it with its
+    summary; a film is finished before.
     """
     from edge_fer import profile
     from edge_fer.sinks import lines
@@ -58,22 +61,25 @@ def run(
 
     chosen = profile.choose(model, target, threads, DEFAULT_MODEL)
 
+    signals = click.get_current_context().ensure_object(Signals)
     # Closed in the reverse order, also after an error: sinks first, the source last.
     with contextlib.ExitStack() as stack:
         opened = stack.enter_context(open_source(source))
         classifier = stack.enter_context(_classifier(chosen, backend, key or chosen.public_key))
-        sinks = _sinks(opened, source, as_json, save, show)
+        sinks = _sinks(opened, source, as_json, save, show, signals)
         if opened.stills:
             sinks.append(lines.SmallPictures(min_face))
         for sink in sinks:
             stack.callback(sink.close)
-        count = _write_records(opened, _pipeline(classifier, min_face), sinks, frames)
+        count, stopped = _write_records(opened, _pipeline(classifier, min_face), sinks, frames, signals)
         info = classifier.backend.info
     frame_counts = f"{count} frames, {opened.skipped} skipped, {opened.dropped} dropped"
     executed_by = f"{info.runtime} {info.version}, computes {info.computes}, {info.threads} thread(s)"
     origin = "; chosen by this machine's profile" if chosen.from_profile else ""
     # On stderr, so that stdout holds nothing but results.
     click.echo(f"{frame_counts}; {executed_by}{origin}", err=True)
+    if stopped is not None:
+        raise stopped
 
 
 def _classifier(chosen: Choice, backend: str | None, key: Path | None) -> Classifier:
@@ -95,7 +101,25 @@ def _pipeline(classifier: Classifier, min_face_px: int) -> Pipeline:
     return Pipeline(classifier, FaceTracker(detector))
 
 
-def _sinks(source: Source, name: str, as_json: bool, save: Path | None, show: bool) -> list[Sink]:
+class _Uninterrupted:
+    """A sink that no signal interrupts, so that no file stays half-written."""
+
+    def __init__(self, sink: Sink, signals: Signals) -> None:
+        self._sink = sink
+        self._signals = signals
+
+    def write(self, frame: Frame, record: Record) -> None:
+        with self._signals.held():
+            self._sink.write(frame, record)
+
+    def close(self) -> None:
+        with self._signals.held():
+            self._sink.close()
+
+
+def _sinks(
+    source: Source, name: str, as_json: bool, save: Path | None, show: bool, signals: Signals
+) -> list[Sink]:  # fmt: skip
     """Return the sinks for *source*, which the user called *name*: text on stdout, then what was asked for besides."""
     from edge_fer.sinks import lines
 
@@ -107,28 +131,37 @@ def _sinks(source: Source, name: str, as_json: bool, save: Path | None, show: bo
     if save is None and not show:
         return sinks
 
-    from edge_fer.sinks import pictures
+    from edge_fer.sinks import film, pictures
 
     if save is not None:
-        images = pictures.AnnotatedImages(save)  # creates the folder, for a video too
-        video_path = save / f"{Path(name).stem or 'camera'}.mp4"
-        sinks.append(images if source.stills else pictures.AnnotatedVideo(video_path))
+        images = pictures.AnnotatedImages(save)  # creates the folder, for a film too
+        film_path = save / f"{Path(name).stem or 'camera'}.mp4"
+        saved = images if source.stills else film.AnnotatedVideo(film_path)
+        sinks.append(_Uninterrupted(saved, signals))
     if show:
         sinks.append(pictures.Preview())
     return sinks
 
 
-def _write_records(source: Source, pipeline: Pipeline, sinks: list[Sink], limit: int | None) -> int:
-    """Write up to *limit* frames of *source* to all *sinks*, until one is closed; return how many frames there were."""
+def _write_records(
+    source: Source, pipeline: Pipeline, sinks: list[Sink], limit: int | None, signals: Signals
+) -> tuple[int, KeyboardInterrupt | None]:
+    """Write up to *limit* frames of *source* to all *sinks*, until the user closes one or stops the command.
+
+    Return how many frames there were, and what stopped the command.
+    """
     count = 0
-    for frame, record in pipeline.run(source):
-        count += 1
-        try:
+    try:
+        for frame, record in pipeline.run(source):
+            count += 1
             for sink in sinks:
                 sink.write(frame, record)
-        except SinkClosed:
-            break
-        if count == limit:
-            break
-        del frame  # so that a large picture is freed before the next one is decoded
-    return count
+            signals.check()
+            if count == limit:
+                break
+            del frame  # so that a large picture is freed before the next one is decoded
+    except SinkClosed:
+        pass
+    except KeyboardInterrupt as exc:
+        return count, exc
+    return count, None

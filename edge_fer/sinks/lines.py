@@ -22,7 +22,9 @@ log = logging.getLogger(__name__)
 
 
 class _Lines:
-    def __init__(self, stream: IO[str]) -> None:
+    def __init__(self, stream: IO[str] | None) -> None:
+        if stream is None:  # what Python has for a closed stdout
+            raise SinkError("results cannot be written: stdout is closed; pass > /dev/null to drop them")
         self._stream = stream
 
     def _line(self, text: str) -> None:
@@ -54,7 +56,7 @@ class Text(_Lines):
     The first suits still images, the second a video or a camera.
     """
 
-    def __init__(self, stream: IO[str], *, every_frame: bool) -> None:
+    def __init__(self, stream: IO[str] | None, *, every_frame: bool) -> None:
         super().__init__(stream)
         self._every_frame = every_frame
         # By track: the state that was written last, and when the face was last seen.

@@ -1,4 +1,4 @@
-"""Results drawn into the picture: image files, a video, a window. They show people, so only on request."""
+"""Results drawn into the picture: image files, a window. They show people, so only on request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 from edge_fer.emotions import UNKNOWN
 from edge_fer.errors import MissingDependency, SinkError
 from edge_fer.preprocess import to_gray
-from edge_fer.sinks import SinkClosed
+from edge_fer.sinks import SinkClosed, private
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,10 +24,6 @@ if TYPE_CHECKING:
     from edge_fer.records import FaceRecord, Record
     from edge_fer.sources import Frame
 
-DEFAULT_FPS: Final = 30.0
-"""Rate of a video whose frames tell none."""
-MIN_FPS: Final = 1.0
-MAX_FPS: Final = 240.0
 GREEN: Final = (80, 200, 80)  # BGR
 GREY: Final = (160, 160, 160)
 
@@ -61,76 +57,21 @@ def _draw(canvas: NDArray[np.uint8], face: FaceRecord, box: Box, thickness: int)
 
 
 class AnnotatedImages:
-    """A PNG file for each image, under the image's name, in a folder. No file is overwritten."""
+    """A PNG file for each image, under the image's name, in a folder. If a name is taken, the file gets a number."""
 
     def __init__(self, folder: Path) -> None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as exc:
-            raise SinkError(f"{folder} cannot be created: {exc.strerror or exc}; choose another folder") from exc
+        private.make_folder(folder)
         self._folder = folder
 
     def write(self, frame: Frame, record: Record) -> None:
-        """Write the picture. Raises `SinkError` if it cannot be encoded or written."""
-        name = Path(record.source).stem
-        path = self._folder / f"{name}.png"
-        if path.exists():
-            path = self._folder / f"{name}-{record.index}.png"
+        """Write the picture. Raises `SinkError` if it cannot be encoded or written; then there is no file of it."""
         encoded, content = cv2.imencode(".png", annotate(frame, record))
         if not encoded:
             raise SinkError(f"{record.source} cannot be encoded as PNG; scale it down first")
-        try:
-            # "x" fails if another program has written the file in the meantime.
-            with path.open("xb") as file:
-                file.write(content.tobytes())
-        except OSError as exc:
-            raise SinkError(f"{path} cannot be written: {exc.strerror or exc}; choose an empty folder") from exc
+        private.write(self._folder / f"{Path(record.source).stem}.png", content.tobytes())
 
     def close(self) -> None:
         """Do nothing: each file was closed when it was written."""
-
-
-class AnnotatedVideo:
-    """An ``.mp4`` of all frames. Its rate is that of the first two frames."""
-
-    def __init__(self, path: Path) -> None:
-        if path.exists():
-            raise SinkError(f"{path} exists; choose another name, or remove it first")
-        self._path = path
-        self._first: tuple[NDArray[np.uint8], float] | None = None
-        self._writer: cv2.VideoWriter | None = None
-
-    def write(self, frame: Frame, record: Record) -> None:
-        """Append the frame. Raises `SinkError` if the file cannot be opened."""
-        picture = annotate(frame, record)
-        if self._writer is not None:
-            self._writer.write(picture)
-        elif self._first is None:
-            # The file begins with the second frame: only then is the rate known, which cannot be changed later.
-            self._first = picture, record.time_s
-        else:
-            first_picture, first_time_s = self._first
-            elapsed_s = record.time_s - first_time_s
-            self._writer = self._open(first_picture, 1 / elapsed_s if elapsed_s > 0 else DEFAULT_FPS)
-            self._writer.write(picture)
-
-    def close(self) -> None:
-        """Finish the file."""
-        if self._writer is None and self._first is not None:
-            self._writer = self._open(self._first[0], DEFAULT_FPS)
-        self._first = None
-        if self._writer is not None:
-            self._writer.release()
-
-    def _open(self, first: NDArray[np.uint8], fps: float) -> cv2.VideoWriter:
-        """Begin the file with its *first* picture."""
-        height, width = first.shape[:2]
-        codec = cv2.VideoWriter.fourcc(*"mp4v")  # OpenCV's wheels cannot encode H.264
-        writer = cv2.VideoWriter(str(self._path), codec, min(max(fps, MIN_FPS), MAX_FPS), (width, height))
-        if not writer.isOpened():
-            raise SinkError(f"{self._path} cannot be written as video; check that its folder exists and is writable")
-        writer.write(first)
-        return writer
 
 
 class Preview:

@@ -104,7 +104,7 @@ def open_source(name: str) -> Source:
     """
     # Imported here, since they import OpenCV, which `Frame` and `Source` do not need.
     from edge_fer.images import IMAGE_SUFFIXES
-    from edge_fer.sources import camera, files, picamera, synthetic
+    from edge_fer.sources import camera, files, picamera, synthetic, video
 
     if name == "synthetic":
         return synthetic.SyntheticCamera()
@@ -130,8 +130,8 @@ def open_source(name: str) -> Source:
     if suffix in IMAGE_SUFFIXES:
         return files.Image(path)
     # Only known suffixes: FFmpeg would show a text file as a film of its letters.
-    if suffix in files.VIDEO_SUFFIXES:
-        return files.Video(path)
+    if suffix in video.VIDEO_SUFFIXES:
+        return video.Video(path)
     images = " ".join(sorted(IMAGE_SUFFIXES))
-    videos = " ".join(sorted(files.VIDEO_SUFFIXES))
+    videos = " ".join(sorted(video.VIDEO_SUFFIXES))
     raise SourceError(f"{path} ends in {suffix!r}; images end in {images}, videos in {videos}")

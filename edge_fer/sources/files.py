@@ -1,13 +1,10 @@
-"""Frames from files: an image, a folder of images, a video."""
+"""Frames from image files: an image, a folder of images."""
 
 from __future__ import annotations
 
 import logging
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Final
-
-import cv2
-import numpy as np
+from typing import TYPE_CHECKING
 
 from edge_fer.errors import SourceError
 from edge_fer.images import IMAGE_SUFFIXES, PassedOver, decode_frame, read_file, shown
@@ -18,10 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge_fer.images import Picture
-
-VIDEO_SUFFIXES: Final = frozenset(
-    {".avi", ".flv", ".h264", ".m4v", ".mjpeg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm", ".wmv"}
-)
 
 log = logging.getLogger(__name__)
 
@@ -98,41 +91,3 @@ def _is_folder(path: Path) -> bool:
         return path.is_dir()
     except OSError:  # reading it will say what is wrong
         return False
-
-
-class Video(SourceBase):
-    """The frames of a video file. Their times are the video's own, however fast they are read."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        # FFmpeg by name, since OpenCV would otherwise go on to its other readers, such as that of image sequences.
-        self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
-        if not self._capture.isOpened():
-            size = path.stat().st_size
-            raise SourceError(f"{path} ({size} bytes) is not a video that OpenCV reads; it may be incomplete")
-
-    def frames(self) -> Iterator[Frame]:
-        """Yield all frames that can be decoded, and report a file that ends early.
-
-        Raises `SourceError` if no frame can be decoded.
-        """
-        fps = self._capture.get(cv2.CAP_PROP_FPS)
-        # Containers without a frame rate give 0, NaN or a time base such as 90,000.
-        period_s = 1 / fps if 0 < fps < 1000 else 1 / 30
-        promised = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        index = 0
-        while True:
-            read, image = self._capture.read()
-            if not read:
-                break
-            yield Frame(np.asarray(image, np.uint8), index * period_s, index, self._path.name)
-            index += 1
-        if index == 0:
-            raise SourceError(f"{self._path} holds no frame that can be decoded; it may be incomplete")
-        if index < promised:
-            self.skipped = promised - index
-            log.warning("%s ended after %d of %d frames: it is incomplete or damaged", self._path, index, promised)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._capture.release()

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import errno
 import gc
 import io
 import json
 import os
+import resource
+import shutil
 import sys
 import weakref
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
+import av
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -23,8 +27,9 @@ from edge_fer.emotions import UNKNOWN
 from edge_fer.errors import MissingDependency, SinkError
 from edge_fer.records import FaceRecord, Record
 from edge_fer.sinks import SinkClosed, pictures
+from edge_fer.sinks.film import AnnotatedVideo
 from edge_fer.sinks.lines import JsonLines, SmallPictures, Text
-from edge_fer.sinks.pictures import AnnotatedImages, AnnotatedVideo, Preview, annotate
+from edge_fer.sinks.pictures import AnnotatedImages, Preview, annotate
 from edge_fer.sources import Frame
 
 LABELS = ("a", "b")
@@ -43,6 +48,51 @@ def record(*states: str, index: int = 0) -> Record:
 def write_two(sink) -> None:
     for index in range(2):
         sink.write(FRAME, record("a", index=index))
+
+
+def noise(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (120, 160, 3)).astype(np.uint8)
+
+
+def modes(*paths: Path) -> list[int]:
+    return [path.stat().st_mode & 0o777 for path in paths]
+
+
+def write_noise(sink, *numbers: int) -> None:
+    for index in range(*numbers):
+        sink.write(Frame(noise(index), 0.0, 0, "x"), record(index=index))
+
+
+@contextlib.contextmanager
+def at_most(size: int):
+    """Let no file grow beyond *size* bytes, as on a disk that is full."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def write_film(path: Path, times: list[float]) -> None:
+    sink = AnnotatedVideo(path)
+    for index, time_s in enumerate(times):
+        sink.write(Frame(noise(index), time_s, index, "x"), dataclasses.replace(record("a"), time_s=time_s))
+    sink.close()
+
+
+def playing_times(path: Path) -> tuple[list[float], float]:
+    """Return when each frame of a film begins, in seconds, and when the last one ends."""
+    with av.open(path) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+        unit = packets[0].time_base
+        begins = [float(packet.pts * unit) for packet in packets]
+        return begins, begins[-1] + float(packets[-1].duration * unit)
+
+
+def decoded(path: Path) -> list[np.ndarray]:
+    with av.open(path) as container:
+        return [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
 
 
 class SinkSuite:
@@ -105,6 +155,10 @@ class TestJsonLines(SinkSuite):
         with contextlib.suppress(OSError):
             full.close()
 
+    def test_a_closed_stdout_is_an_error(self):
+        with pytest.raises(SinkError, match="stdout is closed"):
+            JsonLines(None)
+
 
 class TestTextOfStills(SinkSuite):
     @pytest.fixture
@@ -145,18 +199,49 @@ class TestAnnotatedImages(SinkSuite):
     def sink(self, tmp_path):
         return AnnotatedImages(tmp_path / "out")
 
-    def test_nothing_is_overwritten(self, tmp_path):
-        sink = AnnotatedImages(tmp_path)
-        sink.write(FRAME, record("a"))
-        sink.write(FRAME, record("a", index=1))
-        assert sorted(path.name for path in tmp_path.iterdir()) == ["picture-1.png", "picture.png"]
-        with pytest.raises(SinkError, match="empty folder"):
-            sink.write(FRAME, record("a", index=1))
+    def test_nothing_is_overwritten_and_a_second_run_goes_on(self, tmp_path):
+        AnnotatedImages(tmp_path).write(FRAME, record("a"))
+        (tmp_path / "picture-2.png").symlink_to("nowhere")
+        AnnotatedImages(tmp_path).write(FRAME, record("a"))
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["picture-2.png", "picture-3.png", "picture.png"]
+        assert not (tmp_path / "nowhere").exists()
+
+    def test_only_the_owner_may_read_pictures_of_people(self, tmp_path):
+        AnnotatedImages(tmp_path / "new" / "out").write(FRAME, record("a"))
+        assert modes(tmp_path / "new", tmp_path / "new" / "out") == [0o700, 0o700]
+        assert modes(tmp_path / "new" / "out" / "picture.png") == [0o600]
+
+    def test_a_file_system_without_hard_links_will_do(self, tmp_path, monkeypatch):
+        def refuse(*_):
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+
+        monkeypatch.setattr(os, "link", refuse)
+        write_two(AnnotatedImages(tmp_path))
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["picture-2.png", "picture.png"]
+        assert modes(tmp_path / "picture.png") == [0o600]
+
+    def test_a_name_as_long_as_a_file_system_takes_gets_its_number_too(self, tmp_path):
+        named = dataclasses.replace(record("a"), source=f"{'x' * 251}.png")
+        for _ in range(2):
+            AnnotatedImages(tmp_path).write(FRAME, named)
+        assert len(list(tmp_path.glob("*.png"))) == 2
 
     def test_a_folder_that_cannot_be_created_is_an_error(self, tmp_path):
         (tmp_path / "file").write_text("")
         with pytest.raises(SinkError, match="cannot be created"):
             AnnotatedImages(tmp_path / "file" / "out")
+
+    def test_a_folder_that_vanishes_is_an_error(self, tmp_path):
+        sink = AnnotatedImages(tmp_path / "out")
+        (tmp_path / "out").rmdir()
+        with pytest.raises(SinkError, match=r"out/picture\.png cannot be written: No such file or directory"):
+            sink.write(FRAME, record("a"))
+
+    def test_a_full_disk_leaves_no_file(self, tmp_path):
+        picture = Frame(noise(0), 0.0, 0, "picture.png")
+        with at_most(1000), pytest.raises(SinkError, match=r"picture\.png cannot be written: File too large"):
+            AnnotatedImages(tmp_path).write(picture, record("a"))
+        assert list(tmp_path.iterdir()) == []
 
 
 class TestAnnotatedVideo(SinkSuite):
@@ -164,29 +249,130 @@ class TestAnnotatedVideo(SinkSuite):
     def sink(self, tmp_path):
         return AnnotatedVideo(tmp_path / "out.mp4")
 
-    def test_the_video_can_be_read_again(self, tmp_path):
-        sink = AnnotatedVideo(tmp_path / "out.mp4")
-        for index in range(5):
-            sink.write(FRAME, record("a", index=index))
-        sink.close()
-        capture = cv2.VideoCapture(str(tmp_path / "out.mp4"))
-        assert capture.get(cv2.CAP_PROP_FRAME_COUNT) == 5
-        assert capture.get(cv2.CAP_PROP_FPS) == pytest.approx(30, abs=0.1)
+    def test_frames_stay_as_long_as_in_life(self, tmp_path):
+        times = [0.0, 0.066, 0.131, 5.2, 5.25]
+        write_film(tmp_path / "out.mp4", times)
+        played, end_s = playing_times(tmp_path / "out.mp4")
+        assert played == pytest.approx(times, abs=1e-4)
+        assert end_s == pytest.approx(5.3, abs=1e-3)
 
-    def test_a_single_frame_is_a_video_too(self, tmp_path):
+    def test_a_camera_of_15_frames_a_second_makes_a_film_of_4_seconds_of_60(self, tmp_path):
+        jitter = np.random.default_rng(0).uniform(-0.02, 0.02, 60)
+        write_film(tmp_path / "out.mp4", [100 + n / 15 + late for n, late in enumerate(jitter)])
+        assert playing_times(tmp_path / "out.mp4")[1] == pytest.approx(4, abs=0.1)
+
+    def test_a_time_that_starts_again_or_leaps_goes_on(self, tmp_path):
+        write_film(tmp_path / "out.mp4", [50.0, 50.1, 0.0, 0.2, 0.2, 1e9, 1e9 + 0.3])
+        played, _ = playing_times(tmp_path / "out.mp4")
+        assert played == pytest.approx([0, 0.1, 0.2, 0.4, 0.6, 0.8, 1.1], abs=1e-3)
+
+    def test_a_single_frame_is_a_film_too(self, tmp_path):
+        write_film(tmp_path / "out.mp4", [3.0])
+        assert playing_times(tmp_path / "out.mp4")[0] == [0]
+
+    def test_a_size_that_changes_keeps_its_proportions(self, tmp_path):
         sink = AnnotatedVideo(tmp_path / "out.mp4")
+        for index, shape in enumerate([(121, 161), (121, 161), (161, 121), (60, 80)]):
+            white = np.full((*shape, 3), 255, np.uint8)
+            sink.write(Frame(white, index / 10, index, "x"), record(index=index))
+        sink.close()
+        whole, _, tall, small = decoded(tmp_path / "out.mp4")
+        assert whole.shape == (122, 162, 3)
+        assert whole.min() > 240
+        lit = tall.max(axis=(0, 2)) > 128
+        assert lit.sum() == pytest.approx(121 * 121 / 161, abs=3)  # as high as the film, in proportion as wide
+        assert not lit[:30].any()
+        assert small[:, 10:150].min() > 240
+
+    def test_the_colours_are_those_of_the_frames(self, tmp_path):
+        sink = AnnotatedVideo(tmp_path / "out.mp4")
+        colour = np.broadcast_to(np.array([40, 90, 200], np.uint8), (120, 160, 3))
+        sink.write(Frame(colour, 0.0, 0, "x"), record())
+        sink.close()
+        assert np.abs(decoded(tmp_path / "out.mp4")[0].astype(int) - colour).max() < 6
+
+    def test_a_name_that_is_taken_gets_a_number(self, tmp_path, caplog):
+        (tmp_path / "out.mp4").symlink_to("nowhere")
+        (tmp_path / "out-2.mp4").write_text("")
+        write_film(tmp_path / "out.mp4", [0.0])
+        assert playing_times(tmp_path / "out-3.mp4")[0] == [0]
+        assert modes(tmp_path / "out-3.mp4") == [0o600]
+        assert not (tmp_path / "nowhere").exists()
+        assert (tmp_path / "out-2.mp4").read_text() == ""
+        assert "this film is" in caplog.text
+
+    def test_two_at_once_get_two_files(self, tmp_path):
+        sinks = [AnnotatedVideo(tmp_path / "out.mp4") for _ in range(2)]
+        for sink in sinks:
+            write_two(sink)
+        for sink in sinks:
+            sink.close()
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["out-2.mp4", "out.mp4"]
+
+    def test_what_was_written_can_be_played_at_any_moment(self, tmp_path):
+        """A copy of the file is what a killed program, or a power cut, leaves behind."""
+        sink = AnnotatedVideo(tmp_path / "out.mp4")
+        for index in range(20):
+            sink.write(Frame(noise(index), 0.0, 0, "x"), record(index=index))
+            shutil.copy(tmp_path / "out.mp4", tmp_path / "copy.mp4")
+            if index:
+                assert len(decoded(tmp_path / "copy.mp4")) == index
+        sink.close()
+        assert len(decoded(tmp_path / "out.mp4")) == 20
+
+    @pytest.mark.parametrize("limit", [0, 700, 200_000])
+    def test_a_full_disk_is_an_error_and_leaves_a_film(self, tmp_path, limit):
+        sink = AnnotatedVideo(tmp_path / "out.mp4")
+        with at_most(limit), pytest.raises(SinkError, match=r"out\.mp4 cannot be written: File too large"):
+            write_noise(sink, 300)
+        sink.close()
+        if limit < 1000:
+            assert not (tmp_path / "out.mp4").exists() or (tmp_path / "out.mp4").stat().st_size < limit
+        else:
+            assert len(decoded(tmp_path / "out.mp4")) > 10
+
+    def test_a_disk_that_is_full_at_the_end_leaves_a_film(self, tmp_path):
+        sink = AnnotatedVideo(tmp_path / "out.mp4")
+        write_noise(sink, 100)
+        with at_most((tmp_path / "out.mp4").stat().st_size + 10), pytest.raises(SinkError, match="File too large"):
+            sink.close()
+        sink.close()
+        assert len(decoded(tmp_path / "out.mp4")) > 80
+
+    def test_a_film_that_is_removed_meanwhile_is_an_error(self, tmp_path):
+        sink = AnnotatedVideo(tmp_path / "out" / "out.mp4")
+        (tmp_path / "out").mkdir()
         sink.write(FRAME, record("a"))
+        shutil.rmtree(tmp_path / "out")
+        with pytest.raises(SinkError, match="was removed"):
+            write_noise(sink, 1, 60)
         sink.close()
-        assert cv2.VideoCapture(str(tmp_path / "out.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == 1
-
-    def test_it_does_not_overwrite(self, tmp_path):
-        (tmp_path / "out.mp4").write_text("")
-        with pytest.raises(SinkError, match="exists"):
-            AnnotatedVideo(tmp_path / "out.mp4")
 
     def test_a_missing_folder_is_an_error(self, tmp_path):
-        with pytest.raises(SinkError, match="cannot be written"):
+        with pytest.raises(SinkError, match="cannot be written: No such file"):
             write_two(AnnotatedVideo(tmp_path / "no" / "out.mp4"))
+
+    def test_ctrl_c_while_it_writes_leaves_a_film(self, tmp_path, monkeypatch):
+        def interrupt(descriptor):
+            raise KeyboardInterrupt
+
+        sink = AnnotatedVideo(tmp_path / "out.mp4")
+        write_noise(sink, 40)
+        monkeypatch.setattr(os, "fstat", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            write_noise(sink, 40, 80)
+        monkeypatch.undo()
+        sink.close()
+        assert len(decoded(tmp_path / "out.mp4")) > 20
+
+    def test_without_h264_it_is_mpeg_4(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(av, "codecs_available", {"mpeg4"})
+        write_film(tmp_path / "out.mp4", [0.0, 0.1])
+        assert playing_times(tmp_path / "out.mp4")[0] == pytest.approx([0, 0.1])
+        monkeypatch.setattr(av, "codecs_available", set())
+        with pytest.raises(MissingDependency, match="libx264, mpeg4"):
+            write_film(tmp_path / "other.mp4", [0.0])
+        assert not (tmp_path / "other.mp4").exists()
 
 
 class TestPreview(SinkSuite):

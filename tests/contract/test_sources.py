@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shutil
+import struct
 import sys
 import threading
 import types
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -17,11 +21,12 @@ import pytest
 from edge_fer.clock import FakeClock, SystemClock
 from edge_fer.errors import BadInput, MissingDependency, SourceError
 from edge_fer.preprocess import to_gray
-from edge_fer.sources import Source, camera, open_source
+from edge_fer.sources import Source, camera, open_source, video
 from edge_fer.sources.camera import BACKOFF_S, Camera
-from edge_fer.sources.files import Folder, Image, Video
+from edge_fer.sources.files import Folder, Image
 from edge_fer.sources.picamera import PiCamera
 from edge_fer.sources.synthetic import SyntheticCamera
+from edge_fer.sources.video import Video
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,6 +90,30 @@ def write_video(path: Path, frames: int = 20) -> Path:
         writer.write(rng.integers(0, 256, (48, 64, 3)).astype(np.uint8))
     writer.release()
     return path
+
+
+def write_film(path: Path, times: list[float], codec="mjpeg", pixels="yuvj420p", size=(64, 48)) -> Path:
+    """Write a film with frames at *times*, in seconds."""
+    width, height = size
+    rng = np.random.default_rng(0)
+    with av.open(path, "w") as container:
+        stream = container.add_stream(codec, rate=10)
+        stream.width, stream.height = size
+        stream.pix_fmt = {"mpeg4": "yuv420p", "mpeg2video": "yuv420p"}.get(codec, pixels)
+        if path.suffix != ".avi":  # AVI has no times but its rate
+            stream.codec_context.time_base = Fraction(1, 20 if codec == "mpeg2video" else 1000)
+        for time_s in times:
+            frame = av.VideoFrame.from_ndarray(rng.integers(0, 256, (height, width, 3)).astype(np.uint8), "bgr24")
+            frame.time_base = Fraction(1, 1000)
+            frame.pts = round(time_s * 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def times_of(path: Path) -> list[float]:
+    with Video(path) as source:
+        return [frame.time_s for frame in source.frames()]
 
 
 class SourceSuite:
@@ -242,14 +271,95 @@ class TestVideo(SourceSuite):
         frames = list(source.frames())
         assert 0 < len(frames) < 20
         assert source.skipped == 20 - len(frames)
-        assert f"ended after {len(frames)} of 20 frames" in caplog.text
+        assert f"after {len(frames)} of 20 frames" in caplog.text
 
     @pytest.mark.parametrize("content", [b"", b"nonsense" * 100])
     def test_a_file_that_is_no_video_is_an_error(self, tmp_path, content):
         path = tmp_path / "clip.mp4"
         path.write_bytes(content)
-        with pytest.raises(SourceError, match="not a video that OpenCV reads"):
+        with pytest.raises(SourceError, match="not a film that FFmpeg reads"):
             Video(path)
+
+    def test_each_frame_has_its_own_time(self, tmp_path):
+        times = [0.0, 0.1, 0.2, 3.7, 3.75, 9.0]
+        assert times_of(write_film(tmp_path / "clip.mkv", times)) == pytest.approx(times, abs=0.001)
+
+    def test_pictures_without_times_come_at_their_rate(self, tmp_path):
+        film = write_film(tmp_path / "clip.mp4", [n / 10 for n in range(5)])
+        raw = tmp_path / "clip.mjpeg"
+        with av.open(film) as container:
+            raw.write_bytes(b"".join(bytes(packet) for packet in container.demux(video=0)))
+        times = times_of(raw)
+        assert times == pytest.approx([n * times[1] for n in range(5)])
+        assert times[1] > 0
+
+    def test_a_film_that_starts_late_starts_at_zero(self, tmp_path):
+        assert times_of(write_film(tmp_path / "clip.ts", [7.0, 7.1, 7.3], "mpeg2video")) == pytest.approx([0, 0.1, 0.3])
+
+    @pytest.mark.parametrize(("turn", "matrix"), [(1, (0, -1, 1, 0)), (2, (-1, 0, 0, -1)), (3, (0, 1, -1, 0))])
+    def test_a_turned_film_is_upright(self, tmp_path, turn, matrix):
+        path = write_film(tmp_path / "clip.mp4", [0.0, 0.1])
+        upright = next(iter(Video(path).frames())).image
+        a, b, c, d = (value << 16 for value in matrix)
+        content = bytearray(path.read_bytes())
+        # Version and flags, two dates, number, duration and the like stand between a track's name and its matrix.
+        struct.pack_into(">9i", content, content.index(b"tkhd") + 44, a, b, 0, c, d, 0, 0, 0, 1 << 30)
+        path.write_bytes(content)
+        assert np.array_equal(next(iter(Video(path).frames())).image, np.rot90(upright, turn))
+
+    def test_an_odd_size_and_grey_of_ten_bits_are_read(self, tmp_path):
+        path = write_film(tmp_path / "clip.mkv", [0.0, 0.1], "ffv1", "gray10le", (63, 47))
+        assert [frame.image.shape for frame in Video(path).frames()] == [(47, 63, 3)] * 2
+
+    @pytest.mark.parametrize("name", [os.fsdecode(b"\xff\xfe.mp4"), "pipe:1 %d.mp4", "-i\n.mp4"])
+    def test_any_name_is_read(self, tmp_path, name):
+        path = write_film(tmp_path / "clip.mp4", [0.0, 0.1])
+        assert [frame.name for frame in Video(path.rename(tmp_path / name)).frames()] == [name] * 2
+
+    def test_a_damaged_picture_is_skipped_counted_and_told(self, tmp_path, caplog):
+        path = write_film(tmp_path / "clip.avi", [n / 10 for n in range(10)], "png", "rgb24")
+        content = bytearray(path.read_bytes())
+        heads = [found.start() for found in re.finditer(b"IHDR", content)]
+        content[heads[4] + 4] = 255  # a picture 4 billion pixels wide
+        path.write_bytes(content)
+        source = Video(path)
+        assert len(list(source.frames())) == 9
+        assert source.skipped == 1
+        assert "1 frames of it cannot be decoded" in caplog.text
+
+    def test_a_whole_film_is_not_said_to_be_cut_off(self, tmp_path, caplog):
+        for times in ([0.0], [0.0, 5.0], [0.0, 0.1, 0.2, 8.0]):
+            for name in ("clip.mp4", "clip.mkv", "clip.ts"):
+                assert len(times_of(write_film(tmp_path / name, times, "mpeg4"))) == len(times)
+        assert caplog.text == ""
+
+    def test_sound_without_pictures_is_an_error(self, tmp_path):
+        path = tmp_path / "sound.mp4"
+        with av.open(path, "w") as container:
+            stream = container.add_stream("aac", rate=44100)
+            sound = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+            sound.sample_rate = 44100
+            container.mux([*stream.encode(sound), *stream.encode(None)])
+        with pytest.raises(SourceError, match="no moving pictures"):
+            Video(path)
+
+    def test_a_list_of_other_files_is_no_film(self, tmp_path):
+        write_film(tmp_path / "clip.ts", [0.0, 0.1], "mpeg2video")
+        path = tmp_path / "list.mp4"
+        for content in ("#EXTM3U\n#EXTINF:1,\nclip.ts\n#EXT-X-ENDLIST\n", "ffconcat version 1.0\nfile clip.ts\n"):
+            path.write_text(content)
+            with pytest.raises(SourceError, match="not a film that FFmpeg reads"):
+                Video(path)
+
+    def test_a_pipe_is_no_film(self, tmp_path):
+        os.mkfifo(tmp_path / "clip.mp4")
+        with pytest.raises(SourceError, match="not a file"):
+            Video(tmp_path / "clip.mp4")
+
+    def test_frames_that_take_all_memory_are_refused(self, path, monkeypatch):
+        monkeypatch.setattr(video, "MAX_PIXELS", 1000)
+        with pytest.raises(SourceError, match="its frames have over 0 megapixels"):
+            list(Video(path).frames())
 
 
 class TestCamera(SourceSuite):
@@ -544,7 +654,7 @@ def test_an_unknown_source_names_the_known_ones():
 
 def test_a_text_file_is_no_source(tmp_path):
     path = shutil.copy(__file__, tmp_path / "text.txt")
-    with pytest.raises(SourceError, match=r"ends in '.txt'; images end in \.avif .*, videos in \.avi"):
+    with pytest.raises(SourceError, match=r"ends in '.txt'; images end in \.avif .*, videos in .*\.avi"):
         open_source(str(path))
 
 
