@@ -41,6 +41,8 @@ READY: Final = b"ready\n"
 START_LIMIT_S: Final = 30.0
 """How long Python and the imports may take, which is not the bundle's fault."""
 POLL_S: Final = 0.005
+SECONDS_A_MB: Final = 0.05
+"""What a small board may take to load a large model, beyond the limit for small ones."""
 MAX_ANSWER_BYTES: Final = 1 << 16
 
 
@@ -48,16 +50,18 @@ MAX_ANSWER_BYTES: Final = 1 << 16
 class Limits:
     """What a model file may take in its trial."""
 
-    time_s: float = 6.0
+    time_s: float = 4.0
     """From the beginning of the loading to the last answer."""
-    cpu_s: int = 5
+    cpu_s: int = 4
     """Processor time of all threads in it."""
     memory_mb: int = 400
     """Resident memory, in MiB. Runtimes with a small model need 70 to 140."""
 
     def with_files(self, size_bytes: int) -> Limits:
         """Return limits for files of *size_bytes*: each runtime holds its model a few times while it loads it."""
-        return Limits(self.time_s, self.cpu_s, self.memory_mb + 4 * size_bytes // 2**20)
+        size_mb = size_bytes / 2**20
+        more_s = SECONDS_A_MB * size_mb
+        return Limits(self.time_s + more_s, self.cpu_s + int(more_s), self.memory_mb + int(4 * size_mb))
 
 
 def check(
@@ -178,13 +182,16 @@ class _Child:
             # macOS does not tell, and has the limit of time alone.
             elif (host.process_memory_mb(self._process.pid) or 0) > limits.memory_mb:
                 return output, _too_much_memory(limits)
-        return output, f"takes longer than {limits.time_s:g} s" if started else "could not be tried: no Python started"
+        return (
+            output,
+            f"takes longer than {limits.time_s:.1f} s" if started else "could not be tried: no Python started",
+        )
 
     def _parsed(self, output: bytes, limits: Limits) -> dict[str, Any] | str:
         """Return the answer in *output*, or how the process ended without one."""
         code = self._process.returncode
         if code in (-signal.SIGXCPU, -signal.SIGALRM):
-            return f"takes longer than {limits.cpu_s} s"
+            return f"takes longer than {limits.cpu_s} s of processor time"
         if code < 0:
             return f"ends the process that runs it ({_signal_name(-code)})"
         try:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from edge_fer.bundle import Bundle
     from edge_fer.manifest import Target
 
-PATIENCE_S: Final = 4.0
+PATIENCE_S: Final = 3.0
 """After this time, and a fault, no further target is run: whoever waits knows enough."""
 
 
