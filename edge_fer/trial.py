@@ -182,10 +182,9 @@ class _Child:
             # macOS does not tell, and has the limit of time alone.
             elif (host.process_memory_mb(self._process.pid) or 0) > limits.memory_mb:
                 return output, _too_much_memory(limits)
-        return (
-            output,
-            f"takes longer than {limits.time_s:.1f} s" if started else "could not be tried: no Python started",
-        )
+        if not started:
+            return output, "could not be tried: no Python started"
+        return output, f"takes longer than {limits.time_s:.1f} s"
 
     def _parsed(self, output: bytes, limits: Limits) -> dict[str, Any] | str:
         """Return the answer in *output*, or how the process ended without one."""

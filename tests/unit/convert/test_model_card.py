@@ -7,7 +7,7 @@ from click.testing import CliRunner
 for module in ("tensorflow", "ai_edge_quantizer", "jinja2"):
     pytest.importorskip(module, reason=f"{module} is not installed: pip install -e '.[convert]'")
 
-from edge_fer import bundle  # noqa: E402
+from edge_fer import bundle, manifest  # noqa: E402
 from edge_fer.cli import main  # noqa: E402
 from edge_fer.emotions import FER2013  # noqa: E402
 from edge_fer.evaluation.votes import VOTE_OF_CLASS, VOTES, FerPlusVotes  # noqa: E402
@@ -71,7 +71,7 @@ def test_without_an_evaluation_set_a_card_says_so(float_model, pool, tmp_path):
 
 def test_a_damaged_card_is_refused(float_model, pool, tmp_path):
     converted(float_model, pool, tmp_path)
-    path = tmp_path / "mine" / bundle.MODEL_CARD
+    path = tmp_path / "mine" / manifest.MODEL_CARD
     path.write_text(path.read_text() + "changed")
     shown = CliRunner().invoke(main, ["models", str(tmp_path / "mine")])
     assert shown.exit_code == 4
