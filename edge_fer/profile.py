@@ -197,7 +197,7 @@ def choose(model: str | None, target: str | None, threads: int | None, default_m
     # For every bundle: a key that another --model could avoid would protect nothing.
     key = _public_key(profile)
     if profile is not None and target is None and model in (None, profile.model):
-        return Choice(profile.model, profile.target, threads or profile.threads, True, key)
+        return Choice(profile.model, profile.target, threads or profile.threads, from_profile=True, public_key=key)
     return Choice(model or default_model, target, threads or 1, public_key=key)
 
 
@@ -210,4 +210,4 @@ def _public_key(profile: Profile | None) -> Path | None:
     if profile is None or profile.public_key is None:
         return None
     # Of two absolute paths, the second one is the result.
-    return default_path().parent / profile.public_key
+    return path_to_write().parent / profile.public_key
