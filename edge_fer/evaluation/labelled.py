@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from edge_fer.archives import UNPACK_ERRORS
-from edge_fer.emotions import FER2013
+from edge_fer.emotions import FER2013, find, ordered
 from edge_fer.errors import BadInput
-from edge_fer.evaluation import fer2013_csv, npz
+from edge_fer.evaluation import class_names, fer2013_csv, npz
+from edge_fer.evaluation.copies import without_copies
 from edge_fer.evaluation.face_set import UNLABELLED, LabelledFaces, stack
 from edge_fer.images import decode_image, is_image
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -28,15 +29,17 @@ FORMS: Final = (
 def load_faces(path: str | Path, names: tuple[str, ...] | None = None) -> LabelledFaces:
     """Read faces from a folder, a ``.zip``, a ``.csv`` in FER2013's form, or an ``.npz``.
 
-    ``path#part`` reads one part only: of a csv the rows whose *Usage* it is, of a folder or zip what lies below that
-    first folder.
+    ``path#part`` reads one part only: of a csv the rows whose *Usage* it is, of a folder or zip what lies below the
+    folder of that name.
 
-    In folders and zips, an image's class is the folder that it lies in. The order of the classes is *names*; without
-    it, FER2013's where all classes are FER2013's, else the alphabet's. Images have no label when they lie in no folder,
-    or all in one folder that is no known class.
+    The faces name their classes themselves: in folders and zips by the folder that an image lies in, in a csv by
+    FER2013's numbers or by words, in an npz by its ``names``. The order of the classes is *names*, into which the
+    faces' own are mapped by what they mean (`edge_fer.emotions.meaning`); without it, FER2013's where all classes are
+    FER2013's, else the alphabet's. Images have no label when they lie in no folder, or all in one folder that is no
+    known class.
 
-    Raises `BadInput` for a path that does not exist or cannot be read, a class that is not in *names*, and an empty
-    set.
+    Raises `BadInput` for a path that does not exist or cannot be read, a class that is not in *names*, a part that is
+    not there, and an empty set.
     """
     file_name, _, part = str(path).partition("#")
     source = Path(file_name)
@@ -47,7 +50,7 @@ def load_faces(path: str | Path, names: tuple[str, ...] | None = None) -> Labell
     elif source.suffix.lower() == ".csv":
         faces = fer2013_csv.read(source, part, names)
     elif source.suffix.lower() == ".npz":  # before the zips: an .npz is one, too
-        faces = npz.read(source, names)
+        faces = npz.read(source, part, names)
     elif zipfile.is_zipfile(source):
         faces = _from_images(source, part, names)
     else:
@@ -121,21 +124,25 @@ def _damaged(path: Path, exc: BaseException) -> BadInput:
 
 def _from_images(path: Path, part: str, names: tuple[str, ...] | None) -> LabelledFaces:
     images: list[NDArray[np.uint8]] = []
-    classes: list[str] = []
-    paths: list[str] = []
-    for member, content in image_files(path):
-        if part and member.parts[0] != part:
+    members: list[PurePosixPath] = []
+    folders: set[str] = set()
+    for member, content in without_copies(path, image_files(path)):
+        folders.update(member.parts[:-1])
+        if part and part not in member.parts[:-2] and part != member.parts[0]:
             continue
         images.append(decode(path, member, content))
-        classes.append(member.parent.name)
-        paths.append(str(member))
+        members.append(member)
+    if part and not images:
+        raise BadInput(f"{path} has no folder {part!r} with images; its folders are: {', '.join(sorted(folders))}")
+    paths = tuple(str(member) for member in members)
+    classes = class_names.of_folders(members, str(path))
     if _are_classes(set(classes), names):
-        names = names or _ordered(set(classes))
+        names = names or ordered(set(classes))
         labels = _labels(path, paths, classes, names)
     else:
         names = names or FER2013
         labels = np.full(len(images), UNLABELLED, np.int64)
-    return LabelledFaces(stack(images), labels, tuple(paths), names)
+    return LabelledFaces(stack(images), labels, paths, names)
 
 
 def _are_classes(folders: set[str], names: tuple[str, ...] | None) -> bool:
@@ -146,17 +153,16 @@ def _are_classes(folders: set[str], names: tuple[str, ...] | None) -> bool:
     return names is not None or len(folders) > 1 or folders <= set(FER2013)
 
 
-def _ordered(classes: set[str]) -> tuple[str, ...]:
-    return FER2013 if classes <= set(FER2013) else tuple(sorted(classes))
-
-
-def _labels(path: Path, members: list[str], classes: list[str], names: tuple[str, ...]) -> NDArray[np.int64]:
+def _labels(path: Path, members: Sequence[str], classes: list[str], names: tuple[str, ...]) -> NDArray[np.int64]:
     labels = np.empty(len(classes), np.int64)
+    positions = {name: find(name, names) for name in set(classes)}
+    unknown = sorted(name for name, position in positions.items() if position is None)
     for index, name in enumerate(classes):
-        if name not in names:
+        position = positions[name]
+        if position is None:
             raise BadInput(
                 f"{path}: {members[index]} lies in class {name!r}; known classes are {', '.join(names)}: "
-                "rename or remove the folder"
+                f"{class_names.unknown_hint(unknown)}"
             )
-        labels[index] = names.index(name)
+        labels[index] = position
     return labels
