@@ -8,9 +8,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from edge_fer.evaluation.class_names import of_folders
+from edge_fer.evaluation.copies import without_copies
 from edge_fer.evaluation.labelled import decode, image_files
+from edge_fer.evaluation.parts import official, part_of
 from edge_fer_train.datasets import Dataset
-from edge_fer_train.datasets.listing import emotion, images_under, label_faces
+from edge_fer_train.datasets.listing import images_under, label_faces
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,16 +29,19 @@ def recognises(path: Path) -> bool:
 
 
 def load(path: Path) -> Dataset:
-    """Read the faces and their persons; there is no official split. ``contempt`` is a class of its own."""
+    """Read the faces and their persons. ``contempt`` is a class of its own.
+
+    There is no official split, but somebody may have sorted the files into ``train/`` and ``test/``.
+    """
     images = []
-    classes = []
-    paths = []
+    members = []
     persons = []
-    for name, content in image_files(path):
+    for name, content in without_copies(path, image_files(path)):
         match = FILE.fullmatch(name.stem)
         if match:
             images.append(decode(path, name, content))
-            classes.append(emotion(name.parent.name))
-            paths.append(str(name))
+            members.append(name)
             persons.append(match[1])
-    return Dataset(NAME, label_faces(path, images, classes, paths), persons=tuple(persons))
+    classes = of_folders(members, str(path))
+    faces = label_faces(path, images, classes, [str(name) for name in members])
+    return Dataset(NAME, faces, official([part_of(name) for name in members]), tuple(persons))

@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from edge_fer.evaluation.copies import without_copies
 from edge_fer.evaluation.labelled import decode, image_files
+from edge_fer.evaluation.parts import official, part_of
 from edge_fer_train.datasets import Dataset
 from edge_fer_train.datasets.cut_face import cut_face
 from edge_fer_train.datasets.listing import images_under, label_faces
@@ -35,16 +37,21 @@ def recognises(path: Path) -> bool:
 
 
 def load(path: Path) -> Dataset:
-    """Read the frontal images, the face cut out of each, and their persons; there is no official split."""
+    """Read the frontal images, the face cut out of each, and their persons.
+
+    There is no official split, but somebody may have sorted the files into ``train/`` and ``test/``.
+    """
     images = []
     classes = []
     paths = []
     persons = []
-    for name, content in image_files(path):
+    parts = []
+    for name, content in without_copies(path, image_files(path)):
         match = FILE.fullmatch(name.stem.upper())
         if match and match[4] == FRONTAL:
             images.append(cut_face(decode(path, name, content)))
             classes.append(EXPRESSIONS[match[3]])
             paths.append(str(name))
             persons.append(match[2])
-    return Dataset(NAME, label_faces(path, images, classes, paths), persons=tuple(persons))
+            parts.append(part_of(name))
+    return Dataset(NAME, label_faces(path, images, classes, paths), official(parts), tuple(persons))
