@@ -25,6 +25,9 @@ FORMS: Final = (
     "a folder or .zip of <class>/<image>, a .csv like FER2013's (emotion,pixels,Usage), or an .npz (images, labels)"
 )
 
+SHOWN: Final = 12
+"""How many folders an error message lists."""
+
 
 def load_faces(path: str | Path, names: tuple[str, ...] | None = None) -> LabelledFaces:
     """Read faces from a folder, a ``.zip``, a ``.csv`` in FER2013's form, or an ``.npz``.
@@ -133,7 +136,8 @@ def _from_images(path: Path, part: str, names: tuple[str, ...] | None) -> Labell
         images.append(decode(path, member, content))
         members.append(member)
     if part and not images:
-        raise BadInput(f"{path} has no folder {part!r} with images; its folders are: {', '.join(sorted(folders))}")
+        some = ", ".join(sorted(folders)[:SHOWN]) or "none"
+        raise BadInput(f"{path} has no folder {part!r} with images; its folders are: {some}")
     paths = tuple(str(member) for member in members)
     classes = class_names.of_folders(members, str(path))
     if _are_classes(set(classes), names):

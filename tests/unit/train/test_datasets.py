@@ -180,6 +180,12 @@ def test_parts_without_class_folders_are_refused(tmp_path):
         datasets.load(tmp_path)
 
 
+def test_classes_that_no_model_can_have_are_refused(tmp_path):
+    write(tmp_path, ["happy/a.png", "unknown/b.png"])
+    with pytest.raises(BadInput, match="unknown is the state of an uncertain face, not a class"):
+        datasets.load(tmp_path)
+
+
 def test_folders_of_one_class_are_joined(tmp_path):
     write(tmp_path, ["Angry/a.png", "anger/b.png", "happiness/c.png"])
     dataset = datasets.load(tmp_path)
