@@ -66,7 +66,7 @@ class MissingDependency(EdgeFerError, ImportError):
 
 
 class GateFailed(EdgeFerError):
-    """A quantized model lost more than was allowed."""
+    """A quantized model lost more than was allowed, or labelled faces contradict the labels that it was given."""
 
     exit_code = 9
 

@@ -57,7 +57,8 @@ Examples:
 FACES are cropped faces: a folder or .zip of <class>/<image>, a .csv like FER2013's (emotion,pixels,Usage), or an .npz
 (images, labels). FILE#PART reads one part: a Usage of the .csv, or a first folder of the others.
 
-Exit code 9 when a target does not pass: with --strict, or when even float32 fails."""
+Exit code 9 when a target does not pass: with --strict, or when even float32 fails; and when the labelled faces fit
+another order of the labels, or another range, much better."""
 )
 @click.argument("model", required=False, type=click.Path(path_type=Path))
 @click.option("--recipe", "recipe_name", help="Rebuild a shipped model, or convert MODEL with the recipe's settings.")
@@ -120,6 +121,9 @@ Exit code 9 when a target does not pass: with --strict, or when even float32 fai
 )
 @click.option("--strict", is_flag=True, help="Fail instead of falling back to another precision.")
 @click.option("--allow-overlap", is_flag=True, help="Allow calibration images that are evaluation images too.")
+@click.option(
+    "--force-labels", is_flag=True, help="Convert although labelled faces fit other --labels or --range much better."
+)
 @click.option("--custom", metavar="MODULE", help="Python module that registers MODEL's own layers.")
 @click.option("--report", type=click.Path(path_type=Path), help="HTML report to write.  [default: beside the bundle]")
 @click.option("--json", "as_json", is_flag=True, help="Print all figures as JSON instead of the table.")

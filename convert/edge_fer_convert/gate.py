@@ -18,8 +18,6 @@ RESAMPLES: Final = 2000
 """Number of bootstrap draws; with 2,000, 50 of them lie beyond each end of the interval."""
 CONFIDENCE: Final = 0.95
 """Share of the draws that the interval of a drop holds."""
-MISPLACED: Final = 0.1
-"""Share of the images that another order of labels must put right before it is reported."""
 
 
 @dataclass(frozen=True)
@@ -174,22 +172,3 @@ def _drop(value: float, draws: NDArray[np.float64]) -> Drop:
 
 def _as_tuples(counts: NDArray[np.int64]) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(row) for row in counts.tolist())
-
-
-def better_order(counts: NDArray[np.int64]) -> list[int] | None:
-    """Return for each output the label that it seems to mean, or None when that is the label it has.
-
-    *counts* is the confusion of float32. A model whose classes are numbered otherwise than the data's recognises faces
-    and gives them the wrong names: then one permutation of the labels is far better than none.
-    """
-    from scipy.optimize import linear_sum_assignment
-
-    # Assigns a label to each output so that as many images as possible are right.
-    labels, outputs = linear_sum_assignment(counts, maximize=True)
-    gained = counts[labels, outputs].sum() - np.trace(counts)
-    if gained < MISPLACED * counts.sum():
-        return None
-    meant = [0] * len(counts)
-    for label, output in zip(labels, outputs, strict=True):
-        meant[output] = int(label)
-    return meant

@@ -30,8 +30,8 @@ class Data:
     def load(cls, source: str | Path, labels: Sequence[str] | None = None) -> Self:
         """Read *source*, a folder, ``.zip``, ``.csv`` or ``.npz`` of cropped faces; ``path#part`` reads one part of it.
 
-        *labels* gives the classes in order where *source* does not, or in another order. Raises `BadInput` when
-        *source* cannot be read.
+        *labels* gives the classes in another order; the faces keep their own. Raises `BadInput` when *source* cannot be
+        read, or has faces of other classes.
         """
         from edge_fer.evaluation.labelled import load_faces
 
@@ -71,6 +71,8 @@ class Job:
     """Whether a target that fails the gate ends the conversion, instead of falling back to another precision."""
     allow_overlap: bool = False
     """Whether calibration images may also be evaluation images."""
+    force_labels: bool = False
+    """Whether to convert although labelled faces fit another order of the labels, or another range, much better."""
     find_near_copies: bool = False
     """Whether to report accuracy without near-copies of the pool too: for a pool that is the training set."""
 

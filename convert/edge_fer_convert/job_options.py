@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from edge_fer.emotions import FER2013
 from edge_fer.errors import BadInput, first_fault
+from edge_fer.evaluation.class_names import checked
 from edge_fer.evaluation.votes import FerPlusVotes, load_votes
 from edge_fer_convert.float_model import open_model
 from edge_fer_convert.gate import Gate
@@ -85,6 +86,8 @@ class Options:
     """Whether a target that fails the gate ends the conversion."""
     allow_overlap: bool
     """Whether calibration images may also be evaluation images."""
+    force_labels: bool
+    """Whether to convert although labelled faces fit other labels, or another range, much better."""
     custom: str | None
     """Python module that registers the model's own layers."""
     report: Path | None
@@ -144,6 +147,7 @@ def _job_of_recipe(options: Options, recipe: Recipe, progress: ProgressListener)
         seed=recipe.seed,
         training=recipe.in_words(),
         strict=options.strict,
+        force_labels=options.force_labels,
         find_near_copies=True,
     )
 
@@ -176,11 +180,11 @@ def _job_of_model(options: Options, path: Path, bundle_name: str, progress: Prog
         raise BadInput("quantizing needs faces to calibrate with: pass --calibrate with a folder, .zip, .csv or .npz")
     if options.votes is not None and not options.evaluate:
         raise BadInput(f"the votes of {options.votes} are about the faces of --evaluate; pass those, too")
+    labels = _labels(options)
     votes = None if options.votes is None else load_votes(options.votes)
     progress.step(f"opening {path}")
     model = open_model(path, options.size, options.custom)
     name = options.name or bundle_name
-    labels = _labels(options)
     metadata = ModelMetadata(
         name=name,
         labels=labels,
@@ -206,13 +210,14 @@ def _job_of_model(options: Options, path: Path, bundle_name: str, progress: Prog
         seed=options.seed,
         strict=options.strict,
         allow_overlap=options.allow_overlap,
+        force_labels=options.force_labels,
     )
 
 
 def _labels(options: Options) -> tuple[str, ...]:
-    if not options.labels:
+    if options.labels is None:
         return FER2013
-    return tuple(label.strip() for label in options.labels.split(","))
+    return checked(options.labels.split(","), "--labels")
 
 
 def _preprocess(options: Options, model: FloatModel) -> Preprocess:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from edge_fer.errors import BadInput
+from edge_fer.evaluation.class_names import checked
 from edge_fer.evaluation.near_copies import near_copies
 from edge_fer_convert.calibration import Calibration, choose, without_evaluated, without_flat
+from edge_fer_convert.plausibility import check_answers
 from edge_fer_convert.targets import split_target
 
 if TYPE_CHECKING:
@@ -46,7 +48,8 @@ class Prepared:
 def prepare(job: Job, progress: ProgressListener) -> Prepared:
     """Check *job* and choose the faces that it is calibrated with and compared on.
 
-    Raises `BadInput` for a job that cannot be done, before any work as far as that can be known.
+    Raises `BadInput` for a job that cannot be done, before any work as far as that can be known, and `GateFailed` when
+    the labelled faces fit other labels or another value range much better.
     """
     _refuse_impossible(job)
     # A face that the ranges were fitted to would make the drop look smaller than it is. So the faces that targets are
@@ -61,6 +64,7 @@ def prepare(job: Job, progress: ProgressListener) -> Prepared:
     crops = compared.crops(job.metadata.preprocess)
     # The gate compares probabilities, and so do devices: smoothing needs scores that sum to one.
     model = _with_probabilities(job.model, calibration, progress)
+    check_answers(job, model, compared, progress)
     deduplicated = ~near_copies(compared, job.pool.faces) if job.find_near_copies else None
     return Prepared(replace(job, model=model), calibration, crops, labels, deduplicated)
 
@@ -84,6 +88,7 @@ def _refuse_impossible(job: Job) -> None:
             f"the model takes {job.model.size_px} px and {job.model.planes} channels, but the preprocessing makes "
             f"{spec.size_px} px and {spec.planes}"
         )
+    checked(labels, "the labels")
     if job.evaluated is not None and job.evaluated.labels != labels:
         raise BadInput(f"{job.evaluated.name} has the classes {job.evaluated.labels}, the model has {labels}")
 

@@ -11,7 +11,7 @@ import numpy as np
 from edge_fer.evaluation.metrics import confusion
 from edge_fer_convert import targets
 from edge_fer_convert.fallbacks import FallbackSearch
-from edge_fer_convert.gate import better_order
+from edge_fer_convert.plausibility import check_order
 from edge_fer_convert.result import TargetResult
 from edge_fer_convert.scoring import Scorer
 
@@ -51,7 +51,10 @@ class _Runtime:
 
 
 def quantize(prepared: Prepared, progress: ProgressListener) -> Quantized:
-    """Make every target of the job. Raises `GateFailed` when none of a target's variants passes."""
+    """Make every target of the job.
+
+    Raises `GateFailed` when none of a target's variants passes, and for labels that seem to be in another order.
+    """
     # One converter for all targets of a runtime: it reads the graph and measures the ranges only once.
     scorer = Scorer(prepared.job.metadata, prepared.crops, progress)
     runtimes: dict[str, _Runtime] = {}
@@ -82,7 +85,7 @@ def _open_runtime(name: str, prepared: Prepared, scorer: Scorer) -> _Runtime:
 def _check_float32(
     runtimes: dict[str, _Runtime], opened: _Runtime, prepared: Prepared, progress: ProgressListener
 ) -> None:
-    """Warn about labels in another order, and about runtimes whose float32 models differ."""
+    """Refuse labels in another order, and warn about runtimes whose float32 models differ."""
     first = next(iter(runtimes.values()))
     if opened is first:
         # Once is enough: the other runtimes execute the same model, which is checked below.
@@ -97,14 +100,11 @@ def _check_float32(
 
 
 def _check_label_order(reference: NDArray[np.float32], prepared: Prepared, progress: ProgressListener) -> None:
-    if prepared.labels is None:
+    """Ask all the faces what `check_answers` has asked some of them; whoever insists has been warned by it."""
+    if prepared.labels is None or prepared.job.force_labels:
         return
-    labels = prepared.job.metadata.labels
-    counts = confusion(reference.argmax(axis=1), prepared.labels, len(labels))
-    meant = better_order(counts)
-    if meant is not None:
-        names = ",".join(labels[number] for number in meant)
-        progress.warn(f"the labels seem to be in another order; the answers fit best with --labels {names}")
+    counts = confusion(reference.argmax(axis=1), prepared.labels, len(prepared.job.metadata.labels))
+    check_order(prepared.job, counts, progress)
 
 
 def _quantize_target(target: str, runtime: _Runtime, prepared: Prepared, scorer: Scorer) -> TargetResult:

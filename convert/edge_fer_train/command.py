@@ -140,14 +140,19 @@ def _recipe(options: dict[str, Any]) -> Recipe:
 
 
 def _dataset(options: dict[str, Any], progress: ProgressListener) -> Dataset:
+    from edge_fer.evaluation.class_names import unknown_hint
     from edge_fer_train import datasets
 
     progress.step(f"reading {options['data']}")
     dataset = datasets.load(options["data"], options["form"])
+    numbers = [name for name in dataset.faces.names if name.isdecimal()]
+    if numbers:
+        progress.warn(
+            f"the classes {', '.join(numbers)} are numbers, and so will be the model's labels: {unknown_hint(numbers)}"
+        )
     if not options["classes"]:
         return dataset
-    names = tuple(name.strip() for name in options["classes"].split(","))
-    return dataset.only(names)
+    return dataset.only(tuple(options["classes"].split(",")))
 
 
 def _run(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge_fer.errors import BadInput
-from edge_fer.evaluation.votes import check_classes, load_votes, vote_counts, vote_distributions
+from edge_fer.evaluation.votes import class_order, load_votes, vote_counts, vote_distributions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,8 +65,9 @@ def from_votes_alone(
     The labels of the returned faces are the most frequent votes: FER2013's own labels have no part in it. Raises
     `BadInput` for faces of other classes than FER2013's, and when no face has votes.
     """
-    check_classes(faces.names)
-    distributions = vote_distributions(vote_counts(faces.paths, votes))
+    # From FER2013's order into that of the faces' own classes.
+    order = np.argsort(class_order(faces.names))
+    distributions = vote_distributions(vote_counts(faces.paths, votes))[:, order]
     indices = np.flatnonzero(distributions.any(axis=1))
     if not len(indices):
         raise BadInput("none of the training faces has FER+ votes; pass the csv of these faces with --votes")

@@ -12,7 +12,7 @@ import click
 from edge_fer import telemetry
 from edge_fer.backends import MAX_THREADS
 from edge_fer.dependencies import require
-from edge_fer.errors import SinkError
+from edge_fer.errors import BadInput, SinkError
 from edge_fer.text import printable
 
 if TYPE_CHECKING:
@@ -59,11 +59,12 @@ Examples:
     type=click.Path(path_type=Path),
     help="Evaluate nothing. Write the faces to this folder, and a csv for another program's answers.",
 )
+@click.option("--force", is_flag=True, help="Replace what is in the folder of --out or --export.")
 @click.option("--json", "as_json", is_flag=True, help="Print all figures as JSON.")
 @click.option("--markdown", is_flag=True, help="Print the figures of each class, and published ones, as Markdown.")
 def evaluate(
     systems: tuple[str, ...], data: str, train: str | None, votes_csv: Path | None, sweeps: str, limit: int | None,
-    threads: int, out: Path | None, export: Path | None, as_json: bool, markdown: bool,
+    threads: int, out: Path | None, export: Path | None, force: bool, as_json: bool, markdown: bool,
 ) -> None:  # fmt: skip
     """Evaluate SYSTEMS on the same labelled faces, side by side.
 
@@ -81,17 +82,23 @@ def evaluate(
 
     from edge_fer.evaluation import comparison, conditions
     from edge_fer.evaluation.labelled import load_faces
+    from edge_fer.evaluation.votes import FerPlusVotes, load_votes
 
     names = [] if sweeps == "none" else [name.strip() for name in sweeps.split(",")]
     chosen = conditions.of_sweeps(names)
+    if not force:
+        _refuse_existing(out, export, chosen)
+    counts = None if votes_csv is None else load_votes(votes_csv)
     faces = load_faces(data)
     if limit is not None:
         faces = faces.sample(limit, SAMPLE_SEED)
     if export is not None:
-        table = comparison.export(faces, chosen, export)
+        table = comparison.export(faces, chosen, export, overwrite=force)
         click.echo(printable(f"fill in the column label of {table}, then pass the file as a system"))
         return
-    votes = None if votes_csv is None else _votes(votes_csv, faces)
+    if not faces.labelled:
+        raise BadInput(f"{data} has faces without labels; put each into the folder of its class")
+    votes = None if counts is None else FerPlusVotes.of(faces, counts)
     compared = _compare(systems, threads, faces, Path(data).name, chosen, train, votes)
     if out is not None:
         _save(compared, out)
@@ -100,10 +107,14 @@ def evaluate(
         click.echo(printable(f"report: {out / 'report.html'}"), err=True)
 
 
-def _votes(path: Path, faces: LabelledFaces) -> FerPlusVotes:
-    from edge_fer.evaluation.votes import FerPlusVotes, load_votes
+def _refuse_existing(out: Path | None, export: Path | None, conditions: Sequence[Condition]) -> None:
+    """Raise `BadInput` for files that the command would replace; before the work, which may take minutes."""
+    from edge_fer.evaluation import comparison
 
-    return FerPlusVotes.of(faces, load_votes(path))
+    if export is not None:
+        comparison.refuse_exported(export, conditions)
+    elif out is not None:
+        comparison.refuse_existing(out, comparison.SAVED, "--out")
 
 
 def _compare(
@@ -123,6 +134,8 @@ def _compare(
 
     with ExitStack() as stack, ProgressDisplay() as progress:
         opened = open_all(systems, threads, stack)
+        for system in opened:
+            system.check(faces, [condition.name for condition in conditions])
         deduplicated = None
         if train is not None:
             progress.step("searching the training set for near-copies")

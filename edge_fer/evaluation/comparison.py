@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
@@ -11,10 +12,11 @@ import cv2
 import numpy as np
 
 from edge_fer import __version__, files
-from edge_fer.errors import SinkError
+from edge_fer.errors import BadInput, SinkError
 from edge_fer.evaluation.classification import ClassificationReport, evaluate, evaluate_subset
 from edge_fer.evaluation.conditions import ORIGINAL
 from edge_fer.evaluation.face_set import stack
+from edge_fer.evaluation.label_order import better_order
 from edge_fer.evaluation.systems import NoAnswer
 from edge_fer.progress import ProgressListener
 
@@ -30,6 +32,10 @@ if TYPE_CHECKING:
     from edge_fer.evaluation.votes import FerPlusVotes
 
 FORMAT_VERSION: Final = 1
+ANSWERS: Final = "answers.csv"
+"""Name of the csv that another program fills in."""
+SAVED: Final = ("eval.json", "answers.npz", "report.html")
+"""Names of what ``edge-fer eval --out`` writes."""
 
 
 @dataclass(frozen=True)
@@ -138,10 +144,25 @@ def compare_systems(
             listener.step(f"{system.name}, {condition.name}", step / steps)
             step += 1
             try:
-                results.append(_evaluate_system(system, changed, condition, deduplicated, votes))
+                result = _evaluate_system(system, changed, condition, deduplicated, votes)
             except NoAnswer:
                 continue
+            results.append(result)
+            if condition == ORIGINAL:
+                _warn_of_order(result, faces.names, listener)
     return SystemComparison(data, faces, tuple(results))
+
+
+def _warn_of_order(result: SystemResult, names: tuple[str, ...], listener: ProgressListener) -> None:
+    """Warn when the answers of *result* fit other labels much better."""
+    better = better_order(np.array(result.report.confusion))
+    if better is not None:
+        renamed = [f"{name} means {names[meant]}" for name, meant in zip(names, better.meant, strict=True)]
+        moved = [text for text, name, meant in zip(renamed, names, better.meant, strict=True) if names[meant] != name]
+        listener.warn(
+            f"the answers of {result.system} fit much better if {', '.join(moved)} ({better.in_words(names)}); check "
+            "the order of its labels"
+        )
 
 
 def apply_condition(faces: LabelledFaces, condition: Condition) -> LabelledFaces:
@@ -151,24 +172,39 @@ def apply_condition(faces: LabelledFaces, condition: Condition) -> LabelledFaces
     return replace(faces, images=stack([condition(image) for image in faces.images]))
 
 
-def export(faces: LabelledFaces, conditions: Sequence[Condition], folder: Path) -> Path:
+def export(faces: LabelledFaces, conditions: Sequence[Condition], folder: Path, *, overwrite: bool = False) -> Path:
     """Write the faces under every condition as PNGs, and ``answers.csv`` for another program to fill.
 
-    Returns the path of the csv. Raises `SinkError` when *folder* cannot be written.
+    Returns the path of the csv. Raises `BadInput` when something of that is there, unless *overwrite*, and `SinkError`
+    when *folder* cannot be written.
     """
-    table = folder / "answers.csv"
+    if not overwrite:
+        refuse_exported(folder, conditions)
+    table = folder / ANSWERS
+    written = io.StringIO(newline="")
+    rows = csv.writer(written)
+    rows.writerow(["condition", "path", "image", "label"])
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with table.open("w", newline="", encoding="utf-8") as file:
-            rows = csv.writer(file)
-            rows.writerow(["condition", "path", "image", "label"])
-            for condition in conditions:
-                images = _write_images(apply_condition(faces, condition), folder / condition.name)
-                for path, image in zip(faces.paths, images, strict=True):
-                    rows.writerow([condition.name, path, image.relative_to(folder), ""])
+        for condition in conditions:
+            images = _write_images(apply_condition(faces, condition), folder / condition.name)
+            for path, image in zip(faces.paths, images, strict=True):
+                rows.writerow([condition.name, path, image.relative_to(folder).as_posix(), ""])
+        files.write(table, written.getvalue())
     except OSError as exc:
         raise SinkError(f"{folder} cannot be written: {exc.strerror}; choose another with --export") from exc
     return table
+
+
+def refuse_exported(folder: Path, conditions: Sequence[Condition]) -> None:
+    """Raise `BadInput` when *folder* holds what `export` would write: a filled ``answers.csv`` is work."""
+    refuse_existing(folder, [ANSWERS, *(condition.name for condition in conditions)], "--export")
+
+
+def refuse_existing(folder: Path, names: Sequence[str], option: str) -> None:
+    """Raise `BadInput` when one of *names* is in *folder*, which the user chose with *option*."""
+    for name in names:
+        if (folder / name).exists():
+            raise BadInput(f"{folder / name} exists; choose another {option}, or pass --force to replace it")
 
 
 def _evaluate_system(
@@ -211,7 +247,7 @@ def _compact_answers(result: SystemResult) -> NDArray[Any]:
 
 def _write_images(faces: LabelledFaces, folder: Path) -> list[Path]:
     """Write *faces* as numbered PNGs to *folder*, and return their paths. Raises `OSError`."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for number, image in enumerate(faces.images):
         path = folder / f"{number:06}.png"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from edge_fer.archives import UNPACK_ERRORS
 from edge_fer.errors import BadInput, one_line
+from edge_fer.evaluation.copies import without_copies
 from edge_fer.images import PassedOver, decode_image, read_file, shown, walk
 from edge_fer.images.reading import check_size
 
@@ -57,7 +58,7 @@ def read_pictures(
     """Yield path and grey pixels ``(height, width)`` of the *wanted* pictures of a folder or ``.zip``, sorted.
 
     A picture whose longest side is above *side_px* is scaled down to it on reading. One that cannot be read is skipped
-    with a warning. Other files are passed over and counted in a warning.
+    with a warning. Other files, and second copies of a picture, are passed over and counted in a warning.
 
     Raises `BadInput` for a folder or zip that cannot be read, and at the end when more than half were skipped.
     """
@@ -66,7 +67,7 @@ def read_pictures(
     count = 0
     with _members(path, passed_over) as members:
         chosen = [member for member in members if wanted is None or wanted(member.name)]
-        for name, content in skipped.contents(chosen):
+        for name, content in without_copies(path, skipped.contents(chosen)):
             try:
                 pixels = decode_image(content, gray=True, side_px=side_px)
             except UNPACK_ERRORS as exc:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 
-from edge_fer.errors import BadInput
-from edge_fer.evaluation.conditions import ORIGINAL
-from edge_fer.evaluation.tables import read_rows
+from edge_fer.emotions import find
+from edge_fer.errors import BadInput, one_line
+from edge_fer.evaluation.answers import AnswerTable
+from edge_fer.evaluation.class_names import unknown_hint
+from edge_fer.evaluation.probabilities import as_probabilities
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,6 +41,10 @@ class System(Protocol):
         """
         ...
 
+    def check(self, faces: LabelledFaces, conditions: Sequence[str]) -> None:
+        """Raise `BadInput` for what can be known to fail on *faces*, under *conditions*, before any work."""
+        ...
+
     def close(self) -> None:
         """Release what the system holds."""
         ...
@@ -54,6 +60,9 @@ class System(Protocol):
 
 class SystemBase:
     """What every system shares: it is closed when its ``with`` block ends."""
+
+    def check(self, faces: LabelledFaces, conditions: Sequence[str]) -> None:
+        """Know of nothing that would fail."""
 
     def close(self) -> None:
         """Release nothing."""
@@ -80,15 +89,22 @@ class BundleSystem(SystemBase):
     def scores(self, faces: LabelledFaces, condition: str) -> NDArray[np.floating[Any]]:
         """Return the model's scores. Raises `BadInput` for faces of a class that the bundle does not have."""
         del condition
-        labels = self._classifier.labels
-        unknown = [name for name in faces.names if name not in labels]
-        if unknown:
-            raise BadInput(
-                f"{self.name} knows {', '.join(labels)}, not {', '.join(unknown)}: leave out the faces of those classes"
-            )
-        # The faces may have fewer classes than the bundle, and in another order.
-        order = [labels.index(name) for name in faces.names]
+        order = self._order(faces)
         return self._classifier.scores(faces.crops(self._classifier.preprocess))[:, order]
+
+    def check(self, faces: LabelledFaces, conditions: Sequence[str]) -> None:
+        """Raise `BadInput` for faces of a class that the bundle does not have."""
+        del conditions
+        self._order(faces)
+
+    def _order(self, faces: LabelledFaces) -> list[int]:
+        """Return for each class of *faces*, which may be fewer and in another order, its output of the model."""
+        labels = self._classifier.labels
+        positions = {name: find(name, labels) for name in faces.names}
+        unknown = [name for name, position in positions.items() if position is None]
+        if unknown:
+            raise BadInput(f"{self.name} knows {', '.join(labels)}, not {', '.join(unknown)}: {unknown_hint(unknown)}")
+        return [position for position in positions.values() if position is not None]
 
     def close(self) -> None:
         """Release the model."""
@@ -96,72 +112,73 @@ class BundleSystem(SystemBase):
 
 
 class CsvSystem(SystemBase):
-    """Answers of another program, a cloud service or a desktop program, in a csv.
-
-    The csv has a column ``path``, with the paths of the faces, and either a column ``label`` or a column of scores for
-    each label. A column ``condition`` names the condition of each answer; without it, all are of the original faces.
-    """
+    """Answers of another program in a csv; see `AnswerTable`."""
 
     def __init__(self, path: Path) -> None:
         self.name = path.stem
-        self._path = path
-        self._rows: dict[tuple[str, str], dict[str, str]] = {}
-        self._conditions: set[str] = set()
-        for _, row in read_rows(path, ("path",), "table of answers (path, and label or a column for each label)"):
-            # Without the column, or with an empty cell in it, as people leave it who fill a table by hand.
-            condition = row.get("condition") or ORIGINAL.name
-            self._rows[condition, row["path"]] = row
-            self._conditions.add(condition)
+        self._table = AnswerTable(path)
+
+    def check(self, faces: LabelledFaces, conditions: Sequence[str]) -> None:
+        """Raise `BadInput` for a missing or an unusable answer, under any of *conditions* that the csv has."""
+        for condition in self._table.conditions.intersection(conditions):
+            self.scores(faces, condition)
 
     def scores(self, faces: LabelledFaces, condition: str) -> NDArray[np.floating[Any]]:
         """Return the answers for *faces*. Raises `BadInput` for a missing or an unusable answer."""
-        if condition not in self._conditions:
+        if condition not in self._table.conditions:
             raise NoAnswer(condition)
-        scores = np.zeros((len(faces), len(faces.names)))
-        for index, path in enumerate(faces.paths):
-            row = self._rows.get((condition, path))
-            if row is None:
-                raise BadInput(
-                    f"{self._path} has no row for {path} ({condition}), only {len(self._rows)} others: its column path "
-                    "should be that of edge-fer eval --export"
-                )
-            scores[index] = self._row_scores(row, path, faces.names)
-        return scores
-
-    def _row_scores(self, row: dict[str, str], path: str, names: tuple[str, ...]) -> Sequence[float]:
-        # Where a file has scores and a label, the scores: they give average precision and calibration, too.
-        if set(names) <= set(row):
-            try:
-                return [float(row[name]) for name in names]
-            except (TypeError, ValueError) as exc:
-                raise BadInput(f"{self._path}: the scores of {path} are not numbers: {exc}") from exc
-        label = row.get("label")
-        if label not in names:
-            raise BadInput(f"{self._path} has label {label!r} for {path}; it should be one of: {', '.join(names)}")
-        return [float(name == label) for name in names]
+        return self._table.scores(faces.paths, faces.names, condition)
 
 
 class FunctionSystem(SystemBase):
     """A Python function: takes a list of grey uint8 faces and the label names, returns ``(n, classes)`` scores."""
 
     def __init__(self, spec: str) -> None:
-        module, _, function = spec.partition(":")
         self.name = spec
-        # As `python -m` does, and unlike a console script, so that a file of the current folder can be imported.
-        sys.path.insert(0, str(Path.cwd()))
-        try:
-            self._function: Callable[..., Any] = getattr(importlib.import_module(module), function)
-        except (ImportError, AttributeError) as exc:
-            raise BadInput(
-                f"{spec} cannot be imported: {exc}; pass module:function, of a module that is installed or lies here"
-            ) from exc
-        finally:
-            sys.path.pop(0)
+        self._function = _imported(spec)
 
     def scores(self, faces: LabelledFaces, condition: str) -> NDArray[np.floating[Any]]:
-        """Return what the function returns."""
+        """Return what the function returns. Raises `BadInput` when it raises anything, and for no probabilities."""
         del condition
-        return np.asarray(self._function(list(faces.images), faces.names), np.float64)
+        # Copies, because a function that changes a face must not change it for the systems after it.
+        images = [image.copy() for image in faces.images]
+        try:
+            returned = np.asarray(self._function(images, faces.names))
+        # Whatever it is: the function is the user's. SystemExit, since a script may end itself.
+        except (Exception, SystemExit) as exc:
+            raise BadInput(
+                f"{self.name} raised {type(exc).__name__}: {one_line(exc)}; edge-fer --debug eval … shows where"
+            ) from exc
+        wanted = (len(faces), len(faces.names))
+        if returned.shape != wanted or returned.dtype.kind not in "fiub":
+            raise BadInput(
+                f"{self.name} returned {returned.dtype} of shape {returned.shape}; it should return numbers of shape "
+                f"{wanted}, a score for each label of each face"
+            )
+
+        def place(row: int) -> str:
+            return f"{self.name}, for {faces.paths[row]}"
+
+        return as_probabilities(returned.astype(np.float64), place)
+
+
+def _imported(spec: str) -> Callable[..., Any]:
+    module, _, name = spec.partition(":")
+    # As `python -m` does, and unlike a console script, so that a file of the current folder can be imported.
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        function = getattr(importlib.import_module(module), name)
+    # Importing runs the user's code, which may raise anything.
+    except (Exception, SystemExit) as exc:
+        raise BadInput(
+            f"{spec} cannot be imported: {type(exc).__name__}: {one_line(exc)}; pass module:function, of a module that "
+            "is installed or lies here"
+        ) from exc
+    finally:
+        sys.path.pop(0)
+    if not callable(function):
+        raise BadInput(f"{spec} is {type(function).__name__}, no function; pass module:function")
+    return function  # type: ignore[no-any-return]
 
 
 def open_system(spec: str, threads: int = 1) -> System:
@@ -169,7 +186,7 @@ def open_system(spec: str, threads: int = 1) -> System:
 
     *threads* are those of a bundle. Raises `BadInput`, and what loading a bundle raises.
     """
-    if spec.endswith(".csv"):
+    if spec.lower().endswith(".csv"):
         return CsvSystem(Path(spec))
     # The path of a bundle may contain a colon, too.
     if ":" in spec and not Path(spec).exists():

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from edge_fer.emotions import FER2013
+from edge_fer.emotions import FER2013, find, meaning
 from edge_fer.errors import BadInput
 from edge_fer.evaluation.classification import calibration_error, reliability_bins
 from edge_fer.evaluation.metrics import confusion
-from edge_fer.evaluation.tables import columns, read_rows
+from edge_fer.evaluation.tables import has_columns, read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,19 +48,26 @@ _COLUMNS: Final = [VOTES.index(vote) for vote in VOTE_OF_CLASS.values()]
 
 
 def load_votes(path: Path) -> dict[str, NDArray[np.float32]]:
-    """Read FER+ votes as image → ``(10,)`` counts in the order of `VOTES`. Raises `BadInput` for another csv.
+    """Read FER+ votes as image → ``(10,)`` counts in the order of `VOTES`.
 
     The column ``path`` names an image. Microsoft's own ``fer2013new.csv`` has the rows of ``fer2013.csv``; there an
-    image is named by its ``Image name`` and by its line, ``line 2`` for the first.
+    image is named by its ``Image name`` and by its line, ``line 2`` for the first. A vote's column may have any name of
+    its emotion. Raises `BadInput` for another csv, and for an image that has other votes in a later line.
     """
-    counts: dict[str, NDArray[np.float32]] = {}
-    is_own_form = "path" in columns(path)
+    is_own_form = has_columns(path, ("path",))
     name = "path" if is_own_form else "Image name"
-    for line, row in read_rows(path, (name, *VOTES), "table of FER+ votes"):
+    counts: dict[str, NDArray[np.float32]] = {}
+    lines: dict[str, int] = {}
+    for line, row in read_rows(path, (name, *VOTES), "table of FER+ votes", key=meaning):
         votes = np.array([_count(path, line, vote, row[vote]) for vote in VOTES], np.float32)
-        counts[row[name]] = votes
         if not is_own_form:
             counts[f"line {line}"] = votes
+        image = row[name].strip().replace("\\", "/")
+        if not image:  # Microsoft gives no name to an image without a face
+            continue
+        first = lines.setdefault(image, line)
+        if not np.array_equal(counts.setdefault(image, votes), votes):
+            raise BadInput(f"{path}, line {line}: other votes on {image[:80]} than in line {first}; remove one of them")
     return counts
 
 
@@ -211,6 +218,8 @@ class FerPlusVotes:
 
     counts: NDArray[np.float32]
     """``(n, 10)``, in the order of `VOTES`."""
+    names: tuple[str, ...] = FER2013
+    """The classes of the scores, in their order: FER2013's, under any of their names."""
 
     @classmethod
     def of(cls, faces: LabelledFaces, votes: Mapping[str, NDArray[np.float32]]) -> FerPlusVotes:
@@ -218,8 +227,8 @@ class FerPlusVotes:
 
         Raises `BadInput` for faces of other classes than FER2013's, and when no face has a majority for one of these.
         """
-        check_classes(faces.names)
-        found = cls(vote_counts(faces.paths, votes))
+        class_order(faces.names)
+        found = cls(vote_counts(faces.paths, votes), faces.names)
         # One such face is enough for every figure to be a number, except for how often annotators agree.
         if not np.isin(found.labels, np.arange(len(FER2013))).any():
             raise BadInput(
@@ -239,20 +248,57 @@ class FerPlusVotes:
         return majority_labels(self.counts)
 
     @cached_property
+    def _order(self) -> NDArray[np.intp]:
+        """``(7,)``: for each class of `FER2013`, its position in `names`."""
+        return class_order(self.names)
+
+    @cached_property
     def distributions(self) -> NDArray[np.float32]:
-        """``(n, 7)`` shares of `vote_distributions`."""
+        """``(n, 7)`` shares of `vote_distributions`, in the order of `FER2013`."""
         return vote_distributions(self.counts)
 
     def accuracy(self, scores: NDArray[np.float32]) -> float:
         """Return how often the largest of ``(n, 7)`` *scores* is the majority label, contempt included."""
-        return majority_accuracy(scores.argmax(axis=1), self.labels)
+        return majority_accuracy(self._in_order(scores).argmax(axis=1), self.labels)
 
     def cross_entropy(self, scores: NDArray[np.float32]) -> float:
         """Return the mean cross-entropy in nats of ``(n, 7)`` *scores* with the votes."""
-        return cross_entropy(scores, self.distributions)
+        return cross_entropy(self._in_order(scores), self.distributions)
 
     def accuracies(self, predicted: NDArray[np.int64]) -> dict[str, Any]:
-        """Return those figures that follow from ``(n,)`` *predicted* labels alone, as shares of 1."""
+        """Return those figures that follow from ``(n,)`` *predicted* labels alone, as shares of 1.
+
+        *predicted* are positions in `names`.
+        """
+        # Where each of *names* stands in FER2013.
+        return self._accuracies(np.argsort(self._order)[predicted])
+
+    def figures(self, scores: NDArray[np.float32]) -> dict[str, Any]:
+        """Return all figures of ``(n, 7)`` *scores* for JSON; accuracy, recall and agreement as shares of 1.
+
+        Agreement is that of the annotators on the faces whose accuracy is measured, those with a majority label.
+        """
+        ordered = self._in_order(scores)
+        predicted = ordered.argmax(axis=1)
+        agreement = annotator_agreement(self.counts[self.labels != LEFT_OUT])
+        recalls = class_recalls(predicted, self.labels)
+        present = np.flatnonzero(~np.isnan(recalls))  # JSON has no NaN
+        return {
+            **self._accuracies(predicted),
+            "recall": {FER2013[label]: float(recalls[label]) for label in present},
+            "cross_entropy": cross_entropy(ordered, self.distributions),
+            "brier_score": brier_score(ordered, self.distributions),
+            "calibration_error": votes_calibration_error(ordered, self.distributions),
+            # NaN when no image has a majority without one of its annotators.
+            "annotator_agreement": None if np.isnan(agreement) else agreement,
+        }
+
+    def _in_order(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return *scores*, columns in the order of `names`, in the order of `FER2013`."""
+        return scores[:, self._order]
+
+    def _accuracies(self, predicted: NDArray[np.int64]) -> dict[str, Any]:
+        """Return `accuracies` of *predicted*, positions in `FER2013`."""
         return {
             "images": self.images,
             "accuracy_8_classes": majority_accuracy(predicted, self.labels),
@@ -260,33 +306,19 @@ class FerPlusVotes:
             "macro_recall": float(np.nanmean(class_recalls(predicted, self.labels))),
         }
 
-    def figures(self, scores: NDArray[np.float32]) -> dict[str, Any]:
-        """Return all figures of ``(n, 7)`` *scores* for JSON; accuracy, recall and agreement as shares of 1.
 
-        Agreement is that of the annotators on the faces whose accuracy is measured, those with a majority label.
-        """
-        predicted = scores.argmax(axis=1)
-        agreement = annotator_agreement(self.counts[self.labels != LEFT_OUT])
-        recalls = class_recalls(predicted, self.labels)
-        present = np.flatnonzero(~np.isnan(recalls))  # JSON has no NaN
-        return {
-            **self.accuracies(predicted),
-            "recall": {FER2013[label]: float(recalls[label]) for label in present},
-            "cross_entropy": self.cross_entropy(scores),
-            "brier_score": brier_score(scores, self.distributions),
-            "calibration_error": votes_calibration_error(scores, self.distributions),
-            # NaN when no image has a majority without one of its annotators.
-            "annotator_agreement": None if np.isnan(agreement) else agreement,
-        }
+def class_order(names: tuple[str, ...]) -> NDArray[np.intp]:
+    """Return ``(7,)``: for each class of `FER2013`, its position in *names*.
 
-
-def check_classes(names: tuple[str, ...]) -> None:
-    """Raise `BadInput` unless *names* are the classes of FER2013, in their order."""
-    if names != FER2013:
+    Raises `BadInput` unless *names* are these seven classes, in any order and spelling.
+    """
+    positions = [find(name, names) for name in FER2013]
+    known = [position for position in positions if position is not None]
+    if len(names) != len(FER2013) or len(known) != len(FER2013):
         raise BadInput(
-            f"FER+ votes are about {', '.join(FER2013)}, in this order; these faces are {', '.join(names)}: leave the "
-            "votes out"
+            f"FER+ votes are about {', '.join(FER2013)}; these faces are {', '.join(names)}: leave the votes out"
         )
+    return np.array(known, np.intp)
 
 
 def _voted(

@@ -8,18 +8,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
+from edge_fer.emotions import find
 from edge_fer.errors import BadInput
+from edge_fer.evaluation.class_names import checked
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_fer.evaluation.face_set import LabelledFaces
-
-Part = Literal["train", "validation", "test", ""]
+    from edge_fer.evaluation.parts import Part
 
 
 @dataclass(frozen=True)
@@ -40,15 +41,26 @@ class Dataset:
         return Dataset(self.name, self.faces.take(indices), parts, persons)
 
     def only(self, names: tuple[str, ...]) -> Dataset:
-        """Return the faces whose class is one of *names*, labelled in that order. Raises `BadInput` for no faces."""
-        classes = [self.faces.names[label] for label in self.faces.labels]
-        known = [index for index, name in enumerate(classes) if name in names]
-        if not known:
-            raise BadInput(f"{self.name} has none of {', '.join(names)}; its classes are {', '.join(self.faces.names)}")
-        chosen = self.take(np.array(known))
-        labels = np.array([names.index(classes[index]) for index in known], np.int64)
-        faces = replace(chosen.faces, labels=labels, names=names)
+        """Return the faces whose class is one of *names*, labelled in that order.
+
+        Raises `BadInput` for a name that is no class of a face, and for one class named twice.
+        """
+        names = checked(names, "--classes")
+        positions = np.array([_position(name, names) for name in self.faces.names], np.int64)
+        present = {self.faces.names[label] for label in np.unique(self.faces.labels)}
+        missing = [name for name in names if find(name, tuple(present)) is None]
+        if missing:
+            raise BadInput(
+                f"{self.name} has no faces of {', '.join(missing)}; its classes are {', '.join(self.faces.names)}"
+            )
+        chosen = self.take(np.flatnonzero(positions[self.faces.labels] >= 0))
+        faces = replace(chosen.faces, labels=positions[chosen.faces.labels], names=names)
         return replace(chosen, faces=faces)
+
+
+def _position(name: str, names: tuple[str, ...]) -> int:
+    position = find(name, names)
+    return -1 if position is None else position
 
 
 class Format(Protocol):

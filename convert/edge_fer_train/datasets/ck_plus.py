@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from edge_fer.evaluation.class_names import of_folders
+from edge_fer.evaluation.parts import official, part_of
 from edge_fer.evaluation.pictures import read_pictures
 from edge_fer_train.datasets import Dataset
-from edge_fer_train.datasets.listing import emotion, images_under, label_faces
+from edge_fer_train.datasets.listing import images_under, label_faces
 
 if TYPE_CHECKING:
     from pathlib import Path, PurePosixPath
@@ -26,17 +28,20 @@ def recognises(path: Path) -> bool:
 
 
 def load(path: Path) -> Dataset:
-    """Read the faces and their persons; there is no official split. ``contempt`` is a class of its own."""
+    """Read the faces and their persons. ``contempt`` is a class of its own.
+
+    There is no official split, but somebody may have sorted the files into ``train/`` and ``test/``.
+    """
     images = []
-    classes = []
-    paths = []
+    members = []
     persons = []
     for name, pixels in read_pictures(path, _is_named):
         images.append(pixels)
-        classes.append(emotion(name.parent.name))
-        paths.append(str(name))
+        members.append(name)
         persons.append(name.stem[1:4])
-    return Dataset(NAME, label_faces(path, images, classes, paths), persons=tuple(persons))
+    classes = of_folders(members, str(path))
+    faces = label_faces(path, images, classes, [str(name) for name in members])
+    return Dataset(NAME, faces, official([part_of(name) for name in members]), tuple(persons))
 
 
 def _is_named(name: PurePosixPath) -> bool:

@@ -14,7 +14,9 @@ import numpy as np
 from edge_fer.emotions import FER2013
 from edge_fer.evaluation.face_set import LabelledFaces, stack
 from edge_fer.evaluation.labelled import load_faces
-from edge_fer.evaluation.tables import columns
+from edge_fer.evaluation.parts import PARTS, official
+from edge_fer.evaluation.parts import part as part_named
+from edge_fer.evaluation.tables import has_columns
 from edge_fer_train.datasets import Dataset
 from edge_fer_train.datasets.listing import images_under
 
@@ -23,19 +25,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from edge_fer_train.datasets import Part
+    from edge_fer.evaluation.parts import Part
 
 NAME: Final = "FER2013"
-PARTS: Final[dict[str, Part]] = {
-    "training": "train", "train": "train", "publictest": "validation", "validation": "validation", "val": "validation",
-    "privatetest": "test", "test": "test",
-}  # fmt: skip
 
 
 def recognises(path: Path) -> bool:
     """Return whether *path* is the csv, has one zip per part, or holds folders of FER2013's parts and classes."""
     if path.suffix.lower() == ".csv":
-        return {"emotion", "pixels", "Usage"} <= set(columns(path))
+        return has_columns(path, ("emotion", "pixels", "Usage"))
     if _zips(path):
         return True
     images = images_under(path)
@@ -47,7 +45,7 @@ def _is_in_layout(name: PurePosixPath) -> bool:
     if len(name.parts) != 3:
         return False
     part, folder, _ = name.parts
-    return part.lower() in PARTS and folder in FER2013
+    return bool(part_named(part)) and folder in FER2013
 
 
 def load(path: Path) -> Dataset:
@@ -58,9 +56,7 @@ def load(path: Path) -> Dataset:
     """
     zips = _zips(path)
     faces, parts = _from_zips(zips) if zips else _from_one(path)
-    if "validation" not in parts:
-        parts = ["validation" if part == "test" else part for part in parts]
-    return Dataset(NAME, faces, tuple(parts))
+    return Dataset(NAME, faces, official(parts))
 
 
 def _from_zips(zips: dict[Part, Path]) -> tuple[LabelledFaces, list[Part]]:
@@ -79,7 +75,7 @@ def _from_one(path: Path) -> tuple[LabelledFaces, list[Part]]:
     parts: list[Part] = []
     for name in faces.paths:
         part, _, _ = name.partition("/")
-        parts.append(PARTS.get(part.lower(), ""))
+        parts.append(part_named(part))
     return faces, parts
 
 
@@ -91,9 +87,9 @@ def _zips(path: Path) -> dict[Part, Path]:
     # Not resource forks of macOS, which have the names of zips as well.
     for file in sorted(file for file in path.glob("*.zip") if not file.name.startswith(".")):
         stem = file.stem.lower().replace("-", "").replace("_", "")
-        for name, part in PARTS.items():
+        for name, named in PARTS.items():
             if stem.endswith(name):
-                zips.setdefault(part, file)
+                zips.setdefault(named, file)
                 break  # "publictest" also ends in "test"
     return zips if "train" in zips and len(zips) > 1 else {}
 

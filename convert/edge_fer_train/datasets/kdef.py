@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from edge_fer.evaluation.parts import official, part_of
 from edge_fer.evaluation.pictures import PICTURE_SIDE_PX, read_pictures
 from edge_fer_train.datasets import Dataset
 from edge_fer_train.datasets.cut_face import cut_face
@@ -35,18 +36,23 @@ def recognises(path: Path) -> bool:
 
 
 def load(path: Path) -> Dataset:
-    """Read the frontal images, the face cut out of each, and their persons; there is no official split."""
+    """Read the frontal images, the face cut out of each, and their persons.
+
+    There is no official split, but somebody may have sorted the files into ``train/`` and ``test/``.
+    """
     images = []
     classes = []
     paths = []
     persons = []
+    parts = []
     for name, picture in read_pictures(path, _is_frontal, PICTURE_SIDE_PX):
         stem = name.stem.upper()
         images.append(cut_face(picture))
         classes.append(EXPRESSIONS[stem[4:6]])
         paths.append(str(name))
         persons.append(stem[1:4])
-    return Dataset(NAME, label_faces(path, images, classes, paths), persons=tuple(persons))
+        parts.append(part_of(name))
+    return Dataset(NAME, label_faces(path, images, classes, paths), official(parts), tuple(persons))
 
 
 def _is_frontal(name: PurePosixPath) -> bool:

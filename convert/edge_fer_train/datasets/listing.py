@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,17 +17,6 @@ if TYPE_CHECKING:
     from pathlib import Path, PurePosixPath
 
     from numpy.typing import NDArray
-
-SYNONYMS: Final = {
-    "anger": "angry", "disgusted": "disgust", "afraid": "fear", "fearful": "fear", "happiness": "happy",
-    "sadness": "sad", "surprised": "surprise", "suprise": "surprise",
-}  # fmt: skip
-
-
-def emotion(folder: str) -> str:
-    """Return the class of a *folder* in FER2013's spelling, where FER2013 has it: ``Anger`` → ``angry``."""
-    name = folder.lower()
-    return SYNONYMS.get(name, name)
 
 
 def images_under(path: Path) -> list[PurePosixPath]:

@@ -5,27 +5,35 @@ Where a part has aligned faces (a folder ``…Aligned_Faces…``), those are rea
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
-from edge_fer.emotions import FER2013
+from edge_fer.emotions import FER2013, spelled
 from edge_fer.evaluation.pictures import PICTURE_SIDE_PX, read_pictures
 from edge_fer_train.datasets import Dataset
 from edge_fer_train.datasets.cut_face import cut_face
-from edge_fer_train.datasets.listing import emotion, images_under, label_faces
+from edge_fer_train.datasets.listing import images_under, label_faces
 
 if TYPE_CHECKING:
     from pathlib import Path, PurePosixPath
 
-    from edge_fer_train.datasets import Part
+    from edge_fer.evaluation.parts import Part
 
 NAME: Final = "SFEW"
+FILE: Final = re.compile(r".+_\d{9}_\d{8}")
+"""Film, time and frame: ``AlexEmma_000546114_00000008.png``."""
 PARTS: Final[dict[str, Part]] = {"Train": "train", "Val": "validation", "Test": "test"}
 
 
 def recognises(path: Path) -> bool:
-    """Return whether there is a Train and a Val folder with the seven classes below."""
-    parts = {name.parts[0] for name in images_under(path) if _is_labelled(name)}
-    return {"Train", "Val"} <= parts <= set(PARTS)
+    """Return whether there is a Train and a Val folder with the seven classes below, and SFEW's names of files.
+
+    A split of one's own may have the same folders; its images are faces already, from which none is to be cut.
+    """
+    images = images_under(path)
+    parts = {name.parts[0] for name in images if _is_labelled(name)}
+    is_named = any(_is_aligned(name) or FILE.fullmatch(name.stem) for name in images)
+    return is_named and {"Train", "Val"} <= parts <= set(PARTS)
 
 
 def load(path: Path) -> Dataset:
@@ -44,14 +52,14 @@ def load(path: Path) -> Dataset:
 
     for name, image in read_pictures(path, is_wanted, PICTURE_SIDE_PX):
         images.append(image if _is_aligned(name) else cut_face(image))
-        classes.append(emotion(name.parent.name))
+        classes.append(spelled(name.parent.name))
         paths.append(str(name))
         parts.append(PARTS[name.parts[0]])
     return Dataset(NAME, label_faces(path, images, classes, paths), tuple(parts))
 
 
 def _is_labelled(name: PurePosixPath) -> bool:
-    return len(name.parts) > 2 and emotion(name.parent.name) in FER2013
+    return len(name.parts) > 2 and spelled(name.parent.name) in FER2013
 
 
 def _is_aligned(name: PurePosixPath) -> bool:

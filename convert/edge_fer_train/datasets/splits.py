@@ -36,10 +36,12 @@ def split(dataset: Dataset, name: SplitName = "official", seed: int = SEED) -> S
     - ``70-10-20``: training, validation and test, stratified (Smelyakov et al., COLINS 2022, section 3.1).
     - ``50-50``: training and validation, half of each class (Umer et al., CMES 2022, section 3).
 
-    Raises `BadInput` when there is no official split, or when a class has too few faces to split.
+    Raises `BadInput` when there is no official split, when another one would train on its test faces, or when a class
+    has too few faces to split.
     """
     if name == "official":
         return _official(dataset)
+    _refuse_mixing(dataset, f"--split {name}")
     everything = np.arange(len(dataset.faces))
     if name == "50-50":
         train, validation = _stratified(dataset, everything, 0.5, seed)
@@ -56,6 +58,15 @@ def _official(dataset: Dataset) -> Split:
     if not len(train) or not len(validation):
         raise BadInput(f"{dataset.name} in this form has no official split; pass --split 70-10-20, 50-50, or --folds")
     return Split(train, validation, np.flatnonzero(parts == "test"))
+
+
+def _refuse_mixing(dataset: Dataset, option: str) -> None:
+    """Raise `BadInput` when *dataset* has an official split, whose test faces *option* would put into training."""
+    if dataset.parts:
+        raise BadInput(
+            f"{dataset.name} comes split, and {option} would train on its test faces; leave {option} out, or pass the "
+            "folder of its training faces alone"
+        )
 
 
 def _stratified(
@@ -76,10 +87,12 @@ def _stratified(
 def folds(dataset: Dataset, count: int, seed: int = SEED) -> list[Split]:
     """Return *count* stratified splits, in which every face is once a validation face (Abdulkadir et al., JOIG 2025).
 
-    Where persons are known, nobody is on both sides of a fold. Raises `BadInput` for fewer than 2 folds, and for more
-    than the smallest class has faces.
+    Where persons are known, nobody is on both sides of a fold. Raises `BadInput` for fewer than 2 folds, for more than
+    the smallest class has faces, and for a data set that comes split.
     """
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    _refuse_mixing(dataset, "--folds")
 
     labels = dataset.faces.labels
     _, sizes = np.unique(labels, return_counts=True)

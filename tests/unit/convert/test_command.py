@@ -100,6 +100,21 @@ def test_faces_from_a_csv_like_fer2013s(keras_file, pool, evaluation_faces, tmp_
     assert report["evaluated_on"] == {"data": "fer.csv", "split": "PublicTest", "images": 210}
 
 
+ALPHABETICAL = ",".join(sorted(FER2013))
+
+
+def test_wrong_labels_are_not_shipped(keras_file, faces, evaluation_faces, tmp_path):
+    np.savez(tmp_path / "e.npz", images=evaluation_faces.images, labels=evaluation_faces.labels, names=FER2013)
+    arguments = ("--calibrate", f"{faces}#train", "--targets", "litert-float32", "--out", tmp_path / "b")
+    for data in ("--evaluate", tmp_path / "e.npz"), ("--evaluate", f"{faces}#test"), ():
+        said = call("convert", keras_file, *arguments, *data, "--labels", ALPHABETICAL, code=9).stderr
+        assert f"the answers fit much better with --labels {','.join(FER2013)} (" in said
+        assert not (tmp_path / "b").exists()
+    forced = call("convert", keras_file, *arguments, *data, "--labels", ALPHABETICAL, "--force-labels")
+    assert "converted as --force-labels says" in forced.stderr
+    assert load(tmp_path / "b").manifest.labels == tuple(sorted(FER2013))
+
+
 def test_strict_has_its_own_exit_code(keras_file, faces, tmp_path):
     arguments = ("--targets", "litert-int8", "--out", tmp_path / "b", "--max-drop", -50, "--strict")
     result = call("convert", keras_file, *data(faces), *arguments, code=9)
@@ -113,6 +128,9 @@ def test_strict_has_its_own_exit_code(keras_file, faces, tmp_path):
         ((), 3, "pass --calibrate"),
         (("--calibrate", "nowhere"), 3, "nowhere is not there"),
         (("--calibrate", "{faces}", "--labels", "a,b"), 3, "7 classes, but there are 2 labels"),
+        (("--calibrate", "{faces}", "--labels", ""), 3, "--labels: name 1 of 1 is empty"),
+        (("--calibrate", "{faces}", "--labels", "a,b,c,a,d,e,f"), 3, "--labels has a twice; name each class once"),
+        (("--calibrate", "{faces}", "--labels", "joy,b,happy,d,e,f,g"), 3, "--labels has joy and happy, which mean"),
         (("--calibrate", "{faces}", "--range", "0,1,2"), 3, "--range has 3 numbers"),
         (("--calibrate", "{faces}", "--range", "x"), 2, "no list of numbers"),
         (("--calibrate", "{faces}", "--mean", "0.5"), 3, "pass both"),

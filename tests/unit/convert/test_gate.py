@@ -12,7 +12,7 @@ pytest.importorskip("scipy", reason="SciPy is not installed: pip install -e '.[c
 from edge_fer.emotions import FER2013
 from edge_fer.evaluation.metrics import accuracy, confusion, macro_f1
 from edge_fer.evaluation.votes import VOTES, FerPlusVotes
-from edge_fer_convert.gate import Drop, Gate, QuantizationComparison, better_order, compare_with_float32
+from edge_fer_convert.gate import Drop, Gate, QuantizationComparison, compare_with_float32
 
 ANSWERS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=60)
 
@@ -93,15 +93,3 @@ def test_accuracy_by_votes_is_compared_on_the_images_with_a_majority():
     labels = np.zeros(3, np.int64)
     assert compare_with_float32(scores, reference, labels, votes=FerPlusVotes(counts)).votes_drop == 50
     assert compare_with_float32(scores, reference, labels).votes_drop is None
-
-
-def test_permuted_labels_are_found():
-    counts = np.full((4, 4), 2) + 60 * np.eye(4, dtype=int)
-    assert better_order(counts) is None
-    swapped = counts[:, [1, 0, 2, 3]]
-    assert better_order(swapped) == [1, 0, 2, 3]
-
-
-def test_a_poor_model_is_not_taken_for_a_permuted_one():
-    rng = np.random.default_rng(0)
-    assert better_order(rng.integers(20, 40, (7, 7))) is None

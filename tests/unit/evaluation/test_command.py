@@ -110,4 +110,36 @@ def test_a_report_that_cannot_be_written_is_a_clear_error(faces, drawn_zip, writ
     write_answers(tmp_path / "service.csv", faces)
     (tmp_path / "out" / "report.html").mkdir(parents=True)
     arguments = (tmp_path / "service.csv", "--data", drawn_zip, "--sweeps", "none", "--out", tmp_path / "out")
-    assert "cannot be written" in run_eval(*arguments, code=6).stderr
+    assert "report.html exists; choose another --out" in run_eval(*arguments, code=3).stderr
+    assert "cannot be written" in run_eval(*arguments, "--force", code=6).stderr
+
+
+def test_what_is_there_is_kept_unless_forced(faces, drawn_zip, write_answers, tmp_path):
+    write_answers(tmp_path / "service.csv", faces)
+    arguments = (tmp_path / "service.csv", "--data", drawn_zip, "--sweeps", "none", "--out", tmp_path / "out")
+    run_eval(*arguments)
+    (tmp_path / "out" / "eval.json").write_text("mine")
+    said = run_eval(*arguments, "--data", tmp_path / "nowhere", code=3).stderr
+    assert "eval.json exists; choose another --out, or pass --force to replace it" in said  # before anything is read
+    assert (tmp_path / "out" / "eval.json").read_text() == "mine"
+    run_eval(*arguments, "--force")
+    assert (tmp_path / "out" / "eval.json").read_text() != "mine"
+    exported = ("--data", drawn_zip, "--sweeps", "none", "--export", tmp_path / "ask")
+    run_eval(*exported)
+    (tmp_path / "ask" / "answers.csv").write_text("filled")
+    assert "answers.csv exists" in run_eval(*exported, code=3).stderr
+    assert (tmp_path / "ask" / "answers.csv").read_text() == "filled"
+
+
+def test_bad_answers_are_refused_before_the_work(faces, drawn_zip, write_answers, tmp_path):
+    write_answers(tmp_path / "service.csv", faces)
+    text = (tmp_path / "service.csv").read_text().replace("happy\n", "glad\n", 1)
+    (tmp_path / "service.csv").write_text(text)
+    said = run_eval("cnn-1", tmp_path / "service.csv", "--data", drawn_zip, "--train", drawn_zip, code=3).stderr
+    assert "has label 'glad'" in said
+    assert "near-copies" not in said
+
+
+def test_faces_without_labels_are_refused_before_the_work(tmp_path):
+    np.savez(tmp_path / "bare.npz", images=np.zeros((2, 48, 48), np.uint8))
+    assert "has faces without labels" in run_eval("cnn-1", "--data", tmp_path / "bare.npz", code=3).stderr

@@ -14,14 +14,15 @@ from hypothesis import strategies as st
 pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install -e '.[eval]'")
 
 from edge_fer.emotions import FER2013
-from edge_fer.errors import SinkError
+from edge_fer.errors import BadInput, SinkError
 from edge_fer.evaluation import comparison, conditions
 from edge_fer.evaluation.classification import evaluate
 from edge_fer.evaluation.comparison import SystemComparison, SystemResult
 from edge_fer.evaluation.conditions import ORIGINAL, Condition
 from edge_fer.evaluation.face_set import LabelledFaces
 from edge_fer.evaluation.labelled import load_faces
-from edge_fer.evaluation.systems import CsvSystem, open_all
+from edge_fer.evaluation.systems import CsvSystem, SystemBase, open_all
+from edge_fer.progress import ProgressListener
 
 NAMES = ("a", "b", "c")
 TWO = LabelledFaces(np.zeros((2, 4, 4), np.uint8), np.array([0, 2]), ("first", "second"), NAMES)
@@ -114,3 +115,36 @@ def test_a_name_that_is_not_utf8_is_found_again_in_the_answers(tmp_path):
     table.write_text("\n".join([rows[0], *(f"{row}happy" for row in rows[1:])]), encoding="utf-8")
     scores = CsvSystem(table).scores(faces, ORIGINAL.name)
     assert scores.argmax(axis=1).tolist() == faces.labels.tolist()
+
+
+def test_filled_answers_are_not_blanked(tmp_path):
+    table = comparison.export(TWO, [ORIGINAL], tmp_path)
+    table.write_text("filled")
+    with pytest.raises(BadInput, match=r"answers\.csv exists; choose another --export, or pass --force"):
+        comparison.export(TWO, [ORIGINAL], tmp_path)
+    assert table.read_text() == "filled"
+    comparison.export(TWO, [ORIGINAL], tmp_path, overwrite=True)
+    assert table.read_text().startswith("condition,path")
+    table.unlink()
+    with pytest.raises(BadInput, match="original exists"):
+        comparison.export(TWO, [ORIGINAL], tmp_path)
+
+
+def test_answers_that_fit_another_order_are_a_warning(faces):
+    class Permuted(SystemBase):
+        name = "permuted"
+
+        def scores(self, faces, condition):
+            return np.eye(7)[np.array([0, 1, 2, 3, 5, 6, 4])[faces.labels]]
+
+    class Listener(ProgressListener):
+        def __init__(self):
+            self.warnings = []
+
+        def warn(self, message):
+            self.warnings.append(message)
+
+    listener = Listener()
+    comparison.compare_systems([Permuted()], faces, "drawn", progress=listener)
+    (warning,) = listener.warnings
+    assert "permuted fit much better if sad means neutral, surprise means sad, neutral means surprise" in warning

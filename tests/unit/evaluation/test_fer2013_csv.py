@@ -45,7 +45,9 @@ def test_the_usage_of_a_row_is_its_part(tmp_path):
     ("row", "message"),
     [
         ("9,0 1 2 3,Training", "emotion is 9, but labels go from 0 to 6"),
-        ("x,0 1 2 3,Training", "invalid literal"),
+        ("x,0 1 2 3,Training", "line 2: emotion is 'x', which is no number and no word for angry, disgust"),
+        ("contempt,0 1 2 3,Training", "emotion is 'contempt', which is no number"),
+        ("3.5,0 1 2 3,Training", "emotion is '3.5', which is no number"),
         ("3,0 1 2,Training", "3 numbers, which make no square image"),
         ("3,0 1 2 300,Training", "from 0 to 300, not from 0 to 255"),
         ("3,,Training", "0 numbers, which make no square image"),
@@ -71,3 +73,33 @@ def test_a_csv_of_other_columns_is_refused(tmp_path):
     path.write_text("a,b\n1,2\n")
     with pytest.raises(BadInput, match="is no csv in FER2013's form: no column emotion, pixels; its columns are: a, b"):
         load_faces(path)
+
+
+def test_labels_are_numbers_or_words_of_fer2013(tmp_path):
+    path = _csv(tmp_path / "fer.csv", *(f"{label},0 1 2 3,Training" for label in (3, "3.0", "Happiness", "joy", "6")))
+    assert load_faces(path).labels.tolist() == [3, 3, 3, 3, 6]
+
+
+def test_the_order_of_the_classes_does_not_change_what_a_number_means(tmp_path):
+    path = _csv(tmp_path / "fer.csv", "3,0 1 2 3,Training", "6,0 1 2 3,Training")
+    faces = load_faces(path, ("Neutral", "sadness", "Joy"))
+    assert [faces.names[label] for label in faces.labels] == ["Joy", "Neutral"]
+    with pytest.raises(BadInput, match="has faces of neutral; known classes are sadness, Joy"):
+        load_faces(path, ("sadness", "Joy"))
+
+
+def test_a_part_that_is_not_there_is_answered_with_those_that_are(tmp_path):
+    path = _csv(tmp_path / "fer.csv", "3,0 1 2 3,Training", "4,4 5 6 7,PublicTest")
+    with pytest.raises(BadInput, match="has no part 'Publictest'; its parts are: Training, PublicTest"):
+        load_faces(f"{path}#Publictest")
+    path.write_text("emotion,pixels\n3,0 1 2 3\n")
+    with pytest.raises(BadInput, match="its parts are: none, as it has no column Usage"):
+        load_faces(f"{path}#Training")
+
+
+def test_columns_in_other_capitals_and_separators_are_read(tmp_path):
+    path = tmp_path / "fer.csv"
+    path.write_text("Emotion;Pixels;usage\n3;0 1 2 3;Training\n")
+    faces = load_faces(f"{path}#Training")
+    assert faces.labels.tolist() == [3]
+    assert faces.paths == ("Training/line 2",)

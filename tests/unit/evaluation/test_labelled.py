@@ -99,8 +99,42 @@ def test_images_in_no_class_have_no_label(write_images, members):
 def test_a_part_of_a_folder_is_its_first_folder(write_images):
     folder = write_images({"train/happy/1.png": GREY, "test/sad/2.png": GREY})
     assert load_faces(f"{folder}#test").paths == ("test/sad/2.png",)
-    with pytest.raises(BadInput, match="holds no faces"):
+    with pytest.raises(BadInput, match="has no folder 'validation' with images; its folders are: happy, sad, test, tr"):
         load_faces(f"{folder}#validation")
+
+
+def test_a_part_may_have_one_folder_more_around_it(write_images):
+    folder = write_images({"archive/train/happy/1.png": GREY, "archive/test/sad/2.png": GREY})
+    assert load_faces(f"{folder}#test").paths == ("archive/test/sad/2.png",)
+
+
+def test_folders_in_any_spelling_are_classes(write_images):
+    faces = load_faces(write_images({"Anger/1.png": GREY, "angry/2.png": GREY, "0_SCARED/3.png": GREY}))
+    assert faces.names == FER2013
+    assert [faces.names[label] for label in faces.labels] == ["fear", "angry", "angry"]
+    with pytest.raises(BadInput, match=r"3\.png lies in class 'fear'; known classes are Anger, Joy"):
+        load_faces(write_images({}), ("Anger", "Joy"))
+
+
+def test_numbered_folders_are_no_classes_of_a_model(write_images):
+    folder = write_images({"1/a.png": GREY, "2/b.png": GREY})
+    assert load_faces(folder).names == ("1", "2")
+    with pytest.raises(BadInput, match=r"class '1'; .* a number names no class, so rename each folder"):
+        load_faces(folder, FER2013)
+
+
+def test_the_same_tree_twice_is_read_once(write_images, caplog):
+    other = np.full((48, 48), 120, np.uint8)
+    faces = load_faces(
+        write_images(
+            {"train/happy/1.png": GREY, "copy/train/happy/1.png": GREY, "copy/train/happy/2.png": GREY,
+             "more/train/happy/1.png": other, "test/happy/1.png": GREY}
+        )
+    )  # fmt: skip
+    assert faces.paths == (
+        "copy/train/happy/1.png", "copy/train/happy/2.png", "more/train/happy/1.png", "test/happy/1.png",
+    )  # fmt: skip
+    assert "1 images lie there twice" in caplog.text
 
 
 @pytest.mark.parametrize("name", ["nowhere", "faces.csv", "faces.npz"])

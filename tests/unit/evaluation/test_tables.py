@@ -25,6 +25,34 @@ def test_what_another_program_wrote_is_read(tmp_path_factory, cells, marked, spa
     assert [tuple(row.values()) for _, row in rows] == cells
 
 
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_cells_are_separated_by_what_the_first_line_has_most_of(tmp_path, separator):
+    (tmp_path / "a.csv").write_text(f"Path{separator} LABEL {separator}other\na{separator}b,c;d{separator}e\n")
+    if separator != "\t":
+        (tmp_path / "a.csv").write_text(f'Path{separator}LABEL {separator}other\na{separator}"b,c;d"{separator}e\n')
+    rows = list(read_rows(tmp_path / "a.csv", ("path",), "table", optional=("label",)))
+    assert rows == [(2, {"path": "a", "label": "b,c;d", "other": "e"})]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("path,label,Label\na,b,c\n", "has two columns label; remove or rename one"),
+        ("path,x,x\na,b,c\n", "has two columns x"),
+        ("path,label\na,b\nc,0,5\n", "line 3: 3 cells for 2 columns; put quotes around"),
+    ],
+)
+def test_what_cannot_be_told_apart_is_refused(tmp_path, content, message):
+    (tmp_path / "a.csv").write_text(content)
+    with pytest.raises(BadInput, match=message):
+        list(read_rows(tmp_path / "a.csv", ("path",), "table", optional=("label",)))
+
+
+def test_empty_cells_beyond_the_columns_are_none(tmp_path):
+    (tmp_path / "a.csv").write_text("path,label\na,b,,\n")
+    assert list(read_rows(tmp_path / "a.csv", ("path",), "table")) == [(2, {"path": "a", "label": "b"})]
+
+
 def test_a_cell_that_is_not_there_is_empty(tmp_path):
     (tmp_path / "a.csv").write_text("path,label\nx\n")
     assert list(read_rows(tmp_path / "a.csv", ("path",), "table of answers")) == [(2, {"path": "x", "label": ""})]

@@ -16,6 +16,7 @@ from edge_fer.evaluation.labelled import load_faces
 from edge_fer.evaluation.votes import CONTEMPT, LEFT_OUT, VOTES, FerPlusVotes
 
 CLASSES = len(FER2013)
+VOTES_OF = votes.VOTE_OF_CLASS
 EMOTIONS = VOTES[:8]
 COUNTS = arrays(np.float32, st.tuples(st.integers(1, 12), st.just(10)), elements=st.integers(0, 10).map(float))
 
@@ -179,10 +180,14 @@ def test_counts_are_in_the_order_of_the_paths():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("path,happy\na,1\n", r"no table of FER\+ votes: no column neutral, happiness"),
+        ("path,happy\na,1\n", r"no table of FER\+ votes: no column neutral, surprise"),
         ("path," + ",".join(VOTES) + "\na" + ",1" * 9 + ",-1\n", "line 2: NF is '-1'; votes are counts"),
         ("path," + ",".join(VOTES) + "\na" + ",1" * 9 + ",nan\n", "line 2: NF is 'nan'; votes are counts"),
         ("path," + ",".join(VOTES) + "\na" + ",1" * 9 + ",1e39\n", "line 2: NF is '1e39'; votes are counts"),
+        (
+            "path," + ",".join(VOTES) + "\na" + ",1" * 10 + "\nb" + ",1" * 10 + "\na" + ",2" * 10 + "\n",
+            "line 4: other votes on a than in line 2; remove one of them",
+        ),
         ('"a\nb\x1b[31m",c\n1,2\n', r"its columns are: 'a\\nb\\x1b\[31m', c"),
         ("path," + ",".join(VOTES) + "\na,1,2\n", "line 2: surprise is ''; votes are counts from 0 to 1000"),
     ],
@@ -212,6 +217,27 @@ def test_votes_that_are_written_are_read_again(tmp_path_factory, counts):
     rows = [",".join([name, *map(str, row.astype(int))]) for name, row in zip(names, counts, strict=True)]
     path.write_text("\n".join(["path," + ",".join(VOTES), *rows]))
     assert np.array_equal(votes.vote_counts(names, votes.load_votes(path)), counts)
+
+
+def test_an_image_may_have_the_same_votes_twice_and_columns_other_names(tmp_path):
+    path = tmp_path / "votes.csv"
+    path.write_text("Path," + ",".join(VOTES).replace("anger", "Angry") + ("\ntrain\\\\a" + ",1" * 10) * 2)
+    assert list(votes.load_votes(path)) == ["train//a"]
+
+
+@given(st.permutations(range(CLASSES)))
+def test_the_order_of_the_classes_changes_no_figure(order):
+    rng = np.random.default_rng(0)
+    counts = np.stack([cast(**{EMOTIONS[number % 7]: 9, EMOTIONS[number % 3]: 2}) for number in range(40)])
+    scores = rng.dirichlet(np.ones(CLASSES), 40).astype(np.float32)
+    names = tuple(VOTES_OF[FER2013[position]] for position in order)
+    of_faces, in_order = FerPlusVotes(counts, names), FerPlusVotes(counts)
+    figures, expected = of_faces.figures(scores[:, order]), in_order.figures(scores)
+    assert figures.pop("recall") == expected.pop("recall")
+    assert figures == pytest.approx(expected)
+    assert of_faces.accuracy(scores[:, order]) == in_order.accuracy(scores)
+    predicted = scores[:, order].argmax(axis=1)
+    assert of_faces.accuracies(predicted) == in_order.accuracies(scores.argmax(axis=1))
 
 
 def test_scores_of_faces_are_evaluated_by_their_votes(faces):
