@@ -187,7 +187,7 @@ def _use(model: Any, name: str) -> None:
 def _nested(rng: random.Random, model: Any) -> None:
     """Nest a graph in an attribute of itself, many times."""
     graph = helper.make_graph([], "leaf", [], [])
-    for _ in range(rng.choice((5, 60))):
+    for _ in range(rng.choice((5, 25))):  # protobuf reads no more than 100 levels, three a graph
         graph = helper.make_graph([helper.make_node("If", ["c"], ["o"], then_branch=graph, else_branch=helper.make_graph([], "e", [], []))], "g", [], [])
     model.graph.node.insert(0, graph.node[0])
 

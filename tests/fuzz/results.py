@@ -64,6 +64,7 @@ def run(seed: int = 0) -> dict[str, Any]:
     facts = {
         "model": "a board", "machine": "aarch64", "cpu": "Cortex-A76", "cores": 4, "cpu_features": ["asimd"],
         "memory_mb": 4096, "swap_mb": 0, "system": "Linux", "kernel": "6.6", "python": "3.11", "governor": "ondemand",
+        "packages": {"numpy": "2.4.6", "opencv-python-headless": "4.14.0"},
     }  # fmt: skip
     return {
         "format_version": 2, "edge_fer": "0.1.0", "suite": "full", "command": "edge-fer bench",

@@ -201,9 +201,10 @@ def _edges(rng: random.Random, model: Any) -> None:
 def _constant_edge(rng: random.Random, model: Any) -> None:
     """An input or output that is a constant of the file."""
     graph = _graph(model)
-    constants = [n for n, tensor in enumerate(graph.tensors) if model.buffers[tensor.buffer].data is not None] if all(
-        0 <= tensor.buffer < len(model.buffers) for tensor in graph.tensors
-    ) else []  # fmt: skip
+    constants = []
+    for number, tensor in enumerate(graph.tensors or ()):
+        if 0 < tensor.buffer < len(model.buffers) and model.buffers[tensor.buffer].data is not None:
+            constants.append(number)
     if constants:
         setattr(graph, rng.choice(("inputs", "outputs")), [rng.choice(constants)])
 

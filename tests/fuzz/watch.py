@@ -126,7 +126,7 @@ def _plain(line: str) -> str:
     """Return *line* without what differs from input to input: numbers, quoted values, paths."""
     line = re.sub(r"input/\S+|/tmp/\S+", "…", line)  # noqa: S108 (a pattern, no file)
     line = re.sub(r"'[^']*'|\"[^\"]*\"|\[[^\]]*\]", "'…'", line)
-    return re.sub(r"-?\d[\d.]*(e[+-]?\d+)?", "0", line)[:160]
+    return re.sub(r"-?\d[\d.]*(e[+-]?\d+)?", "0", line)[:110]
 
 
 def _text(path: Path) -> str:

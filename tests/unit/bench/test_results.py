@@ -10,7 +10,7 @@ from edge_fer.errors import BadInput, SinkError
 from edge_fer_bench import results
 from edge_fer_bench.results import Block, Run
 
-MS = st.lists(st.floats(0, 1e4), min_size=1, max_size=20).map(tuple)
+MS = st.lists(st.floats(0.001, 1e4), min_size=1, max_size=20).map(tuple)
 
 
 @given(MS)
