@@ -32,8 +32,8 @@ FORMAT_VERSION: Final = 2
 MAX_BYTES: Final = 64 << 20
 """Largest run, unpacked. The full suite of three bundles takes 11 MB."""
 MAX_VALUES: Final = 5_000_000
-"""Most numbers of a run; each takes 80 bytes of memory. The sustained suite has as many after ten minutes of 1,190 frames
-a second."""
+"""Most numbers of a run; each takes 80 bytes of memory. As many are ten minutes of the sustained suite at 1,190
+frames a second."""
 MAX_TEXT: Final = 500
 MOST: Final = 1e12
 """Largest number: sums and squares of it stay finite."""

@@ -92,7 +92,9 @@ def _array(rng: random.Random, members: Members) -> Members:
 
 def _bomb(rng: random.Random, members: Members) -> bytes:
     """A few megabytes that unpack to gigabytes of zeros."""
-    name, shape = rng.choice((("inputs.npy", (6_000_000, 16, 16)), ("litert-int8.npy", (100_000_000, 3)), ("x.npy", (1 << 30,))))
+    name, shape = rng.choice(
+        (("inputs.npy", (6_000_000, 16, 16)), ("litert-int8.npy", (100_000_000, 3)), ("x.npy", (1 << 30,)))
+    )
     dtype = "'|u1'" if len(shape) == 3 else "'<f4'"
     size = int(np.prod(shape)) * (1 if len(shape) == 3 else 4)
     out = io.BytesIO()
@@ -111,7 +113,10 @@ def _bomb(rng: random.Random, members: Members) -> bytes:
 def _names(rng: random.Random, members: Members) -> Members:
     name = _one(rng, members)
     content = members.pop(name)
-    return {**members, rng.choice(("inputs", "../inputs.npy", "inputs.npy/x", "é.npy", ".npy", "a" * 300 + ".npy")): content}
+    return {
+        **members,
+        rng.choice(("inputs", "../inputs.npy", "inputs.npy/x", "é.npy", ".npy", "a" * 300 + ".npy")): content,
+    }
 
 
 def _many(rng: random.Random, members: Members) -> Members:

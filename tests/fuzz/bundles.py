@@ -1,4 +1,4 @@
-"""Damaged bundles: `tests/golden/tiny` with one thing wrong in it, in most cases under checksums that are right again."""
+"""Damaged bundles: `tests/golden/tiny` with one thing wrong in it, mostly under checksums that are right again."""
 
 from __future__ import annotations
 
@@ -27,6 +27,14 @@ CHECKS: Final = frozenset({0, 3, 4, 7})
 """Done, bad input (a backend that is none), bad bundle, a model that its runtime refuses."""
 
 
+def write_small(folder: Path) -> str:
+    """Write a sound bundle of one target below *folder*, for inputs that need one; return its argument."""
+    parts = _read_tiny()
+    _keep_target(parts, parts.manifest["targets"][1])
+    _write_folder(parts, folder / "tiny")
+    return f"{INPUT}/tiny"
+
+
 @dataclass
 class Parts:
     """A bundle in memory. A damage changes it in place and returns what it did."""
@@ -37,6 +45,8 @@ class Parts:
     """Whether sizes and checksums are made right before it is written."""
     manifest_bytes: bytes | None = None
     """Written instead of `manifest`."""
+    odd_zip: bool = False
+    """Whether the zip itself is the damage."""
     after: list[Callable[[Path], None]] = field(default_factory=list)
     """What is done to the folder after it was written."""
 
@@ -47,7 +57,7 @@ def make(rng: random.Random, folder: Path, base: Path) -> Case:
     names = list(DAMAGES)
     name = rng.choices(names, [DAMAGES[name][0] for name in names])[0]
     done = DAMAGES[name][1](rng, parts)
-    path = _write(rng, parts, folder / INPUT, as_zip=name == "zip" or (not parts.after and rng.random() < 0.2))
+    path = _write(rng, parts, folder / INPUT, as_zip=parts.odd_zip or (not parts.after and rng.random() < 0.2))
     (folder / INPUT / "face.png").write_bytes(face_png())
     argument = f"{INPUT}/{path.name}"
     commands = [
@@ -61,17 +71,25 @@ def make(rng: random.Random, folder: Path, base: Path) -> Case:
 
 def _tiny(rng: random.Random) -> Parts:
     """Return the tiny bundle with one of its targets, or with all, and with a model card or without."""
-    manifest = json.loads((TINY / MANIFEST).read_text())
-    files = {path.name: path.read_bytes() for path in sorted(TINY.iterdir()) if path.name != MANIFEST}
+    parts = _read_tiny()
     if rng.random() < 0.8:
-        target = rng.choice(manifest["targets"])
-        manifest["targets"] = [target]
-        kept = {"golden.npz", target["file"], target.get("weights", {}).get("file")}
-        files = {name: content for name, content in files.items() if name in kept}
+        _keep_target(parts, rng.choice(parts.manifest["targets"]))
     if rng.random() < 0.3:
-        files["MODEL_CARD.md"] = CARD
-        manifest["card"] = {"file": "MODEL_CARD.md", "sha256": "", "size_bytes": 0}
-    return Parts(manifest, files)
+        parts.files["MODEL_CARD.md"] = CARD
+        parts.manifest["card"] = {"file": "MODEL_CARD.md", "sha256": "", "size_bytes": 0}
+    return parts
+
+
+def _read_tiny() -> Parts:
+    files = {path.name: path.read_bytes() for path in sorted(TINY.iterdir())}
+    return Parts(json.loads(files.pop(MANIFEST)), files)
+
+
+def _keep_target(parts: Parts, target: dict[str, Any]) -> None:
+    """Leave *target* alone in the bundle: one is tried faster than all."""
+    parts.manifest["targets"] = [target]
+    kept = {"golden.npz", target["file"], target.get("weights", {}).get("file")}
+    parts.files = {name: content for name, content in parts.files.items() if name in kept}
 
 
 def _entries(tree: Any) -> list[dict[str, Any]]:
@@ -97,23 +115,30 @@ def _seal(parts: Parts) -> None:
 
 
 def _write(rng: random.Random, parts: Parts, folder: Path, *, as_zip: bool) -> Path:
+    """Write *parts* below *folder* and return the folder or zip."""
+    if not as_zip:
+        _write_folder(parts, folder / "bundle")
+        return folder / "bundle"
+    path = folder / "bundle.zip"
+    path.write_bytes(zips.write(rng, _contents(parts), plain=not parts.odd_zip))
+    return path
+
+
+def _write_folder(parts: Parts, path: Path) -> None:
+    path.mkdir()
+    for name, content in _contents(parts).items():
+        (path / name).write_bytes(content)
+    for act in parts.after:
+        act(path)
+
+
+def _contents(parts: Parts) -> dict[str, bytes]:
     if parts.seal:
         _seal(parts)
     written = parts.manifest_bytes
     if written is None:
         written = json.dumps(parts.manifest, indent=2).encode()
-    files = {MANIFEST: written, **parts.files}
-    if as_zip:
-        path = folder / "bundle.zip"
-        path.write_bytes(zips.write(rng, files, plain=not parts.manifest.get("zip")))
-        return path
-    path = folder / "bundle"
-    path.mkdir()
-    for name, content in files.items():
-        (path / name).write_bytes(content)
-    for act in parts.after:
-        act(path)
-    return path
+    return {MANIFEST: written, **parts.files}
 
 
 def _bytes(rng: random.Random, parts: Parts) -> str:
@@ -176,7 +201,13 @@ def _spec(rng: random.Random, parts: Parts) -> str:
             entry["weights"] = copy.deepcopy(parts.manifest["golden"])
         return "weights of a target"
     parts.manifest["labels"] = rng.choice(
-        (["a", "b"], ["a\x1b[31m", "b\n", "c"], ["x" * 5000, "y", "z"], [str(n) for n in range(1000)], ["‮a", "b", "c"])
+        (
+            ["a", "b"],
+            ["a\x1b[31m", "b\n", "c"],
+            ["x" * 5000, "y", "z"],
+            [str(n) for n in range(1000)],
+            ["\u202ea", "b", "c"],
+        )
     )
     return "labels"
 
@@ -188,17 +219,20 @@ def _golden(rng: random.Random, parts: Parts) -> str:
 
 def _card(rng: random.Random, parts: Parts) -> str:
     parts.files["MODEL_CARD.md"] = rng.choice(
-        (b"\xff\xfe", b"", b"a\x1b]0;title\x07\x1b[2J", b"x" * 5_000_000, "\u202e\ud800".encode("utf-8", "surrogatepass"))
+        (
+            b"\xff\xfe",
+            b"",
+            b"a\x1b]0;title\x07\x1b[2J",
+            b"x" * 5_000_000,
+            "\u202e\ud800".encode("utf-8", "surrogatepass"),
+        )
     )
     parts.manifest["card"] = {"file": "MODEL_CARD.md", "sha256": "0" * 64, "size_bytes": 1}
     return "model card"
 
 
 def _zip(rng: random.Random, parts: Parts) -> str:
-    parts.manifest = {**parts.manifest}
-    _seal(parts)
-    parts.manifest_bytes = json.dumps(parts.manifest).encode()
-    parts.manifest["zip"] = True
+    parts.odd_zip = True
     return "a zip of its own kind"
 
 

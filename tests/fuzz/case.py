@@ -54,9 +54,14 @@ GENERATORS: Final[dict[str, str]] = {
 """Modules by kind of input."""
 
 
+def seeded(text: str) -> random.Random:
+    """Return a generator that *text* seeds by its hash, the same in every process."""
+    return random.Random(text)  # noqa: S311 (repeatable, not secret)
+
+
 def make(kind: str, seed: int, index: int, folder: Path, base: Path) -> Case:
     """Write input *index* of *kind* below *folder*. The same arguments write the same input."""
     (folder / INPUT).mkdir(parents=True)
-    rng = random.Random(f"{seed}:{kind}:{index}")  # noqa: S311 (a text seeds by its hash, the same in every process)
+    rng = seeded(f"{seed}:{kind}:{index}")
     generator: Generator = importlib.import_module(GENERATORS[kind])
     return generator.make(rng, folder, base)

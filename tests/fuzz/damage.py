@@ -12,7 +12,17 @@ if TYPE_CHECKING:
 
 EDGES: Final = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 """Numbers at which a field of 8, 16 or 32 bits ends."""
-NUMBERS: Final = (b"0", b"-1", b"65536", b"2147483647", b"4294967296", b"99999999999999999999", b"1e400", b"nan", b"0.0")
+NUMBERS: Final = (
+    b"0",
+    b"-1",
+    b"65536",
+    b"2147483647",
+    b"4294967296",
+    b"99999999999999999999",
+    b"1e400",
+    b"nan",
+    b"0.0",
+)
 
 
 def damage(rng: random.Random, content: bytes, most: int = 4) -> bytes:

@@ -22,7 +22,7 @@ RECORD: Final = "case.json"
 
 
 def keep(folder: Path, answer: dict[str, Any], base: Path) -> None:
-    """Write the input of *answer* to *folder* unless one of the same fault lies there: ``.tar.xz``, and a line beside."""
+    """Write the input of *answer* to *folder* and a line that repeats it, unless the same fault lies there."""
     folder.mkdir(parents=True, exist_ok=True)
     fault = next(ended for ended in answer["ended"] if ended["verdict"])
     told = f"{fault['verdict']} {fault['args'][0]} {fault['where']}"

@@ -6,7 +6,6 @@ import io
 import re
 import struct
 import zlib
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import cv2
@@ -14,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from fuzz import films
-from fuzz.bundles import TINY
+from fuzz.bundles import write_small
 from fuzz.case import INPUT, Case, Command
 from fuzz.damage import EDGES, damage
 from fuzz.drawn import face, face_png
@@ -22,6 +21,7 @@ from fuzz.drawn import face, face_png
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -55,12 +55,13 @@ def _picture(rng: random.Random, folder: Path) -> Case:
     path.write_bytes(content)
     (folder / "faces" / "bright" / "b.png").write_bytes(face_png())
     (folder / "faces" / "dark" / "c.png").write_bytes(face_png())
-    run = ("run", "--model", str(TINY), "--target", "litert-float32", "--json", "--source")
+    model = write_small(folder)
+    run = ("run", "--model", model, "--json", "--source")
     commands = [Command((*run, f"{INPUT}/faces/dark/{path.name}", *_saved(rng)), RUNS)]
     if rng.random() < 0.5:
         commands.append(Command((*run, f"{INPUT}/faces/dark"), RUNS))
     if rng.random() < 0.5:
-        systems = ("eval", f"{TINY}@litert-float32", "--data", f"{INPUT}/faces", "--sweeps", "none")
+        systems = ("eval", model, "--data", f"{INPUT}/faces", "--sweeps", "none")
         commands.append(Command(systems, EVALUATES))
     return Case(f"{act} of a {suffix}", tuple(commands))
 
@@ -73,7 +74,7 @@ def _film(rng: random.Random, folder: Path, base: Path) -> Case:
         name = rng.choice(tuple(films.CODECS))
     path = folder / name
     path.write_bytes(content)
-    run = ("run", "--model", str(TINY), "--target", "litert-float32", "--source", f"{INPUT}/{name}")
+    run = ("run", "--model", write_small(folder), "--source", f"{INPUT}/{name}")
     return Case(f"{act} of {name}", (Command((*run, *rng.choice(((), ("--json",))), *_saved(rng)), RUNS),))
 
 
@@ -128,7 +129,9 @@ def _renamed(rng: random.Random) -> tuple[str, bytes]:
 
 def _joined(rng: random.Random) -> tuple[str, bytes]:
     suffix = rng.choice(FORMATS)
-    return suffix, encoded(rng, suffix) + rng.choice((encoded(rng, rng.choice(FORMATS)), rng.randbytes(50_000), bytes(1 << 20)))
+    return suffix, encoded(rng, suffix) + rng.choice(
+        (encoded(rng, rng.choice(FORMATS)), rng.randbytes(50_000), bytes(1 << 20))
+    )
 
 
 def _lying(rng: random.Random) -> tuple[str, bytes]:
@@ -158,7 +161,9 @@ def _jpeg_header(rng: random.Random, content: bytes) -> bytes:
     match = re.search(rb"\xff[\xc0-\xc2]..(.)(....)(.)", content, re.DOTALL)
     if not match:
         return content
-    changed = _patched(content, match.start(2), struct.pack(">HH", rng.choice(SIDES) & 0xFFFF, rng.choice(SIDES) & 0xFFFF))
+    changed = _patched(
+        content, match.start(2), struct.pack(">HH", rng.choice(SIDES) & 0xFFFF, rng.choice(SIDES) & 0xFFFF)
+    )
     if rng.random() < 0.3:
         changed = _patched(changed, match.start(1), bytes([rng.choice((1, 12, 16, 255))]))
     if rng.random() < 0.3:
@@ -170,12 +175,17 @@ def _bmp_header(rng: random.Random, content: bytes) -> bytes:
     at, form = rng.choice(((18, "<ii"), (10, "<I"), (14, "<I"), (28, "<HI"), (46, "<I")))
     numbers = [rng.choice((*SIDES, -1, -(2**31), 4, 12, 40, 124)) for _ in form[1:]]
     limits = [1 << 8 * struct.calcsize(f"<{part}") for part in form[1:]]
-    data = b"".join((number % limit).to_bytes(limit.bit_length() // 8, "little") for number, limit in zip(numbers, limits, strict=True))
+    data = b"".join(
+        (number % limit).to_bytes(limit.bit_length() // 8, "little")
+        for number, limit in zip(numbers, limits, strict=True)
+    )
     return _patched(content, at, data)
 
 
 def _webp_header(rng: random.Random, content: bytes) -> bytes:
-    return _patched(content, rng.randrange(12, 31), struct.pack("<HH", rng.choice(SIDES) & 0xFFFF, rng.choice(SIDES) & 0xFFFF))
+    return _patched(
+        content, rng.randrange(12, 31), struct.pack("<HH", rng.choice(SIDES) & 0xFFFF, rng.choice(SIDES) & 0xFFFF)
+    )
 
 
 def _tiff_header(rng: random.Random, content: bytes) -> bytes:
@@ -291,7 +301,9 @@ def _film_cut(rng: random.Random, content: bytes) -> bytes:
 
 def _film_field(rng: random.Random, content: bytes) -> bytes:
     """Change numbers behind the name of a part of the container: sizes, rates, counts, times."""
-    names = rb"mvhd|tkhd|mdhd|stts|stsz|stsc|stco|stsd|elst|avih|strh|strf|idx1|movi|moov|trak|avc1|\xe0\x01|\x23\xe3\x83"
+    names = (
+        rb"mvhd|tkhd|mdhd|stts|stsz|stsc|stco|stsd|elst|avih|strh|strf|idx1|movi|moov|trak|avc1|\xe0\x01|\x23\xe3\x83"
+    )
     matches = list(re.finditer(names, content))
     for _ in range(rng.randint(1, 4)):
         if not matches:

@@ -111,7 +111,11 @@ def _external(rng: random.Random, model: Any) -> None:
     constant = _constant(rng, model)
     constant.ClearField("raw_data")
     constant.data_location = TensorProto.EXTERNAL
-    for key, value in (("location", rng.choice(LOCATIONS)), ("offset", str(rng.choice(NUMBERS))), ("length", str(rng.choice(NUMBERS)))):
+    for key, value in (
+        ("location", rng.choice(LOCATIONS)),
+        ("offset", str(rng.choice(NUMBERS))),
+        ("length", str(rng.choice(NUMBERS))),
+    ):
         if key == "location" or rng.random() < 0.5:
             entry = constant.external_data.add()
             entry.key, entry.value = key, value
@@ -146,7 +150,9 @@ def _loop(rng: random.Random, model: Any) -> None:
     """Put a loop without end before the first node, or one that grows its result."""
     state = helper.make_tensor_value_info
     grows = rng.random() < 0.4
-    body_node = helper.make_node("Concat", ["s", "s"], ["t"], axis=0) if grows else helper.make_node("Identity", ["s"], ["t"])
+    body_node = (
+        helper.make_node("Concat", ["s", "s"], ["t"], axis=0) if grows else helper.make_node("Identity", ["s"], ["t"])
+    )
     body = helper.make_graph(
         [helper.make_node("Identity", ["c"], ["d"]), body_node],
         "body",
@@ -188,7 +194,12 @@ def _nested(rng: random.Random, model: Any) -> None:
     """Nest a graph in an attribute of itself, many times."""
     graph = helper.make_graph([], "leaf", [], [])
     for _ in range(rng.choice((5, 25))):  # protobuf reads no more than 100 levels, three a graph
-        graph = helper.make_graph([helper.make_node("If", ["c"], ["o"], then_branch=graph, else_branch=helper.make_graph([], "e", [], []))], "g", [], [])
+        graph = helper.make_graph(
+            [helper.make_node("If", ["c"], ["o"], then_branch=graph, else_branch=helper.make_graph([], "e", [], []))],
+            "g",
+            [],
+            [],
+        )
     model.graph.node.insert(0, graph.node[0])
 
 

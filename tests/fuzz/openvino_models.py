@@ -10,15 +10,31 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 LAYERS: Final = (
-    "Parameter", "Result", "Const", "Convolution", "GroupConvolution", "MatMul", "ReLU", "Reshape", "AvgPool", "SoftMax",
-    "FakeQuantize", "Add", "Multiply", "Concat", "Split", "Gather", "Broadcast", "Tile", "Loop", "TensorIterator", "If",
-    "Transpose", "Interpolate", "Pad", "TopK", "NonMaxSuppression", "ReadValue", "Assign", "LSTMCell", "Range", "Foo", "",
+    "Parameter", "Result", "Const", "Convolution", "GroupConvolution", "MatMul", "ReLU", "Reshape", "AvgPool",
+    "SoftMax", "FakeQuantize", "Add", "Multiply", "Concat", "Split", "Gather", "Broadcast", "Tile", "Loop",
+    "TensorIterator", "If", "Transpose", "Interpolate", "Pad", "TopK", "NonMaxSuppression", "ReadValue",
+    "Assign", "LSTMCell", "Range", "Foo", "",
 )  # fmt: skip
 VALUES: Final = (
     "", "0", "-1", "1", "2", "16", "1000", "65536", "2147483647", "4294967296", "9223372036854775807", "1e400", "nan",
     "inf", "1,2,3", "true", "x" * 10_000, "..", "/dev/zero", "99999999999999999999999", "?", "1..5",
 )  # fmt: skip
-TYPES: Final = ("f32", "f16", "i64", "i8", "u8", "u1", "i4", "boolean", "string", "dynamic", "undefined", "bf16", "f64", "x")
+TYPES: Final = (
+    "f32",
+    "f16",
+    "i64",
+    "i8",
+    "u8",
+    "u1",
+    "i4",
+    "boolean",
+    "string",
+    "dynamic",
+    "undefined",
+    "bf16",
+    "f64",
+    "x",
+)
 
 
 def change(rng: random.Random, content: bytes) -> tuple[bytes, str]:
@@ -46,7 +62,9 @@ def _layer(rng: random.Random, text: str) -> str:
 
 
 def _opset(rng: random.Random, text: str) -> str:
-    return _replace(rng, text, r'<layer [^>]*version="([^"]*)"', ("opset1", "opset5", "opset16", "extension", "", "opset99"))
+    return _replace(
+        rng, text, r'<layer [^>]*version="([^"]*)"', ("opset1", "opset5", "opset16", "extension", "", "opset99")
+    )
 
 
 def _data(rng: random.Random, text: str) -> str:
@@ -114,7 +132,9 @@ def _deep(rng: random.Random, text: str) -> str:
 
 
 def _comment(rng: random.Random, text: str) -> str:
-    return rng.choice(("<!-- " + "x" * 1_000_000 + " -->" + text, "\n" * 1000 + text, text.replace("<net ", "<net a='\ud800' ")))
+    return rng.choice(
+        ("<!-- " + "x" * 1_000_000 + " -->" + text, "\n" * 1000 + text, text.replace("<net ", "<net a='\ud800' "))
+    )
 
 
 def _version(rng: random.Random, text: str) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import tomli_w
 
 from fuzz import hostile
-from fuzz.bundles import TINY
+from fuzz.bundles import TINY, write_small
 from fuzz.case import INPUT, Case, Command
 from fuzz.damage import damage
 from fuzz.drawn import face_png
@@ -94,7 +94,8 @@ def _measurement(rng: random.Random, target: str) -> dict[str, Any]:
                          "macro_recall": 0.5},
         },
         "behaviour": {
-            "seconds": 9.0, "states": [[0.0, "happy"], [4.0, "unknown"]], "truth": [[0.0, "happy"], [5.0, ""]], "data": "",
+            "seconds": 9.0, "states": [[0.0, "happy"], [4.0, "unknown"]], "truth": [[0.0, "happy"], [5.0, ""]],
+            "data": "",
         },
         "failed": "",
     }  # fmt: skip
@@ -130,7 +131,9 @@ def _lists(rng: random.Random, tree: dict[str, Any]) -> bytes:
         if isinstance(value, list):
             container[key] = rng.choice(([], value[:1], value * 2, value * 500))
         elif isinstance(value, dict):
-            container[key] = rng.choice(({}, dict(list(value.items())[:1]), {**value, "another": next(iter(value.values()), 0)}))
+            container[key] = rng.choice(
+                ({}, dict(list(value.items())[:1]), {**value, "another": next(iter(value.values()), 0)})
+            )
     return json.dumps(tree).encode()
 
 
@@ -147,7 +150,9 @@ def _bytes(rng: random.Random, tree: dict[str, Any]) -> bytes:
 
 def _other(rng: random.Random, tree: dict[str, Any]) -> bytes:
     """Another file of the same or of another program."""
-    return rng.choice((b"", b"\0" * 1000, b"PK\3\4", b"[1, 2]", b"null", face_png(), (TINY / "manifest.json").read_bytes()))
+    return rng.choice(
+        (b"", b"\0" * 1000, b"PK\3\4", b"[1, 2]", b"null", face_png(), (TINY / "manifest.json").read_bytes())
+    )
 
 
 def _gzip(rng: random.Random, tree: dict[str, Any]) -> bytes:
@@ -185,7 +190,14 @@ def _profile(rng: random.Random, folder: Path) -> Case:
     """A damaged profile, under which a run and a check start."""
     (folder / "face.png").write_bytes(face_png())
     (folder / "sound.json").write_text(json.dumps(run()))
-    values = {"model": str(TINY), "target": "litert-float32", "threads": 1, "measured": "today", "check": {"max_slowdown": 0.1}}
+    model = write_small(folder)
+    values = {
+        "model": model,
+        "target": "litert-float32",
+        "threads": 1,
+        "measured": "today",
+        "check": {"max_slowdown": 0.1},
+    }
     act = rng.choice(("values", "values", "bytes", "text"))
     if act == "values":
         hostile.change(rng, values)
@@ -193,10 +205,21 @@ def _profile(rng: random.Random, folder: Path) -> Case:
     if act == "bytes":
         text = damage(rng, text.encode()).decode("utf-8", "surrogateescape")
     if act == "text":
-        text = rng.choice(("", "\0", "[" * 10_000, "a = " + "[" * 10_000, "x" * 1_000_000, "\udcff\udcfe", "threads = 1\n" * 2, "a = {}\n[a]\n"))
+        text = rng.choice(
+            (
+                "",
+                "\0",
+                "[" * 10_000,
+                "a = " + "[" * 10_000,
+                "x" * 1_000_000,
+                "\udcff\udcfe",
+                "threads = 1\n" * 2,
+                "a = {}\n[a]\n",
+            )
+        )
     run_it = ("run", "--source", f"{INPUT}/face.png", "--json")
     # A model that the user names counts more than a profile that cannot be used.
-    named = (*run_it, "--model", str(TINY), "--target", "litert-float32")
+    named = (*run_it, "--model", model, "--target", "litert-float32")
     check = ("bench", "check", f"{INPUT}/sound.json", "--baseline", f"{INPUT}/sound.json")
     commands = (
         Command(run_it, STARTS, text), Command(named, frozenset({0}), text), Command(check, CHECKS, text),

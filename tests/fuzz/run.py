@@ -26,6 +26,8 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import click
+
 TESTS: Final = Path(__file__).resolve().parents[1]
 ROOT: Final = TESTS.parent
 sys.path.insert(0, str(TESTS))
@@ -71,8 +73,7 @@ class Nursery:
         environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
         # The sources of this clone where they are, for the forks and for the processes that confirm.
         folders = [TESTS, ROOT, ROOT / "convert", ROOT / "benchmarks", ROOT / "devices"]
-        known = [str(folder) for folder in folders if (folder / "__init__.py").exists() or folder.is_dir()]
-        environment["PYTHONPATH"] = os.pathsep.join([*known, *filter(None, [os.environ.get("PYTHONPATH")])])
+        environment["PYTHONPATH"] = os.pathsep.join([*map(str, folders), os.environ.get("PYTHONPATH", "")])
         self._process = subprocess.Popen(
             [sys.executable, "-m", "fuzz.nursery", *kinds],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
@@ -134,11 +135,11 @@ def main() -> int:
     seconds = time.monotonic() - began
     failures = tally.failures()
     broken = [answer for answer in tally.answers if answer["generator"]]
-    print(_table(tally, options.seed, seconds))
+    click.echo(_table(tally, options.seed, seconds))
     if options.json:
         options.json.write_text(json.dumps(_as_dict(tally, options.seed, seconds), indent=1))
     for answer in broken[:5]:
-        print(f"no input: {_name(answer)}: {answer['generator'][-600:]}", file=sys.stderr)
+        click.echo(f"no input: {_name(answer)}: {answer['generator'][-600:]}", err=True)
     return 1 if failures or broken else 0
 
 
@@ -147,7 +148,9 @@ def _options() -> argparse.Namespace:
     for kind in GENERATORS:
         parser.add_argument(f"--{kind}", type=int, default=0, metavar="N", help=f"how many damaged {kind}")
     parser.add_argument("--seconds", type=float, help="run a mix of all kinds for this time instead")
-    parser.add_argument("--only", action="append", default=[], metavar="KIND:N", help="repeat this input; may be repeated")
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="KIND:N", help="repeat this input; may be repeated"
+    )
     parser.add_argument("--start", type=int, default=0, metavar="N", help="number of the first input of each kind")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1 << 31), help="by default another one each time")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="inputs at once; by default one a core")
@@ -212,7 +215,7 @@ def _work(
 
 def _progress(tally: Tally, began: float) -> None:
     faults = len(tally.failures())
-    print(f"{time.monotonic() - began:5.0f} s: {len(tally.answers)} inputs, {faults} faults", file=sys.stderr)
+    click.echo(f"{time.monotonic() - began:5.0f} s: {len(tally.answers)} inputs, {faults} faults", err=True)
 
 
 def _name(answer: dict[str, Any]) -> str:
@@ -231,11 +234,22 @@ def _table(tally: Tally, seed: int, seconds: float) -> str:
         verdicts = Counter(one["verdict"] for one in ended)
         peak = max(one["peak_mb"] for one in ended)
         slowest = max(one["seconds"] for one in ended)
-        cells = [kind, len(answers), len(ended), *(verdicts[verdict] for verdict in VERDICTS), f"{peak:.0f}", f"{slowest:.1f}"]
+        cells = [
+            kind,
+            len(answers),
+            len(ended),
+            *(verdicts[verdict] for verdict in VERDICTS),
+            f"{peak:.0f}",
+            f"{slowest:.1f}",
+        ]
         lines.append(f"| {' | '.join(map(str, cells))} |")
     groups = _groups(tally)
     if groups:
-        lines += ["", "| what | command | how often | where | for example | damage |", "| --- | --- | ---: | --- | --- | --- |"]
+        lines += [
+            "",
+            "| what | command | how often | where | for example | damage |",
+            "| --- | --- | ---: | --- | --- | --- |",
+        ]
     for (verdict, command, where), members in sorted(groups.items(), key=lambda group: -len(group[1])):
         first = min(members, key=lambda answer: answer["index"])
         cells = [verdict, command, len(members), where, _name(first), first["damage"]]

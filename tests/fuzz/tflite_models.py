@@ -179,8 +179,12 @@ def _quantization(rng: random.Random, model: Any) -> None:
     quantization = tensor.quantization
     act = rng.choice(("scale", "scale", "scale", "zero", "dimension", "count", "none"))
     if act == "scale":
-        quantization.scale = [rng.choice(SCALES)] * max(1, len(quantization.scale if quantization.scale is not None else ()))
-        quantization.zeroPoint = [0] * len(quantization.scale) if quantization.zeroPoint is None else quantization.zeroPoint
+        quantization.scale = [rng.choice(SCALES)] * max(
+            1, len(quantization.scale if quantization.scale is not None else ())
+        )
+        quantization.zeroPoint = (
+            [0] * len(quantization.scale) if quantization.zeroPoint is None else quantization.zeroPoint
+        )
     elif act == "zero":
         quantization.zeroPoint = [rng.choice((-129, 128, 2**31, -(2**63), 2**63 - 1))]
     elif act == "dimension":

@@ -85,9 +85,7 @@ def watch(pid: int, args: tuple[str, ...], command: Command, stdout: Path, stder
     lines = [line for line in err.splitlines() if line.strip()]
     foreign = sum(not line.startswith(("edge-fer: ", "Usage:", "Try ", "Error: ")) for line in lines)
     last = lines[-1][:300] if lines else ""
-    return Ended(
-        args, code, round(seconds, 3), round(peak_mb, 1), round(children_mb, 1), verdict, where, last, foreign
-    )
+    return Ended(args, code, round(seconds, 3), round(peak_mb, 1), round(children_mb, 1), verdict, where, last, foreign)
 
 
 def _judge(command: Command, code: int, ended_it: str, peak_mb: float, out: str, err: str) -> tuple[str, str]:
@@ -124,9 +122,9 @@ def _origin(lines: list[str]) -> str:
 
 def _plain(line: str) -> str:
     """Return *line* without what differs from input to input: numbers, quoted values, paths."""
-    line = re.sub(r"input/\S+|/tmp/\S+", "…", line)  # noqa: S108 (a pattern, no file)
+    line = re.sub(r"input/\S+|/tmp/\S+", "…", line)
     line = re.sub(r"'[^']*'|\"[^\"]*\"|\[[^\]]*\]", "'…'", line)
-    return re.sub(r"-?\d[\d.]*(e[+-]?\d+)?", "0", line)[:110]
+    return re.sub(r"0x[0-9a-f]+|-?\d[\d.]*(e[+-]?\d+)?", "0", line)[:110]
 
 
 def _text(path: Path) -> str:

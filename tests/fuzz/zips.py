@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 STORED: Final = 0
 DEFLATED: Final = 8
 METHODS: Final = (0, 1, 6, 8, 9, 12, 14, 93, 95, 96, 97, 98, 99, 255)
-"""Stored and deflate, those that no reader has any more, bzip2, LZMA, Zstandard, XZ, AES, and one that does not exist."""
+"""Stored, deflate, those that no reader has any more, bzip2, LZMA, Zstandard, XZ, AES, one that does not exist."""
 NAMES: Final = (
     b"../manifest.json", b"/etc/passwd", b"manifest.json/", b"C:\\x", b"a/b", b"\xff\xfe.json", b"", b"x" * 60_000,
     "é.json".encode(), b"\x1b[2J", b"manifest.json\0.png", b".", b"..", b"con", b"manifest.JSON",
@@ -49,7 +49,13 @@ class Member:
 
     def head(self) -> bytes:
         """Return the header before the data."""
-        return b"PK\3\4" + self._fields() + struct.pack("<HH", len(self.name) & 0xFFFF, len(self.extra)) + self.name + self.extra
+        return (
+            b"PK\3\4"
+            + self._fields()
+            + struct.pack("<HH", len(self.name) & 0xFFFF, len(self.extra))
+            + self.name
+            + self.extra
+        )
 
     def directory(self, offset: int) -> bytes:
         """Return the entry of the directory."""
