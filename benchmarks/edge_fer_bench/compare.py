@@ -135,11 +135,16 @@ def _rows(before: Measurement, after: Measurement, seed: int) -> Iterator[_Row]:
         # Capturing is the work of the source, not of the frame. A stage of one run alone has nothing to compare with.
         if stage != "capture" and stage in after.free[0].stages_ms:
             both = before.stage(stage), after.stage(stage)
+            # A stage below the clock's microsecond has no ratio.
+            if not all(any(block) for block in (*both[0], *both[1])):
+                continue
             # The mean and not the p90: the means of the stages add up to that of the frame.
             yield _Row(name, stage, block_ratio(*both, mean, seed), _difference_ms(*both), frame_ms)
     if before.paced and after.paced:
         # Paced frames may change alone: between them the processor rests, and its clock may fall.
         paced = frames_by_block(before.paced), frames_by_block(after.paced)
+        if not all(any(block) for block in (*paced[0], *paced[1])):  # of a block, every frame may have been dropped
+            return
         yield _Row(name, "paced frame", block_ratio(*paced, p90, seed), _difference_ms(*paced), frame_ms)
 
 

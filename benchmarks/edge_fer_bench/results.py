@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import numpy as np
-from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from edge_fer import files
 from edge_fer.errors import BadInput, SinkError, first_fault
@@ -29,117 +29,191 @@ if TYPE_CHECKING:
 #: Raised when older readers would misread a file; fields with defaults may be added without.
 FORMAT_VERSION: Final = 2
 
+MAX_BYTES: Final = 64 << 20
+"""Largest run, unpacked. The full suite of three bundles takes 11 MB."""
+MAX_VALUES: Final = 5_000_000
+"""Most numbers of a run; each takes 80 bytes of memory. As many are ten minutes of the sustained suite at 1,190
+frames a second."""
+MAX_TEXT: Final = 500
+MOST: Final = 1e12
+"""Largest number: sums and squares of it stay finite."""
+
+
+def _cleaned(value: Any) -> Any:
+    """Return *value* with each text in it on one line, of `MAX_TEXT` characters, that a terminal can print."""
+    if isinstance(value, str):
+        line = " ".join(value.split())[:MAX_TEXT]
+        return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in line)
+    if isinstance(value, dict):
+        return {_cleaned(key): _cleaned(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_cleaned(item) for item in value]
+    return value
+
+
+Text = Annotated[str, AfterValidator(_cleaned)]
+Number = Annotated[float, Field(ge=-MOST, le=MOST)]
+Amount = Annotated[float, Field(ge=0, le=MOST)]
+Count = Annotated[int, Field(ge=0, le=MOST)]
+Share = Annotated[float, Field(ge=0, le=1)]
 #: Rounded to a microsecond: the clock gives no more, and files of many thousand frames stay small.
-Milliseconds = Annotated[float, AfterValidator(lambda value: round(value, 3))]
+Milliseconds = Annotated[Amount, AfterValidator(lambda value: round(value, 3))]
+
+
+class _Facts(BaseModel):
+    """Those facts about a machine that pages and tables cannot do without. There may be more."""
+
+    machine: str
+    model: str | None
+    cpu: str | None
+    cpu_features: list[str]
+    cores: Count
+    memory_mb: Amount | None
+    system: str
+    governor: str | None
+    packages: dict[str, str | None] = Field({})
+    throttled: int | None = None
+
+
+class _Scene(BaseModel):
+    """What the tables say of the frames. There may be more."""
+
+    width_px: Count
+    height_px: Count
+    faces: Count
+
+
+def _checked(model: type[BaseModel]) -> AfterValidator:
+    """Return a validator of dictionaries that hold what *model* names, and whatever else a later version knows."""
+
+    def check(values: dict[str, Any]) -> dict[str, Any]:
+        model.model_validate(values)
+        cleaned: dict[str, Any] = _cleaned(values)
+        return cleaned
+
+    return AfterValidator(check)
 
 
 class Reading(Frozen):
     """The state of the machine at one moment. A value that the machine does not give is None."""
 
-    at_s: float
+    at_s: Amount
     """Seconds since the run began."""
-    temperature_c: float | None = None
-    frequency_mhz: float | None = None
-    throttled: int | None = None
+    temperature_c: Number | None = None
+    frequency_mhz: Amount | None = None
+    throttled: Count | None = None
     """A Raspberry Pi's throttling bits, see `edge_fer.host.THROTTLED`."""
-    power_w: float | None = None
-    others_cores: float | None = None
+    power_w: Number | None = None
+    others_cores: Amount | None = None
     """Cores that other programs used on average since the last reading."""
-    stolen_cores: float | None = None
+    stolen_cores: Amount | None = None
     """Cores that the hypervisor took on average since the last reading."""
 
 
 class Block(Frozen):
     """Consecutive frames of one candidate."""
 
-    at_s: float
+    at_s: Amount
     """When the block began, in seconds since the run began."""
     frame_ms: tuple[Milliseconds, ...]
     """One value per frame: from having the frame until the last sink has written it."""
-    stages_ms: dict[str, tuple[Milliseconds, ...]] = Field({})
+    stages_ms: dict[Text, tuple[Milliseconds, ...]] = Field({})
     """Stage → one value per frame; empty for programs without stages. ``capture`` is not part of the frame's time."""
-    dropped: int = 0
+    dropped: Count = 0
     """Paced only: frames that arrived during the work on another one and were never processed."""
-    late: int = 0
+    late: Count = 0
     """Paced only: frames whose processing ended after the next one was due."""
-    yardstick_ms: float | None = None
+    yardstick_ms: Milliseconds | None = None
     """Time of a fixed reference workload just before the block: how fast the machine itself was."""
-    memory_mb: float | None = None
-    open_files: int | None = None
+    memory_mb: Amount | None = None
+    open_files: Count | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Block:
+        for stage, times_ms in self.stages_ms.items():
+            if len(times_ms) != len(self.frame_ms):
+                raise ValueError(f"stage {stage} has {len(times_ms)} values for {len(self.frame_ms)} frames")
+        return self
 
 
 class Golden(Frozen):
     """Comparison with the golden answers of the bundle."""
 
-    inputs: int
-    same_label: int
-    worst: float
-    tolerance: float
+    inputs: Count
+    same_label: Count
+    worst: Amount
+    tolerance: Amount
     passed: bool
 
 
 class VotesAccuracy(Frozen):
     """Accuracy by the votes of FER+ on the images of an `Accuracy` (Barsoum et al., ICMI 2016)."""
 
-    votes: str
+    votes: Text
     """Name of the csv."""
-    images: int
+    images: Count
     """Images on which a majority of the annotators agrees."""
-    accuracy_8_classes: float
+    accuracy_8_classes: Share
     """By that majority; always wrong on the eighth class, contempt."""
-    accuracy_7_classes: float
-    macro_recall: float
+    accuracy_7_classes: Share
+    macro_recall: Share
     """Mean recall of those of FER2013's seven classes that occur."""
 
 
 class Accuracy(Frozen):
     """Accuracy on one labelled set."""
 
-    data: str
-    images: int
-    accuracy: float
-    macro_f1: float
-    recall: tuple[float, ...]
+    data: Text
+    images: Count
+    accuracy: Share
+    macro_f1: Share
+    recall: tuple[Share, ...]
     """One value per class."""
-    names: tuple[str, ...] = ()
+    names: tuple[Text, ...] = ()
     """Names of the classes."""
-    predicted: tuple[int, ...]
+    predicted: tuple[Count, ...]
     """Index of the winning label of each image, in the order of the set's paths."""
     by_votes: VotesAccuracy | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Accuracy:
+        if self.names and len(self.names) != len(self.recall):
+            raise ValueError(f"{len(self.names)} names of classes, {len(self.recall)} values of recall")
+        return self
 
 
 class Behaviour(Frozen):
     """States over time on a labelled sequence, and what was shown."""
 
-    seconds: float
-    states: tuple[tuple[float, str], ...]
+    seconds: Annotated[Amount, Field(gt=0)]
+    states: tuple[tuple[Amount, Text], ...]
     """``(time, state)`` at each change of the state, in seconds from the start of the sequence."""
-    truth: tuple[tuple[float, str], ...]
+    truth: tuple[tuple[Amount, Text], ...]
     """``(time, label)`` at each change of the label that was shown."""
-    data: str = ""
+    data: Text = ""
     """Name of the set that the faces come from; empty if they were drawn."""
 
 
 class Measurement(Frozen):
     """One candidate's results: of a bundle's target with a number of threads, or of a peer."""
 
-    name: str
+    name: Text
     kind: Literal["edge-fer", "peer"] = "edge-fer"
-    bundle: str = ""
-    target: str = ""
-    threads: int
+    bundle: Text = ""
+    target: Text = ""
+    threads: Count
     # pydantic copies a default, so that the measurements do not share one dictionary.
-    files: dict[str, str] = Field({})
+    files: dict[Text, Text] = Field({})
     """Model file → sha256: proof that time and accuracy are those of the same file."""
-    runtime: dict[str, Any] = Field({})
-    cold_start_s: tuple[float, ...] = ()
+    runtime: Annotated[dict[str, Any], AfterValidator(_cleaned)] = Field({})
+    cold_start_s: tuple[Amount, ...] = ()
     """From the start of the process to its first result, one value per process."""
-    load_ms: tuple[float, ...] = ()
+    load_ms: tuple[Amount, ...] = ()
     """Loading the model, a part of the cold start."""
-    first_inference_ms: tuple[float, ...] = ()
+    first_inference_ms: tuple[Amount, ...] = ()
     """The first inference, a part of the cold start."""
-    peak_memory_mb: tuple[float, ...] = ()
-    warm_up_frames: int = 0
+    peak_memory_mb: tuple[Amount, ...] = ()
+    warm_up_frames: Count = 0
     steady: bool = True
     """Whether the warm-up ended because frames had stopped getting faster."""
     free: tuple[Block, ...] = ()
@@ -149,8 +223,18 @@ class Measurement(Frozen):
     golden: Golden | None = None
     accuracy: Accuracy | None = None
     behaviour: Behaviour | None = None
-    failed: str = ""
+    failed: Text = ""
     """Why the measurement ended early."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Measurement:
+        for block in self.free:
+            # What follows from the times divides by them, and compares the stages of one block with those of another.
+            if not any(block.frame_ms) or not all(block.frame_ms):
+                raise ValueError(f"{self.name}: a block without frames, or a frame of 0 ms")
+            if block.stages_ms.keys() != self.free[0].stages_ms.keys():
+                raise ValueError(f"{self.name}: blocks with different stages")
+        return self
 
     def frames_ms(self) -> NDArray[np.float64]:
         """Return the milliseconds of all free-running frames, ``(frames,)``."""
@@ -170,8 +254,8 @@ class Measurement(Frozen):
 class Skipped(Frozen):
     """A candidate that could not be measured on this machine."""
 
-    name: str
-    why: str
+    name: Text
+    why: Text
 
 
 class Run(Frozen):
@@ -181,23 +265,31 @@ class Run(Frozen):
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
 
     format_version: Literal[2] = FORMAT_VERSION
-    edge_fer: str
-    suite: str
-    command: str
+    edge_fer: Text
+    suite: Text
+    command: Text
     started: AwareDatetime
-    seconds: float
+    seconds: Amount
     seed: int
     partial: bool = False
     """Whether the run was interrupted."""
     # Dictionaries and not models: later versions may know more facts, and older readers show what they find.
-    scene: dict[str, Any]
+    scene: Annotated[dict[str, Any], _checked(_Scene)]
     """What the frames show: size, rate, faces."""
-    paced_fps: float | None = None
-    host: dict[str, Any]
+    paced_fps: Amount | None = None
+    host: Annotated[dict[str, Any], _checked(_Facts)]
     readings: tuple[Reading, ...] = ()
     measurements: tuple[Measurement, ...] = Field(alias="cells")
     """Called ``cells`` in files."""
     skipped: tuple[Skipped, ...] = ()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Run:
+        accuracies = [measurement.accuracy for measurement in self.measurements if measurement.accuracy]
+        # Measured on one set, and compared image by image and class by class.
+        if len({(len(accuracy.predicted), len(accuracy.recall)) for accuracy in accuracies}) > 1:
+            raise ValueError("accuracies of different numbers of images or classes")
+        return self
 
     def measurement(self, name: str) -> Measurement | None:
         """Return the measurement called *name*, or None."""
@@ -248,18 +340,23 @@ def now() -> datetime:
 
 
 def _read(path: Path) -> bytes:
-    """Return the content of *path*, decompressed. Raises `BadInput`."""
+    """Return the content of *path*, decompressed. Raises `BadInput`, also for more than `MAX_BYTES` or `MAX_VALUES`."""
     try:
-        content = path.read_bytes()
-        return gzip.decompress(content) if path.suffix == ".gz" else content
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            content: bytes = file.read(MAX_BYTES + 1)
     except (OSError, EOFError, zlib.error) as exc:
         # zlib's errors have no strerror, and some OSErrors (gzip's BadGzipFile) have an empty one.
         reason = getattr(exc, "strerror", None) or exc
         raise BadInput(f"{path} cannot be read: {reason}") from exc
+    values = content.count(b",")
+    if len(content) > MAX_BYTES or values > MAX_VALUES:
+        size = f"{MAX_BYTES >> 20} MB" if len(content) > MAX_BYTES else f"{MAX_VALUES} values"
+        raise BadInput(f"{path} holds more than {size}; this is no run of edge-fer bench, or one of too many minutes")
+    return content
 
 
 def _version(content: bytes) -> Any:
     """Return the format version that *content* claims to have; None if it is not a JSON object."""
-    with contextlib.suppress(ValueError, AttributeError):
+    with contextlib.suppress(ValueError, AttributeError, RecursionError):
         return json.loads(content).get("format_version")
     return None

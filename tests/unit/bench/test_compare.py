@@ -6,7 +6,7 @@ from edge_fer.profile import Thresholds
 from edge_fer_bench import table
 from edge_fer_bench.check import find_regressions
 from edge_fer_bench.compare import compare_runs
-from edge_fer_bench.results import Accuracy, Golden
+from edge_fer_bench.results import Accuracy, Block, Golden
 
 
 def test_nothing_is_found_where_nothing_changed(make):
@@ -96,3 +96,11 @@ def test_accuracies_on_other_data_are_not_compared(make):
     other = Accuracy(data="y.zip", images=2, accuracy=0.1, macro_f1=0.1, recall=(0.1,), predicted=(0, 0))
     before, after = make.measurement(accuracy=0.65), make.measurement(seed=1).model_copy(update={"accuracy": other})
     assert not find_regressions(make.run(before), make.run(after))
+
+
+def test_a_stage_below_a_microsecond_and_a_block_of_dropped_frames_have_no_ratio(make):
+    """Here the numbers that a fast stage and a slow board leave: zeros, and a block without frames."""
+    before = make.measurement(smooth=0.0, paced=make.blocks(count=2))
+    after = make.measurement(smooth=0.0, paced=(Block(at_s=0.0, frame_ms=()),))
+    changed = {change.what for change in compare_runs(make.run(before), make.run(after)).changes}
+    assert changed == {"frame", "detect", "preprocess", "classify", "sinks"}
