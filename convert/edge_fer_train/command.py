@@ -187,7 +187,7 @@ def _tied(recipe: Recipe, options: dict[str, Any]) -> dict[str, str | int | None
     votes = _votes_csv(options)
     return {
         "split": f"{options['folds']} folds" if options["folds"] else options["split_name"],
-        "seed": None if is_official else options["seed"],  # it changes nothing about an official split
+        "seed of the split": None if is_official else options["seed"],
         "limit": options["limit"],
         "classes": options["classes"],
         "votes": identity.of_files([votes] if votes.is_file() else []),

@@ -134,7 +134,7 @@ class RunFolder:
         remedy = f"{REMEDY} (best.keras stays as it is)" if self.best.exists() else REMEDY
         model = _load(self.last, remedy)
         _refuse_other_weights(self.last, model, expected, remedy)
-        if model.optimizer is None:
+        if getattr(model, "optimizer", None) is None:
             raise BadInput(f"{self.last} has no optimizer, so training cannot go on from it; {remedy}")
         return model
 

@@ -182,8 +182,10 @@ def test_what_was_measured_before_an_interruption_is_kept(tmp_path):
                 raise KeyboardInterrupt
 
     candidates = [scripted("one", 1.0), scripted("two", 2.0)]
-    run = harness(tmp_path, suite=ONE_START, progress=Impatient()).run(candidates, "x")
+    measuring = harness(tmp_path, suite=ONE_START, progress=Impatient())
+    run = measuring.run(candidates, "x")
     assert run.partial
+    assert isinstance(measuring.interrupted_by, KeyboardInterrupt)
     assert [len(measurement.free) for measurement in run.measurements] == [2, 2]
 
 
