@@ -53,6 +53,16 @@ def eager() -> Iterator[None]:
 
 
 @pytest.fixture
+def narrow(eager, monkeypatch) -> None:
+    """Makes the layers of CNN_1 and CNN_2 narrow, for tests in which their size plays no part."""
+    from edge_fer_train.zoo import cnn_1, cnn_2
+
+    monkeypatch.setattr(cnn_1, "FILTERS", (4, 4, 4, 4, 4))
+    monkeypatch.setattr(cnn_2, "FILTERS", (4, 4, 4))
+    monkeypatch.setattr(cnn_2, "UNITS", (16, 16, 16))
+
+
+@pytest.fixture
 def tiny_architecture(eager, monkeypatch) -> None:
     """Adds the architecture ``tiny``."""
 

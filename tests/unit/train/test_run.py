@@ -14,7 +14,7 @@ from edge_fer_train.run import TrainingRun  # noqa: E402
 from edge_fer_train.validation import weights_of  # noqa: E402
 from edge_fer_train.zoo import fused  # noqa: E402
 
-pytestmark = pytest.mark.usefixtures("eager")
+pytestmark = pytest.mark.usefixtures("narrow")
 
 
 class RecordingListener(ProgressListener):
@@ -183,11 +183,13 @@ import keras
 from edge_fer.evaluation.labelled import load_faces
 from edge_fer.progress import ProgressListener
 from edge_fer_train import recipe, soft_labels, zoo
+from edge_fer_train.zoo import cnn_1
 from edge_fer_train.run import TrainingRun
 from edge_fer_train.teacher import Teacher
 
 folder = Path({str(tmp_path)!r})
-zoo.build("sequential", 48).save(folder / "teacher.keras")
+cnn_1.FILTERS = (4, 4, 4, 4, 4)
+zoo.build("cnn-1", 64).save(folder / "teacher.keras")
 faces, shipped = load_faces({str(drawn_zip)!r}), recipe.load("cnn-1")
 class Interrupting(ProgressListener):
     def tell(self, message):
