@@ -189,6 +189,15 @@ def test_what_was_measured_before_an_interruption_is_kept(tmp_path):
     assert [len(measurement.free) for measurement in run.measurements] == [2, 2]
 
 
+def test_a_worker_whose_long_answer_nobody_reads_is_ended(tmp_path):
+    """As after an interruption: more than a pipe holds."""
+    talks = 'import sys; print("{}", flush=True); sys.stdin.readline(); print("x" * 1_000_000, flush=True)'
+    worker = WorkerProcess(Candidate("talks", (sys.executable, "-I", "-S", "-c", talks), 1), [])
+    worker._process.stdin.write("answer\n")
+    worker._process.stdin.flush()
+    assert worker.end() > 0
+
+
 def test_the_seed_decides_the_order_of_the_blocks(tmp_path):
     def order(seed):
         candidates = [scripted(name, 1.0) for name in "abcd"]
