@@ -130,6 +130,8 @@ class WorkerProcess:
         """End the process, if it still runs, and return its peak resident memory in MiB."""
         if self._peak_memory_mb is None:
             self._process.stdin.close()  # the worker ends with its input
+            # After an interruption nobody has read its answer, and writing a long one into a full pipe never ends.
+            self._process.stdout.read()
             self._peak_memory_mb = self._process.end().peak_memory_mb
             self._stderr.close()
         return self._peak_memory_mb

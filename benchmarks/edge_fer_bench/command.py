@@ -14,11 +14,13 @@ import click
 
 from edge_fer import telemetry
 from edge_fer.dependencies import require
-from edge_fer.errors import BadInput, Regression, SinkError
+from edge_fer.errors import BadInput, EdgeFerError, Regression, SinkError
 from edge_fer.options import DEFAULT_MODEL, SEED, FiniteRange, model_options_with
 from edge_fer.text import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from edge_fer.bundle import Bundle
     from edge_fer.evaluation.face_set import LabelledFaces
     from edge_fer.evaluation.votes import FerPlusVotes
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 EXISTING_FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 NEW_FILE: Final = click.Path(dir_okay=False, path_type=Path)
+ANYWAY: Final = click.option("--anyway", is_flag=True, help="Recommend although something disturbed the run.")
+FORCE: Final = click.option("--force", is_flag=True, help="Overwrite files that exist.")
 PLOT_NAMES: Final = ("latencies", "stages", "accuracy", "states", "machine")
 """The keys of `plots.PLOTS`. Repeated here, since importing `plots` imports NumPy, which would slow down the help."""
 
@@ -88,16 +92,21 @@ Examples:
 @click.option("--power", help="A command that prints the present power in watts.")
 @click.option("--json", "json_path", type=NEW_FILE, help="Write the raw values to this file; .gz compresses.")
 @click.option("--write-profile", is_flag=True, help="Make the best target and threads the default of edge-fer run.")
+@ANYWAY
+@FORCE
 def run(
     model: str | None, target: str | None, backend: str | None, threads: int | None, suite_name: str,
     minutes: float | None, data: Path | None, votes_csv: Path | None, fps: float, faces: int, seed: int,
-    power: str | None, json_path: Path | None, write_profile: bool,
+    power: str | None, json_path: Path | None, write_profile: bool, anyway: bool, force: bool,
 ) -> None:  # fmt: skip
     """Measure each target with each number of threads: frame times, stages, start, memory, golden answers.
 
     Without --target, all targets are measured; without --threads, one thread and all cores. The frames are drawn, so
     no camera and no data are needed. Progress goes to stderr and the table to stdout. The last lines of the table say
-    what to use on this machine.
+    what to use on this machine, unless something disturbed the run; then the exit code of --write-profile is 1.
+
+    Ctrl-C prints what was measured until then, recommends nothing, and leaves no profile; with --json FILE.json, the
+    values are in FILE.partial.json.
     """
     from edge_fer import bundle as bundles
     from edge_fer import profile
@@ -110,8 +119,11 @@ def run(
 
     # Every error in the options is raised here: nobody should learn of it after minutes of measuring.
     suite = _suite(suite_name, minutes)
-    _refuse_unwritable(json_path)
-    _refuse_unwritable(profile.path_to_write() if write_profile else None)
+    _refuse_unwritable(json_path, force=force)
+    _refuse_unwritable(_partial_path(json_path) if json_path else None, force=force)
+    # A profile is there to be replaced.
+    _refuse_unwritable(profile.path_to_write() if write_profile else None, force=True)
+    _refuse_unknown_backend(backend)
     # Not the model of the profile, which this command itself may have written after an earlier run.
     model = model or DEFAULT_MODEL
     bundle = bundles.load(model)
@@ -128,14 +140,20 @@ def run(
         harness = Harness(suite, Path(folder), progress, scene, seed, fps, labelled, votes, HostMonitor(power), refused)
         measured = harness.run(candidates, command)
     # Shown before it is written, so that an error in writing does not hide the figures.
-    click.echo(printable(table.render(measured), keep="\n"))
+    click.echo(printable(table.render(measured, anyway=anyway), keep="\n"))
+    if harness.interrupted_by is not None:
+        if json_path is not None:
+            partial = _partial_path(json_path)
+            _save(measured, partial)
+            click.echo(printable(f"what was measured until then is in {partial}"), err=True)
+        raise harness.interrupted_by
     if json_path is not None:
         _save(measured, json_path)
-    if write_profile:  # off by default: a benchmark should not change what edge-fer run does
-        _write_profile(model, measured)
     # A run without a single frame is still written: it says what failed.
     if not any(measurement.free for measurement in measured.measurements):
         raise BadInput("nothing could be measured; see the reasons above")
+    if write_profile:  # off by default: a benchmark should not change what edge-fer run does
+        _write_profile(model, measured, anyway=anyway)
 
 
 def _labelled(data: Path, bundle: Bundle) -> tuple[Path, LabelledFaces]:
@@ -173,26 +191,44 @@ def _suite(name: str, minutes: float | None) -> Suite:
     return SUITES[name].lasting(minutes)
 
 
-def _refuse_unwritable(path: Path | None) -> None:
-    """Raise `BadInput` if *path* cannot be written."""
+def _refuse_unknown_backend(name: str | None) -> None:
+    """Raise `BadInput` unless *name* is None or that of a backend."""
+    from edge_fer.backends import BACKENDS
+
+    if name is not None and name not in BACKENDS:
+        raise BadInput(f"no backend {name!r}; pass one of: {', '.join(BACKENDS)}")
+
+
+def _partial_path(path: Path) -> Path:
+    """Return where the values of an interrupted run are kept: ``run.partial.json`` for ``run.json``."""
+    suffixes = ".json.gz" if path.name.endswith(".json.gz") else path.suffix
+    return path.with_name(f"{path.name.removesuffix(suffixes)}.partial{suffixes}")
+
+
+def _refuse_unwritable(path: Path | None, *, force: bool) -> None:
+    """Raise `BadInput` if *path* cannot be written, or is a file that would be overwritten without *force*."""
     if path is None:
         return
+    if path.is_file() and not force:
+        raise BadInput(f"{path} exists; pass another path, or --force to overwrite it")
     # Missing folders are made on writing, so the permission that counts is that of the nearest one that exists.
     folder = path.resolve().parent
     while not folder.exists():
         folder = folder.parent
+    if not folder.is_dir():
+        raise BadInput(f"{path} cannot be written: {folder} is no folder; pass another path")
     if not os.access(folder, os.W_OK):
         raise BadInput(f"{path} cannot be written: no permission in {folder}; pass another path")
 
 
 def _save(measured: Run, path: Path) -> None:
-    """Write *measured* to *path*, or to the temporary folder if that fails: it took minutes to measure."""
+    """Write *measured* to *path*, or to a temporary folder if that fails: it took minutes to measure."""
     from edge_fer_bench import results
 
     try:
         results.save_run(measured, path)
     except SinkError as exc:
-        elsewhere = Path(tempfile.gettempdir()) / path.name
+        elsewhere = Path(tempfile.mkdtemp(prefix="edge-fer-bench-")) / path.name
         results.save_run(measured, elsewhere)
         raise SinkError(f"{exc}; the run was written to {elsewhere} instead") from exc
 
@@ -210,14 +246,17 @@ def _thread_counts(suite: str) -> list[int]:
     return sorted(counts)
 
 
-def _write_profile(model: str, measured: Run) -> None:
-    """Write what is best in *measured* into this machine's profile."""
+def _write_profile(model: str, measured: Run, *, anyway: bool) -> None:
+    """Write what *measured* recommends into this machine's profile. Raises `EdgeFerError` where it recommends nothing.
+
+    With *anyway*, a run in doubt recommends, too.
+    """
     from edge_fer import profile
     from edge_fer_bench.recommendation import recommend_target
 
-    best = recommend_target(measured)
+    best = recommend_target(measured, anyway=anyway)
     if best is None:
-        return
+        raise EdgeFerError("the profile was not written: the run recommends nothing, see its last line")
     path, moved = profile.replace_of_this_machine(
         # edge-fer run may be called in another folder.
         model=str(Path(model).resolve()) if Path(model).exists() else model,
@@ -237,12 +276,13 @@ def _how_measured(measured: Run, best: Recommendation) -> str:
 @bench.command(epilog="\b\nExamples:\n  edge-fer bench show run.json")
 @click.argument("path", type=EXISTING_FILE)
 @click.option("--json", "as_json", is_flag=True, help="Print the derived figures as JSON.")
-def show(path: Path, as_json: bool) -> None:
+@ANYWAY
+def show(path: Path, as_json: bool, anyway: bool) -> None:
     """Show a run again, with figures derived from its raw values."""
     from edge_fer_bench import results, table
 
     measured = results.load_run(path)
-    figures = json.dumps(table.figures(measured)) if as_json else table.render(measured)
+    figures = json.dumps(table.figures(measured, anyway=anyway)) if as_json else table.render(measured, anyway=anyway)
     click.echo(printable(figures, keep="\n"))
 
 
@@ -324,7 +364,9 @@ Examples:
 )
 @click.argument("paths", nargs=-1, required=True, type=EXISTING_FILE)
 @click.option("--out", type=NEW_FILE, help="The page; by default an .html beside the first run.")
-def report(paths: tuple[Path, ...], out: Path | None) -> None:
+@ANYWAY
+@FORCE
+def report(paths: tuple[Path, ...], out: Path | None, anyway: bool, force: bool) -> None:
     """Write a run as one HTML page: latencies, stages, accuracy against time, states, heat.
 
     The runs of several boards become one page that compares them.
@@ -334,14 +376,15 @@ def report(paths: tuple[Path, ...], out: Path | None) -> None:
     from edge_fer_bench import results
 
     # The name of its file is the only name that a board has here.
-    runs = {_run_name(path): results.load_run(path) for path in paths}
-    if len(paths) == 1:
-        name, measured = next(iter(runs.items()))
-        page = reports.run_page(measured)
+    names = _run_names(paths)
+    out = out or paths[0].with_name(f"{names[0] if len(paths) == 1 else 'fleet'}.html")
+    _refuse_unwritable(out, force=force)
+    runs = [results.load_run(path) for path in paths]
+    if len(runs) == 1:
+        page = reports.run_page(runs[0], anyway=anyway)
     else:
-        name = "fleet"
-        page = reports.fleet_page(runs)
-    _write(out or paths[0].with_name(f"{name}.html"), page.encode())
+        page = reports.fleet_page(dict(zip(names, runs, strict=True)), anyway=anyway)
+    _write(out, page.encode())
 
 
 @bench.command(
@@ -354,12 +397,16 @@ Examples:
 @click.argument("name", type=click.Choice(PLOT_NAMES))
 @click.option("--cell", "measurements", multiple=True, help="Show only this measurement; may be repeated.")
 @click.option("--out", required=True, type=NEW_FILE, help="The .svg to write.")
-def plot(path: Path, name: str, measurements: tuple[str, ...], out: Path) -> None:
+@FORCE
+def plot(path: Path, name: str, measurements: tuple[str, ...], out: Path, force: bool) -> None:
     """Write one plot of a run's page as an SVG, for a README."""
     _require_plots()
     from edge_fer.evaluation import html
     from edge_fer_bench import plots, results
 
+    if out.suffix.lower() not in ("", ".svg"):
+        raise BadInput(f"{out} would hold an SVG; let its name end in .svg")
+    _refuse_unwritable(out, force=force)
     _write(out, html.svg(plots.picture(results.load_run(path), name, measurements)))
 
 
@@ -380,6 +427,17 @@ def _require_plots() -> None:
 def _run_name(path: Path) -> str:
     """Return the name of a run's file without its suffixes; other dots are part of the name."""
     return path.name.removesuffix(".gz").removesuffix(".json")
+
+
+def _run_names(paths: Sequence[Path]) -> list[str]:
+    """Return a name for each run; the folder tells those apart whose files have one name. Raises `BadInput`."""
+    names = [_run_name(path) for path in paths]
+    if len(set(names)) < len(names):
+        names = [f"{path.resolve().parent.name}/{name}" for path, name in zip(paths, names, strict=True)]
+    for name in names:
+        if names.count(name) > 1:
+            raise BadInput(f"two of the runs are called {name}, so one board would hide the other; rename a file")
+    return names
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -7,7 +7,6 @@ others, and an interruption loses nothing that has been measured.
 
 from __future__ import annotations
 
-import contextlib
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
@@ -121,25 +120,25 @@ class Harness:
     """Candidates that the caller has found unfit; the run names them."""
     clock: Clock = field(default_factory=SystemClock)
     """Decides when the warm-up and the rounds end. Workers time their frames by the machine's own clock."""
+    interrupted_by: KeyboardInterrupt | None = field(default=None, init=False)
+    """What ended the last run early: Ctrl-C, or a signal that is handled alike."""
 
     def run(self, candidates: Sequence[Candidate], command: str) -> Run:
         """Measure *candidates* and return the run; *command* is kept in it.
 
-        Ctrl-C ends the measurement, and what was measured until then is returned, marked as partial.
+        Ctrl-C ends the measurement, and what was measured until then is returned, marked as partial; `interrupted_by`
+        is what to raise once it is kept.
         """
         self._prepare()
         started = results.now()
         facts = host.facts()  # before the load of the measurement changes clock and heat
         self.monitor.begin()
         self._began = self.clock.now()
-        partial = True
-        with contextlib.suppress(KeyboardInterrupt), ExitStack() as workers:
-            self._start(candidates, workers)
-            self._warm_up()
-            self._measure_free_running()
-            self._measure_paced()
-            self._ask_for_answers()
-            partial = False
+        self.interrupted_by = None
+        try:
+            self._measure(candidates)
+        except KeyboardInterrupt as exc:
+            self.interrupted_by = exc
         return Run(
             edge_fer=__version__,
             suite=self.suite.name,
@@ -147,7 +146,7 @@ class Harness:
             started=started,
             seconds=self.clock.now() - self._began,
             seed=self.seed,
-            partial=partial,
+            partial=self.interrupted_by is not None,
             scene=asdict(self._scene),
             paced_fps=self.paced_fps if self.suite.paced_blocks else None,
             host=facts,
@@ -155,6 +154,14 @@ class Harness:
             measurements=tuple(record.measurement() for record in self._records),
             skipped=tuple(self._skipped),
         )
+
+    def _measure(self, candidates: Sequence[Candidate]) -> None:
+        with ExitStack() as workers:
+            self._start(candidates, workers)
+            self._warm_up()
+            self._measure_free_running()
+            self._measure_paced()
+            self._ask_for_answers()
 
     def _prepare(self) -> None:
         """Draw the film, and forget what an earlier run has measured."""

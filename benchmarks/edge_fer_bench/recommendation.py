@@ -1,10 +1,14 @@
-"""Which target, and how many threads, to use on this board; and whether int8 is worth it here."""
+"""Which target, and how many threads, to use on this board; and whether int8 is worth it here.
+
+A run that was interrupted recommends nothing. One whose figures are doubtful does so only if it is asked to anyway.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from edge_fer_bench import stability
 from edge_fer_bench.results import Measurement, frames_by_block
 from edge_fer_bench.statistics import Ratio, block_ratio, mean
 from edge_fer_bench.wording import counted
@@ -57,7 +61,54 @@ class Recommendation:
         return f"no faster and no slower here: {figures}; it is smaller"
 
 
-def recommend_target(run: Run) -> Recommendation | None:
+@dataclass(frozen=True)
+class Verdict:
+    """What a run says about this board, and how far it can be trusted."""
+
+    best: Recommendation | None
+    """The best measurement; None where none is sound."""
+    partial: bool
+    doubts: tuple[str, ...]
+    """Why the best measurement may not be the best."""
+
+    def recommended(self, *, anyway: bool = False) -> Recommendation | None:
+        """Return what to use here; None where the run does not say, or is in doubt and nobody asks for it *anyway*."""
+        if self.partial or (self.doubts and not anyway):
+            return None
+        return self.best
+
+    def sentences(self, *, anyway: bool = False) -> list[str]:
+        """Return the recommendation as sentences, or why there is none."""
+        if self.partial:
+            return ["nothing is recommended: the run was interrupted"]
+        if self.best is None:
+            return ["nothing to recommend: see above"]
+        if not self.doubts or anyway:
+            return self.best.sentences()
+        more = f" (and {len(self.doubts) - 1} more)" if len(self.doubts) > 1 else ""
+        why = f"nothing is recommended, since the run is unstable: {self.doubts[0]}{more}"
+        return [f"{why}; measure again when the machine has nothing else to do, or pass --anyway"]
+
+
+def judge(run: Run) -> Verdict:
+    """Return what *run* recommends, with the doubts about the run as a whole and about what it recommends."""
+    best = find_best(run)
+    doubts = [*stability.invalid(run), *stability.unstable(run)]
+    if best is not None:
+        # Not those of slower measurements: that they were disturbed does not make them faster.
+        doubts += [f"{best.measurement.name}: {reason}" for reason in stability.unsteady(best.measurement)]
+    return Verdict(best, run.partial, tuple(doubts))
+
+
+def recommend_target(run: Run, *, anyway: bool = False) -> Recommendation | None:
+    """Return what to use on the board of *run*; None where it does not say.
+
+    A run that was interrupted does not say, nor one whose figures are doubtful, unless *anyway* is given.
+    """
+    return judge(run).recommended(anyway=anyway)
+
+
+def find_best(run: Run) -> Recommendation | None:
     """Return the fastest measurement whose answers are right; None if there is none.
 
     Peers, failed measurements, wrong golden answers, and accuracies more than `MAX_ACCURACY_LOSS` below the best are

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from edge_fer import host
 from edge_fer.evaluation import html
 from edge_fer_bench import plots, stability, table
-from edge_fer_bench.recommendation import recommend_target
+from edge_fer_bench.recommendation import judge, recommend_target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,10 +15,9 @@ if TYPE_CHECKING:
     from edge_fer_bench.results import Run
 
 
-def run_page(run: Run) -> str:
-    """Return *run* as a page that needs no other file."""
+def run_page(run: Run, *, anyway: bool = False) -> str:
+    """Return *run* as a page that needs no other file; with *anyway*, a run in doubt recommends, too."""
     measurements = table.fastest_first(run)
-    best = recommend_target(run)  # thousands of permutations, so it is computed once and its sentences are passed on
     pictures: list[tuple[str, str]] = []
     for plot in plots.PLOTS.values():
         figure = plot.draw(run)
@@ -32,24 +31,26 @@ def run_page(run: Run) -> str:
         scene=table.scene_line(run),
         rows=[table.COLUMNS, *map(table.row, measurements)],
         accuracies=table.accuracy_table(run),
-        best=best.sentences() if best else [],
+        best=judge(run).sentences(anyway=anyway),
         invalid=stability.invalid(run),
         unstable=table.doubts(run, measurements),
         plots=pictures,
     )
 
 
-def fleet_page(runs: Mapping[str, Run]) -> str:
-    """Return *runs* of several boards, by name, as one page."""
-    rows = [_board_row(name, run) for name, run in runs.items()]
+def fleet_page(runs: Mapping[str, Run], *, anyway: bool = False) -> str:
+    """Return *runs* of several boards, by name, as one page; with *anyway*, runs in doubt recommend, too."""
+    rows = [_board_row(name, run, anyway) for name, run in runs.items()]
     figure = plots.boards(runs)
     return html.render("fleet.html.j2", "edge_fer_bench", rows=rows, plot=html.embedded(figure) if figure else None)
 
 
-def _board_row(name: str, run: Run) -> dict[str, object]:
+def _board_row(name: str, run: Run, anyway: bool) -> dict[str, object]:
     """Return what the table of boards shows of *run*: the machine, what is best on it, and what to beware of."""
     temperatures = [reading.temperature_c for reading in run.readings if reading.temperature_c is not None]
     remarks = [f"invalid: {reason}" for reason in stability.invalid(run)]
+    if run.partial:
+        remarks.append("interrupted")
     values: dict[str, object] = {
         "name": name,
         "machine": host.machine_name(run.host, run.host["machine"]),
@@ -63,7 +64,7 @@ def _board_row(name: str, run: Run) -> dict[str, object]:
         "int8": table.NO_VALUE,
         "accuracy": None,
     }
-    best = recommend_target(run)
+    best = recommend_target(run, anyway=anyway)
     if best is not None:
         measurement = best.measurement
         values["use"] = f"{measurement.target} x{measurement.threads}"

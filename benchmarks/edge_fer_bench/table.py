@@ -12,7 +12,7 @@ from edge_fer.text import percent
 from edge_fer_bench import stability
 from edge_fer_bench.accuracy import accuracy_rows, worst_class
 from edge_fer_bench.behaviour import behaviours, summarize_states
-from edge_fer_bench.recommendation import recommend_target
+from edge_fer_bench.recommendation import judge
 from edge_fer_bench.results import Measurement
 from edge_fer_bench.statistics import p90, percentiles
 from edge_fer_bench.wording import counted
@@ -33,19 +33,22 @@ CHANGE_COLUMNS: Final = ("", "", "after / before", "95 % interval", "p", "ms a f
 NO_VALUE: Final = "–"
 
 
-def render(run: Run) -> str:
-    """Return *run* as lines of text; the last ones say what to use on this machine."""
+def render(run: Run, *, anyway: bool = False) -> str:
+    """Return *run* as lines of text; the last ones say what to use on this machine, or why they do not.
+
+    With *anyway*, a run in doubt says it, too.
+    """
     measurements = fastest_first(run)
-    best = recommend_target(run)  # thousands of permutations, so it is computed once and passed on
+    verdict = judge(run)  # thousands of permutations, so it is computed once and passed on
     over_time = [*_growth(run, measurements), *_paced(run, measurements), *_behaviours(measurements)]
     sections: list[Sequence[str]] = [
         _head(run),
         _aligned([COLUMNS, *map(row, measurements)]),
-        _stages(best),
+        _stages(verdict.best),
         _accuracies(run),
         over_time,
         list(_remarks(run, measurements)),
-        best.sentences() if best else ["nothing to recommend: see above"],
+        verdict.sentences(anyway=anyway),
     ]
     texts = ["\n".join(lines) for lines in sections if lines]
     return "\n\n".join(texts)
@@ -58,20 +61,23 @@ def markdown(run: Run) -> str:
     return "\n".join(lines)
 
 
-def figures(run: Run) -> dict[str, Any]:
-    """Return what can be derived from *run*, ready for JSON."""
-    best = recommend_target(run)
+def figures(run: Run, *, anyway: bool = False) -> dict[str, Any]:
+    """Return what can be derived from *run*, ready for JSON; with *anyway*, a run in doubt recommends, too."""
+    verdict = judge(run)
+    best = verdict.recommended(anyway=anyway)
     return {
         "command": run.command,
         "suite": run.suite,
         "seconds": run.seconds,
+        "partial": run.partial,
         "invalid": stability.invalid(run),
         "unstable": stability.unstable(run),
         # The name that measurements have in files.
         "cells": [_measurement_figures(measurement) for measurement in fastest_first(run)],
         "answers": [asdict(row) for row in accuracy_rows(run)],
+        "doubts": list(verdict.doubts),
         "recommended": best.measurement.name if best else None,
-        "sentences": best.sentences() if best else [],
+        "sentences": verdict.sentences(anyway=anyway),
     }
 
 
@@ -221,7 +227,7 @@ def _head(run: Run) -> list[str]:
 
 
 def _stages(best: Recommendation | None) -> list[str]:
-    """Return where the time of a frame goes in the recommended measurement: for all of them it would be too long."""
+    """Return where the time of a frame goes in the best measurement: for all of them it would be too long."""
     if best is None or not best.measurement.free[0].stages_ms:
         return []
     mean_ms = float(best.measurement.frames_ms().mean())

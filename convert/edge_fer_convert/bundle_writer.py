@@ -59,10 +59,11 @@ class Artifact:
         return {f"{self.target}{suffix}": content for suffix, content in parts}
 
 
-def write_bundle(conversion: Conversion, folder: Path | str) -> None:
-    """Write *conversion* as the bundle *folder*, which must not exist.
+def write_bundle(conversion: Conversion, folder: Path | str, *, force: bool = False) -> None:
+    """Write *conversion* as the bundle *folder*, which must not exist; with *force*, it may be a bundle to replace.
 
-    Raises `BadInput` when *folder* exists, `SinkError` when it cannot be written; nothing is left of it.
+    Raises `BadInput` when *folder* exists, `SinkError` when it cannot be written; then nothing is left of it, and a
+    bundle that was to be replaced is as before.
     """
     job = conversion.job
     calibration = CalibrationSet(
@@ -78,7 +79,7 @@ def write_bundle(conversion: Conversion, folder: Path | str) -> None:
         evaluation = conversion.evaluation(result)
         artifacts.append(Artifact(result.target, chosen.files, chosen.variant.description, evaluation))
     card = model_card.render(conversion, _this_machine())
-    write_artifacts(Path(folder), job.metadata, artifacts, calibration, card)
+    write_artifacts(Path(folder), job.metadata, artifacts, calibration, card, force=force)
 
 
 def write_artifacts(
@@ -87,14 +88,15 @@ def write_artifacts(
     artifacts: Sequence[Artifact],
     calibration: CalibrationSet | None = None,
     card: str = "",
+    *,
+    force: bool = False,
 ) -> None:
-    """Write the bundle *folder*, which must not exist; it recommends the first of *artifacts*.
+    """Write the bundle *folder*; it recommends the first of *artifacts*. See `write_bundle` for *force* and errors.
 
     *card* is the model card in Markdown; an empty one is left out. Each artifact computes its golden answers here, on
-    its own runtime. Raises `BadInput` when *folder* exists, and `SinkError` when it cannot be written; then nothing is
-    left of it.
+    its own runtime.
     """
-    refuse_existing(folder)
+    refuse_existing(folder, force=force)
     golden = _golden_vectors(metadata, artifacts)
     contents = {GOLDEN: golden}
     entries = []
@@ -139,10 +141,14 @@ def golden_inputs(preprocess: Preprocess, seed: int = 7) -> NDArray[np.uint8]:
     return np.stack([*drawn, ramp, noise, blocks])
 
 
-def refuse_existing(folder: Path) -> None:
-    """Raise `BadInput` when *folder* exists."""
-    if folder.exists():
-        raise BadInput(f"{folder} exists; remove it or choose another name")
+def refuse_existing(folder: Path, *, force: bool = False) -> None:
+    """Raise `BadInput` when *folder* exists; with *force*, only when it is something else than a bundle."""
+    if not folder.exists() and not folder.is_symlink():
+        return
+    if not force:
+        raise BadInput(f"{folder} exists; remove it or choose another name, or pass --force to replace it")
+    if folder.is_symlink() or not (folder / MANIFEST).is_file():
+        raise BadInput(f"{folder} exists and is no bundle, so --force does not replace it; choose another name")
 
 
 def _golden_vectors(metadata: ModelMetadata, artifacts: Sequence[Artifact]) -> bytes:
@@ -182,7 +188,10 @@ def _write_folder(folder: Path, contents: dict[str, bytes]) -> None:
         beside.mkdir(parents=True)
         for name, content in contents.items():
             files.write(beside / name, content)
-        beside.rename(folder)
+        if folder.exists():
+            _exchange(beside, folder)
+        else:
+            beside.rename(folder)
         files.sync(folder.parent)
     except OSError as exc:
         shutil.rmtree(beside, ignore_errors=True)
@@ -193,6 +202,18 @@ def _write_folder(folder: Path, contents: dict[str, bytes]) -> None:
     except BaseException:  # an interrupt too must leave nothing behind
         shutil.rmtree(beside, ignore_errors=True)
         raise
+
+
+def _exchange(new: Path, old: Path) -> None:
+    """Put the folder *new* in the place of *old*, which is removed. Raises `OSError`; then *old* is where it was."""
+    aside = old.with_name(f".{old.name}.old-{os.getpid()}")
+    old.rename(aside)
+    try:
+        new.rename(old)
+    except BaseException:
+        aside.rename(old)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def _this_machine() -> str:

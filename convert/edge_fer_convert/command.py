@@ -12,7 +12,7 @@ import click
 
 from edge_fer import files, telemetry
 from edge_fer.dependencies import require
-from edge_fer.errors import SinkError
+from edge_fer.errors import BadInput, SinkError
 from edge_fer.options import SEED, FiniteRange
 from edge_fer.text import printable
 
@@ -127,6 +127,7 @@ another order of the labels, or another range, much better."""
 @click.option("--custom", metavar="MODULE", help="Python module that registers MODEL's own layers.")
 @click.option("--report", type=click.Path(path_type=Path), help="HTML report to write.  [default: beside the bundle]")
 @click.option("--json", "as_json", is_flag=True, help="Print all figures as JSON instead of the table.")
+@click.option("--force", is_flag=True, help="Replace a bundle and a report that exist.")
 @click.pass_context
 def convert(ctx: click.Context, /, **arguments: Any) -> None:
     """Convert a FER classifier to int8 for LiteRT, OpenVINO and ONNX Runtime, and measure what that costs.
@@ -150,12 +151,14 @@ def convert(ctx: click.Context, /, **arguments: Any) -> None:
     options = Options(**arguments)
     out = options.out or _default_folder(options.model, options.recipe_name)
     page = options.report or out.with_name(f"{out.name}-report.html")
-    refuse_existing(out)  # now, and not after all the work
+    # Now, and not after all the work.
+    refuse_existing(out, force=options.force)
+    _refuse_unusable_page(page, force=options.force)
     # TensorFlow and LiteRT write remarks from C++ to the process's stderr; --debug shows them.
     with ProgressDisplay(quiet=not ctx.find_root().params.get("debug")) as progress:
         conversion = convert_job(make_job(options, out.name, progress), progress)
         progress.step("writing the bundle")
-        write_bundle(conversion, out)
+        write_bundle(conversion, out, force=options.force)
         _write_page(page, html_report(conversion))
     if options.as_json:
         click.echo(json.dumps(as_dict(conversion)))
@@ -169,6 +172,17 @@ def _default_folder(model: Path | None, recipe_name: str | None) -> Path:
     if source is None:
         raise click.UsageError("pass a MODEL, or --recipe")
     return Path(f"{Path(source).stem}-bundle")
+
+
+def _refuse_unusable_page(path: Path, *, force: bool) -> None:
+    if path.is_dir() or (path.is_file() and not force):
+        raise BadInput(f"the report {path} exists; pass another --report, or --force to replace it")
+    # Missing folders are made on writing.
+    folder = path.absolute().parent
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise BadInput(f"the report {path} cannot be written in {folder}; pass another --report")
 
 
 def _write_page(path: Path, text: str) -> None:

@@ -94,6 +94,8 @@ class Options:
     """HTML report to write; None for one beside the bundle."""
     as_json: bool
     """Whether the command prints all figures as JSON instead of the table."""
+    force: bool
+    """Whether a bundle and a report that exist are replaced."""
 
 
 def make_job(options: Options, bundle_name: str, progress: ProgressListener) -> Job:

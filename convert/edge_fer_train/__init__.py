@@ -4,7 +4,9 @@
 - `recipe`: the settings of a run, read from ``recipes/*.toml``.
 - `datasets`: the faces, with one module per published format; `datasets.splits` chooses those that validate.
 - `soft_labels` and `teacher`: what a model learns from each face: its label and its FER+ votes, other models' scores.
-- `run`: the stages of a training run, in a folder that `history` keeps; `folds` executes one run per fold.
+- `run`: the stages of a training run; `folds` executes one run per fold.
+- `run_folder`: the folder of a run, which `identity` ties to that run and `folder_lock` to one process; `history`: the
+  figures of its epochs.
 - `networks`: the network of a stage, made from `zoo` (the architectures), `pretrained` (weights to begin with), `sizes`
   (weights of the stage before, at another input size), `losses`, `schedule` and `precision`.
 - `epoch`: the training steps of one epoch, on batches of `augmentation`, which `keras_batches` gives to Keras.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from click.core import ParameterSource
 
 from edge_fer import telemetry
 from edge_fer.dependencies import require
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
     from edge_fer_train.teacher import Teacher
 
 VOTES_CSV = "ferplus.csv"
+MAX_FOLDS: Final = 1000
+MAX_EPOCHS: Final = 100_000
 MAX_WORKERS: Final = 256
-"""The most processes that augment faces. A larger number is a mistake rather than a large computer."""
+"""A larger number of folds, epochs or processes is a mistake."""
 NEEDED: Final = {"keras": "keras", "sklearn": "scikit-learn", "matplotlib": "matplotlib"}
 
 
@@ -53,10 +56,10 @@ Examples:
 @click.option(
     "--split", "split_name", default="official", show_default=True, help="official, 70-10-20 or 50-50 (stratified)."
 )
-@click.option("--folds", type=click.IntRange(2), help="Cross-validate: one run per fold, no person in two folds.")
+@click.option("--folds", type=click.IntRange(2, MAX_FOLDS), help="Cross-validate: a run per fold, no person in two.")
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path),
-    help="Folder of the run. To resume an interrupted run, repeat the command.",
+    help="Folder of the run. To resume an interrupted run, repeat the command; any other run is refused.",
 )  # fmt: skip
 @click.option(
     "--votes", type=click.Path(path_type=Path), help=f"Votes of FER+. [default: {VOTES_CSV} in DATA, if it exists]"
@@ -71,7 +74,8 @@ Examples:
     help="A .keras, .npz or .h5 file of weights to begin with, for the backbone or one of its branches. Repeatable.",
 )  # fmt: skip
 @click.option("--classes", help="Use these classes only, in this order, separated by commas.")
-@click.option("--epochs", type=click.IntRange(0), help="Epochs in each stage, instead of the recipe's.")
+@click.option("--force", is_flag=True, help="Start over: remove the run that is in OUT.")
+@click.option("--epochs", type=click.IntRange(1, MAX_EPOCHS), help="Epochs in each stage, instead of the recipe's.")
 @click.option("--limit", type=click.IntRange(1), help="Train on at most this many images.")
 @click.option(
     "--precision", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True,
@@ -84,7 +88,8 @@ Examples:
 @click.option(
     "--seed", default=42, show_default=True, type=SEED, help="Seed of the splits and folds that are not official."
 )
-def train(**options: Any) -> None:
+@click.pass_context
+def train(ctx: click.Context, /, **options: Any) -> None:
     """Train a model, and validate it after each epoch.
 
     Runs on any Keras 3 backend: set KERAS_BACKEND to tensorflow, torch or jax. On a CPU, torch is the fastest.
@@ -93,6 +98,8 @@ def train(**options: Any) -> None:
     """
     if options["untaught"] and options["teachers"]:
         raise click.UsageError("pass --teacher or --no-teacher, not both")
+    if options["folds"] and ctx.get_parameter_source("split_name") is not ParameterSource.DEFAULT:
+        raise click.UsageError("pass --split or --folds, not both")
     require(NEEDED, "convert", "edge-fer train")
     _require_keras_backend()
     # TensorFlow reads it when it is imported, below.
@@ -114,21 +121,26 @@ def _require_keras_backend() -> None:
 
 def _train(options: dict[str, Any], progress: ProgressListener) -> None:
     from edge_fer_train.datasets import splits
-    from edge_fer_train.folds import cross_validate
+    from edge_fer_train.folds import FOLD, cross_validate
 
     # Wrong options are refused before the data is read, which may take minutes.
     recipe = _recipe(options)
     if options["split_name"] not in splits.SPLITS:
         raise BadInput(f"no split {options['split_name']!r}; pass one of: {', '.join(splits.SPLITS)}")
-    dataset = _dataset(options, progress)
+    names = _class_names(options["classes"])
+    _refuse_missing_files(options)
+    tied = _tied(recipe, options)
+    _refuse_other_run(recipe, options, tied)
+    dataset = _dataset(options, names, progress)
     if not options["folds"]:
         split = splits.split(dataset, options["split_name"], options["seed"])
-        _run(recipe, dataset, split, options["out"], options, progress).execute()
+        _run(recipe, dataset, split, options["out"], tied, options, progress).execute()
         return
     cut = splits.folds(dataset, options["folds"], options["seed"])
     runs = []
     for number, split in enumerate(cut, start=1):
-        runs.append(_run(recipe, dataset, split, options["out"] / f"fold-{number}", options, progress))
+        folder = options["out"] / f"fold-{number}"
+        runs.append(_run(recipe, dataset, split, folder, {**tied, FOLD: number}, options, progress))
     cross_validate(runs, cut, dataset, options["out"], progress)
 
 
@@ -139,7 +151,66 @@ def _recipe(options: dict[str, Any]) -> Recipe:
     return recipe if options["epochs"] is None else recipe.with_epochs(options["epochs"])
 
 
-def _dataset(options: dict[str, Any], progress: ProgressListener) -> Dataset:
+def _class_names(classes: str | None) -> tuple[str, ...] | None:
+    """Return the names in *classes*, separated by commas; None for no choice. Raises `BadInput` for unusable ones."""
+    from edge_fer.evaluation.class_names import checked
+
+    if classes is None:
+        return None
+    names = checked(classes.split(","), "--classes")
+    if len(names) == 1:
+        raise BadInput(f"--classes {classes!r} is one class, so there is nothing to learn; pass two or more")
+    return names
+
+
+def _refuse_missing_files(options: dict[str, Any]) -> None:
+    """Raise `BadInput` for a file of the user's that is none."""
+    if options["votes"] is not None and not options["votes"].is_file():
+        raise BadInput(f"{options['votes']} does not exist; pass the csv file of FER+, or leave out --votes")
+    for path in options["pretrained"]:
+        if not path.is_file():
+            raise BadInput(f"the pretrained weights {path} do not exist; pass a .keras, .npz or .h5 file")
+
+
+def _tied(recipe: Recipe, options: dict[str, Any]) -> dict[str, str | int | None]:
+    """Return the options that a run's folder is tied to besides recipe, precision and faces."""
+    from edge_fer_train import identity
+
+    is_official = not options["folds"] and options["split_name"] == "official"
+    teaching = recipe.trained.teaching
+    teachers = list(options["teachers"])
+    if teaching is not None and not teachers and not options["untaught"]:
+        teachers = teaching.paths
+    votes = _votes_csv(options)
+    return {
+        "split": f"{options['folds']} folds" if options["folds"] else options["split_name"],
+        "seed of the split": None if is_official else options["seed"],
+        "limit": options["limit"],
+        "classes": options["classes"],
+        "votes": identity.of_files([votes] if votes.is_file() else []),
+        "teachers": identity.of_files(teachers),
+        "pretrained weights": identity.of_files(options["pretrained"]),
+    }
+
+
+def _refuse_other_run(recipe: Recipe, options: dict[str, Any], tied: dict[str, str | int | None]) -> None:
+    """Raise `BadInput` where OUT is another run's or another process's; `SinkError` where it cannot be written."""
+    from edge_fer_train import identity
+    from edge_fer_train.run_folder import RunFolder
+
+    files = RunFolder(options["out"])
+    with files.locked():
+        if files.is_begun() and not options["force"]:
+            settings = {**identity.of_recipe(recipe), "precision": options["precision"], **tied}
+            files.refuse_other(identity.Identity(settings))
+
+
+def _votes_csv(options: dict[str, Any]) -> Path:
+    path: Path = options["votes"] or options["data"] / VOTES_CSV
+    return path
+
+
+def _dataset(options: dict[str, Any], names: tuple[str, ...] | None, progress: ProgressListener) -> Dataset:
     from edge_fer.evaluation.class_names import unknown_hint
     from edge_fer_train import datasets
 
@@ -150,9 +221,7 @@ def _dataset(options: dict[str, Any], progress: ProgressListener) -> Dataset:
         progress.warn(
             f"the classes {', '.join(numbers)} are numbers, and so will be the model's labels: {unknown_hint(numbers)}"
         )
-    if not options["classes"]:
-        return dataset
-    return dataset.only(tuple(options["classes"].split(",")))
+    return dataset if names is None else dataset.only(names)
 
 
 def _run(
@@ -160,6 +229,7 @@ def _run(
     dataset: Dataset,
     split: Split,
     folder: Path,
+    tied: dict[str, str | int | None],
     options: dict[str, Any],
     progress: ProgressListener,
 ) -> TrainingRun:
@@ -187,6 +257,8 @@ def _run(
         options["precision"],
         options["workers"],
         validation_votes,
+        tied,
+        options["force"],
     )
 
 
@@ -228,8 +300,8 @@ def _by_votes(
     from edge_fer.evaluation.votes import FerPlusVotes
     from edge_fer_train import soft_labels
 
-    path = options["votes"] or options["data"] / VOTES_CSV
-    if not path.exists():
+    path = _votes_csv(options)
+    if not path.is_file():
         raise BadInput(f"{path} does not exist, and the recipe learns from FER+ votes; pass their csv with --votes")
     votes = soft_labels.load_votes(path)
     voted, distributions = soft_labels.from_votes_alone(faces, votes)
@@ -241,11 +313,8 @@ def _soft_labels(training: TrainingSettings, faces: LabelledFaces, options: dict
     """Return what the model learns of each face: its label, mixed with its votes where there are any."""
     from edge_fer_train import soft_labels
 
-    votes = options["votes"] or options["data"] / VOTES_CSV
-    # The default file is optional; one that the user names must exist.
-    if votes.exists():
-        counts = soft_labels.load_votes(votes)
-        return soft_labels.from_votes(faces, counts, training.own_label, training.label_smoothing)
-    if options["votes"]:
-        raise BadInput(f"{votes} does not exist; pass the csv file of FER+, or leave out --votes")
-    return soft_labels.hard(faces, training.label_smoothing)
+    votes = _votes_csv(options)
+    if not votes.is_file():  # the default file is optional; one that the user names exists
+        return soft_labels.hard(faces, training.label_smoothing)
+    counts = soft_labels.load_votes(votes)
+    return soft_labels.from_votes(faces, counts, training.own_label, training.label_smoothing)

@@ -1,19 +1,15 @@
-"""The folder of a training run: its history and its models, kept after each epoch so that the run can be resumed."""
+"""The history of a training run: the figures of each epoch."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Annotated, Final, TypedDict, cast
 
-import keras
+from pydantic import Field, FiniteFloat, TypeAdapter
 
-from edge_fer import files
-from edge_fer.errors import BadInput
+from edge_fer.frozen import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from edge_fer_train.recipe import Stage
 
@@ -36,63 +32,52 @@ class Entry(TypedDict, total=False):
     """The Keras backend that computed the epoch."""
 
 
-def save_model(model: keras.Model, path: Path) -> None:
-    """Save *model* at *path*, whole or not at all."""
-    with files.replacing(path) as beside:
-        model.save(beside)
+Share = Annotated[FiniteFloat, Field(ge=0, le=1)]
 
 
-@dataclass(frozen=True)
-class RunFolder:
-    """Where a run keeps ``history.json``, ``last.keras`` and ``best.keras``."""
+class _ReadEntry(Frozen):
+    """An `Entry` as it is read from a file."""
 
-    path: Path
+    epoch: Annotated[int, Field(ge=1)]
+    size_px: Annotated[int, Field(ge=1)]
+    loss: FiniteFloat = 0.0
+    accuracy: Share = 0.0
+    validation_loss: FiniteFloat = 0.0
+    validation_accuracy: Share
+    validation_accuracy_alone: list[Share] = Field([])
+    seconds: Annotated[FiniteFloat, Field(ge=0)]
+    backend: str = ""
 
-    @property
-    def best(self) -> Path:
-        """The averaged weights of the best epoch at the current size, channels last."""
-        return self.path / "best.keras"
 
-    @property
-    def last(self) -> Path:
-        """The model after the last epoch with its optimizer, for resuming."""
-        return self.path / "last.keras"
+_ENTRIES: Final = TypeAdapter(list[_ReadEntry])
 
-    @property
-    def history_file(self) -> Path:
-        """The history: a list with one entry per epoch."""
-        return self.path / "history.json"
 
-    def read_history(self) -> list[Entry]:
-        """Return the entries of the epochs that are done; none in a new folder.
+def entries_of(content: bytes) -> list[Entry]:
+    """Return the entries in the JSON *content*. Raises `ValueError` where it is no history of epochs 1, 2, 3, …"""
+    read = _ENTRIES.validate_json(content)
+    for number, entry in enumerate(read, start=1):
+        if entry.epoch != number:
+            raise ValueError(f"entry {number} is of epoch {entry.epoch}")
+    # Without the defaults: what the file lacks was not measured.
+    return [cast("Entry", entry.model_dump(exclude_unset=True)) for entry in read]
 
-        Raises `BadInput` when the file is damaged.
-        """
-        if not self.history_file.exists():
-            return []
-        try:
-            history: list[Entry] = json.loads(self.history_file.read_text(encoding="utf-8"))
-        # Text that is no JSON, or no UTF-8, is a ValueError.
-        except (OSError, ValueError) as exc:
-            raise BadInput(f"{self.history_file} is damaged: {exc}; choose another folder, or empty this one") from exc
-        return history
 
-    def load_last(self) -> keras.Model:
-        """Load the model after the last epoch, compiled. Raises `BadInput` when it is missing."""
-        if not self.last.exists():
-            raise BadInput(f"{self.path} has a history but no last.keras; choose another folder, or empty this one")
-        return keras.saving.load_model(self.last)
+def check_stages(history: Sequence[Entry], stages: Sequence[Stage]) -> None:
+    """Raise `ValueError` where *history* has more epochs than *stages*, or epochs of other sizes."""
+    sizes = epoch_sizes(stages)
+    if len(history) > len(sizes):
+        raise ValueError(f"it has {len(history)} epochs, where the recipe has {len(sizes)}")
+    for entry, size_px in zip(history, sizes, strict=False):
+        if entry["size_px"] != size_px:
+            raise ValueError(f"epoch {entry['epoch']} is at {entry['size_px']} px, where the recipe has {size_px}")
 
-    def save_epoch(self, model: keras.Model, history: Sequence[Entry]) -> None:
-        """Save *model* and the *history* that ends with its epoch."""
-        # The model first: a run that is interrupted between the two repeats an epoch instead of losing one.
-        save_model(model, self.last)
-        files.write(self.history_file, json.dumps(list(history), indent=1))
 
-    def set_best_aside(self, size_px: int) -> None:
-        """Rename the best model to ``best-<size>.keras``: the next stage has another size and a best of its own."""
-        if self.best.exists():
-            self.best.rename(self.path / f"best-{size_px}.keras")
+def epoch_sizes(stages: Sequence[Stage]) -> list[int]:
+    """Return the input size of each epoch of *stages*, in pixels."""
+    sizes: list[int] = []
+    for stage in stages:
+        sizes += [stage.size_px] * stage.epochs
+    return sizes
 
 
 def best_accuracy(history: Sequence[Entry], size_px: int) -> float:
@@ -105,8 +90,5 @@ def minutes_left(history: Sequence[Entry], stages: Sequence[Stage]) -> float:
     """Estimate the minutes left after the last epoch of *history*: an epoch's time grows with its pixels."""
     last = history[-1]
     seconds_per_pixel = last["seconds"] / last["size_px"] ** 2
-    sizes: list[int] = []
-    for stage in stages:
-        sizes += [stage.size_px] * stage.epochs
-    pixels = sum(size**2 for size in sizes[len(history) :])
+    pixels = sum(size**2 for size in epoch_sizes(stages)[len(history) :])
     return float(seconds_per_pixel * pixels / 60)

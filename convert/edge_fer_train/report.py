@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from edge_fer import files
 from edge_fer.evaluation import plots
 from edge_fer.evaluation.classification import evaluate
+from edge_fer_train import run_folder
 from edge_fer_train.rates import mean_convergence_rate, mean_overfitting_rate
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def write(
     if votes is not None:
         content["validation_votes"] = votes.figures(scores)
     content["history"] = list(history)  # last, since it is long
-    files.write(folder / "report.json", json.dumps(content, indent=1) + "\n")
+    run_folder.write(folder / "report.json", json.dumps(content, indent=1) + "\n")
     epochs = [entry["epoch"] for entry in history]
     for figure in FIGURES:
         curves = plots.curves(f"{name}: {figure}", epochs, lines(figure, history), figure)
@@ -71,8 +71,8 @@ def write(
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Save *figure* as a PNG at *path*, completely or not at all."""
-    with files.replacing(path) as beside:
+    """Save *figure* as a PNG at *path*, completely or not at all. Raises `SinkError`."""
+    with run_folder.replacing(path) as beside:
         figure.savefig(beside, dpi=DPI)
 
 

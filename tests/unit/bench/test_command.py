@@ -42,7 +42,8 @@ def two(make, tmp_path):
 @pytest.mark.usefixtures("short")
 def test_without_a_command_a_run_is_measured_and_written(tmp_path, shades):
     kept = tmp_path / "run.json"
-    text = call("--model", TINY, "--threads", 1, "--data", shades, "--json", kept, "--write-profile")
+    # So short a run is never steady.
+    text = call("--model", TINY, "--threads", 1, "--data", shades, "--json", kept, "--write-profile", "--anyway")
     run = results.load_run(kept)
     assert {measurement.target for measurement in run.measurements} >= {"litert-int8", "litert-float32"}
     assert "on this device use tiny " in text.splitlines()[-2]
@@ -51,7 +52,8 @@ def test_without_a_command_a_run_is_measured_and_written(tmp_path, shades):
     assert written.target in {measurement.target for measurement in run.measurements}
     done = CliRunner().invoke(main, ["run", "--frames", "3"])
     assert "chosen by this machine's profile" in done.stderr
-    assert call("show", kept) == text
+    assert call("show", kept, "--anyway") == text
+    assert call("show", kept).splitlines()[-1].startswith("nothing is recommended, since the run is unstable: ")
 
 
 @pytest.mark.usefixtures("short")
@@ -70,10 +72,11 @@ def test_a_run_is_written_elsewhere_if_the_disk_is_full(tmp_path, monkeypatch):
 
     save = results.save_run
     monkeypatch.setattr(results, "save_run", full)
-    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     options = ("--model", TINY, "--target", "litert-int8", "--threads", 1)
     assert "the run was written to" in call(*options, "--json", tmp_path / "full" / "run.json", code=6)
-    assert results.load_run(tmp_path / "run.json").measurements
+    (kept,) = tmp_path.glob("edge-fer-bench-*/run.json")
+    assert results.load_run(kept).measurements
 
 
 def test_the_help_names_the_defaults_of_a_benchmark():
@@ -96,7 +99,86 @@ def test_one_run_or_several_become_a_page(two):
     both = Path(call("report", *two).strip())
     assert both.name == "fleet.html"
     assert "2 boards" in both.read_text()
-    assert "cannot be written" in call("report", two[0], "--out", two[0] / "x.html", code=6)
+    assert "is no folder; pass another path" in call("report", two[0], "--out", two[0] / "x.html", code=3)
+
+
+def test_a_page_is_not_overwritten_unasked(two):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed: pip install -e '.[bench]'")
+    for page, arguments in {"before.html": two[:1], "fleet.html": two}.items():
+        path = two[0].with_name(page)
+        path.write_text("mine")
+        assert f"{page} exists; pass another path, or --force" in call("report", *arguments, code=3)
+        assert path.read_text() == "mine"
+        call("report", *arguments, "--force")
+        assert path.read_text() != "mine"
+
+
+def test_boards_whose_files_have_one_name_are_told_apart_by_their_folders(two, tmp_path):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed: pip install -e '.[bench]'")
+    paths = []
+    for path, board in zip(two, ("pi-4", "pi-5"), strict=True):
+        (tmp_path / board).mkdir()
+        paths.append(path.rename(tmp_path / board / "run.json"))
+    page = Path(call("report", *paths).strip()).read_text()
+    assert "pi-4/run" in page
+    assert "pi-5/run" in page
+    assert "one board would hide the other" in call("report", paths[0], paths[0], "--force", code=3)
+
+
+@pytest.fixture
+def measuring(monkeypatch, make):
+    """Makes ``bench run`` end at once: with a given run, or interrupted."""
+
+    def end(run, interrupted_by=None):
+        def measured(self, candidates, command):
+            self.interrupted_by = interrupted_by
+            return run
+
+        monkeypatch.setattr("edge_fer_bench.harness.Harness.run", measured)
+
+    return end
+
+
+def test_an_interrupted_run_recommends_nothing_and_leaves_no_profile(measuring, make, tmp_path):
+    measuring(make.run(partial=True), KeyboardInterrupt())
+    kept = tmp_path / "run.json"
+    arguments = ["bench", "--model", TINY, "--json", str(kept), "--write-profile", "--anyway"]
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 130
+    assert done.stdout.endswith("\nnothing is recommended: the run was interrupted\n")
+    assert "run.partial.json" in done.stderr
+    assert not profile.default_path().exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["run.partial.json"]
+    partial = tmp_path / "run.partial.json"
+    assert results.load_run(partial).partial
+    assert "run.partial.json exists" in call("--model", TINY, "--json", kept, code=3)
+    assert "the run was interrupted" in call("show", partial)
+    call("check", partial, "--baseline", partial, code=10)
+    measuring(make.run(partial=True), KeyboardInterrupt())
+    done = CliRunner().invoke(main, ["bench", "--model", TINY])
+    assert done.exit_code == 130
+    assert [path.name for path in tmp_path.iterdir()] == ["run.partial.json"]
+
+
+def test_an_unstable_run_writes_a_profile_only_anyway(measuring, make, tmp_path):
+    measuring(make.run(readings=(results.Reading(at_s=1.0, others_cores=0.9),)))
+    stderr = call("--model", TINY, "--write-profile", "--json", tmp_path / "run.json", code=1)
+    assert "the profile was not written: the run recommends nothing" in stderr
+    assert results.load_run(tmp_path / "run.json").measurements  # what was measured is not lost
+    assert not profile.default_path().exists()
+    assert "on this device use" in call("--model", TINY, "--write-profile", "--anyway")
+    assert profile.default_path().exists()
+
+
+def test_a_file_of_the_users_is_refused_before_anything_is_measured(monkeypatch, tmp_path):
+    monkeypatch.setattr("edge_fer_bench.harness.Harness.run", None)
+    (tmp_path / "run.json").write_text("mine")
+    (tmp_path / "other.partial.json.gz").write_text("mine")
+    for name in ("run.json", "other.json.gz"):
+        assert "exists; pass another path, or --force" in call("--model", TINY, "--json", tmp_path / name, code=3)
+    assert "is no folder" in call("--model", TINY, "--json", tmp_path / "run.json" / "x.json", code=3)
+    assert "no backend 'bogus'; pass one of: litert" in call("--model", TINY, "--backend", "bogus", code=3)
+    assert (tmp_path / "run.json").read_text() == "mine"
 
 
 def test_a_plot_is_written_for_a_readme(two, tmp_path):
@@ -105,13 +187,15 @@ def test_a_plot_is_written_for_a_readme(two, tmp_path):
     call("plot", two[0], "latencies", "--out", out)
     first = out.read_bytes()
     assert b"mine litert-int8 x1" in first
-    call("plot", two[0], "latencies", "--out", out)
+    assert "latencies.svg exists; pass another path, or --force" in call("plot", two[0], "stages", "--out", out, code=3)
+    call("plot", two[0], "latencies", "--out", out, "--force")
     assert out.read_bytes() == first
     assert list(out.parent.iterdir()) == [out]
     assert "no measurement 'theirs'; pass some of: mine" in call(
-        "plot", two[0], "stages", "--cell", "theirs", "--out", out, code=3
+        "plot", two[0], "stages", "--cell", "theirs", "--out", tmp_path / "x.svg", code=3
     )
-    assert "no values for the plot accuracy" in call("plot", two[0], "accuracy", "--out", out, code=3)
+    assert "no values for the plot accuracy" in call("plot", two[0], "accuracy", "--out", tmp_path / "x.svg", code=3)
+    assert "let its name end in .svg" in call("plot", two[0], "stages", "--out", tmp_path / "x.png", code=3)
 
 
 def test_the_command_offers_every_plot_of_the_page():

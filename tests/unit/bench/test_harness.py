@@ -202,9 +202,20 @@ def test_what_was_measured_before_an_interruption_is_kept(tmp_path):
                 raise KeyboardInterrupt
 
     candidates = [scripted("one", 1.0), scripted("two", 2.0)]
-    run = harness(tmp_path, suite=ONE_START, progress=Impatient()).run(candidates, "x")
+    measuring = harness(tmp_path, suite=ONE_START, progress=Impatient())
+    run = measuring.run(candidates, "x")
     assert run.partial
+    assert isinstance(measuring.interrupted_by, KeyboardInterrupt)
     assert [len(measurement.free) for measurement in run.measurements] == [2, 2]
+
+
+def test_a_worker_whose_long_answer_nobody_reads_is_ended(tmp_path):
+    """As after an interruption: more than a pipe holds."""
+    talks = 'import sys; print("{}", flush=True); sys.stdin.readline(); print("x" * 1_000_000, flush=True)'
+    worker = WorkerProcess(Candidate("talks", (sys.executable, "-I", "-S", "-c", talks), 1), [])
+    worker._process.stdin.write("answer\n")
+    worker._process.stdin.flush()
+    assert worker.end() > 0
 
 
 def test_the_seed_decides_the_order_of_the_blocks(tmp_path):

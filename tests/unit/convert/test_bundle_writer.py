@@ -73,3 +73,21 @@ def test_an_interrupted_run_leaves_nothing_behind(finished, tmp_path, monkeypatc
         write_bundle(conversion, tmp_path / "bundle")
     assert len(written) == 3
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bundle_that_cannot_be_replaced_stays(finished, tmp_path, monkeypatch):
+    conversion, _ = finished
+    write_bundle(conversion, tmp_path / "bundle")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "bundle").iterdir()}
+    rename = Path.rename
+
+    def fails(self, target):
+        if ".part-" in self.name:
+            raise OSError(5, "Input/output error")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fails)
+    with pytest.raises(BadInput, match=r"cannot be written \(Input/output error\)"):
+        write_bundle(conversion, tmp_path / "bundle", force=True)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "bundle").iterdir()} == before
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -153,12 +154,39 @@ def test_each_wrong_option_is_one_line(keras_file, faces, tmp_path, options, cod
 def test_a_bundle_that_is_there_is_not_touched(keras_file, faces, tmp_path):
     (tmp_path / "b").mkdir()
     result = call("convert", keras_file, *data(faces), "--out", tmp_path / "b", code=3)
-    assert "exists; remove it" in result.stderr
+    assert "exists; remove it or choose another name, or pass --force" in result.stderr
+    result = call("convert", keras_file, *data(faces), "--out", tmp_path / "b", "--force", code=3)
+    assert "exists and is no bundle, so --force does not replace it" in result.stderr
     assert list((tmp_path / "b").iterdir()) == []
 
 
-def test_a_report_that_cannot_be_written_leaves_the_bundle(keras_file, faces, tmp_path):
-    arguments = ("--targets", "litert-float32", "--out", tmp_path / "b", "--report", tmp_path)
+def test_a_report_that_is_there_is_refused_before_the_work(keras_file, tmp_path, monkeypatch):
+    monkeypatch.setattr("edge_fer_convert.job_options.make_job", None)
+    (tmp_path / "b-report.html").write_text("mine")
+    for options in ((), ("--report", tmp_path), ("--report", tmp_path / "b-report.html" / "x.html")):
+        result = call("convert", keras_file, "--calibrate", "x", "--out", tmp_path / "b", *options, code=3)
+        assert re.search("the report .* (exists|cannot be written); pass|cannot be written in", result.stderr)
+    assert [path.name for path in tmp_path.iterdir()] == ["b-report.html"]
+    assert (tmp_path / "b-report.html").read_text() == "mine"
+
+
+def test_a_bundle_and_its_report_are_replaced_by_force(keras_file, faces, tmp_path):
+    arguments = ("convert", keras_file, *data(faces), "--targets", "litert-float32", "--out", tmp_path / "b", *LOOSE)
+    call(*arguments)
+    before = load(tmp_path / "b").manifest
+    (tmp_path / "b-report.html").write_text("old")
+    call(*arguments, "--name", "second", "--force")
+    assert (before.name, load(tmp_path / "b").manifest.name) == ("b", "second")
+    assert (tmp_path / "b-report.html").read_text() != "old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b", "b-report.html"]
+
+
+def test_a_report_that_cannot_be_written_leaves_the_bundle(keras_file, faces, tmp_path, monkeypatch):
+    def full(path, content):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("edge_fer.files.write", full)
+    arguments = ("--targets", "litert-float32", "--out", tmp_path / "b")
     result = call("convert", keras_file, *data(faces), *arguments, *LOOSE, code=6)
     assert "the bundle is written, but not its report" in " ".join(result.stderr.split())
     assert [target.name for target in load(tmp_path / "b").manifest.targets] == ["litert-float32"]

@@ -1,52 +1,56 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
-keras = pytest.importorskip("keras", reason="Keras is not installed: pip install -e '.[convert]'")
-
-from edge_fer.errors import BadInput  # noqa: E402
-from edge_fer_train import recipe  # noqa: E402
-from edge_fer_train.history import RunFolder, best_accuracy, minutes_left  # noqa: E402
+from edge_fer_train import recipe
+from edge_fer_train.history import best_accuracy, check_stages, entries_of, minutes_left
 
 
 def entry(number: int, size_px: int, accuracy: float = 0.5, seconds: float = 60.0):
     return {"epoch": number, "size_px": size_px, "validation_accuracy": accuracy, "seconds": seconds}
 
 
-def small_model():
-    return keras.Sequential([keras.Input((4,)), keras.layers.Dense(7, activation="softmax")])
+def stages(*sizes: int):
+    """Two epochs at each of *sizes*."""
+    shipped = recipe.load("cnn-1").trained.stages[0]
+    return [shipped.model_copy(update={"size_px": size, "epochs": 2}) for size in sizes]
 
 
-def test_a_new_folder_has_no_history_and_no_last_model(tmp_path):
-    folder = RunFolder(tmp_path)
-    assert folder.read_history() == []
-    with pytest.raises(BadInput, match=r"no last\.keras; choose another folder, or empty this one"):
-        folder.load_last()
+def test_a_history_is_read_as_it_was_written():
+    history = [entry(1, 48), {**entry(2, 48), "validation_accuracy_alone": [0.1, 0.2], "backend": "jax"}]
+    assert entries_of(json.dumps(history).encode()) == history
 
 
-def test_an_epoch_is_read_as_it_was_saved(tmp_path):
-    folder, model = RunFolder(tmp_path), small_model()
-    model.compile("sgd", "categorical_crossentropy")
-    folder.save_epoch(model, [entry(1, 48)])
-    assert folder.read_history() == [entry(1, 48)]
-    assert folder.load_last().count_params() == model.count_params()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["history.json", "last.keras"]
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "Invalid JSON"),
+        (b'[{"epoch": 1', "Invalid JSON"),
+        (b"\xff", "Invalid JSON"),
+        (b"[" * 100_000, "recursion limit"),
+        (b'{"epochs": []}', "valid array"),
+        (b"[3]", "should be an object"),
+        (b'[{"epoch": 1}]', "0.size_px"),
+        (json.dumps([{**entry(1, 48), "loss": float("nan")}]).encode(), "finite number"),
+        (json.dumps([entry(1, 48, accuracy=1.5)]).encode(), "less than or equal to 1"),
+        (json.dumps([{**entry(1, 48), "lr": 0.1}]).encode(), "0.lr"),
+        (json.dumps([entry(1, 48), entry(3, 48)]).encode(), "entry 2 is of epoch 3"),
+    ],
+)
+def test_what_is_no_history_is_refused(content, words):
+    with pytest.raises(ValueError, match=words):
+        entries_of(content)
 
 
-@pytest.mark.parametrize("content", [b"", b'[{"epoch": 1', b"\xff"])
-def test_a_damaged_history_is_refused(tmp_path, content):
-    folder = RunFolder(tmp_path)
-    (tmp_path / "history.json").write_bytes(content)
-    with pytest.raises(BadInput, match=r"history\.json is damaged: .*; choose another folder, or empty this one"):
-        folder.read_history()
-
-
-def test_the_best_of_an_earlier_size_stays_beside_the_next(tmp_path):
-    folder = RunFolder(tmp_path)
-    folder.set_best_aside(48)  # there is none yet
-    folder.best.write_bytes(b"best")
-    folder.set_best_aside(48)
-    assert [path.name for path in tmp_path.iterdir()] == ["best-48.keras"]
+def test_a_history_of_other_stages_is_refused():
+    check_stages([], stages(48))
+    check_stages([entry(1, 48), entry(2, 48), entry(3, 96)], stages(48, 96))
+    with pytest.raises(ValueError, match="epoch 2 is at 96 px, where the recipe has 48"):
+        check_stages([entry(1, 48), entry(2, 96)], stages(48, 96))
+    with pytest.raises(ValueError, match="it has 3 epochs, where the recipe has 2"):
+        check_stages([entry(1, 48), entry(2, 48), entry(3, 48)], stages(48))
 
 
 def test_the_best_accuracy_is_that_of_one_size():
@@ -55,7 +59,5 @@ def test_the_best_accuracy_is_that_of_one_size():
 
 
 def test_the_time_left_grows_with_the_pixels_of_the_epochs_that_are_left():
-    shipped = recipe.load("cnn-1").trained.stages[0]
-    stages = [shipped.model_copy(update={"size_px": size, "epochs": 2}) for size in (48, 96)]
-    assert minutes_left([entry(1, 48)], stages) == pytest.approx(1 + 2 * 4)
-    assert minutes_left([entry(number, 96) for number in range(1, 5)], stages) == 0
+    assert minutes_left([entry(1, 48)], stages(48, 96)) == pytest.approx(1 + 2 * 4)
+    assert minutes_left([entry(number, 96) for number in range(1, 5)], stages(48, 96)) == 0

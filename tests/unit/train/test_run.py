@@ -14,6 +14,8 @@ from edge_fer_train.run import TrainingRun  # noqa: E402
 from edge_fer_train.validation import weights_of  # noqa: E402
 from edge_fer_train.zoo import fused  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("narrow")
+
 
 class RecordingListener(ProgressListener):
     """Keeps the lines that a user would read, and the shares of each step."""
@@ -27,6 +29,15 @@ class RecordingListener(ProgressListener):
 
     def tell(self, message):
         self.lines.append(message)
+
+
+class Interrupting(RecordingListener):
+    """Interrupts a run after its first epoch."""
+
+    def tell(self, message):
+        super().tell(message)
+        if message.startswith("epoch 1"):
+            raise KeyboardInterrupt
 
 
 def trained(drawn_zip, folder, epochs: int, monkeypatch, overwrite: bool = False) -> tuple[TrainingRun, list, list]:
@@ -95,8 +106,8 @@ def test_the_averaged_weights_are_what_is_kept(drawn_zip, tmp_path, monkeypatch)
 def joined(drawn_zip, tmp_path) -> TrainingRun:
     """A run of a product in which each network has a loss of its own."""
     faces, shipped = load_faces(drawn_zip), recipe.load("fused-product")
-    stages = (shipped.trained.stages[0].model_copy(update={"epochs": 1, "size_px": 32}),)
-    changes = {"batch_size": 8, "stages": stages, "auxiliary_loss": 0.3, "teaching": None, "dropout": 0.0}
+    stages = (shipped.trained.stages[0].model_copy(update={"epochs": 2, "size_px": 32}),)
+    changes = {"batch_size": 14, "stages": stages, "auxiliary_loss": 0.3, "teaching": None, "dropout": 0.0}
     training = shipped.trained.model_copy(update=changes)
     chosen = shipped.model_copy(update={"training": training})
     return TrainingRun(chosen, tmp_path / "run", faces, soft_labels.hard(faces), faces, ProgressListener())
@@ -112,13 +123,12 @@ def test_the_loss_of_each_network_counts_beside_that_of_the_joined_scores(joined
 
 
 def test_a_run_in_which_each_network_has_a_loss_reports_each_and_keeps_the_product(joined):
-    joined.progress = RecordingListener()
-    joined.execute()
+    joined.progress = Interrupting()
+    with pytest.raises(KeyboardInterrupt):
+        joined.execute()
     first, second = joined.history[0]["validation_accuracy_alone"]
-    assert any(f" (alone {first:.2%}, {second:.2%}) · " in line for line in joined.progress.lines)
-    longer = [stage.model_copy(update={"epochs": 2}) for stage in joined.recipe.trained.stages]
-    training = joined.recipe.trained.model_copy(update={"stages": tuple(longer)})
-    joined.recipe = joined.recipe.model_copy(update={"training": training})
+    assert f" (alone {first:.2%}, {second:.2%}) · " in joined.progress.lines[0]
+    joined.progress = ProgressListener()
     joined.execute()  # resumes
     assert [entry["epoch"] for entry in joined.history] == [1, 2]
     for entry in joined.history:
@@ -173,22 +183,32 @@ import keras
 from edge_fer.evaluation.labelled import load_faces
 from edge_fer.progress import ProgressListener
 from edge_fer_train import recipe, soft_labels, zoo
+from edge_fer_train.zoo import cnn_1
 from edge_fer_train.run import TrainingRun
 from edge_fer_train.teacher import Teacher
 
 folder = Path({str(tmp_path)!r})
-zoo.build("sequential", 48).save(folder / "teacher.keras")
+cnn_1.FILTERS = (4, 4, 4, 4, 4)
+zoo.build("cnn-1", 64).save(folder / "teacher.keras")
 faces, shipped = load_faces({str(drawn_zip)!r}), recipe.load("cnn-1")
-for epochs in (2, 3):
-    stages = (shipped.trained.stages[0].model_copy(update={{"epochs": epochs, "teaching_weight": None}}),)
+class Interrupting(ProgressListener):
+    def tell(self, message):
+        if message.startswith("epoch 2"):
+            raise KeyboardInterrupt
+
+for progress in (Interrupting(), ProgressListener()):
+    stages = (shipped.trained.stages[0].model_copy(update={{"epochs": 3, "teaching_weight": None}}),)
     training = shipped.trained.model_copy(update={{"batch_size": 16, "stages": stages, "ema_overwrite": False}})
     chosen = shipped.model_copy(update={{"training": training}})
     teacher = Teacher([folder / "teacher.keras"], chosen.preprocess, faces.names)
     made = TrainingRun(
-        chosen, folder, faces, soft_labels.hard(faces), faces, ProgressListener(), teacher, workers=1
+        chosen, folder / "run", faces, soft_labels.hard(faces), faces, progress, teacher, workers=1
     )
-    made.execute()
+    try:
+        made.execute()
+    except KeyboardInterrupt:
+        assert len(made.history) == 2
 print(keras.backend.backend(), len(made.history))
 """)
     assert printed.split() == ["jax", "3"]
-    assert keras.saving.load_model(tmp_path / "best.keras", compile=False).input_shape == (None, 48, 48, 1)
+    assert keras.saving.load_model(tmp_path / "run" / "best.keras", compile=False).input_shape == (None, 48, 48, 1)
