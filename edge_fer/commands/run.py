@@ -11,12 +11,14 @@ import click
 
 from edge_fer.options import DEFAULT_MODEL, model_options
 from edge_fer.sinks import SinkClosed
+from edge_fer.source_options import source_options
 
 if TYPE_CHECKING:
     from edge_fer.classifier import Classifier
     from edge_fer.pipeline import Pipeline
     from edge_fer.sinks import Sink
     from edge_fer.sources import Source
+    from edge_fer.sources.options import SourceOptions
 
 
 @click.command(
@@ -28,10 +30,7 @@ Examples:
   edge-fer run --source /dev/video0 --show
   edge-fer run --source picamera --json"""
 )
-@click.option(
-    "--source", default="synthetic", show_default=True,
-    help="An image, a folder, a video, a camera (0, /dev/video0, rtsp://…), picamera, or synthetic.",
-)  # fmt: skip
+@source_options
 @model_options
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object for each frame.")
 @click.option(
@@ -41,7 +40,8 @@ Examples:
 @click.option("--frames", type=click.IntRange(1), help="Stop after this number of frames.")
 @click.option("--min-face", default=64, show_default=True, help="Side of the smallest face to search for, in pixels.")
 def run(
-    source: str, model: str | None, target: str | None, backend: str | None, threads: int | None, as_json: bool,
+    source: str, source_options: SourceOptions, model: str | None, target: str | None, backend: str | None,
+    threads: int | None, as_json: bool,
     save: Path | None, show: bool, frames: int | None, min_face: int,
 ) -> None:  # fmt: skip
     """Find the faces in a source and classify their expressions.
@@ -57,7 +57,7 @@ def run(
 
     # Closed in the reverse order, also after an error: sinks first, the source last.
     with contextlib.ExitStack() as stack:
-        opened = stack.enter_context(open_source(source))
+        opened = stack.enter_context(open_source(source, source_options))
         classifier = stack.enter_context(_classifier(chosen.model, chosen.target, backend, chosen.threads))
         sinks = _sinks(opened, source, as_json, save, show)
         for sink in sinks:
@@ -103,10 +103,11 @@ def _sinks(source: Source, name: str, as_json: bool, save: Path | None, show: bo
         return sinks
 
     from edge_fer.sinks import pictures
+    from edge_fer.sources.addresses import resolve, stem
 
     if save is not None:
         images = pictures.AnnotatedImages(save)  # creates the folder, for a video too
-        video_path = save / f"{Path(name).stem or 'camera'}.mp4"
+        video_path = save / f"{stem(resolve(name))}.mp4"
         sinks.append(images if source.stills else pictures.AnnotatedVideo(video_path))
     if show:
         sinks.append(pictures.Preview())

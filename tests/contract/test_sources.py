@@ -17,8 +17,9 @@ from edge_fer.clock import FakeClock, SystemClock
 from edge_fer.errors import BadInput, MissingDependency, SourceError
 from edge_fer.preprocess import to_gray
 from edge_fer.sources import Source, camera, open_source
-from edge_fer.sources.camera import BACKOFF_S, Camera
+from edge_fer.sources.camera import Camera
 from edge_fer.sources.files import Folder, Image, Video
+from edge_fer.sources.live import BACKOFF_S
 from edge_fer.sources.picamera import PiCamera
 from edge_fer.sources.synthetic import SyntheticCamera
 
