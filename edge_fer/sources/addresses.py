@@ -133,19 +133,13 @@ def redact(name: str) -> str:
         before, at, after = name.rpartition("@")
         return f"{MASK}@{after}" if at and ":" in before and not Path(name).exists() else name
     rest = name[scheme.end() :]
+    # To the last @ of all, since a user name or a password may hold a slash, a question mark or a further @.
+    secret, at, rest = rest.rpartition("@")
     end = re.search(r"[/?#\\]", rest)
-    authority = rest[: end.start()] if end else rest
-    tail = rest[len(authority) :]
-    if "@" in authority or not _HOST.fullmatch(authority):
-        # To the last @ of all, since a password may hold a slash or a further @.
-        secret, at, rest = rest.rpartition("@")
-        if not at:
-            return scheme[0] + MASK + _mask_fields(tail)
-        end = re.search(r"[/?#]", rest)
-        authority = rest[: end.start()] if end else rest
-        tail = rest[len(authority) :]
-        authority = (f"{MASK}@" if secret else "@") + (authority if _HOST.fullmatch(authority) else MASK)
-    return scheme[0] + authority + _mask_fields(tail)
+    host = rest[: end.start()] if end else rest
+    tail = rest[len(host) :]
+    shown_host = host if _HOST.fullmatch(host) else MASK
+    return scheme[0] + (MASK if secret else "") + at + shown_host + _mask_fields(tail)
 
 
 def _mask_fields(text: str) -> str:

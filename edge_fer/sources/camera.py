@@ -181,12 +181,15 @@ class _Reader:
             self.ended.set()
             self._camera.wake.set()
 
+    def _is_over(self) -> bool:
+        return self.abandoned or self._camera.closing.is_set()
+
     def _read_all(self, capture: Capture) -> None:
         timed = capture if isinstance(capture, TimedCapture) else None
         last_s: float | None = None
-        while not self.abandoned:
+        while not self._is_over():
             read, image = capture.read()
-            if not read or self.abandoned:
+            if not read or self._is_over():
                 return
             now = self._camera.clock.now()
             time_s = None if timed is None else timed.time_s
@@ -226,13 +229,15 @@ class Camera(SourceBase):
         self.wanted = threading.Event()
         """Set when somebody asks for frames: only then are they captured."""
         self.wake = threading.Event()
+        """Set when a reader ends, or the camera is closed."""
+        self.closing = threading.Event()
+        """Set when the camera is closed: nothing is opened, read or taken afterwards."""
         self._open = partial(opener, device, width_px, height_px, fps)
         self._read_timeout_s = read_timeout_s
         self._arrived = threading.Condition()
         self._latest: Frame | None = None
         self._next_index = 0
         self._failure: Exception | None = None
-        self._closing = threading.Event()
         self._thread: threading.Thread | None = None
         self._hanging: list[_Reader] = []
         self._faults = FaultLog(f"camera {self.name}", self.clock)
@@ -280,7 +285,7 @@ class Camera(SourceBase):
         while True:
             with self._arrived:
                 # Woken by a frame, by closing, or by an error in a thread, which closes too.
-                self._arrived.wait_for(lambda: self._latest is not None or self._closing.is_set())
+                self._arrived.wait_for(lambda: self._latest is not None or self.closing.is_set())
                 frame = self._latest
                 self._latest = None
             if self._failure is not None:
@@ -304,7 +309,7 @@ class Camera(SourceBase):
         """Take a frame of *reader*, unless it was abandoned."""
         # One frame only is kept: a slow consumer misses frames, but never lags behind.
         with self._arrived:
-            if reader.abandoned or reader is not self._reader:
+            if reader.abandoned or reader is not self._reader or self.closing.is_set():
                 return
             if not reader.delivered:
                 self._begin(reader)
@@ -330,7 +335,7 @@ class Camera(SourceBase):
         return error
 
     def _stop(self) -> None:
-        self._closing.set()
+        self.closing.set()
         self.wake.set()
         with self._arrived:
             self._arrived.notify_all()
@@ -351,17 +356,17 @@ class Camera(SourceBase):
     def _watch(self) -> bool:
         """Return when the reader has ended or is overdue: True if another one should follow, False after closing."""
         reader = self._reader
-        while not self._closing.is_set():
+        while not self.closing.is_set():
             self.wake.wait(CHECK_S)
             self.wake.clear()
             if reader.failure is not None:
                 self._failure = reader.failure
                 return False
             if reader.ended.is_set():
-                return not self._closing.is_set()
+                return not self.closing.is_set()
             if self.clock.now() - reader.progress_s > self._read_timeout_s:
                 reader.reason = self._why_overdue(reader)
-                return not self._closing.is_set()
+                return not self.closing.is_set()
             with self._arrived:
                 if reader.delivered:
                     self._faults.remind()
@@ -386,10 +391,10 @@ class Camera(SourceBase):
         elif not (self._out_since_start and tries == 1):  # that one has been reported
             self._faults.failed(old.reason, tries, pause_s)
         self._hanging.append(old)
-        if self.clock.wait(self._closing, pause_s):
+        if self.clock.wait(self.closing, pause_s):
             return
         self._await_a_free_place()
-        if self._closing.is_set():
+        if self.closing.is_set():
             return
         reader = _Reader(self, self._open)
         with self._arrived:
@@ -399,14 +404,14 @@ class Camera(SourceBase):
     def _await_a_free_place(self) -> None:
         """Wait until fewer than `MAX_HANGING` reads hang."""
         reported = False
-        while not self._closing.is_set():
+        while not self.closing.is_set():
             self._hanging = [reader for reader in self._hanging if reader.thread.is_alive()]
             if len(self._hanging) < MAX_HANGING:
                 return
             if not reported:
                 log.warning("camera %s: %d reads hang; waiting until one returns", self.name, MAX_HANGING)
                 reported = True
-            self._closing.wait(CHECK_S)
+            self.closing.wait(CHECK_S)
 
 
 def _not_opened(device: str) -> str:

@@ -98,6 +98,8 @@ class PiCamera(SourceBase):
         self._backoff = Backoff(self._clock)
         self._closing = threading.Event()
         self._camera: Any = None
+        self._held: list[Any] = []
+        """What was opened, even if starting it failed or hangs: closed in the thread that opened it."""
         self._caller = _Caller()
         self._released = threading.Event()
         self._released.set()
@@ -105,7 +107,7 @@ class PiCamera(SourceBase):
             self._start()
         except SourceError as exc:
             if not wait:
-                self._caller.post(lambda: None)
+                self.close()
                 raise
             self._faults.waiting(str(exc))
 
@@ -151,35 +153,34 @@ class PiCamera(SourceBase):
         try:
             self._camera = self._caller.call(self._started, self._read_timeout_s)
         except TimeoutError:
-            self._give_back()
-            raise SourceError(
-                f"the Pi's camera does not start within {self._read_timeout_s:g} s; check it with "
-                "'rpicam-hello --list-cameras'"
-            ) from None
+            reason = f"does not start within {self._read_timeout_s:g} s; check it with 'rpicam-hello --list-cameras'"
         except (RuntimeError, IndexError) as exc:  # IndexError: libcamera lists no camera
-            raise SourceError(
-                f"the Pi's camera cannot be started: {one_line(exc)}; "
-                "check the ribbon cable with 'rpicam-hello --list-cameras'"
-            ) from exc
+            reason = f"cannot be started: {one_line(exc)}; check the ribbon cable with 'rpicam-hello --list-cameras'"
+        else:
+            return
+        # What was opened half must be closed, or the next try would find the camera taken.
+        self._give_back()
+        raise SourceError(f"the Pi's camera {reason}")
 
     def _started(self) -> Any:
         camera = self._library.Picamera2()
+        self._held.append(camera)
         # The sensor's full image is the main stream; the lores stream is scaled by the camera's hardware.
         configuration = camera.create_video_configuration(
             lores={"size": self._size, "format": "YUV420"}, controls={"FrameRate": self._fps}
         )
         camera.configure(configuration)
         camera.start()
-        self._camera = camera
         return camera
 
     def _request(self) -> Any:
         """Return the next request. Raises `SourceError` if none comes in time."""
         if self._camera is None:
             self._start()
+        camera = self._camera
         # flush=True waits for a frame exposed after this call, instead of one that waits since an earlier moment.
         try:
-            return self._caller.call(lambda: self._camera.capture_request(flush=True), self._read_timeout_s)
+            return self._caller.call(lambda: camera.capture_request(flush=True), self._read_timeout_s)
         except TimeoutError:
             reason = f"no frame for {self._read_timeout_s:g} s"
         except RuntimeError as exc:
@@ -204,19 +205,16 @@ class PiCamera(SourceBase):
 
     def _give_back(self) -> None:
         """Stop and close the camera as soon as libcamera returns, and take another thread for what follows."""
-        caller, released = self._caller, threading.Event()
-        self._released = released
+        caller, held, released = self._caller, self._held, threading.Event()
+        self._camera, self._held, self._released = None, [], released
 
         def give_back() -> None:
-            camera, self._camera = self._camera, None
-            try:
-                if camera is not None:
-                    with suppress(Exception):  # it failed already
-                        camera.stop()
-                    with suppress(Exception):
-                        camera.close()
-            finally:
-                released.set()
+            for camera in held:
+                with suppress(Exception):  # it has failed already
+                    camera.stop()
+                with suppress(Exception):
+                    camera.close()
+            released.set()
 
         caller.post(give_back)
         self._caller = _Caller()
