@@ -6,6 +6,7 @@ import http.client
 import ssl
 import urllib.request
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
@@ -128,41 +129,48 @@ class Link:
         return refusal(exc, self.address, self.timeout_s)
 
 
+class _Connection(http.client.HTTPConnection):
+    """Shows its socket to the link, which may cut it off."""
+
+    def __init__(self, *args: Any, link: Link, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._link = link
+
+    def connect(self) -> None:
+        super().connect()
+        self._link.keep(self.sock)
+
+
+class _TlsConnection(http.client.HTTPSConnection):
+    def __init__(self, *args: Any, link: Link, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._link = link
+
+    def connect(self) -> None:
+        super().connect()
+        self._link.keep(self.sock)
+
+
 class _Http(urllib.request.HTTPHandler):
     def __init__(self, link: Link) -> None:
         super().__init__()
         self._link = link
 
     def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        link = self._link
-
-        class Connection(http.client.HTTPConnection):
-            def connect(self) -> None:
-                super().connect()
-                link.keep(self.sock)
-
-        return self.do_open(Connection, req)
+        return self.do_open(partial(_Connection, link=self._link), req)
 
 
 class _Https(urllib.request.HTTPSHandler):
     def __init__(self, link: Link) -> None:
         # As FFmpeg does it: cameras sign their certificates themselves, so there is nobody to vouch for them.
-        context = ssl.create_default_context()
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        super().__init__(context=context)
+        self._unverified = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._unverified.check_hostname = False
+        self._unverified.verify_mode = ssl.CERT_NONE
+        super().__init__(context=self._unverified)
         self._link = link
-        self._own_context = context
 
     def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        link = self._link
-
-        class Connection(http.client.HTTPSConnection):
-            def connect(self) -> None:
-                super().connect()
-                link.keep(self.sock)
-
-        return self.do_open(Connection, req, context=self._own_context)
+        return self.do_open(partial(_TlsConnection, link=self._link), req, context=self._unverified)
 
 
 def _without_user(address: str) -> tuple[str, str, str]:
@@ -219,7 +227,7 @@ class PartsCapture:
             if self._boundary and text == self._boundary + b"--":
                 return False
             # The first one shows how this camera writes it: some add the two hyphens to the header's, some do not.
-            if text == self._boundary or (not self._boundary and text.startswith(b"--")):
+            if text == self._boundary if self._boundary else text.startswith(b"--"):
                 self._boundary = bytes(text)
                 return True
         raise SourceError(f"no picture within {MAX_FRAME_BYTES >> 20} MiB; it sends something else")
