@@ -11,6 +11,7 @@ import click
 
 from edge_fer.options import DEFAULT_MODEL, key_option, model_options
 from edge_fer.sinks import SinkClosed
+from edge_fer.source_options import source_options
 from edge_fer.stopping import Signals
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from edge_fer.records import Record
     from edge_fer.sinks import Sink
     from edge_fer.sources import Frame, Source
+    from edge_fer.sources.options import SourceOptions
 
 
 @click.command(
@@ -31,10 +33,7 @@ Examples:
   edge-fer run --source /dev/video0 --show
   edge-fer run --source picamera --json"""
 )
-@click.option(
-    "--source", default="synthetic", show_default=True,
-    help="An image, a folder, a video, a camera (0, /dev/video0, rtsp://…), picamera, or synthetic.",
-)  # fmt: skip
+@source_options
 @model_options
 @key_option
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object for each frame.")
@@ -45,8 +44,9 @@ Examples:
 @click.option("--frames", type=click.IntRange(1), help="Stop after this number of frames.")
 @click.option("--min-face", default=64, show_default=True, help="Side of the smallest face to search for, in pixels.")
 def run(
-    source: str, model: str | None, target: str | None, backend: str | None, threads: int | None, key: Path | None,
-    as_json: bool, save: Path | None, show: bool, frames: int | None, min_face: int,
+    source: str, source_options: SourceOptions, model: str | None, target: str | None, backend: str | None,
+    threads: int | None, key: Path | None, as_json: bool, save: Path | None, show: bool, frames: int | None,
+    min_face: int,
 ) -> None:  # fmt: skip
     """Find the faces in a source and classify their expressions.
 
@@ -64,7 +64,7 @@ def run(
     signals = click.get_current_context().ensure_object(Signals)
     # Closed in the reverse order, also after an error: sinks first, the source last.
     with contextlib.ExitStack() as stack:
-        opened = stack.enter_context(open_source(source))
+        opened = stack.enter_context(open_source(source, source_options))
         classifier = stack.enter_context(_classifier(chosen, backend, key or chosen.public_key))
         sinks = _sinks(opened, source, as_json, save, show, signals)
         if opened.stills:
@@ -132,10 +132,11 @@ def _sinks(
         return sinks
 
     from edge_fer.sinks import film, pictures
+    from edge_fer.sources.addresses import resolve, stem
 
     if save is not None:
         images = pictures.AnnotatedImages(save)  # creates the folder, for a film too
-        film_path = save / f"{Path(name).stem or 'camera'}.mp4"
+        film_path = save / f"{stem(resolve(name))}.mp4"
         saved = images if source.stills else film.AnnotatedVideo(film_path)
         sinks.append(_Uninterrupted(saved, signals))
     if show:

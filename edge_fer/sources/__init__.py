@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_fer.boxes import Box
+    from edge_fer.sources.options import SourceOptions
 
 
 @dataclass(frozen=True)
@@ -96,23 +97,40 @@ class SourceBase:
         self.close()
 
 
-def open_source(name: str) -> Source:
+def open_source(name: str, options: SourceOptions | None = None) -> Source:
     """Return the source that *name* stands for.
 
-    ``synthetic`` · ``picamera`` · a camera (``0``, ``/dev/video0``, ``rtsp://…``) · a folder of images · an image ·
-    a video. Raises `SourceError` if there is no such source, `MissingDependency` without picamera2.
+    ``synthetic`` · ``picamera`` · a camera (``0``, ``/dev/video0``, ``/dev/v4l/by-id/…``) · a network address
+    (``rtsp://…``, ``http://…``, ``udp://…``) · a folder of images · an image · a video · ``@FILE``, whose first line is
+    one of these. Raises `SourceError` if there is no such source, `MissingDependency` without picamera2.
     """
-    # Imported here, since they import OpenCV, which `Frame` and `Source` do not need.
-    from edge_fer.images import IMAGE_SUFFIXES
-    from edge_fer.sources import camera, files, picamera, synthetic, video
+    from edge_fer.sources import addresses
+    from edge_fer.sources.options import SourceOptions
 
-    if name == "synthetic":
-        return synthetic.SyntheticCamera()
-    if name == "picamera":
-        return picamera.PiCamera()
-    # Before files: a device file exists as a path as well.
-    if name.isdecimal() or name.startswith(("/dev/video", "rtsp://", "http://", "https://")):
-        return camera.Camera(name)
+    options = options or SourceOptions()
+    name = addresses.resolve(name)
+    kind = addresses.kind_of(name)
+    # Imported here, since they import OpenCV, which `Frame` and `Source` do not need.
+    if kind is addresses.Kind.PATH:
+        source = _open_path(name, options)
+    else:
+        from edge_fer.sources import opening
+
+        source = opening.open_live(kind, name, options)
+    if not options.view.changes:
+        return source
+    from edge_fer.sources.transform import Transformed
+
+    return Transformed(source, options.view)
+
+
+def _open_path(name: str, options: SourceOptions) -> Source:
+    from edge_fer.images import IMAGE_SUFFIXES
+    from edge_fer.sources import files, video
+    from edge_fer.sources.addresses import redact
+
+    if options.size_px is not None or options.fps is not None:
+        raise SourceError(f"--size and --fps are for cameras, and {redact(name)} is none; leave them out")
     path = Path(name)
     try:
         exists = path.exists()
@@ -123,7 +141,8 @@ def open_source(name: str) -> Source:
         return files.Folder(path)
     if not exists:
         raise SourceError(
-            f"no source {name!r}; pass an image, a folder, a video, a camera (0, /dev/video0), picamera or synthetic"
+            f"no source {redact(name)!r}; pass an image, a folder, a video, a camera (0, /dev/video0, rtsp://…), "
+            "picamera or synthetic"
         )
     suffix = path.suffix.lower()
     # By the suffix alone: who names a hidden file wants it.

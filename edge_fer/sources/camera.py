@@ -3,59 +3,210 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import threading
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import cv2
 import numpy as np
 
 from edge_fer.clock import SystemClock
-from edge_fer.errors import SourceError
+from edge_fer.errors import SourceError, one_line
 from edge_fer.sources import Frame, SourceBase
+from edge_fer.sources.addresses import redact, scrub
+from edge_fer.sources.live import READ_TIMEOUT_S, AccessDenied, Backoff, Capture, FaultLog, TimedCapture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from edge_fer.clock import Clock
 
+    Opener = Callable[[str, int, int, float], Capture]
+
 log = logging.getLogger(__name__)
 
-BACKOFF_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
-"""Pauses before each try to reopen; the last one is repeated."""
-CLOSING_S: Final = 5.0
+CLOSING_S: Final = 2.0
 """How long `Camera.close` waits for a driver that does not return from a read or from opening."""
+CHECK_S: Final = 0.25
+"""How often it is checked, in real time, whether the next frame is overdue."""
+MAX_HANGING: Final = 8
+"""How many reads may hang at once. With that many, no further one is begun: a driver that hangs would take them all."""
+MJPG_FROM_PX: Final = 1280 * 720
+"""Size from which MJPG is asked for: over USB 2, uncompressed pictures of this size come at 10 frames a second."""
+MJPG: Final = "MJPG"
 
 
-class Capture(Protocol):
-    """The part of `cv2.VideoCapture` that is used."""
+class DeviceCapture:
+    """A camera of the machine, through OpenCV. Raises `SourceError` if it cannot be opened."""
 
-    def isOpened(self) -> bool: ...  # noqa: D102, N802
-    def read(self) -> tuple[bool, Any]: ...  # noqa: D102
-    def release(self) -> None: ...  # noqa: D102
+    def __init__(self, device: str, width_px: int, height_px: int, fps: float) -> None:
+        self._reading = threading.Lock()
+        self._released = False
+        # The link is followed each time: a camera that was plugged in again may have another number.
+        place: int | str = int(device) if device.isdecimal() else os.path.realpath(device)
+        # V4L2 by name, since not each of OpenCV's readers supports the buffer size that is set below.
+        api = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
+        self._capture = cv2.VideoCapture(place, api)
+        if not self._capture.isOpened():
+            raise SourceError(_not_opened(device))
+        self._ask(device, width_px, height_px, fps)
+
+    def _ask(self, device: str, width_px: int, height_px: int, fps: float) -> None:
+        """Ask for a size and a rate, which the camera need not follow, and report what it grants instead."""
+        compressed = width_px * height_px >= MJPG_FROM_PX
+        if compressed:
+            # Before the size, since some drivers offer large pictures in this format only.
+            self._capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*MJPG))
+        self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, width_px)
+        self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, height_px)
+        self._capture.set(cv2.CAP_PROP_FPS, fps)
+        # With a longer queue in the driver, the newest frame would wait behind older ones.
+        self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        granted = _granted(self._capture)
+        asked = (width_px, height_px, fps, MJPG if compressed else granted[3])
+        if _differ(asked, granted):
+            log.warning("camera %s grants %s; asked for %s", device, _mode(*granted), _mode(*asked))
+
+    @property
+    def time_s(self) -> float | None:
+        """The driver's time stamp of the last frame, in seconds; None where the driver gives none."""
+        return self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1e3 or None
+
+    def isOpened(self) -> bool:  # noqa: N802  (as of cv2.VideoCapture)
+        """Return whether the camera is open."""
+        return self._capture.isOpened()
+
+    def read(self) -> tuple[bool, Any]:
+        """Wait for the next frame and return it. Raises `SourceError` if OpenCV refuses what the camera sent."""
+        with self._reading:
+            if self._released:
+                return False, None
+            try:
+                return self._capture.read()
+            except cv2.error as exc:
+                raise SourceError(f"OpenCV refuses its frame: {one_line(exc.err)}") from exc
+
+    def release(self) -> None:
+        """Release the camera, unless another thread reads from it: then by a second call, after the read."""
+        self._released = True
+        # OpenCV frees the buffers at once, also while they are being filled.
+        if self._reading.acquire(blocking=False):
+            try:
+                self._capture.release()
+            finally:
+                self._reading.release()
+
+
+def _granted(capture: cv2.VideoCapture) -> tuple[int, int, float, str]:
+    code = int(capture.get(cv2.CAP_PROP_FOURCC))
+    letters = (code & 0xFFFFFFFF).to_bytes(4, "little").decode("latin-1").strip("\0 ")
+    width, height = capture.get(cv2.CAP_PROP_FRAME_WIDTH), capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
+    return int(width), int(height), capture.get(cv2.CAP_PROP_FPS), letters if letters.isprintable() else ""
+
+
+def _differ(asked: tuple[int, int, float, str], granted: tuple[int, int, float, str]) -> bool:
+    # A driver that does not know its rate says 0. Rates are fractions, such as 30000/1001.
+    other_rate = granted[2] > 0 and abs(asked[2] - granted[2]) > 0.5
+    return other_rate or asked[:2] != granted[:2] or asked[3] != granted[3]
+
+
+def _mode(width_px: int, height_px: int, fps: float, letters: str) -> str:
+    return f"{width_px}x{height_px} at {fps:g} fps {letters}".rstrip()
 
 
 def open_capture(device: str, width_px: int, height_px: int, fps: float) -> Capture:
-    """Open a camera by number, device file or URL. It is asked for a size and a rate, which it need not follow."""
-    if not (device.isdecimal() or device.startswith("/dev/")):
-        return cv2.VideoCapture(device, cv2.CAP_FFMPEG)
-    # V4L2 by name, since not each of OpenCV's readers supports the buffer size that is set below.
-    api = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
-    capture = cv2.VideoCapture(int(device) if device.isdecimal() else device, api)
-    capture.set(cv2.CAP_PROP_FRAME_WIDTH, width_px)
-    capture.set(cv2.CAP_PROP_FRAME_HEIGHT, height_px)
-    capture.set(cv2.CAP_PROP_FPS, fps)
-    # With a longer queue in the driver, the newest frame would wait behind older ones.
-    capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
-    return capture
+    """Open a camera of the machine by number or device file. Raises `SourceError` if it cannot be opened."""
+    return DeviceCapture(device, width_px, height_px, fps)
+
+
+class _Reader:
+    """One opening of a camera, in a thread of its own, which opens it, reads from it and releases it.
+
+    Whoever waits for it may abandon it: then nothing that it still delivers is taken.
+    """
+
+    def __init__(self, camera: Camera, open_: Callable[[], Capture]) -> None:
+        self._camera = camera
+        self._open = open_
+        self._capture: Capture | None = None
+        self.abandoned = False
+        self.delivered = False
+        self.progress_s = 0.0
+        """When the last frame came that shows that time goes on."""
+        self.standing = False
+        """Whether the frames that come have the time stamp of the one before."""
+        self.reason = "no further frame"
+        self.refused: SourceError | None = None
+        self.failure: Exception | None = None
+        self.settled = threading.Event()
+        """Set when the camera is open, or cannot be opened."""
+        self.ended = threading.Event()
+        # A daemon, so that a driver that hangs cannot keep the program from ending.
+        self.thread = threading.Thread(target=self._work, name=f"camera {camera.name}, reading", daemon=True)
+
+    def start(self) -> None:
+        self.progress_s = self._camera.clock.now()
+        self.thread.start()
+
+    def abandon(self) -> None:
+        self.abandoned = True
+        capture = self._capture
+        if capture is not None:
+            # In most captures, this ends the read. Otherwise, the thread releases it when the read returns.
+            capture.release()
+
+    def _work(self) -> None:
+        try:
+            self._capture = self._open()
+            if self._capture.isOpened():
+                self.settled.set()
+                self._camera.wanted.wait()
+                self._read_all(self._capture)
+            else:
+                self.refused = SourceError(_not_opened(self._camera.name))
+                self.reason = str(self.refused)
+        except SourceError as exc:
+            self.refused = exc
+            self.reason = str(exc)
+        except Exception as exc:  # noqa: BLE001  (whoever reads the frames gets the thread's error)
+            self.failure = exc
+        finally:
+            # In any case: the device must become free.
+            if self._capture is not None:
+                self._capture.release()
+            self.settled.set()
+            self.ended.set()
+            self._camera.wake.set()
+
+    def _is_over(self) -> bool:
+        return self.abandoned or self._camera.closing.is_set()
+
+    def _read_all(self, capture: Capture) -> None:
+        timed = capture if isinstance(capture, TimedCapture) else None
+        last_s: float | None = None
+        while not self._is_over():
+            read, image = capture.read()
+            if not read or self._is_over():
+                return
+            now = self._camera.clock.now()
+            time_s = None if timed is None else timed.time_s
+            # The same picture again is allowed; the same time stamp again and again is a stream that stands still.
+            self.standing = time_s is not None and time_s == last_s
+            if not self.standing:
+                self.progress_s = now
+            last_s = time_s
+            self._camera.take(self, np.asarray(image), now)
 
 
 class Camera(SourceBase):
     """Frames of a live camera, captured in a thread of its own.
 
-    Raises `SourceError` if the camera cannot be opened at the start. If it stops delivering later, it is reopened with
-    growing pauses, for as long as it takes; each step is reported through `logging`.
+    Raises `SourceError` if the camera cannot be opened at the start, unless *wait* is given: then it is waited for.
+    If it stops delivering later, or no frame comes for *read_timeout_s*, it is reopened with growing pauses, for as
+    long as it takes; what happens is reported through `logging`, at most once a minute.
     """
 
     def __init__(
@@ -65,113 +216,219 @@ class Camera(SourceBase):
         width_px: int = 640,
         height_px: int = 480,
         fps: float = 30.0,
-        opener: Callable[[str, int, int, float], Capture] = open_capture,
+        read_timeout_s: float = READ_TIMEOUT_S,
+        wait: bool = False,
+        opener: Opener = open_capture,
         clock: Clock | None = None,
     ) -> None:
-        self.device = device
+        self.name = redact(device)
+        """The number, device file or address, without user name and password."""
         self.reopened = 0
-        """How often it was reopened."""
+        """How often it was reopened and delivered again."""
+        self.clock = clock or SystemClock()
+        self.wanted = threading.Event()
+        """Set when somebody asks for frames: only then are they captured."""
+        self.wake = threading.Event()
+        """Set when a reader ends, or the camera is closed."""
+        self.closing = threading.Event()
+        """Set when the camera is closed: nothing is opened, read or taken afterwards."""
         self._open = partial(opener, device, width_px, height_px, fps)
-        self._clock = clock or SystemClock()
-        self._capture = self._open()
-        if not self._capture.isOpened():
-            raise SourceError(f"camera {device} cannot be opened; {_remedy()}")
+        self._read_timeout_s = read_timeout_s
         self._arrived = threading.Condition()
         self._latest: Frame | None = None
+        self._next_index = 0
         self._failure: Exception | None = None
-        self._closing = threading.Event()
         self._thread: threading.Thread | None = None
+        self._hanging: list[_Reader] = []
+        self._faults = FaultLog(f"camera {self.name}", self.clock)
+        self._backoff = Backoff(self.clock)
+        self._out_since_start = False
+        self._reader = _Reader(self, self._open)
+        self._reader.start()
+        self._await_start(wait)
+
+    def _await_start(self, wait: bool) -> None:
+        try:
+            settled = self._reader.settled.wait(self._read_timeout_s)
+        except BaseException:
+            self.close()
+            raise
+        reader = self._reader
+        error = reader.refused
+        if reader.failure is not None:
+            raise self._failed(reader.failure)
+        if not settled:
+            error = SourceError(
+                f"camera {self.name} does not answer within {self._read_timeout_s:g} s; "
+                "check that it is on and connected, or wait for it with --wait"
+            )
+        if error is None:
+            return
+        if not wait or isinstance(error, AccessDenied):
+            self.close()
+            # The secrets of an address are in no message of ours, but may be in those of the libraries below.
+            raise error from None
+        self._out_since_start = True
+        self._faults.waiting(str(error))
 
     def frames(self) -> Iterator[Frame]:
         """Yield the newest frame whenever one is asked for, each once, until the camera is closed.
 
         A second call goes on with the frames of the first. Raises `SourceError` if capturing fails with an error.
         """
-        # One thread, however often this is called: two of them would read from one capture.
+        # One thread, however often this is called: two of them would reopen one camera.
         if self._thread is None:
-            # A daemon, so that a driver that hangs cannot keep the program from ending.
-            self._thread = threading.Thread(target=self._capture_all, name=f"camera {self.device}", daemon=True)
+            self._reader.progress_s = self.clock.now()
+            self._thread = threading.Thread(target=self._supervise, name=f"camera {self.name}", daemon=True)
             self._thread.start()
+            self.wanted.set()
         while True:
             with self._arrived:
-                # Woken by a frame, by closing, or by an error in the thread, which closes too.
-                self._arrived.wait_for(lambda: self._latest is not None or self._closing.is_set())
+                # Woken by a frame, by closing, or by an error in a thread, which closes too.
+                self._arrived.wait_for(lambda: self._latest is not None or self.closing.is_set())
                 frame = self._latest
                 self._latest = None
             if self._failure is not None:
-                raise SourceError(f"camera {self.device} failed: {self._failure}") from self._failure
+                raise self._failed(self._failure)
             if frame is None:
                 return
             yield frame
 
     def close(self) -> None:
-        """Stop the thread and release the camera. Nothing is opened afterwards."""
+        """Stop the threads and release the camera. Nothing is opened afterwards."""
         self._stop()
-        if self._thread is None:
-            self._capture.release()
-            return
-        self._thread.join(timeout=CLOSING_S)
-        if self._thread.is_alive():
-            log.warning("camera %s: its driver does not return; it is released when it does", self.device)
+        if self._thread is not None:
+            self._thread.join(timeout=CLOSING_S)
+        self._reader.abandon()
+        self.wanted.set()
+        self._reader.thread.join(timeout=CLOSING_S)
+        if self._reader.thread.is_alive():
+            log.warning("camera %s: its driver does not return; it is released when it does", self.name)
+
+    def take(self, reader: _Reader, image: Any, now_s: float) -> None:
+        """Take a frame of *reader*, unless it was abandoned."""
+        # One frame only is kept: a slow consumer misses frames, but never lags behind.
+        with self._arrived:
+            if reader.abandoned or reader is not self._reader or self.closing.is_set():
+                return
+            if not reader.delivered:
+                self._begin(reader)
+            if self._latest is not None:
+                self.dropped += 1
+            self._latest = Frame(image, now_s, self._next_index, f"camera {self.name}")
+            self._next_index += 1
+            self._arrived.notify()
+
+    def _begin(self, reader: _Reader) -> None:
+        reader.delivered = True
+        self._backoff.reset()
+        self._faults.back()
+        # The first opening is no reopening, however long it was waited for.
+        if self._next_index:
+            self.reopened += 1
+
+    def _failed(self, failure: Exception) -> SourceError:
+        error = SourceError(f"camera {self.name} failed: {one_line(scrub(str(failure)))}")
+        # A traceback shows the text of its cause, in which a library may have put the address.
+        error.__cause__ = None if "://" in self.name else failure
+        error.__suppress_context__ = True
+        return error
 
     def _stop(self) -> None:
-        self._closing.set()
+        self.closing.set()
+        self.wake.set()
         with self._arrived:
             self._arrived.notify_all()
 
-    def _capture_all(self) -> None:
-        """Read frames until the camera is closed; the whole work of the thread, which alone uses the capture."""
+    def _supervise(self) -> None:
+        """Watch over the reader until the camera is closed, and replace it when it ends or hangs."""
+        tries = 0
         try:
-            index = 0
-            while not self._closing.is_set():
-                read, image = self._capture.read()
-                if read:
-                    self._hand_over(Frame(np.asarray(image), self._clock.now(), index, f"camera {self.device}"))
-                    index += 1
-                else:
-                    self._reopen()
+            while self._watch():
+                tries = 0 if self._reader.delivered else tries + 1
+                self._replace_reader(tries)
         except Exception as exc:  # noqa: BLE001  (whoever reads the frames gets the thread's error)
             self._failure = exc
         finally:
-            # Both in any case: the device must become free, and the reader must not wait for ever.
-            self._capture.release()
+            # The consumer must not wait for ever.
             self._stop()
 
-    def _hand_over(self, frame: Frame) -> None:
-        # One frame only is kept: a slow reader misses frames, but never lags behind.
+    def _watch(self) -> bool:
+        """Return when the reader has ended or is overdue: True if another one should follow, False after closing."""
+        reader = self._reader
+        while not self.closing.is_set():
+            self.wake.wait(CHECK_S)
+            self.wake.clear()
+            if reader.failure is not None:
+                self._failure = reader.failure
+                return False
+            if reader.ended.is_set():
+                return not self.closing.is_set()
+            if self.clock.now() - reader.progress_s > self._read_timeout_s:
+                reader.reason = self._why_overdue(reader)
+                return not self.closing.is_set()
+            with self._arrived:
+                if reader.delivered:
+                    self._faults.remind()
+        return False
+
+    def _why_overdue(self, reader: _Reader) -> str:
+        if reader.standing:
+            return f"the time stamps of its frames stand still for {self._read_timeout_s:g} s"
+        if not reader.settled.is_set():
+            return f"it does not answer within {self._read_timeout_s:g} s"
+        return f"no frame for {self._read_timeout_s:g} s"
+
+    def _replace_reader(self, tries: int) -> None:
+        """Abandon the reader and begin another one after a pause, unless the camera is closed meanwhile."""
+        old = self._reader
         with self._arrived:
-            if self._latest is not None:
-                self.dropped += 1
-            self._latest = frame
-            self._arrived.notify()
+            old.abandoned = True
+        old.abandon()
+        pause_s = self._backoff.next_s()
+        if tries == 0:
+            self._faults.stopped(old.reason, pause_s)
+        elif not (self._out_since_start and tries == 1):  # that one has been reported
+            self._faults.failed(old.reason, tries, pause_s)
+        self._hanging.append(old)
+        if self.clock.wait(self.closing, pause_s):
+            return
+        self._await_a_free_place()
+        if self.closing.is_set():
+            return
+        reader = _Reader(self, self._open)
+        with self._arrived:
+            self._reader = reader
+        reader.start()
 
-    def _reopen(self) -> None:
-        """Try to open the camera until it opens or is closed. `_capture_all` releases what was opened last."""
-        tries = 0
-        while True:
-            self._capture.release()  # a device file can be opened once only
-            pause_s = BACKOFF_S[min(tries, len(BACKOFF_S) - 1)]
-            if tries == 0:
-                log.warning("camera %s stopped delivering; reopening it in %g s", self.device, pause_s)
-            else:
-                log.warning("camera %s does not open (try %d); next try in %g s", self.device, tries, pause_s)
-            if self._clock.wait(self._closing, pause_s):
+    def _await_a_free_place(self) -> None:
+        """Wait until fewer than `MAX_HANGING` reads hang."""
+        reported = False
+        while not self.closing.is_set():
+            self._hanging = [reader for reader in self._hanging if reader.thread.is_alive()]
+            if len(self._hanging) < MAX_HANGING:
                 return
-            self._capture = self._open()
-            # Opening takes seconds, in which the camera may have been closed.
-            if self._closing.is_set():
-                return
-            if self._capture.isOpened():
-                self.reopened += 1
-                log.warning("camera %s is back", self.device)
-                return
-            tries += 1
+            if not reported:
+                log.warning("camera %s: %d reads hang; waiting until one returns", self.name, MAX_HANGING)
+                reported = True
+            self.closing.wait(CHECK_S)
 
 
-def _remedy() -> str:
+def _not_opened(device: str) -> str:
+    return f"camera {device} cannot be opened; {_remedy(device)}"
+
+
+def _remedy(device: str) -> str:
     if sys.platform != "linux":
         return "check that it is connected, that no other program uses it, and that this program may"
+    path = Path(f"/dev/video{device}" if device.isdecimal() else device)
+    if not path.exists():
+        reason = f"there is no {path}; "
+    elif not os.access(path, os.R_OK | os.W_OK):
+        reason = f"this user may not use {path}; "
+    else:
+        reason = ""
     return (
-        "list cameras with 'ls /dev/video*', close other programs that use it, and check that you are in the group "
-        "'video'; a Pi's ribbon-cable camera is --source picamera"
+        f"{reason}list cameras with 'ls /dev/video*', close other programs that use it, and check that you are in the "
+        "group 'video'; a Pi's ribbon-cable camera is --source picamera"
     )

@@ -9,6 +9,7 @@ import shutil
 import struct
 import sys
 import threading
+import traceback
 import types
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -22,8 +23,9 @@ from edge_fer.clock import FakeClock, SystemClock
 from edge_fer.errors import BadInput, MissingDependency, SourceError
 from edge_fer.preprocess import to_gray
 from edge_fer.sources import Source, camera, open_source, video
-from edge_fer.sources.camera import BACKOFF_S, Camera
+from edge_fer.sources.camera import Camera
 from edge_fer.sources.files import Folder, Image
+from edge_fer.sources.live import BACKOFF_S, AccessDenied
 from edge_fer.sources.picamera import PiCamera
 from edge_fer.sources.synthetic import SyntheticCamera
 from edge_fer.sources.video import Video
@@ -56,6 +58,32 @@ class FakeCapture:
 
     def release(self):
         self.released = True
+
+
+class HangingCapture(FakeCapture):
+    """Delivers some frames; then its read hangs until it is released, or with *stuck*, until `go` is set."""
+
+    LATE = 250
+
+    def __init__(self, *, frames: int = 1, stuck: bool = False):
+        super().__init__(frames)
+        self.go = threading.Event()
+        self.reading = threading.Event()
+        self.stuck = stuck
+        self.returned = False
+
+    def read(self):
+        if self.left:
+            return super().read()
+        self.reading.set()
+        self.go.wait(10)
+        self.returned = True
+        return True, np.full((48, 64, 3), self.LATE, np.uint8)
+
+    def release(self):
+        super().release()
+        if not self.stuck:
+            self.go.set()
 
 
 class Opener:
@@ -406,26 +434,150 @@ class TestCamera(SourceSuite):
         assert "is back" in caplog.text
         assert all(capture.released for capture in away)
 
-    def test_the_pause_that_is_announced_is_the_one_that_comes(self, caplog):
-        class Recording(FakeClock):
-            """Notes each wait beside the messages so far."""
-
-            def wait(self, event, seconds):
-                waits.append((seconds, caplog.messages[-1]))
-                return super().wait(event, seconds)
-
-            def sleep(self, seconds):
-                waits.append((seconds, caplog.messages[-1]))
-                super().sleep(seconds)
-
-        waits: list[tuple[float, str]] = []
-        opener = Opener(FakeCapture(0), *[FakeCapture(0, opened=False)] * 8, FakeCapture(1))
-        source = Camera("7", opener=opener, clock=Recording())
+    def test_pauses_stay_short_while_a_camera_is_expected_back_soon(self):
+        opener = Opener(FakeCapture(0), *[FakeCapture(0, opened=False)] * 8, FakeCapture(10**9))
+        clock = FakeClock()
+        source = Camera("7", opener=opener, clock=clock)
         next(source.frames())
         source.close()
-        assert [seconds for seconds, _ in waits[:9]] == [*BACKOFF_S, 30.0, 30.0, 30.0]
-        for seconds, message in waits[:9]:
-            assert message.endswith(f" in {seconds:g} s")
+        assert clock.time == sum(BACKOFF_S) + 5 * BACKOFF_S[-1]
+
+    def test_a_read_that_hangs_is_abandoned_and_the_camera_reopened(self, caplog):
+        clock, (hanging, healthy) = FakeClock(), (HangingCapture(), FakeCapture(10**9))
+        source = Camera("7", opener=Opener(hanging, healthy), clock=clock)
+        frames = source.frames()
+        first = next(frames)
+        assert hanging.reading.wait(5)
+        clock.advance(10.1)
+        second = next(frames)
+        source.close()
+        assert second.index > first.index
+        assert second.time_s >= first.time_s
+        assert source.reopened == 1
+        assert hanging.released
+        assert "stopped delivering: no frame for 10 s" in caplog.text
+
+    def test_what_an_abandoned_read_delivers_late_is_not_taken(self):
+        clock, hanging = FakeClock(), HangingCapture(stuck=True)
+        source = Camera("7", opener=Opener(hanging, FakeCapture(10**9)), clock=clock)
+        frames = source.frames()
+        next(frames)
+        assert hanging.reading.wait(5)
+        clock.advance(10.1)
+        next(frames)
+        hanging.go.set()
+        wait_until(lambda: hanging.returned)
+        try:
+            for _ in range(20):
+                assert next(frames).image[0, 0, 0] != HangingCapture.LATE
+        finally:
+            source.close()
+
+    def test_hanging_reads_do_not_pile_up(self, monkeypatch, caplog):
+        monkeypatch.setattr(camera, "MAX_HANGING", 3)
+        captures = []
+
+        def opener(*_):
+            captures.append(HangingCapture(stuck=True, frames=0))
+            return captures[-1]
+
+        clock = FakeClock()
+        source = Camera("7", opener=opener, clock=clock)
+        reader = threading.Thread(target=lambda: list(source.frames()), daemon=True)
+        reader.start()
+
+        def fails_on() -> bool:
+            clock.advance(11)
+            return "3 reads hang; waiting until one returns" in caplog.text
+
+        wait_until(fails_on)
+        assert len(captures) == 3
+        captures[0].go.set()
+        wait_until(lambda: len(captures) == 4)
+        source.close()
+        for capture in captures:
+            capture.go.set()
+        reader.join(5)
+        assert not reader.is_alive()
+
+    def test_a_camera_that_hangs_while_it_opens_at_the_start_is_an_error(self):
+        go = threading.Event()
+        late = FakeCapture(10)
+
+        def opener(*_):
+            go.wait(5)
+            return late
+
+        with pytest.raises(SourceError, match=r"does not answer within 0\.01 s"):
+            Camera("7", opener=opener, read_timeout_s=0.01)
+        go.set()
+        wait_until(lambda: late.released)
+
+    def test_a_stream_whose_time_stamps_stand_still_is_reopened(self, caplog):
+        class Frozen(FakeCapture):
+            time_s = 77.5
+
+        clock = FakeClock()
+        gate = threading.Semaphore(1)
+        source = Camera("7", opener=Opener(Frozen(10**9, gate=gate), FakeCapture(10**9)), clock=clock)
+        frames = source.frames()
+        next(frames)
+        clock.advance(6)
+        gate.release()
+        next(frames)
+        clock.advance(6)  # frames came after six seconds, but their time did not go on
+        gate.release()
+        wait_until(lambda: next(frames) and source.reopened)
+        gate.release(10)
+        source.close()
+        assert "the time stamps of its frames stand still for 10 s" in caplog.text
+
+    def test_time_stamps_that_go_on_are_no_fault(self):
+        class Timed(FakeCapture):
+            @property
+            def time_s(self):
+                return float(self.left)
+
+        clock = FakeClock()
+        gate = threading.Semaphore(0)
+        opener = Opener(Timed(10**9, gate=gate))
+        source = Camera("7", opener=opener, clock=clock)
+        frames = source.frames()
+        for _ in range(5):
+            gate.release()
+            next(frames)
+            clock.advance(6)
+        gate.release(10)
+        source.close()
+        assert opener.calls == 1
+
+    def test_a_camera_that_is_away_at_the_start_can_be_waited_for(self, caplog):
+        clock = FakeClock()
+        opener = Opener(FakeCapture(0, opened=False), FakeCapture(0, opened=False), FakeCapture(10**9))
+        source = Camera("7", opener=opener, clock=clock, wait=True)
+        assert "camera 7 is waited for: camera 7 cannot be opened" in caplog.text
+        next(source.frames())
+        source.close()
+        assert clock.time == sum(BACKOFF_S[:2])
+        assert source.reopened == 0
+
+    def test_a_wrong_password_is_not_waited_for(self):
+        def opener(*_):
+            raise AccessDenied("refused")
+
+        with pytest.raises(AccessDenied):
+            Camera("rtsp://host", opener=opener, wait=True)
+
+    def test_no_error_shows_the_password_of_an_address(self):
+        class Broken(FakeCapture):
+            def read(self):
+                raise RuntimeError("cannot read rtsp://admin:S3cret@host/x")
+
+        source = Camera("rtsp://admin:S3cret@host/x", opener=lambda *_: Broken(1), clock=FakeClock())
+        with pytest.raises(SourceError, match=r"rtsp://\*\*\*@host/x failed") as caught:
+            list(source.frames())
+        assert "S3cret" not in "".join(traceback.format_exception(caught.value))
+        assert not [thread for thread in threading.enumerate() if "S3cret" in thread.name]
 
     def test_asking_for_frames_again_starts_no_second_thread(self):
         source = Camera("asked twice", opener=lambda *_: FakeCapture(10_000), clock=FakeClock())
@@ -520,6 +672,87 @@ class TestCamera(SourceSuite):
         assert len(list(frames)) <= 1
 
 
+class FakeVideo:
+    """Stands in the place of `cv2.VideoCapture`: notes what it is asked for, and grants what it is told to."""
+
+    granted: dict[int, float]
+
+    def __init__(self, place, api):
+        self.place = place
+        self.asked = {}
+        self.values = dict(self.granted)
+
+    def isOpened(self):  # noqa: N802
+        return True
+
+    def set(self, prop, value):
+        self.asked[prop] = value
+        self.values.setdefault(prop, value)
+
+    def get(self, prop):
+        return self.values.get(prop, 0.0)
+
+    def read(self):
+        return True, PICTURE
+
+    def release(self): ...
+
+
+class TestDevice:
+    @pytest.fixture
+    def open_device(self, monkeypatch):
+        def open_(width_px, height_px, granted=None) -> FakeVideo:
+            monkeypatch.setattr(FakeVideo, "granted", granted or {}, raising=False)
+            monkeypatch.setattr(cv2, "VideoCapture", FakeVideo)
+            return camera.open_capture("0", width_px, height_px, 30.0)._capture
+
+        return open_
+
+    def test_large_pictures_are_asked_for_as_mjpg(self, open_device):
+        assert cv2.CAP_PROP_FOURCC not in open_device(640, 480).asked
+        assert open_device(1280, 720).asked[cv2.CAP_PROP_FOURCC] == cv2.VideoWriter.fourcc(*"MJPG")
+
+    def test_what_was_asked_for_and_granted_is_no_news(self, open_device, caplog):
+        open_device(1280, 720)
+        assert caplog.messages == []
+
+    def test_another_size_rate_or_format_is_reported(self, open_device, caplog):
+        granted = {
+            cv2.CAP_PROP_FRAME_WIDTH: 800.0, cv2.CAP_PROP_FRAME_HEIGHT: 600.0, cv2.CAP_PROP_FPS: 15.0,
+            cv2.CAP_PROP_FOURCC: float(cv2.VideoWriter.fourcc(*"YUYV")),
+        }  # fmt: skip
+        open_device(1280, 720, granted)
+        assert caplog.messages == ["camera 0 grants 800x600 at 15 fps YUYV; asked for 1280x720 at 30 fps MJPG"]
+
+    def test_releasing_does_not_free_what_another_thread_reads(self, monkeypatch):
+        released = []
+        go, reading = threading.Event(), threading.Event()
+
+        class Slow(FakeVideo):
+            granted: dict[int, float] = {}  # noqa: RUF012
+
+            def read(self):
+                reading.set()
+                go.wait(5)
+                assert not released
+                return super().read()
+
+            def release(self):
+                released.append(True)
+
+        monkeypatch.setattr(cv2, "VideoCapture", Slow)
+        capture = camera.open_capture("0", 640, 480, 30.0)
+        reader = threading.Thread(target=capture.read)
+        reader.start()
+        assert reading.wait(5)
+        capture.release()
+        go.set()
+        reader.join(5)
+        capture.release()
+        assert released
+        assert capture.read() == (False, None)
+
+
 def install_picamera2(monkeypatch, cameras: int = 1) -> list:
     """Install a picamera2 that delivers a YUV420 ramp with a stride of 96 bytes; return the list of its releases."""
     released = []
@@ -592,6 +825,39 @@ class TestPiCamera(SourceSuite):
         second = next(frames)
         assert self.released == [1]
         assert second.time_s - first.time_s == pytest.approx(0.033)
+
+    def test_a_camera_that_hangs_is_started_again(self, source, monkeypatch, caplog):
+        hang = threading.Event()
+        frames = source.frames()
+        next(frames)
+        monkeypatch.setattr(source._camera, "capture_request", lambda flush: hang.wait(5))
+        source._read_timeout_s = 0.01
+        threading.Timer(0.05, hang.set).start()  # libcamera must return before the camera can be opened again
+        source._clock = FakeClock()
+        after = next(frames)
+        assert after.index == 1
+        assert source.reopened == 1
+        assert "picamera stopped delivering: no frame for 0.01 s" in caplog.text
+        source.close()
+
+    def test_a_camera_that_fails_is_started_again(self, source, monkeypatch):
+        def fail(flush):
+            raise RuntimeError("camera frontend has timed out")
+
+        frames = source.frames()
+        next(frames)
+        monkeypatch.setattr(source._camera, "capture_request", fail)
+        assert next(frames).index == 1
+        source.close()
+
+    def test_a_camera_that_is_not_there_can_be_waited_for(self, monkeypatch, caplog):
+        install_picamera2(monkeypatch, cameras=0)
+        source = PiCamera(width_px=64, height_px=48, wait=True, clock=FakeClock())
+        assert "picamera is waited for: the Pi's camera cannot be started" in caplog.text
+        install_picamera2(monkeypatch)
+        source._library = sys.modules["picamera2"]
+        assert next(source.frames()).index == 0
+        source.close()
 
     def test_without_a_camera_the_cable_is_named(self, monkeypatch):
         install_picamera2(monkeypatch, cameras=0)
