@@ -121,7 +121,7 @@ def test_an_ignored_signal_stays_ignored_and_handlers_are_given_back():
     assert [signal.getsignal(number) for number, _ in CODES] == before
 
 
-@pytest.mark.parametrize(("redirection", "reason"), [(">&-", "stdout is closed"), ("> /dev/full", "No space left")])
+@pytest.mark.parametrize(("redirection", "reason"), [(">&-", "it is closed"), ("> /dev/full", "No space left")])
 def test_an_output_that_takes_nothing_is_one_line(redirection, reason):
     run = f"{sys.executable} -m edge_fer.cli run --model {TINY} --backend fake --frames 3 --json {redirection}"
     done = subprocess.run(run, shell=True, stderr=subprocess.PIPE, text=True, check=False)  # noqa: S602

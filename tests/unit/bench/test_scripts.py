@@ -41,7 +41,7 @@ NEED_CONVERT = {
     "zoo.py": (),
     "peers/compare.py": ("--data", "nowhere"),
 }
-ALL = (*NEED_CONVERT, "footprint.py", "overhead.py", "power.py", "tracking.py")
+ALL = (*NEED_CONVERT, "footprint.py", "live_faults.py", "overhead.py", "power.py", "stopping.py", "tracking.py")
 
 
 def run_script(name, *arguments, without=HEAVY):
