@@ -1,5 +1,7 @@
 """Stop `edge-fer run` while it saves a film of a network camera, and count what can be played.
 
+    python benchmarks/stopping.py --times 20 --json benchmarks/results/robustness/stopping.json
+
 The camera is an MJPEG server on this machine: a drawn face, 15 frames a second. After a pause of 0.5 to 3 s of film, a
 run gets a signal. Its film is then decoded, and compared with the records that it printed. Prints a Markdown table.
 """

@@ -21,6 +21,8 @@ MASK: Final = "***"
 """What stands in the place of a secret."""
 MAX_STEM: Final = 60
 """Longest stem of a file's name, in characters."""
+PLAIN_PARTS: Final = frozenset({"cam", "camera", "live", "mjpeg", "stream", "video"})
+"""Last parts of addresses that many cameras have: no secrets."""
 MAX_ADDRESS_BYTES: Final = 4096
 """Longest address that is read from a file."""
 VIDEO_DEVICES: Final = 81
@@ -178,13 +180,21 @@ def scrub(text: str) -> str:
 
 
 def stem(name: str) -> str:
-    """Return the stem of a file's name for what is saved of the source *name*: of an address its host, or 'camera'."""
+    """Return the stem of a file's name for what is saved of the source *name*.
+
+    An address without a user and a query gives the last part of its path, where that is one of `PLAIN_PARTS`; another
+    address gives its host, or 'camera': any other part may be a secret.
+    """
     if not _SCHEME.match(name):
         return Path(redact(name)).stem or "camera"
     shown = redact(name)
     try:
-        host = urlsplit(shown).hostname or ""
+        parts = urlsplit(shown)
+        host = parts.hostname or ""
     except ValueError:
-        host = ""
+        return "camera"
+    last = parts.path.rpartition("/")[2]
+    if last in PLAIN_PARTS and not parts.query and "@" not in parts.netloc:
+        return last
     plain = re.sub(r"[^A-Za-z0-9.-]+", "-", host).strip(".-")[:MAX_STEM]
     return plain or "camera"

@@ -69,7 +69,11 @@ def test_addresses_inside_a_message_are_redacted():
     ("name", "expected"),
     [
         ("rtsp://admin:S3cret@cam.example:554/x", "cam.example"),
-        ("http://[fe80::1]/stream", "fe80-1"),
+        ("http://[fe80::1]/x", "fe80-1"),
+        ("http://cam.example/live/stream", "stream"),
+        ("http://cam.example/live/S3cret", "cam.example"),
+        ("http://cam.example/stream?user=admin&pwd=S3cret", "cam.example"),
+        ("http://admin:S3cret@cam.example/stream", "cam.example"),
         ("rtsp://admin:S3cret%40cam", "camera"),
         ("http://../../etc/x?user=S3cret", "camera"),
         ("udp://@:5000", "camera"),
@@ -77,7 +81,7 @@ def test_addresses_inside_a_message_are_redacted():
         ("/dev/video0", "video0"),
     ],
 )
-def test_a_file_is_named_after_the_host(name, expected):
+def test_a_file_is_named_after_the_host_or_a_plain_part(name, expected):
     assert stem(name) == expected
 
 
