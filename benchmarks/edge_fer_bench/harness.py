@@ -221,6 +221,7 @@ class Harness:
 
     def _measure_free_running(self) -> None:
         parameters = {"seconds": self.suite.block_s, "turn": self._scene.turn}
+        kept = self.suite.frames_kept(len(self._records), self._scene.turn)
         for number in range(self.suite.blocks):
             # Rounds are left out, not blocks: every candidate has the same number of blocks.
             if number >= MIN_ROUNDS and self.clock.now() - self._began > self.suite.limit_s:
@@ -229,7 +230,7 @@ class Harness:
                 self.progress.step("frames, as fast as possible", number / self.suite.blocks)
                 with record.recording_failure():
                     block = self._block(record.worker, "frames", **parameters)
-                    record.free.append(block)
+                    record.free.append(block.first(kept))
 
     def _measure_paced(self) -> None:
         parameters = {"seconds": self.suite.paced_s, "fps": self.paced_fps}

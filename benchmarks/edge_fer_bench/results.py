@@ -32,8 +32,7 @@ FORMAT_VERSION: Final = 2
 MAX_BYTES: Final = 64 << 20
 """Largest run, unpacked. The full suite of three bundles takes 11 MB."""
 MAX_VALUES: Final = 5_000_000
-"""Most numbers of a run; each takes 80 bytes of memory. As many are ten minutes of the sustained suite at 1,190
-frames a second."""
+"""Most numbers of a run; each takes 80 bytes of memory. `edge_fer_bench.suites.MAX_FRAMES` keeps a run below."""
 MAX_TEXT: Final = 500
 MOST: Final = 1e12
 """Largest number: sums and squares of it stay finite."""
@@ -127,6 +126,13 @@ class Block(Frozen):
     """Time of a fixed reference workload just before the block: how fast the machine itself was."""
     memory_mb: Amount | None = None
     open_files: Count | None = None
+
+    def first(self, frames: int) -> Block:
+        """Return the block with the times of its first *frames* frames alone."""
+        if len(self.frame_ms) <= frames:
+            return self
+        stages_ms = {stage: times_ms[:frames] for stage, times_ms in self.stages_ms.items()}
+        return self.model_copy(update={"frame_ms": self.frame_ms[:frames], "stages_ms": stages_ms})
 
     @model_validator(mode="after")
     def _consistent(self) -> Block:
@@ -351,7 +357,7 @@ def _read(path: Path) -> bytes:
     values = content.count(b",")
     if len(content) > MAX_BYTES or values > MAX_VALUES:
         size = f"{MAX_BYTES >> 20} MB" if len(content) > MAX_BYTES else f"{MAX_VALUES} values"
-        raise BadInput(f"{path} holds more than {size}; this is no run of edge-fer bench, or one of too many minutes")
+        raise BadInput(f"{path} holds more than {size}; this is no run of edge-fer bench")
     return content
 
 

@@ -33,13 +33,30 @@ class Suite:
     """After this time no further round of blocks begins, once there are `MIN_ROUNDS`."""
 
     def lasting(self, minutes: float) -> Suite:
-        """Return the suite with as many blocks as fit into *minutes*. Raises `BadInput` for fewer than two."""
+        """Return the suite with as many blocks as fit into *minutes*, but longer ones instead of more than `MAX_BLOCKS`.
+
+        Raises `BadInput` for fewer than two.
+        """
         blocks = int(minutes * 60 / self.block_s)
         if blocks < 2:
             raise BadInput(f"{minutes} minutes are less than two blocks of {self.block_s:g} s; pass more")
+        if blocks > MAX_BLOCKS:
+            return replace(self, blocks=MAX_BLOCKS, block_s=minutes * 60 / MAX_BLOCKS)
         return replace(self, blocks=blocks)
 
+    def frames_kept(self, candidates: int, turn: int) -> int:
+        """Return of how many frames of a block the times are kept: whole turns of the film, of *turn* frames each.
 
+        A run of so many *candidates* keeps about `MAX_FRAMES`, so that hours of it fit into memory and can be read again.
+        """
+        turns = MAX_FRAMES // (candidates * self.blocks * turn)
+        return turn * max(1, turns)
+
+
+MAX_BLOCKS: Final = 500
+"""Blocks of a sustained run of each candidate: in a day of it, one of three minutes."""
+MAX_FRAMES: Final = 500_000
+"""Frames of a run whose times are kept. With their stages they are 3.5 of the 5 million values that are read again."""
 MIN_ROUNDS: Final = 5
 """As many as `stability.MIN_BLOCKS`, which gives the reason."""
 
