@@ -47,7 +47,7 @@ class Suite:
     def frames_kept(self, candidates: int, turn: int) -> int:
         """Return of how many frames of a block the times are kept: whole turns of the film, of *turn* frames each.
 
-        A run of so many *candidates* keeps about `MAX_FRAMES`, so that hours of it fit into memory and can be read again.
+        A run of so many *candidates* keeps about `MAX_FRAMES`: hours of it fit into memory and can be read again.
         """
         turns = MAX_FRAMES // (candidates * self.blocks * turn)
         return turn * max(1, turns)
