@@ -33,7 +33,7 @@ class Suite:
     """After this time no further round of blocks begins, once there are `MIN_ROUNDS`."""
 
     def lasting(self, minutes: float) -> Suite:
-        """Return the suite with as many blocks as fit into *minutes*, but longer ones instead of more than `MAX_BLOCKS`.
+        """Return the suite with as many blocks as fit into *minutes*, or with `MAX_BLOCKS` longer ones.
 
         Raises `BadInput` for fewer than two.
         """
