@@ -6,8 +6,10 @@ TensorFlow's converter makes a float ``.tflite`` of a Keras model or SavedModel,
 
 from __future__ import annotations
 
+import re
 import tempfile
 import zipfile
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +24,7 @@ from edge_fer_convert.formats import onnx_file, tflite_file
 from edge_fer_train import checkpoints
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import keras
     from numpy.typing import NDArray
@@ -146,13 +148,28 @@ def _import(module: str) -> None:
 
 def _open_keras(path: Path, size_px: int | None) -> FloatModel:
     try:
-        return _from_keras(checkpoints.load(path), size_px)
+        with _custom_layers():
+            return _from_keras(checkpoints.load(path), size_px)
     except BadInput:
         raise
     # Keras raises all of these for a file that it cannot read.
     except (ValueError, TypeError, OSError, KeyError, AttributeError, zipfile.BadZipFile, NotImplementedError) as exc:
         raise_broken_import(exc)
         raise BadInput(_why_unreadable(path, exc)) from exc
+
+
+@contextmanager
+def _custom_layers() -> Iterator[None]:
+    """Let Keras 3 read depthwise convolutions of Keras 2, whose configuration names the one number of groups there is."""
+    import keras
+
+    class DepthwiseConv2D(keras.layers.DepthwiseConv2D):  # type: ignore[misc, name-defined, unused-ignore]
+        def __init__(self, *args: Any, groups: int = 1, **options: Any) -> None:
+            del groups
+            super().__init__(*args, **options)
+
+    with keras.saving.custom_object_scope({"DepthwiseConv2D": DepthwiseConv2D}):
+        yield
 
 
 def _why_unreadable(path: Path, exc: Exception) -> str:
@@ -187,11 +204,29 @@ def _from_keras(model: keras.Model, size_px: int | None) -> FloatModel:
             "feed both branches of a fused model from one Input, and give one output"
         )
     shape = _fixed(tuple(model.inputs[0].shape), size_px)
+    model = _in_float32(model)
     # Through a SavedModel, so that Keras models and SavedModels of other programs take the same way.
     signature = keras.InputSpec(shape=shape, dtype="float32", name="face")
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    # Not model.export(), which keeps the operations of layers that augment faces in training.
+    archive.add_endpoint("serve", lambda face: model(face, training=False), input_signature=[signature])
     with tempfile.TemporaryDirectory() as folder:
-        model.export(folder, format="tf_saved_model", verbose=False, input_signature=[signature])
+        archive.write_out(folder, verbose=False)
         return _open_saved_model(Path(folder), size_px)
+
+
+def _in_float32(model: keras.Model) -> keras.Model:
+    """Return *model* with layers that compute in float32: those of one trained in mixed precision do not."""
+    import keras
+
+    policies = re.compile(r'"mixed_b?float16"')
+    architecture = model.to_json()
+    if not policies.search(architecture):
+        return model
+    again = keras.models.model_from_json(policies.sub('"float32"', architecture))
+    again.set_weights(model.get_weights())
+    return again
 
 
 def _open_saved_model(path: Path, size_px: int | None) -> FloatModel:
@@ -230,8 +265,15 @@ def _open_saved_model(path: Path, size_px: int | None) -> FloatModel:
 
 
 def _open_tflite(path: Path, size_px: int | None) -> FloatModel:
-    del size_px  # the sides of a .tflite are never open
-    return _from_tflite(tflite_file.read(path))
+    del size_px  # the sides of a .tflite cannot be set afterwards
+    content = tflite_file.read(path)
+    input_shape, _ = tflite_file.shapes(content)
+    if any(side is None for side in input_shape[1:]):
+        raise BadInput(
+            f"{path} leaves sides of its input open, {_shown(input_shape)}, and those of a .tflite cannot be set "
+            "afterwards; pass the model that it was made from, with --size"
+        )
+    return _from_tflite(content)
 
 
 def _from_tflite(content: bytes) -> FloatModel:
@@ -262,7 +304,7 @@ def _fixed(shape: Shape, size_px: int | None) -> tuple[int, int, int, int]:
 
     Raises `BadInput` for a shape that no square face fits.
     """
-    shown = tuple("?" if size is None else size for size in shape)
+    shown = _shown(shape)
     if len(shape) != 4:
         raise BadInput(f"the model's input is {shown}; a FER classifier takes (1, N, N, 1 or 3) or (1, 1 or 3, N, N)")
     # Which axis holds the channels follows from its size: no face is 1 or 3 pixels wide.
@@ -282,6 +324,10 @@ def _fixed(shape: Shape, size_px: int | None) -> tuple[int, int, int, int]:
     if batch not in (None, 1):
         raise BadInput(f"the model's input is {shown}: its batch is fixed to {batch}; export it with a batch of 1")
     return (1, height, width, planes) if channels_last else (1, planes, height, width)
+
+
+def _shown(shape: Shape) -> tuple[int | str, ...]:
+    return tuple("?" if size is None else size for size in shape)
 
 
 def _classes(shape: Shape) -> int:

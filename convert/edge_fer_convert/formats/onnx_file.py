@@ -17,21 +17,44 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 OPSET: Final = 18
+OLDEST_OPSET: Final = 13
+"""The first set of operators in which weights can be quantized per channel."""
+NEWER_IR: Final = 4
+"""The first version of the file format in which weights need not be listed among the inputs."""
 ERRORS_ONLY: Final = 3
 """ONNX Runtime's log level for errors."""
 
 
 def read(path: Path) -> bytes:
-    """Return a checked model file with its weights inside. Raises `BadInput` when it cannot be read."""
+    """Return a checked model file with its weights inside, in `OLDEST_OPSET` or later.
+
+    Raises `BadInput` when it cannot be read.
+    """
     import onnx
 
     try:
         model = onnx.load(path)  # also loads weights stored in files beside it
         onnx.checker.check_model(model)
+        model = _modern(model)
         model = onnx.shape_inference.infer_shapes(model)
     except Exception as exc:  # protobuf's and onnx's errors share no base class
         raise BadInput(f"{path} is no valid ONNX model: {one_line(exc)}; export it again") from exc
     return bytes(model.SerializeToString())
+
+
+def _modern(model: Any) -> Any:
+    """Return *model* in an opset in which it can be quantized: `OPSET` where its own is older than `OLDEST_OPSET`."""
+    from onnx import version_converter
+
+    opset = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), OPSET)
+    if opset >= OLDEST_OPSET:
+        return model
+    # Old exporters list weights among the inputs as well; the converter and the shape inference take them for unknown.
+    weights = {weight.name for weight in model.graph.initializer}
+    for entry in [entry for entry in model.graph.input if entry.name in weights]:
+        model.graph.input.remove(entry)
+    model.ir_version = max(model.ir_version, NEWER_IR)  # before it, weights had to be inputs
+    return version_converter.convert_version(model, OPSET)
 
 
 def from_tflite(content: bytes) -> bytes:

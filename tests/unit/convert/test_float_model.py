@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 keras = pytest.importorskip("keras", reason="Keras is not installed: pip install -e '.[convert]'")
+h5py = pytest.importorskip("h5py", reason="h5py is not installed: pip install -e '.[convert]'")
 onnx = pytest.importorskip("onnx", reason="ONNX is not installed: pip install -e '.[convert]'")
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed: pip install -e '.[convert]'")
 
@@ -36,6 +38,81 @@ def test_every_form_of_one_model_answers_alike(network, float_model, values, tmp
         assert np.allclose(opened.scores(values), expected, atol=1e-5), source
         assert opened.onnx is not None
         assert np.allclose(onnx_file.run(opened.onnx, values), expected, atol=1e-5), source
+
+
+def test_layers_that_augment_faces_do_nothing(network, values):
+    face = keras.Input((32, 32, 1))
+    augmented = keras.layers.RandomRotation(0.2)(keras.layers.RandomFlip("horizontal")(face))
+    opened = open_model(keras.Model(face, network(augmented)))
+    assert np.allclose(opened.scores(values), network.predict(values, verbose=0), atol=1e-5)
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_a_model_of_mixed_precision_computes_in_float32(values, tmp_path, policy):
+    layers = keras.layers
+    network = keras.Sequential(
+        [
+            keras.Input((32, 32, 1)),
+            layers.Conv2D(4, 3, strides=4, activation="relu", dtype=policy),
+            layers.BatchNormalization(dtype=policy),
+            layers.GlobalAveragePooling2D(dtype=policy),
+            layers.Dense(7, activation="softmax", dtype="float32"),
+        ]
+    )
+    network.save(tmp_path / "mixed.keras")
+    opened = open_model(tmp_path / "mixed.keras")
+    assert np.allclose(opened.scores(values), network.predict(values, verbose=0), atol=0.01)
+    assert opened.can_be("onnx-int8") is None
+
+
+def test_a_depthwise_convolution_of_keras_2_is_read(values, tmp_path):
+    network = keras.Sequential(
+        [keras.Input((32, 32, 1)), keras.layers.DepthwiseConv2D(3), keras.layers.Flatten(), keras.layers.Dense(7)]
+    )
+    network.save(tmp_path / "new.h5")
+    with h5py.File(tmp_path / "new.h5", "r+") as file:
+        architecture = json.loads(file.attrs["model_config"])
+        architecture["config"]["layers"][1]["config"]["groups"] = 1
+        file.attrs["model_config"] = json.dumps(architecture)
+    opened = open_model(tmp_path / "new.h5")
+    assert np.allclose(opened.scores(values), network.predict(values, verbose=0), atol=1e-4)
+
+
+@pytest.mark.parametrize("opset", [8, 9, 11])
+def test_onnx_of_an_old_opset_can_be_quantized(values, tmp_path, opset):
+    rng = np.random.default_rng(0)
+    weights = {"w": rng.normal(0, 1, (8, 1, 3, 3)), "d": rng.normal(0, 1, (8, 7))}
+    initializers = [onnx.numpy_helper.from_array(array.astype(np.float32), name) for name, array in weights.items()]
+    make = onnx.helper
+    nodes = [
+        make.make_node("Conv", ["x", "w"], ["c"], strides=[2, 2]),
+        make.make_node("Relu", ["c"], ["r"]),
+        make.make_node("GlobalAveragePool", ["r"], ["g"]),
+        make.make_node("Flatten", ["g"], ["f"]),
+        make.make_node("MatMul", ["f", "d"], ["y"]),
+    ]
+    float_type = onnx.TensorProto.FLOAT
+    # Exporters of those days listed the weights among the inputs.
+    inputs = [make.make_tensor_value_info("x", float_type, [1, 1, 32, 32])]
+    inputs += [make.make_tensor_value_info(entry.name, float_type, list(entry.dims)) for entry in initializers]
+    outputs = [make.make_tensor_value_info("y", float_type, [1, 7])]
+    graph = make.make_graph(nodes, "old", inputs, outputs, initializers)
+    model = make.make_model(graph, opset_imports=[make.make_opsetid("", opset)], ir_version=3)
+    onnx.save(model, tmp_path / "old.onnx")
+    opened = open_model(tmp_path / "old.onnx")
+    assert onnx.load_from_string(opened.onnx).opset_import[0].version >= onnx_file.OLDEST_OPSET
+    assert np.allclose(opened.scores(values), onnx_file.run(model.SerializeToString(), values), atol=1e-5)
+
+
+def test_open_sides_of_a_tflite_cannot_be_set(network, tmp_path):
+    import tensorflow as tf
+
+    shape = tf.TensorSpec([1, None, None, 1], tf.float32)
+    function = tf.function(lambda face: {"scores": tf.reduce_mean(face, (1, 2)) * tf.ones((1, 7))}, [shape])
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()])
+    (tmp_path / "open.tflite").write_bytes(converter.convert())
+    with pytest.raises(BadInput, match=r"leaves sides of its input open.* pass the model that it was made from"):
+        open_model(tmp_path / "open.tflite", 48)
 
 
 def test_onnx_cannot_become_litert_and_the_way_round_is_named(float_model, tmp_path):
