@@ -160,7 +160,7 @@ def _open_keras(path: Path, size_px: int | None) -> FloatModel:
 
 @contextmanager
 def _custom_layers() -> Iterator[None]:
-    """Let Keras 3 read depthwise convolutions of Keras 2, whose configuration names the one number of groups there is."""
+    """Let Keras 3 read depthwise convolutions of Keras 2, whose configuration also names the number of groups."""
     import keras
 
     class DepthwiseConv2D(keras.layers.DepthwiseConv2D):  # type: ignore[misc, name-defined, unused-ignore]
