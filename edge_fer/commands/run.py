@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edge_fer.dependencies import spare_memory
 from edge_fer.options import DEFAULT_MODEL, key_option, model_options
 from edge_fer.sinks import SinkClosed
 from edge_fer.source_options import source_options
@@ -55,6 +56,7 @@ def run(
     found best on this machine, unless --model or --target name others. Ctrl-C, SIGTERM and SIGHUP end it with its
     summary; a film is finished before.
     """
+    spare_memory()
     from edge_fer import profile
     from edge_fer.sinks import lines
     from edge_fer.sources import open_source

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edge_fer.backends import MAX_THREADS
+from edge_fer.dependencies import spare_memory
 from edge_fer.errors import BadBundle, BadInput, GoldenMismatch
 from edge_fer.options import key_option
 from edge_fer.text import printable
@@ -37,6 +38,7 @@ def verify(bundle: str, threads: int, key: Path | None, as_json: bool) -> None:
     Targets whose runtime is not installed are reported as not run. The exit code is 4 if anything does not match.
     Each target of a bundle from outside is executed in a process of its own, with limits of time and memory.
     """
+    spare_memory()
     from edge_fer import profile
     from edge_fer.verify import verify as verify_bundle
 
