@@ -55,6 +55,10 @@ class Bundle:
         self._files = files
         self.trusted = trusted
         """Whether its model files are executed without a trial in a process of their own; see `edge_fer.trial`."""
+        self.shipped = False
+        """Whether it is part of edge-fer, and as trusted."""
+        self.signed_by: Path | None = None
+        """The public key by which its signature was checked; None if it was not."""
         self.manifest_bytes = files.read(MANIFEST, MAX_MANIFEST_BYTES)
         """The manifest as it was read: what a signature signs."""
         self.manifest: Manifest = manifests.parse(self.manifest_bytes, str(path))
@@ -71,11 +75,6 @@ class Bundle:
                 return target
         known = ", ".join(target.name for target in self.manifest.targets)
         raise BadBundle(f"{self.path} has no target {name!r}; it has: {known}")
-
-    @property
-    def shipped(self) -> bool:
-        """Whether it is part of edge-fer, and as trusted."""
-        return _is_shipped(self.path)
 
     @property
     def signature(self) -> bytes | None:
@@ -162,12 +161,16 @@ def load(path: str | Path, *, trusted: bool = False, key: str | Path | None = No
     a key that cannot be used.
     """
     location = _locate(path)
-    bundle = Bundle(location, open_files(location), trusted=trusted or _is_shipped(location))
+    shipped_folder = _shipped_folder(location)
+    # Read from where the question was answered: a link to a shipped bundle may lead elsewhere a moment later.
+    bundle = Bundle(location, open_files(shipped_folder or location), trusted=trusted or shipped_folder is not None)
+    bundle.shipped = shipped_folder is not None
     if key is not None and not bundle.shipped:
         # Imported here: it needs a package that is not always installed.
         from edge_fer import signatures
 
         signatures.check(bundle.manifest_bytes, bundle.signature, Path(key), str(location))
+        bundle.signed_by = Path(key)
     return bundle
 
 
@@ -192,5 +195,7 @@ def _locate(path: str | Path) -> Path:
     raise BadBundle(f"no bundle at {path}; pass a folder, a .zip, or a shipped one: {names}")
 
 
-def _is_shipped(location: Path) -> bool:
-    return location.resolve().parent == SHIPPED_MODELS.resolve()
+def _shipped_folder(location: Path) -> Path | None:
+    """Return the folder of the shipped bundle at *location*, without links; None for a bundle from outside."""
+    resolved = location.resolve()
+    return resolved if resolved.parent == SHIPPED_MODELS.resolve() else None

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+MAX_MEMBERS: Final = 1000
+"""The most files in a zip, whose list is read again with each of them. A bundle has 104 at most."""
 MAX_SHOWN: Final = 100
 """How much of a zip member's name an error quotes, in characters."""
 
@@ -76,6 +78,10 @@ class Zip:
         except UNPACK_ERRORS as exc:
             reason = unpack_reason(exc)
             raise BadBundle(f"{path} is neither a folder nor a readable zip: {reason}; copy the bundle again") from exc
+        if len(members) > MAX_MEMBERS:
+            raise BadBundle(
+                f"{path} holds {len(members)} files, more than the {MAX_MEMBERS} allowed: zip the bundle's files alone"
+            )
         for member in members:
             self._add(member)
 

@@ -7,6 +7,7 @@ its import raises almost anything. `load` and `broken_import` make one line of i
 from __future__ import annotations
 
 import importlib
+import os
 import re
 from collections.abc import Iterable, Mapping
 from importlib import util
@@ -59,6 +60,15 @@ def require(packages: Mapping[str, str] | Iterable[str], extra: str, purpose: st
             missing.append(distribution)
     if missing:
         raise MissingDependency(f"{purpose} needs {', '.join(missing)}: pip install 'edge-fer[{extra}]'")
+
+
+def spare_memory() -> None:
+    """Let NumPy and OpenCV multiply matrices in one thread; they multiply none that are large.
+
+    For a command on a device, before it imports them. Their library (OpenBLAS) otherwise reserves memory for a thread
+    of each core, and where it gets none, it crashes or interrupts the process.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def load(module: str, name: str, remedy: str, *, uses: str = "") -> Any:

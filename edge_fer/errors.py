@@ -87,7 +87,8 @@ def first_fault(exc: ValidationError) -> str:
     # Without the URL of pydantic's documentation, which would not fit into a line.
     faults = exc.errors(include_url=False)
     first = faults[0]
-    parts = [".".join(str(part) for part in first["loc"])]
+    # A field that should not be there has the name that the file's author gave it.
+    parts = [".".join(str(part)[:MAX_SHOWN] for part in first["loc"])]
     # Of a missing field, pydantic's input is the whole object around it.
     if first["type"] != "missing" and len(repr(first["input"])) <= MAX_SHOWN:
         parts.append(repr(first["input"]))

@@ -24,6 +24,7 @@ SIGNATURE: Final = "manifest.sig"
 MODEL_CARD: Final = "MODEL_CARD.md"
 MAX_MANIFEST_BYTES: Final = 1 << 20
 MAX_FILE_BYTES: Final = 256 << 20
+MAX_GRAPH_BYTES: Final = 32 << 20
 MAX_NAME: Final = 100
 """Longest name of a file, a label or a data set, in characters."""
 MAX_TEXT: Final = 4000
@@ -126,6 +127,13 @@ class Target(FileEntry):
     recipe: Text
     """How it was quantized, as a sentence."""
     evaluation: Evaluation | None = None
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Target:
+        # A graph beside its weights is text of about a megabyte, which takes a multiple of that to parse.
+        if self.total_bytes > MAX_FILE_BYTES or (self.weights and self.size_bytes > MAX_GRAPH_BYTES):
+            raise ValueError(f"its files are larger than {MAX_FILE_BYTES} bytes, or its graph than {MAX_GRAPH_BYTES}")
+        return self
 
     @property
     def files(self) -> tuple[FileEntry, ...]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import stat
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import tomli_w
 from pydantic import Field, ValidationError
@@ -22,12 +23,17 @@ from edge_fer.backends import MAX_THREADS
 from edge_fer.errors import BadInput, SinkError, first_fault, one_line
 from edge_fer.frozen import Frozen
 
+if TYPE_CHECKING:
+    from edge_fer.bundle import Bundle
+
 log = logging.getLogger(__name__)
 
 MAX_BYTES: Final = 2**16
 """Size of the largest profile that is read."""
 NO_NUL: Final = r"^[^\x00]*$"
 """The operating system refuses a NUL in a path."""
+KEY_WORD: Final = re.compile(rb"(?i)k\0*e\0*y")
+"""What a damaged profile holds that may have named a public key, also under a mistyped name or in UTF-16."""
 HEADER: Final = "# Written by edge-fer bench --write-profile; edge-fer run begins from it.\n"
 
 
@@ -64,7 +70,7 @@ class Profile(Frozen):
     """Name of a shipped bundle, or absolute path of another."""
     target: str
     threads: int = Field(ge=1, le=MAX_THREADS)
-    public_key: str | None = None
+    public_key: str | None = Field(None, min_length=1, pattern=NO_NUL)
     """Path of the public key by which bundles from outside must be signed, from the profile's folder; None asks for
     no signature."""
     measured: str = ""
@@ -160,6 +166,18 @@ def _content(path: Path) -> bytes:
     return content
 
 
+def _may_name_a_key() -> bool:
+    """Return whether the profile of this machine, which cannot be used, holds something like a key."""
+    # Imported here: profiles that can be used do without.
+    from edge_fer.archives import open_regular
+
+    try:
+        with open_regular(path_to_write()) as file:
+            return KEY_WORD.search(file.read(MAX_BYTES)) is not None
+    except OSError:  # no file, or none that may be read
+        return False
+
+
 def _reason(exc: Exception) -> str:
     if isinstance(exc, ValidationError):
         return first_fault(exc)
@@ -176,8 +194,6 @@ class Choice:
     target: str | None
     threads: int
     from_profile: bool = False
-    public_key: Path | None = None
-    """Path of the public key by which a bundle from outside must be signed."""
 
 
 def choose(model: str | None, target: str | None, threads: int | None, default_model: str) -> Choice:
@@ -194,16 +210,30 @@ def choose(model: str | None, target: str | None, threads: int | None, default_m
             raise
         log.warning("ignored: %s", exc)
         profile = None
-    # For every bundle: a key that another --model could avoid would protect nothing.
-    key = _public_key(profile)
     if profile is not None and target is None and model in (None, profile.model):
-        return Choice(profile.model, profile.target, threads or profile.threads, from_profile=True, public_key=key)
-    return Choice(model or default_model, target, threads or 1, public_key=key)
+        return Choice(profile.model, profile.target, threads or profile.threads, from_profile=True)
+    return Choice(model or default_model, target, threads or 1)
 
 
-def trusted_key() -> Path | None:
-    """Return the path of the public key in this machine's profile, if there is one. Raises `BadInput` as `choose`."""
-    return _public_key(of_this_machine())
+def open_bundle(path: str | Path, key: Path | None = None) -> Bundle:
+    """Open the bundle at *path* as `bundle.load` does, signed by *key* or else by the public key of the profile.
+
+    For every bundle from outside: a key that another ``--model`` could avoid would protect nothing. For the same reason
+    a profile that cannot be used, but may name a key, is `BadInput` then.
+    """
+    # Imported here: not every command that reads the profile opens a bundle.
+    from edge_fer import bundle as bundles
+
+    unusable = None
+    if key is None:
+        try:
+            key = _public_key(of_this_machine())
+        except BadInput as exc:
+            unusable = exc
+    opened = bundles.load(path, key=key)
+    if unusable is not None and not opened.shipped and _may_name_a_key():
+        raise BadInput(f"{unusable}; bundles from outside wait for that, as it may name a public key; or pass --key")
+    return opened
 
 
 def _public_key(profile: Profile | None) -> Path | None:

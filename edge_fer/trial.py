@@ -40,9 +40,11 @@ READY: Final = b"ready\n"
 """What the child says before it looks at the bundle."""
 START_LIMIT_S: Final = 30.0
 """How long Python and the imports may take, which is not the bundle's fault."""
-POLL_S: Final = 0.005
+POLL_MS: Final = 5
 SECONDS_A_MB: Final = 0.05
 """What a small board may take to load a large model, beyond the limit for small ones."""
+MAX_MORE_S: Final = 4.0
+"""The most that it may take longer, however large it claims to be."""
 MAX_ANSWER_BYTES: Final = 1 << 16
 
 
@@ -60,7 +62,7 @@ class Limits:
     def with_files(self, size_bytes: int) -> Limits:
         """Return limits for files of *size_bytes*: each runtime holds its model a few times while it loads it."""
         size_mb = size_bytes / 2**20
-        more_s = SECONDS_A_MB * size_mb
+        more_s = min(SECONDS_A_MB * size_mb, MAX_MORE_S)
         return Limits(self.time_s + more_s, self.cpu_s + int(more_s), self.memory_mb + int(4 * size_mb))
 
 
@@ -80,7 +82,7 @@ def check(
     """
     if bundle.trusted or backend not in BACKENDS or backend == "fake":
         return
-    request = {"target": target.name, "backend": backend, "threads": threads, "golden": False}
+    request = {"target": target.name, "runtime": backend, "threads": threads, "golden": False}
     _run(request, {MANIFEST: bundle.manifest_bytes, **contents}, str(bundle.path), limits)
 
 
@@ -91,7 +93,7 @@ def check_golden(
 
     Raises as `check` does.
     """
-    request = {"target": target.name, "backend": None, "threads": threads, "golden": True}
+    request = {"target": target.name, "runtime": target.runtime, "threads": threads, "golden": True}
     golden = {bundle.manifest.golden.file: bundle.read(bundle.manifest.golden)}
     files = {MANIFEST: bundle.manifest_bytes, **contents, **golden}
     answer = _run(request, files, str(bundle.path), limits)
@@ -165,8 +167,11 @@ class _Child:
         output = b""
         deadline = time.monotonic() + START_LIMIT_S
         started = False
+        # Not select, which knows the first 1,024 files of a process alone.
+        poll = select.poll()
+        poll.register(stdout, select.POLLIN)
         while time.monotonic() < deadline:
-            if select.select([stdout], [], [], POLL_S)[0]:
+            if poll.poll(POLL_MS):
                 chunk = os.read(stdout, MAX_ANSWER_BYTES)
                 output += chunk
                 if len(output) > MAX_ANSWER_BYTES:

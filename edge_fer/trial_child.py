@@ -5,6 +5,8 @@ The request is a line of JSON and then the files that it names, one after the ot
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import json
 import os
 import re
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 import numpy as np
 
 from edge_fer import host
+from edge_fer.backends import BACKENDS
 from edge_fer.bundle import Bundle
 from edge_fer.bundle_files import Memory
 from edge_fer.classifier import Classifier
@@ -26,7 +29,7 @@ from edge_fer.verify import verify_here
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-NO_MEMORY: Final = re.compile(r"bad_alloc|allocat|out of memory|memory exhausted", re.IGNORECASE)
+NO_MEMORY: Final = re.compile(r"bad_alloc|allocat(?!e_tensors)|out of memory|memory exhausted", re.IGNORECASE)
 """How runtimes say that they were refused memory."""
 ADDRESS_FACTOR: Final = 2
 """Memory that may be reserved, for what may be used: threads reserve stacks, and allocators arenas, in advance."""
@@ -41,6 +44,7 @@ def main() -> None:
         os.dup2(2, 1)
         request = json.loads(sys.stdin.buffer.readline())
         files = _files(request["files"], sys.stdin.buffer)
+        _import_runtime(request["runtime"])
         answers.write(READY)
         answers.flush()
         _limit(**request["limits"])
@@ -54,6 +58,13 @@ def _files(sizes: dict[str, int], stdin: BinaryIO) -> dict[str, bytes]:
     return {name: stdin.read(size) for name, size in sizes.items()}
 
 
+def _import_runtime(name: str) -> None:
+    """Import the runtime of the backend *name* before the time counts: on a small board, that takes seconds."""
+    # What fails here is told when the model is loaded.
+    with contextlib.suppress(EdgeFerError):
+        importlib.import_module(BACKENDS[name]).find_runtime()
+
+
 def _answer(request: dict[str, Any], files: dict[str, bytes]) -> dict[str, Any]:
     try:
         # The path is for messages only: everything that is read is in memory.
@@ -61,10 +72,12 @@ def _answer(request: dict[str, Any], files: dict[str, bytes]) -> dict[str, Any]:
         target = bundle.target(request["target"])
         if request["golden"]:
             return {"verification": verify_here(bundle, target, request["threads"]).as_dict()}
-        with Classifier(bundle, target.name, backend=request["backend"], threads=request["threads"]) as classifier:
+        with Classifier(bundle, target.name, backend=request["runtime"], threads=request["threads"]) as classifier:
             classifier.scores(_pictures(bundle.manifest.preprocess.size_px))
     except EdgeFerError as exc:
-        name = "MemoryError" if NO_MEMORY.search(str(exc)) else type(exc).__name__
+        # The path is the user's own word.
+        words = str(exc).replace(request["path"], "")
+        name = "MemoryError" if NO_MEMORY.search(words) else type(exc).__name__
         return {"error": name, "message": one_line(exc)}
     except MemoryError:
         return {"error": "MemoryError", "message": ""}

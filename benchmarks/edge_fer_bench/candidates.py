@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -53,7 +54,9 @@ def candidates_of_bundle(
         for count in threads:
             # The same interpreter, so that the worker has the packages of this installation.
             command = [sys.executable, "-m", "edge_fer_bench.worker"]
-            command += ["--model", model, "--target", entry.name, "--threads", str(count)]
+            # With its checksum: what is measured, and executed, is what was checked and tried.
+            command += ["--model", model, "--manifest", hashlib.sha256(bundle.manifest_bytes).hexdigest()]
+            command += ["--target", entry.name, "--threads", str(count)]
             if backend:
                 command += ["--backend", backend]
             name = f"{bundle.manifest.name} {entry.name} x{count}"

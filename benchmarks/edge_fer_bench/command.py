@@ -108,7 +108,6 @@ def run(
     Ctrl-C prints what was measured until then, recommends nothing, and leaves no profile; with --json FILE.json, the
     values are in FILE.partial.json.
     """
-    from edge_fer import bundle as bundles
     from edge_fer import profile
     from edge_fer.progress import ProgressDisplay
     from edge_fer_bench import table
@@ -126,7 +125,7 @@ def run(
     _refuse_unknown_backend(backend)
     # Not the model of the profile, which this command itself may have written after an earlier run.
     model = model or DEFAULT_MODEL
-    bundle = bundles.load(model)
+    bundle = profile.open_bundle(model)
     thread_counts = [threads] if threads else _thread_counts(suite.name)
     candidates = candidates_of_bundle(model, bundle, thread_counts, target, backend)
     if suite.name == "sustained":

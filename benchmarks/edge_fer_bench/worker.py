@@ -18,6 +18,7 @@ Peers answer ``frames`` and ``classify`` in the same way, each in an environment
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import sys
@@ -28,9 +29,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from edge_fer import bundle as bundles
 from edge_fer import host
 from edge_fer.classifier import Classifier
-from edge_fer.errors import EdgeFerError, MissingDependency
+from edge_fer.errors import BadBundle, EdgeFerError, MissingDependency
 from edge_fer.pipeline import STAGES, Pipeline
 from edge_fer.sinks.lines import JsonLines
 from edge_fer.sources.synthetic import SyntheticCamera
@@ -52,9 +54,10 @@ class Worker:
         # Python itself and the imports come before this; the harness measures the whole from outside.
         began = time.perf_counter()
         # Trusted: the command has tried each target before, and the trial is no part of the start that is measured.
-        self._classifier = Classifier.load(
-            options.model, options.target, backend=options.backend, threads=options.threads, trusted=True
-        )
+        bundle = bundles.load(options.model, trusted=True)
+        if options.manifest and hashlib.sha256(bundle.manifest_bytes).hexdigest() != options.manifest:
+            raise BadBundle(f"{options.model} was changed during the benchmark; measure again")
+        self._classifier = Classifier(bundle, options.target, backend=options.backend, threads=options.threads)
         loaded = time.perf_counter()
         # Many runtimes finish their preparations during the first inference, so it is timed on its own.
         self._classifier.scores(self._classifier.bundle.golden().inputs[:1])
@@ -205,6 +208,7 @@ def main(make: Callable[[argparse.Namespace], Worker] = Worker) -> None:
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", required=True)
+    parser.add_argument("--manifest", help="Checksum of the bundle's manifest, which was checked and tried.")
     parser.add_argument("--target")
     parser.add_argument("--backend")
     parser.add_argument("--threads", type=int, default=1)

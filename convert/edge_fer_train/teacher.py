@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from edge_fer import profile
 from edge_fer.classifier import Classifier
 from edge_fer.errors import BadInput
 from edge_fer.host import usable_cores
@@ -88,7 +89,7 @@ def _open(path: Path, spec: Preprocess, names: Sequence[str], bundles: ExitStack
     """
     if path.suffix.lower() in checkpoints.SUFFIXES:
         return _checkpoint(path, spec, names)
-    classifier = bundles.enter_context(Classifier.load(path, threads=min(usable_cores(), MAX_THREADS)))
+    classifier = bundles.enter_context(Classifier(profile.open_bundle(path), threads=min(usable_cores(), MAX_THREADS)))
     return _bundle(classifier, path, spec, names)
 
 

@@ -31,12 +31,17 @@ def load(model: ModelFile) -> OnnxRuntime:
     return OnnxRuntime(model)
 
 
+def find_runtime() -> Any:
+    """Return the module of ONNX Runtime. Raises `MissingDependency` if it cannot be loaded."""
+    telemetry.switch_off()
+    return load_package("onnxruntime", "ONNX Runtime", INSTALL, uses="InferenceSession")
+
+
 class OnnxRuntime(BackendBase):
     """An ``.onnx`` model: one float32 image in, one row of float32 scores out."""
 
     def __init__(self, model: ModelFile) -> None:
-        telemetry.switch_off()
-        onnxruntime = load_package("onnxruntime", "ONNX Runtime", INSTALL, uses="InferenceSession")
+        onnxruntime = find_runtime()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = model.threads
         options.inter_op_num_threads = 1  # the layers follow one another; more would only idle

@@ -35,6 +35,12 @@ def load(model: ModelFile) -> OpenVINO:
     return OpenVINO(model)
 
 
+def find_runtime() -> Any:
+    """Return the module of OpenVINO. Raises `MissingDependency` if it cannot be loaded."""
+    telemetry.switch_off()
+    return load_package("openvino", "OpenVINO", INSTALL, uses="Core")
+
+
 class OpenVINO(BackendBase):
     """An OpenVINO model: one float32 image in, one row of float32 scores out.
 
@@ -43,8 +49,7 @@ class OpenVINO(BackendBase):
     """
 
     def __init__(self, model: ModelFile) -> None:
-        telemetry.switch_off()
-        openvino = load_package("openvino", "OpenVINO", INSTALL, uses="Core")
+        openvino = find_runtime()
         _refuse_other_than_ir(model.content)
         version = openvino.__version__.split("-")[0]  # without number and branch of the build
         try:

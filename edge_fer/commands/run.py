@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edge_fer.dependencies import spare_memory
 from edge_fer.options import DEFAULT_MODEL, key_option, model_options
 from edge_fer.sinks import SinkClosed
 from edge_fer.source_options import source_options
@@ -55,6 +56,7 @@ def run(
     found best on this machine, unless --model or --target name others. Ctrl-C, SIGTERM and SIGHUP end it with its
     summary; a film is finished before.
     """
+    spare_memory()
     from edge_fer import profile
     from edge_fer.sinks import lines
     from edge_fer.sources import open_source
@@ -65,7 +67,7 @@ def run(
     # Closed in the reverse order, also after an error: sinks first, the source last.
     with contextlib.ExitStack() as stack:
         opened = stack.enter_context(open_source(source, source_options))
-        classifier = stack.enter_context(_classifier(chosen, backend, key or chosen.public_key))
+        classifier = stack.enter_context(_classifier(chosen, backend, key))
         sinks = _sinks(opened, source, as_json, save, show, signals)
         if opened.stills:
             sinks.append(lines.SmallPictures(min_face))
@@ -85,11 +87,13 @@ def run(
 def _classifier(chosen: Choice, backend: str | None, key: Path | None) -> Classifier:
     import cv2
 
+    from edge_fer import profile
     from edge_fer.classifier import Classifier
 
     # OpenCV would otherwise take all cores for the search, whatever --threads says.
     cv2.setNumThreads(chosen.threads)
-    return Classifier.load(chosen.model, chosen.target, backend=backend, threads=chosen.threads, key=key)
+    bundle = profile.open_bundle(chosen.model, key)
+    return Classifier(bundle, chosen.target, backend=backend, threads=chosen.threads)
 
 
 def _pipeline(classifier: Classifier, min_face_px: int) -> Pipeline:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from edge_fer.errors import BadInput
+from edge_fer.text import printable
 
 
 @click.command(
@@ -33,12 +34,13 @@ def sign(bundle: str | None, key: Path | None, new_key: str | None) -> None:
     if (new_key is None) == (bundle is None or key is None):
         raise BadInput("pass BUNDLE and --key to sign, or --new-key to make keys")
     if bundle is not None and key is not None and new_key is None:
-        click.echo(f"{_sign(bundle, key)} signed")
+        click.echo(printable(f"{_sign(bundle, key)} signed"))
         return
     from edge_fer import signatures
 
     private, public = signatures.new_key(new_key or "")
-    click.echo(f"{private} written: keep it secret, it signs\n{public} written: for the devices, it checks")
+    click.echo(printable(f"{private} written: keep it secret, it signs"))
+    click.echo(printable(f"{public} written: for the devices, it checks"))
 
 
 def _sign(path: str, key: Path) -> Path:

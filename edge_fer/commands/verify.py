@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from edge_fer.backends import MAX_THREADS
+from edge_fer.dependencies import spare_memory
 from edge_fer.errors import BadBundle, BadInput, GoldenMismatch
 from edge_fer.options import key_option
+from edge_fer.text import printable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,12 +38,11 @@ def verify(bundle: str, threads: int, key: Path | None, as_json: bool) -> None:
     Targets whose runtime is not installed are reported as not run. The exit code is 4 if anything does not match.
     Each target of a bundle from outside is executed in a process of its own, with limits of time and memory.
     """
-    from edge_fer import bundle as bundles
+    spare_memory()
     from edge_fer import profile
     from edge_fer.verify import verify as verify_bundle
 
-    key = key or profile.trusted_key()
-    opened = bundles.load(bundle, key=key)
+    opened = profile.open_bundle(bundle, key)
     results = verify_bundle(opened, threads)
     for result in results:
         click.echo(json.dumps(result.as_dict()) if as_json else result.sentence())
@@ -52,15 +53,15 @@ def verify(bundle: str, threads: int, key: Path | None, as_json: bool) -> None:
     if not any(result.ran for result in results):
         raise BadInput(f"no target of {bundle} can be run here; see above")
     # On stderr, so that stdout holds a line for each target and nothing else.
-    click.echo(_signed(opened, key), err=True)
+    click.echo(printable(_signed(opened)), err=True)
 
 
-def _signed(bundle: Bundle, key: Path | None) -> str:
-    """Return in words what is known of the origin of *bundle*, which has been checked with *key*, if there is one."""
+def _signed(bundle: Bundle) -> str:
+    """Return in words what is known of the origin of *bundle*."""
     if bundle.shipped:
         return f"{bundle.path.name} is part of edge-fer"
-    if key is not None:
-        return f"{bundle.path} is signed by {key}"
+    if bundle.signed_by is not None:
+        return f"{bundle.path} is signed by {bundle.signed_by}"
     if bundle.signature is not None:
         return f"{bundle.path} is signed; by whom was not checked: pass --key"
     return f"{bundle.path} is not signed"

@@ -80,10 +80,11 @@ class BundleSystem(SystemBase):
     """One target of a bundle, run by the code that a device runs."""
 
     def __init__(self, spec: str, threads: int = 1) -> None:
+        from edge_fer import profile
         from edge_fer.classifier import Classifier
 
         path, _, target = spec.partition("@")
-        self._classifier = Classifier.load(path, target or None, threads=threads)
+        self._classifier = Classifier(profile.open_bundle(path), target or None, threads=threads)
         self.name = f"{self._classifier.bundle.manifest.name}@{self._classifier.target.name}"
 
     def scores(self, faces: LabelledFaces, condition: str) -> NDArray[np.floating[Any]]:

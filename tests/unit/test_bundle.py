@@ -305,6 +305,26 @@ def test_a_name_that_is_not_utf_8_is_refused(tmp_path):
         load(path)
 
 
+@pytest.mark.parametrize(("graph", "weights"), [(33, 1), (1, 255), (20, 240)])
+def test_a_target_is_bounded_as_a_whole(copy, graph, weights):
+    targets = json.loads((copy / MANIFEST).read_text())["targets"]
+    (target,) = (entry for entry in targets if entry["name"] == "openvino-int8")
+    target["size_bytes"] = (graph << 20) + 1
+    target["weights"]["size_bytes"] = weights << 20
+    edit(copy, targets=[target])
+    with pytest.raises(BadBundle, match="its files are larger than"):
+        load(copy)
+
+
+def test_a_zip_with_thousands_of_files_is_refused(tmp_path):
+    path = zipped(TINY, tmp_path / "many.zip")
+    with zipfile.ZipFile(path, "a") as archive:
+        for number in range(1000):
+            archive.writestr(f"{number}", b"")
+    with pytest.raises(BadBundle, match="holds 1010 files, more than the 1000 allowed"):
+        load(path)
+
+
 def test_a_zip_that_holds_a_file_twice_is_refused(tmp_path):
     path = zipped(TINY, tmp_path / "twice.zip")
     with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 
 import pytest
+from click.testing import CliRunner
 
+from edge_fer.cli import main
 from edge_fer.dependencies import (
     HEADLESS,
     INSTALL_AGAIN,
@@ -161,3 +164,13 @@ def test_other_errors_come_from_no_import():
         fail()
     assert broken_import(caught.value) is None
     assert broken_import(MemoryError()) is None
+
+
+@pytest.mark.parametrize("command", [("run", "--source", "missing.jpg"), ("verify", "missing")])
+def test_commands_of_a_device_reserve_no_memory_for_threads_of_blas(monkeypatch, command):
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "7")
+    CliRunner().invoke(main, command)
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "7"  # the user's choice stays
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS")
+    CliRunner().invoke(main, command)
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "1"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from edge_fer.errors import MAX_REASON, first_fault, one_line
+from edge_fer.errors import MAX_REASON, MAX_SHOWN, first_fault, one_line
 
 
 class Part(BaseModel):
@@ -27,11 +27,12 @@ class Whole(BaseModel):
             r"part.sizes.1 'x\ny': Input should be a valid integer, unable",
         ),
         ({"needed": "", "extra": "y" * 100}, "extra: Extra inputs are not permitted"),
+        ({"needed": "", "x" * 100_000: 1}, f"{'x' * MAX_SHOWN} 1: Extra inputs are not permitted"),
         ({}, "needed: Field required"),
         ({"threads": "a", "part": 3}, "threads 'a': Input should be a valid integer"),
         ([], "[]: Input should be a valid dictionary"),
     ],
-    ids=["a value", "a place", "a long value", "nothing", "several", "the whole"],
+    ids=["a value", "a place", "a long value", "a long name", "nothing", "several", "the whole"],
 )
 def test_a_refused_value_is_described_in_one_line(given, said):
     with pytest.raises(ValidationError) as caught:

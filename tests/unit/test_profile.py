@@ -17,7 +17,6 @@ from edge_fer.profile import (
     default_path,
     of_this_machine,
     replace_of_this_machine,
-    trusted_key,
 )
 
 WORDS = st.text(st.characters(blacklist_categories=("Cs", "Cc")), min_size=1)
@@ -164,13 +163,7 @@ def test_a_folder_of_the_configuration_that_may_not_be_read_is_told(monkeypatch)
     assert choose("mine", None, None, "default") == Choice("mine", None, 1)
 
 
-def test_the_public_key_holds_for_every_bundle():
-    path = default_path()
-    Profile(model="a", target="b", threads=2, public_key="ours.pem").save(path)
-    for chosen in (choose(None, None, None, "c"), choose("other", None, None, "c"), choose("a", "d", 1, "c")):
-        assert chosen.public_key == path.parent / "ours.pem"
-    Profile(model="a", target="b", threads=2, public_key="/keys/ours.pem").save(path)
-    assert str(trusted_key()) == "/keys/ours.pem"
-    Profile(model="a", target="b", threads=2).save(path)
-    assert trusted_key() is None
-    assert "public_key" not in path.read_text()
+@pytest.mark.parametrize("value", ["", "a\0b"])
+def test_a_key_that_is_no_path_is_refused(value):
+    with pytest.raises(ValueError, match="public_key"):
+        Profile(model="a", target="b", threads=2, public_key=value)

@@ -128,21 +128,61 @@ def test_a_signature_is_not_written_through_a_link(tmp_path, keys):
     assert not (tmp_path / "outside").exists()
 
 
-def test_run_and_verify_ask_for_the_key_of_the_profile(tmp_path, monkeypatch, keys):
-    private, public = keys
-    folder = Path(shutil.copytree(TINY, tmp_path / "mine"))
+@pytest.fixture
+def asking(tmp_path, monkeypatch, keys) -> Path:
+    """The profile of this machine, which asks for the key beside it."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    (tmp_path / "edge-fer").mkdir()
-    shutil.copy(public, tmp_path / "edge-fer" / "fleet.pem")  # beside the profile, which names it
-    (tmp_path / "edge-fer" / "profile.toml").write_text(
-        'model = "compact"\ntarget = "litert-int8"\nthreads = 1\npublic_key = "fleet.pem"\n'
-    )
+    profile = tmp_path / "edge-fer" / "profile.toml"
+    profile.parent.mkdir()
+    shutil.copy(keys[1], profile.with_name("fleet.pem"))
+    profile.write_text('model = "compact"\ntarget = "litert-int8"\nthreads = 1\npublic_key = "fleet.pem"\n')
+    return profile
+
+
+def test_every_command_asks_for_the_key_of_the_profile(tmp_path, asking, keys, shades, monkeypatch):
+    folder = Path(shutil.copytree(TINY, tmp_path / "mine"))
     run = ("run", "--model", folder, "--backend", "fake", "--frames", 1)
-    for command in (run, ("verify", folder)):
+    for command in (run, ("verify", folder), ("eval", folder, "--data", shades), ("bench", "--model", folder)):
         assert "is not signed, and only bundles" in call(*command, code=4)
-    call("sign", folder, "--key", private)
+    call("sign", folder, "--key", keys[0])
     call(*run)
+    monkeypatch.setattr("edge_fer.verify.verify", lambda loaded, threads: [Passed()])
+    assert f"is signed by {asking.with_name('fleet.pem')}" in call("verify", folder)
     call("run", "--frames", 1, "--backend", "fake")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("threads = 1", "threads = 0"), ("public_key", "public-key"), ("\n", "\n[["), ("u", "ü")]
+)
+def test_a_profile_that_cannot_be_used_does_not_open_the_door(asking, before, after):
+    asking.write_bytes(asking.read_text().replace(before, after).encode("latin-1"))
+    run = ("run", "--backend", "fake", "--frames", 1)
+    assert "it may name a public key; or pass --key" in call(*run, "--model", TINY, code=3)
+    # What is part of edge-fer needs no key.
+    assert "ignored: " not in call(*run, "--model", "compact")
+
+
+def test_a_link_is_followed_once(tmp_path, keys, monkeypatch):
+    link = tmp_path / "link"
+    link.symlink_to(bundle.SHIPPED_MODELS / "compact")
+    opened = bundle.open_files
+
+    def change(location):
+        link.unlink()
+        link.symlink_to(TINY)
+        return opened(location)
+
+    monkeypatch.setattr(bundle, "open_files", change)
+    assert bundle.load(link, key=keys[1]).manifest.name == "compact"
+
+
+def test_names_are_shown_and_not_obeyed(tmp_path, keys, monkeypatch):
+    monkeypatch.setattr("edge_fer.verify.verify", lambda loaded, threads: [Passed()])
+    folder = Path(shutil.copytree(TINY, tmp_path / "a\x1b[31m\rb\nc"))
+    for command in (("sign", folder, "--key", keys[0]), ("verify", folder), ("verify", folder, "--key", keys[1])):
+        shown = CliRunner().invoke(main, [str(argument) for argument in command], color=True).output
+        assert r"a\x1b[31m\rb\nc" in shown
+        assert "\x1b" not in shown
 
 
 def test_verify_says_whether_a_bundle_is_signed(tmp_path, keys, monkeypatch):

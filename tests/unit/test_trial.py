@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import importlib
+import io
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from edge_fer import backends, bundle, trial
+from edge_fer import backends, bundle, trial, trial_child
 from edge_fer.backends import ModelFile
 from edge_fer.classifier import Classifier
 from edge_fer.errors import BackendError, BadBundle, MissingDependency
@@ -252,3 +257,64 @@ def test_no_model_reads_another_file(tmp_path, reading_onnx, runtime):
         backends.load(runtime, ModelFile(reading_onnx, spec, ("a", "b", "c")))
     with pytest.raises(BackendError):
         tried(with_target(tmp_path / "reads", f"{runtime}-float32", reading_onnx))
+
+
+def test_a_process_with_a_thousand_open_files_can_try(child):
+    child("""print('ready'); print('{"error": "BackendError", "message": "refused"}')""")
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 2048:
+        pytest.skip("too few open files are allowed")
+    with contextlib.ExitStack() as stack:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (2048, hard))
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        for _ in range(1024):
+            stack.enter_context(Path(os.devnull).open())
+        with pytest.raises(BackendError, match="refused"):
+            tried(TINY)
+
+
+def test_the_path_of_a_bundle_says_nothing_of_memory(tmp_path):
+    loaded = bundle.load(shutil.copytree(TINY, tmp_path / "allocated"))
+    target = loaded.target("litert-float32")
+    contents = {**loaded.contents(target), target.file: b"no model"}
+    files = {MANIFEST: loaded.manifest_bytes, **contents}
+    request = {"path": str(loaded.path), "target": target.name, "runtime": "litert", "threads": 1, "golden": False}
+    answer = trial_child._answer(request, files)
+    assert answer["error"] == "BadBundle"
+    assert "the bundle is damaged" in answer["message"]
+
+
+def test_the_import_of_a_runtime_takes_none_of_the_models_time(monkeypatch):
+    done = []
+
+    class Answers(io.BytesIO):
+        def write(self, content):
+            done.append(content)
+
+    quiet = SimpleNamespace(dup=lambda *fds: 1, dup2=lambda *fds: 1, _exit=done.append, fdopen=lambda *fd: Answers())
+    request = json.dumps({"files": {}, "runtime": "onnx", "limits": {}}).encode()
+    monkeypatch.setattr(trial_child, "os", quiet)
+    monkeypatch.setattr(trial_child, "sys", SimpleNamespace(stdin=SimpleNamespace(buffer=io.BytesIO(request))))
+    monkeypatch.setattr(trial_child, "_import_runtime", done.append)
+    monkeypatch.setattr(trial_child, "_limit", lambda: done.append("limits"))
+    monkeypatch.setattr(trial_child, "_answer", lambda request, files: {})
+    trial_child.main()
+    assert done == ["onnx", trial.READY, "limits", b"{}", 0]
+
+
+@pytest.mark.parametrize("runtime", [name for name in backends.BACKENDS if name != "fake"])
+def test_a_runtime_that_cannot_be_imported_is_told_later(monkeypatch, runtime):
+    module = importlib.import_module(backends.BACKENDS[runtime])
+
+    def missing():
+        raise MissingDependency("gone")
+
+    monkeypatch.setattr(module, "find_runtime", missing)
+    trial_child._import_runtime(runtime)
+    with pytest.raises(MissingDependency, match="gone"):
+        backends.load(runtime, ModelFile(b"<net>", bundle.load(TINY).manifest.preprocess, ("a", "b", "c")))
+
+
+def test_a_large_file_does_not_take_much_longer():
+    assert Limits().with_files(256 << 20).time_s <= 8
