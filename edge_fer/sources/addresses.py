@@ -177,7 +177,7 @@ def scrub(text: str) -> str:
 
     A password may hold a quote or a space, so an address goes to its last @ at least, even if that is of a later one.
     """
-    return re.sub(r"[A-Za-z][A-Za-z0-9+.-]*://(.*@)?[^\s'\"<>)]+", lambda address: redact(address[0]), text)
+    return re.sub(r"[A-Za-z][A-Za-z0-9+.-]*://(.*@)?[^\s'\"<>)…]+", lambda address: redact(address[0]), text)
 
 
 def stem(name: str) -> str:
