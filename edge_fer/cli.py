@@ -80,8 +80,12 @@ class _Commands(click.Group):
     def _invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.Abort, click.exceptions.Exit):
-            raise  # click's own, which it reports itself
+        except click.ClickException as exc:
+            # click reports its own, with the arguments that were typed: a password may be in one at the wrong place.
+            exc.message = _shown(exc.message)
+            raise
+        except (click.Abort, click.exceptions.Exit):
+            raise
         except KeyboardInterrupt as exc:
             stopped = exc if isinstance(exc, Stopped) else Stopped(signal.SIGINT)
             streams.settle_stdout()
@@ -131,7 +135,16 @@ def _report(error: EdgeFerError) -> int:
 
 
 def _print_error(message: object) -> None:
-    click.echo(f"edge-fer: {printable(str(message))}", err=True)
+    click.echo(f"edge-fer: {_shown(str(message))}", err=True)
+
+
+def _shown(text: str) -> str:
+    """Return *text* as it may be shown: without control characters, and without the secrets of an address."""
+    if "://" in text:
+        from edge_fer.sources.addresses import scrub
+
+        text = scrub(text)
+    return printable(text)
 
 
 def _unloadable(name: str, exc: Exception) -> click.Command:
@@ -151,7 +164,7 @@ class LogFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of *record*."""
-        return printable(super().format(record))
+        return _shown(super().format(record))
 
 
 @click.group(

@@ -19,6 +19,7 @@ from edge_fer.evaluation.face_set import stack
 from edge_fer.evaluation.label_order import better_order
 from edge_fer.evaluation.systems import NoAnswer
 from edge_fer.progress import ProgressListener
+from edge_fer.sinks import private
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -190,6 +191,8 @@ def export(faces: LabelledFaces, conditions: Sequence[Condition], folder: Path, 
             for path, image in zip(faces.paths, images, strict=True):
                 rows.writerow([condition.name, path, image.relative_to(folder).as_posix(), ""])
         files.write(table, written.getvalue())
+    except SinkError:  # an OSError, too, which says everything already
+        raise
     except OSError as exc:
         raise SinkError(f"{folder} cannot be written: {exc.strerror}; choose another with --export") from exc
     return table
@@ -246,12 +249,18 @@ def _compact_answers(result: SystemResult) -> NDArray[Any]:
 
 
 def _write_images(faces: LabelledFaces, folder: Path) -> list[Path]:
-    """Write *faces* as numbered PNGs to *folder*, and return their paths. Raises `OSError`."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write *faces* as numbered PNGs, for their owner's eyes only, to *folder*, and return their paths.
+
+    Raises `OSError` and `SinkError`.
+    """
+    private.make_folder(folder)
     paths = []
     for number, image in enumerate(faces.images):
         path = folder / f"{number:06}.png"
-        # Not cv2.imwrite, which returns False instead of raising an error.
-        path.write_bytes(cv2.imencode(".png", image)[1].tobytes())
+        path.unlink(missing_ok=True)  # one that is replaced may be readable by others, or a link
+        descriptor, path = private.create(path)
+        with open(descriptor, "wb") as file:  # noqa: PTH123  (a descriptor)
+            # Not cv2.imwrite, which returns False instead of raising an error.
+            file.write(cv2.imencode(".png", image)[1].tobytes())
         paths.append(path)
     return paths

@@ -175,8 +175,11 @@ def _decoded(text: str) -> str:
 
 
 def scrub(text: str) -> str:
-    """Return *text*, a message of another library, with all addresses in it redacted."""
-    return re.sub(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+", lambda address: redact(address[0]), text)
+    """Return *text*, a message of another library, with all addresses in it redacted.
+
+    A password may hold a quote or a space, so an address goes to its last @ at least, even if that is of a later one.
+    """
+    return re.sub(r"[A-Za-z][A-Za-z0-9+.-]*://(.*@)?[^\s'\"<>)…]+", lambda address: redact(address[0]), text)
 
 
 def stem(name: str) -> str:

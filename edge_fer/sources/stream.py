@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import math
 import socket
 import threading
 from typing import TYPE_CHECKING, Any, Final
@@ -12,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import cv2
 import numpy as np
 
+from edge_fer.clock import SystemClock
 from edge_fer.errors import SourceError, one_line
 from edge_fer.sources import Frame, SourceBase
 from edge_fer.sources.addresses import redact, scrub
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
     import av.container
     from numpy.typing import NDArray
+
+    from edge_fer.clock import Clock
 
 MAX_FRAME_BYTES: Final = 32 << 20
 """Most bytes that are read for one frame; one of 8K takes a quarter of it."""
@@ -90,21 +94,53 @@ def http_status(exc: BaseException) -> int | None:
 
 
 class BoundedFlow:
-    """Bytes from the network as a file for PyAV, which may read `MAX_FRAME_BYTES` for one frame and no more."""
+    """Bytes from the network as a file for PyAV, which may read `MAX_FRAME_BYTES` for one frame and no more.
 
-    def __init__(self, receive: Callable[[int], bytes], head: bytes = b"") -> None:
+    With *timeout_s*, it may also take no longer for one frame, however often a few bytes come.
+    """
+
+    def __init__(
+        self,
+        receive: Callable[[int], bytes],
+        head: bytes = b"",
+        *,
+        timeout_s: float = math.inf,
+        clock: Clock | None = None,
+    ) -> None:
         self._receive = receive
         self._head = head
         self._left = MAX_FRAME_BYTES
+        self._timeout_s = timeout_s
+        self._clock = clock or SystemClock()
+        self._until_s = math.inf
+        self._failed = False
 
     def read(self, size: int) -> bytes:
-        """Return up to *size* bytes, at least one before the end. Raises `SourceError` beyond the limit."""
+        """Return up to *size* bytes, at least one before the end. Raises `SourceError` beyond a limit, once.
+
+        After an error there is nothing more: some of FFmpeg's readers try again, and PyAV would print a second error.
+        """
+        if self._failed:
+            return b""
+        try:
+            return self._bounded(size)
+        except BaseException:
+            self._failed = True
+            raise
+
+    def _bounded(self, size: int) -> bytes:
         if self._left <= 0:
             raise SourceError(f"no frame within {MAX_FRAME_BYTES >> 20} MiB; it delivers something else than video")
+        if self._clock.now() > self._until_s:
+            raise SourceError(f"no frame for {self._timeout_s:g} s")
         data = self._head[:size] or self._receive(size)
         self._head = self._head[size:]
         self._left -= len(data)
         return data
+
+    def frame_wanted(self) -> None:
+        """Begin to measure the time."""
+        self._until_s = self._clock.now() + self._timeout_s
 
     def frame_came(self) -> None:
         """Begin to count anew."""
@@ -161,6 +197,8 @@ class StreamCapture:
         error: SourceError
         try:
             with self._reading:
+                if self._flow is not None:
+                    self._flow.frame_wanted()
                 return (False, None) if self._released else (True, next(self._frames))
         except StopIteration:
             return False, None
@@ -282,7 +320,7 @@ def _open_tcp(address: str, timeout_s: float, upright: bool) -> StreamCapture:
     except OSError as exc:
         error = refusal(exc, address, timeout_s)
         raise error from None
-    flow = BoundedFlow(connection.recv)
+    flow = BoundedFlow(connection.recv, timeout_s=timeout_s)
     return StreamCapture(address, timeout_s, upright=upright, flow=flow, cut=lambda: cut_off(connection))
 
 

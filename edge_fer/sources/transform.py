@@ -60,9 +60,9 @@ class Transformed(SourceBase):
         """Yield the frames. Raises `SourceError` if the region lies in none of the first ones."""
         delivered = False
         for frame in self._source.frames():
-            image = self._transform(frame.image)
+            image = self._transform(frame)
             if image is None:
-                height, width = frame.image.shape[:2]
+                height, width = (side * frame.reduced for side in frame.image.shape[:2])
                 message = f"--roi {self._view.roi} does not lie in the picture of {width}x{height} pixels"
                 if not delivered and not self.stills:
                     raise SourceError(f"{message}; choose a smaller one, or shares such as 0.25,0.25,0.5,0.5")
@@ -83,7 +83,8 @@ class Transformed(SourceBase):
             log.warning("skipped: %s: %s", frame.name, message)
         self._outside += 1
 
-    def _transform(self, image: NDArray[Any]) -> NDArray[Any] | None:
+    def _transform(self, frame: Frame) -> NDArray[Any] | None:
+        image = frame.image
         if self._view.rotate:
             # Into the same buffer each time; OpenCV makes another one when the size changes.
             self._turned = cv2.rotate(image, TURNS[self._view.rotate], dst=_fitting(self._turned, image))
@@ -91,7 +92,7 @@ class Transformed(SourceBase):
         if self._view.flip:
             self._flipped = cv2.flip(image, FLIPS[self._view.flip], dst=_fitting(self._flipped, image))
             image = self._flipped
-        return image if self._view.roi is None else cut(image, self._view.roi)
+        return image if self._view.roi is None else cut(image, self._view.roi, frame.reduced)
 
 
 def _fitting(buffer: NDArray[Any] | None, image: NDArray[Any]) -> NDArray[Any] | None:
@@ -99,13 +100,15 @@ def _fitting(buffer: NDArray[Any] | None, image: NDArray[Any]) -> NDArray[Any] |
     return buffer if buffer is not None and buffer.dtype == image.dtype and buffer.ndim == image.ndim else None
 
 
-def cut(image: NDArray[Any], region: Region) -> NDArray[Any] | None:
-    """Return *region* of *image* as a view, as far as it lies in it; None if it does not."""
+def cut(image: NDArray[Any], region: Region, reduced: int = 1) -> NDArray[Any] | None:
+    """Return *region* of *image* as a view, as far as it lies in it; None if it does not.
+
+    *region* counts in pixels of the picture that *image* was decoded from, *reduced* times smaller.
+    """
     height, width = image.shape[:2]
-    left, top, right, bottom = region.x, region.y, region.x + region.width, region.y + region.height
-    if region.is_share:
-        left, right = left * width, right * width
-        top, bottom = top * height, bottom * height
+    across, down = (width, height) if region.is_share else (1 / reduced, 1 / reduced)
+    left, right = region.x * across, (region.x + region.width) * across
+    top, bottom = region.y * down, (region.y + region.height) * down
     rows = slice(max(0, round(top)), min(height, round(bottom)))
     columns = slice(max(0, round(left)), min(width, round(right)))
     if rows.start >= rows.stop or columns.start >= columns.stop:

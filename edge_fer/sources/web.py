@@ -8,7 +8,7 @@ import urllib.request
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
 from edge_fer.errors import SourceError, one_line
 from edge_fer.images import decode_image
@@ -61,7 +61,7 @@ class Link:
             self.length = self._response.length
             self.head = self._first_bytes()
         except SourceError as exc:
-            error = exc
+            error = SourceError(f"camera {redact(self.address)} answers, but {exc}; check the address")
         except Exception as exc:  # noqa: BLE001  (urllib, http.client, ssl and digest authentication raise many kinds)
             error = self._translated(exc)
         else:
@@ -109,7 +109,8 @@ class Link:
         plain, user, password = _without_user(self.address)
         passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
         if user:
-            passwords.add_password(None, plain, user, password)
+            # For all paths of this host and port, since a camera may lead to another path; but for no other host.
+            passwords.add_password(None, urljoin(plain, "/"), user, password)
         opener = urllib.request.build_opener(
             _Http(self),
             _Https(self),
@@ -376,7 +377,7 @@ def _tell_apart(link: Link, upright: bool) -> Found:
         link.cut()
         return Found("film", StreamCapture(link.address, link.timeout_s, upright=upright))
     # Over the same connection, since some servers take one only.
-    flow = BoundedFlow(link.receive)
+    flow = BoundedFlow(link.receive, timeout_s=link.timeout_s)
     return _timed(StreamCapture(link.address, link.timeout_s, upright=upright, flow=flow, cut=link.cut))
 
 
@@ -385,18 +386,24 @@ def _timed(capture: StreamCapture) -> Found:
 
 
 def _picture(link: Link) -> NDArray[np.uint8]:
-    content = bytearray()
-    while data := link.receive(CHUNK_BYTES):
-        content += data
-        if len(content) > MAX_FRAME_BYTES:
-            raise SourceError(f"{redact(link.address)} is a picture of more than {MAX_FRAME_BYTES >> 20} MiB")
     try:
-        return decode_image(bytes(content))
+        return decode_image(_whole(link))
+    except SourceError as exc:
+        reason = f"is a picture that did not come whole: {exc}; try again"
     except ValueError as exc:
         reason = str(exc)
     finally:
         link.cut()
     raise SourceError(f"{redact(link.address)} {reason}")
+
+
+def _whole(link: Link) -> bytes:
+    content = bytearray()
+    while data := link.receive(CHUNK_BYTES):
+        content += data
+        if len(content) > MAX_FRAME_BYTES:
+            raise ValueError(f"is a picture of more than {MAX_FRAME_BYTES >> 20} MiB")
+    return bytes(content)
 
 
 class HttpOpener:

@@ -335,10 +335,47 @@ def test_a_flow_without_frames_ends(monkeypatch):
     flow = BoundedFlow(lambda size: b"\xff\xd8\xff\xe0" + bytes(size - 4))
     for _ in range(1 << 10):
         flow.read(1 << 10)
-    with pytest.raises(SourceError, match="no frame within 1 MiB"):
-        flow.read(1)
     flow.frame_came()
     assert flow.read(4) == b"\xff\xd8\xff\xe0"
+    for _ in range(1 << 10):
+        flow.read(1 << 10)
+    with pytest.raises(SourceError, match="no frame within 1 MiB"):
+        flow.read(1)
+    assert flow.read(1) == b""  # PyAV would print a second error with its traceback
+
+
+def test_a_flow_that_trickles_ends():
+    clock = FakeClock()
+
+    def trickle(size: int) -> bytes:
+        clock.sleep(1)
+        return b"x"
+
+    flow = BoundedFlow(trickle, timeout_s=10, clock=clock)
+    for _ in range(50):
+        flow.read(1)  # before a frame is asked for, whoever opens the stream waits no longer than that
+    flow.frame_wanted()
+    assert flow.read(1) == b"x"
+    clock.sleep(10)
+    with pytest.raises(SourceError, match="no frame for 10 s"):
+        flow.read(1)
+
+
+@pytest.mark.parametrize("head", [b"ffffffffffffffff\r\n", b"f" * 70_000])
+def test_a_picture_that_breaks_off_is_told_with_its_address(head):
+    answer = 200, {"Content-Type": "image/jpeg", "Transfer-Encoding": "chunked"}, head + JPEG
+    with serving({"/x": answer}) as host, pytest.raises(SourceError, match=r"http://127\.0\.0\.1.*/x") as caught:
+        open_source(f"http://{host}/x", SOON)
+    assert "the connection failed" in str(caught.value)
+
+
+def test_a_password_follows_to_another_path_and_to_no_other_host():
+    answers = {"/live": sized(PNG, "image/png"), "/cam": (302, {"Location": "/live", "Content-Length": "0"}, b"")}
+    with serving(answers, password=b"admin:S3cret") as camera:
+        assert len(take(f"http://admin:S3cret@{camera}/cam", 1)) == 1
+        away = 302, {"Location": f"http://{camera}/live", "Content-Length": "0"}, b""
+        with serving({"/": away}) as other, pytest.raises(AccessDenied):
+            open_source(f"http://admin:S3cret@{other}/", SOON)
 
 
 @pytest.mark.parametrize(("rotate", "shape"), [(None, (48, 64, 3)), (90, (64, 48, 3))])

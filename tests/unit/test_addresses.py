@@ -150,3 +150,14 @@ def test_a_file_without_an_address_is_an_error(tmp_path, content, message):
         path.write_bytes(content)
     with pytest.raises(SourceError, match=message):
         resolve(f"@{path}")
+
+
+@pytest.mark.parametrize("password", ["S3cret", "a'S3cret", 'a"S3cret', "a S3cret", "a<S3cret>", "(S3cret)"])
+def test_a_message_is_shown_without_the_secrets_of_an_address(password):
+    shown = scrub(f"unexpected argument (rtsp://admin:{password}@host/cam), 1 of 2")
+    assert shown == "unexpected argument (rtsp://***@host/cam), 1 of 2"
+
+
+def test_a_message_that_names_a_scheme_only_stays():
+    message = "pass a camera (0, /dev/video0, rtsp://…) or rtsp://host:554/cam"
+    assert scrub(message) == message

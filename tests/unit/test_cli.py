@@ -256,3 +256,18 @@ def test_more_threads_than_cores_are_no_fault(target, capfd):
 def test_debug_shows_the_traceback():
     done = CliRunner().invoke(main, ["--debug", "run", "--model", "nothing"])
     assert type(done.exception).__name__ == "BadBundle"
+
+
+ADDRESS = "rtsp://admin:S3cret@127.0.0.1:1/cam"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["run", ADDRESS], [ADDRESS], ["run", "--size", ADDRESS], ["run", "--flip", ADDRESS], ["run", "--fps", ADDRESS],
+     ["run", "--model", ADDRESS], ["run", "--roi", ADDRESS], ["verify", ADDRESS], ["models", ADDRESS]],
+)  # fmt: skip
+def test_an_address_at_the_wrong_place_is_shown_without_its_password(arguments):
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code != 0
+    assert "S3cret" not in done.output
+    assert "127.0.0.1:1" in done.output or "--fps" in done.output

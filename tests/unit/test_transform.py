@@ -125,3 +125,14 @@ def test_the_drawn_camera_takes_size_and_rate():
 def test_a_file_takes_no_size(tmp_path):
     with pytest.raises(SourceError, match="--size and --fps are for cameras"):
         open_source(str(tmp_path), SourceOptions(size_px=(320, 240)))
+
+
+def test_a_region_counts_in_pixels_of_a_picture_that_was_decoded_reduced():
+    class Reduced(SourceBase):
+        def frames(self):
+            yield Frame(COLOUR, 0.0, 0, "large.jpg", reduced=4)
+
+    (frame,) = Transformed(Reduced(), View(roi=Region(80, 40, 120, 100))).frames()
+    assert np.array_equal(frame.image, COLOUR[10:35, 20:50])
+    with pytest.raises(SourceError, match="of 256x192 pixels"):
+        next(Transformed(Reduced(), View(roi=Region(300, 0, 10, 10))).frames())

@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from edge_fer.evaluation.class_names import of_folders
-from edge_fer.evaluation.parts import official, part_of
+from edge_fer.evaluation.parts import official_of
 from edge_fer.evaluation.pictures import read_pictures
 from edge_fer_train.datasets import Dataset
 from edge_fer_train.datasets.listing import images_under, label_faces
@@ -41,7 +41,7 @@ def load(path: Path) -> Dataset:
         persons.append(name.stem[1:4])
     classes = of_folders(members, str(path))
     faces = label_faces(path, images, classes, [str(name) for name in members])
-    return Dataset(NAME, faces, official([part_of(name) for name in members]), tuple(persons))
+    return Dataset(NAME, faces, official_of(members, str(path)), tuple(persons))
 
 
 def _is_named(name: PurePosixPath) -> bool:

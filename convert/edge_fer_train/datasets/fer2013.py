@@ -56,7 +56,7 @@ def load(path: Path) -> Dataset:
     """
     zips = _zips(path)
     faces, parts = _from_zips(zips) if zips else _from_one(path)
-    return Dataset(NAME, faces, official(parts))
+    return Dataset(NAME, faces, official(parts, str(path)))
 
 
 def _from_zips(zips: dict[Part, Path]) -> tuple[LabelledFaces, list[Part]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from edge_fer.errors import BadInput
 from edge_fer.evaluation.class_names import checked
 from edge_fer.evaluation.labelled import load_faces
-from edge_fer.evaluation.parts import official, part, part_of
+from edge_fer.evaluation.parts import official_of, part
 from edge_fer_train.datasets import Dataset
 from edge_fer_train.datasets.listing import images_under
 
@@ -38,5 +38,5 @@ def load(path: Path) -> Dataset:
             f"{faces.names[0]}/happy/ for example"
         )
     checked(faces.names, f"{path}: the classes")
-    parts = official([part_of(PurePosixPath(name)) for name in faces.paths])
+    parts = official_of([PurePosixPath(name) for name in faces.paths], str(path))
     return Dataset(path.stem, faces, parts)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from edge_fer.evaluation.parts import official, part_of
+from edge_fer.evaluation.parts import official_of
 from edge_fer.evaluation.pictures import PICTURE_SIDE_PX, read_pictures
 from edge_fer_train.datasets import Dataset
 from edge_fer_train.datasets.cut_face import cut_face
@@ -42,17 +42,16 @@ def load(path: Path) -> Dataset:
     """
     images = []
     classes = []
-    paths = []
     persons = []
-    parts = []
+    members = []
     for name, picture in read_pictures(path, _is_frontal, PICTURE_SIDE_PX):
         stem = name.stem.upper()
         images.append(cut_face(picture))
         classes.append(EXPRESSIONS[stem[4:6]])
-        paths.append(str(name))
         persons.append(stem[1:4])
-        parts.append(part_of(name))
-    return Dataset(NAME, label_faces(path, images, classes, paths), official(parts), tuple(persons))
+        members.append(name)
+    faces = label_faces(path, images, classes, [str(name) for name in members])
+    return Dataset(NAME, faces, official_of(members, str(path)), tuple(persons))
 
 
 def _is_frontal(name: PurePosixPath) -> bool:

@@ -70,7 +70,7 @@ def test_a_folder_that_cannot_be_written_is_a_clear_error(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(SinkError, match=r"cannot be written: .*; choose another with --out"):
         SystemComparison("drawn", TWO, ()).save(tmp_path / "file")
-    with pytest.raises(SinkError, match=r"cannot be written: .*; choose another with --export"):
+    with pytest.raises(SinkError, match=r"cannot be created: .*; choose another folder"):
         comparison.export(TWO, [ORIGINAL], tmp_path / "file")
 
 
@@ -89,6 +89,24 @@ def test_faces_are_exported_for_another_program_to_answer(faces, tmp_path):
         found = comparison.compare_systems(systems, faces, "drawn", conditions.of_sweeps(["resolution", "blur"]))
     assert [result.condition.kind for result in found.results] == ["original"] + ["resolution"] * 5
     assert found.reports()["answers"].accuracy == pytest.approx(1 / 7)
+
+
+def test_exported_faces_are_for_their_owner_alone(tmp_path):
+    comparison.export(TWO, [ORIGINAL], tmp_path / "new" / "ask")
+    folder = tmp_path / "new" / "ask" / "original"
+    picture = folder / "000000.png"
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("kept")
+    (folder / "000001.png").unlink()
+    (folder / "000001.png").symlink_to(elsewhere)
+    picture.chmod(0o644)
+    comparison.export(TWO, [ORIGINAL], tmp_path / "new" / "ask", overwrite=True)
+    assert {path.name: path.lstat().st_mode & 0o777 for path in folder.iterdir()} == {
+        "000000.png": 0o600,
+        "000001.png": 0o600,
+    }
+    assert [parent.stat().st_mode & 0o777 for parent in (folder, folder.parent, folder.parent.parent)] == [0o700] * 3
+    assert elsewhere.read_text() == "kept"
 
 
 def test_faces_without_a_near_copy_are_evaluated_on_their_own(faces, write_answers, tmp_path):
