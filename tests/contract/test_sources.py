@@ -257,7 +257,11 @@ class TestFolder(SourceSuite):
         source = Folder(folder)
         assert len(list(source.frames())) == 3
         assert source.skipped == 4
-        for reason in ("pipe.png is a pipe", "loop.png cannot be read", "nowhere.png cannot be read: No such file"):
+        for reason in (
+            "pipe.png cannot be read: it is a pipe",
+            "loop.png cannot be read",
+            "nowhere.png cannot be read: No such file",
+        ):
             assert reason in caplog.text
         assert "bomb.png has 60000x60000 pixels" in caplog.text
 
