@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-TURNS: Final = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
-"""OpenCV's code for each number of degrees, clockwise."""
+TURNS: Final = (None, cv2.ROTATE_90_CLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_COUNTERCLOCKWISE)
+"""OpenCV's code for each number of quarter turns, clockwise."""
 FLIPS: Final = {"h": 1, "v": 0}
 """OpenCV's code for mirroring left to right, and top to bottom."""
 
@@ -86,7 +86,7 @@ class Transformed(SourceBase):
     def _transform(self, image: NDArray[Any]) -> NDArray[Any] | None:
         if self._view.rotate:
             # Into the same buffer each time; OpenCV makes another one when the size changes.
-            self._turned = cv2.rotate(image, TURNS[self._view.rotate], dst=_fitting(self._turned, image))
+            self._turned = turned(image, self._view.rotate, _fitting(self._turned, image))
             image = self._turned
         if self._view.flip:
             self._flipped = cv2.flip(image, FLIPS[self._view.flip], dst=_fitting(self._flipped, image))
@@ -97,6 +97,15 @@ class Transformed(SourceBase):
 def _fitting(buffer: NDArray[Any] | None, image: NDArray[Any]) -> NDArray[Any] | None:
     """Return *buffer* if it has the type of *image*."""
     return buffer if buffer is not None and buffer.dtype == image.dtype and buffer.ndim == image.ndim else None
+
+
+def turned(image: NDArray[Any], degrees: float, into: NDArray[Any] | None = None) -> NDArray[Any]:
+    """Return *image* turned clockwise by the quarter turn nearest to *degrees*: *image* itself if that is none.
+
+    The buffer *into* is used if it has the size and type of the result.
+    """
+    code = TURNS[round(degrees / 90) % 4]
+    return image if code is None else cv2.rotate(image, code, dst=into)
 
 
 def cut(image: NDArray[Any], region: Region) -> NDArray[Any] | None:
