@@ -11,6 +11,8 @@ import stat
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, Final
 
+from edge_fer.errors import BadInput
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -37,6 +39,26 @@ def open_regular(path: Path) -> BinaryIO:
     os.close(descriptor)
     kind = KINDS.get(stat.S_IFMT(mode), "special file")
     raise OSError(errno.EINVAL, f"it is a {kind}, not a file", str(path))
+
+
+def refuse_existing(path: Path, remedy: str) -> None:
+    """Raise `BadInput` with *remedy* if a file or folder is at *path*: asked before the work that would replace it."""
+    if path.is_file() or path.is_dir():
+        raise BadInput(f"{path} exists; {remedy}, or --force to replace it")
+
+
+def refuse_unwritable(path: Path, remedy: str) -> None:
+    """Raise `BadInput` with *remedy* if no file can be written to *path*: asked before the work that makes it."""
+    if path.is_dir():
+        raise BadInput(f"{path} is a folder; {remedy}")
+    # Missing folders are made on writing, so the permission that counts is that of the nearest one that exists.
+    folder = path.resolve().parent
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir():
+        raise BadInput(f"{path} cannot be written: {folder} is no folder; {remedy}")
+    if not os.access(folder, os.W_OK):
+        raise BadInput(f"{path} cannot be written: no permission in {folder}; {remedy}")
 
 
 @contextmanager
