@@ -94,11 +94,6 @@ class Transformed(SourceBase):
         return image if self._view.roi is None else cut(image, self._view.roi)
 
 
-def _fitting(buffer: NDArray[Any] | None, image: NDArray[Any]) -> NDArray[Any] | None:
-    """Return *buffer* if it has the type of *image*."""
-    return buffer if buffer is not None and buffer.dtype == image.dtype and buffer.ndim == image.ndim else None
-
-
 def turned(image: NDArray[Any], degrees: float, into: NDArray[Any] | None = None) -> NDArray[Any]:
     """Return *image* turned clockwise by the quarter turn nearest to *degrees*: *image* itself if that is none.
 
@@ -106,6 +101,11 @@ def turned(image: NDArray[Any], degrees: float, into: NDArray[Any] | None = None
     """
     code = TURNS[round(degrees / 90) % 4]
     return image if code is None else cv2.rotate(image, code, dst=into)
+
+
+def _fitting(buffer: NDArray[Any] | None, image: NDArray[Any]) -> NDArray[Any] | None:
+    """Return *buffer* if it has the type of *image*."""
+    return buffer if buffer is not None and buffer.dtype == image.dtype and buffer.ndim == image.ndim else None
 
 
 def cut(image: NDArray[Any], region: Region) -> NDArray[Any] | None:

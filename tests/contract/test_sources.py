@@ -24,6 +24,7 @@ from edge_fer.errors import BadInput, MissingDependency, SourceError
 from edge_fer.preprocess import to_gray
 from edge_fer.sources import Source, camera, open_source, video
 from edge_fer.sources.camera import Camera
+from edge_fer.sources.device import DeviceCapture
 from edge_fer.sources.files import Folder, Image
 from edge_fer.sources.live import BACKOFF_S, AccessDenied
 from edge_fer.sources.picamera import PiCamera
@@ -708,7 +709,7 @@ class TestDevice:
         def open_(width_px, height_px, granted=None) -> FakeVideo:
             monkeypatch.setattr(FakeVideo, "granted", granted or {}, raising=False)
             monkeypatch.setattr(cv2, "VideoCapture", FakeVideo)
-            return camera.open_capture("0", width_px, height_px, 30.0)._capture
+            return DeviceCapture("0", width_px, height_px, 30.0)._capture
 
         return open_
 
@@ -745,7 +746,7 @@ class TestDevice:
                 released.append(True)
 
         monkeypatch.setattr(cv2, "VideoCapture", Slow)
-        capture = camera.open_capture("0", 640, 480, 30.0)
+        capture = DeviceCapture("0", 640, 480, 30.0)
         reader = threading.Thread(target=capture.read)
         reader.start()
         assert reading.wait(5)
