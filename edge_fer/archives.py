@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import math
-import os
-import stat
 import struct
 import tokenize
 import warnings
@@ -19,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final, cast
 import numpy as np
 
 from edge_fer.errors import one_line
+from edge_fer.files import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,11 +38,6 @@ CHUNK_BYTES: Final = 1 << 20
 MAX_HEADER_BYTES: Final = 10_000
 MAX_SHOWN: Final = 100
 NPY_MAGIC: Final = b"\x93NUMPY"
-KINDS: Final = {
-    stat.S_IFDIR: "folder", stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket", stat.S_IFCHR: "device",
-    stat.S_IFBLK: "device",
-}  # fmt: skip
-"""What a path can be besides a file, in words."""
 
 
 class _Pieces:
@@ -64,18 +57,6 @@ class _Pieces:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)
-
-
-def open_regular(path: Path) -> BinaryIO:
-    """Open *path* for reading, at once, if it is a regular file. Raises `OSError` for anything else."""
-    # Opening a pipe to which nobody writes would wait for ever without O_NONBLOCK.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    mode = os.fstat(descriptor).st_mode
-    if stat.S_ISREG(mode):
-        return os.fdopen(descriptor, "rb")
-    os.close(descriptor)
-    kind = KINDS.get(stat.S_IFMT(mode), "special file")
-    raise OSError(errno.EINVAL, f"it is a {kind}, not a file", str(path))
 
 
 @contextmanager

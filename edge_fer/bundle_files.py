@@ -10,8 +10,9 @@ import os
 import re
 from typing import TYPE_CHECKING, Final, Protocol
 
-from edge_fer.archives import METHODS, UNPACK_ERRORS, open_regular, open_zip, unpack_reason
+from edge_fer.archives import METHODS, UNPACK_ERRORS, open_zip, unpack_reason
 from edge_fer.errors import BadBundle
+from edge_fer.files import open_regular
 
 if TYPE_CHECKING:
     import zipfile

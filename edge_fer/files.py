@@ -1,4 +1,4 @@
-"""Files that are written completely or not at all, and that are there after a power cut."""
+"""Regular files: opened without waiting, and written completely or not at all, even at a power cut."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ import errno
 import os
 import secrets
 import shutil
+import stat
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+from edge_fer.errors import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +22,43 @@ STEM: Final = 40
 LONGEST_SUFFIX: Final = 16
 """Suffixes with more characters are parts of a name and stand for no format."""
 CANNOT_BE_SYNCED: Final = frozenset({errno.EINVAL, errno.ENOTSUP})
+KINDS: Final = {
+    stat.S_IFDIR: "folder", stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket", stat.S_IFCHR: "device",
+    stat.S_IFBLK: "device",
+}  # fmt: skip
+"""What a path can be besides a file, in words."""
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open *path* for reading, at once, if it is a regular file. Raises `OSError` for anything else."""
+    # Opening a pipe to which nobody writes would wait for ever without O_NONBLOCK.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    kind = KINDS.get(stat.S_IFMT(mode), "special file")
+    raise OSError(errno.EINVAL, f"it is a {kind}, not a file", str(path))
+
+
+def refuse_existing(path: Path, remedy: str) -> None:
+    """Raise `BadInput` with *remedy* if a file or folder is at *path*: asked before the work that would replace it."""
+    if path.is_file() or path.is_dir():
+        raise BadInput(f"{path} exists; {remedy}, or --force to replace it")
+
+
+def refuse_unwritable(path: Path, remedy: str) -> None:
+    """Raise `BadInput` with *remedy* if no file can be written to *path*: asked before the work that makes it."""
+    if path.is_dir():
+        raise BadInput(f"{path} is a folder; {remedy}")
+    # Missing folders are made on writing, so the permission that counts is that of the nearest one that exists.
+    folder = path.resolve().parent
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir():
+        raise BadInput(f"{path} cannot be written: {folder} is no folder; {remedy}")
+    if not os.access(folder, os.W_OK):
+        raise BadInput(f"{path} cannot be written: no permission in {folder}; {remedy}")
 
 
 @contextmanager

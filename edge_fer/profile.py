@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import re
-import stat
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,11 +154,8 @@ def replace_of_this_machine(model: str, target: str, threads: int, measured: str
 
 
 def _content(path: Path) -> bytes:
-    """Return the bytes of the profile at *path*. Raises `OSError`, `ValueError` for what is no small file."""
-    # Not opened before: opening a pipe waits for somebody who writes into it.
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise ValueError("it is no file")
-    with path.open("rb") as file:
+    """Return the bytes of the profile at *path*. Raises `OSError`, `ValueError` for a large file."""
+    with files.open_regular(path) as file:
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise ValueError(f"it is larger than {MAX_BYTES} bytes")

@@ -14,7 +14,7 @@ import zipfile
 from typing import TYPE_CHECKING, Final
 
 from edge_fer import files
-from edge_fer.archives import UNPACK_ERRORS, open_regular, open_zip, unpack_reason
+from edge_fer.archives import UNPACK_ERRORS, open_zip, unpack_reason
 from edge_fer.dependencies import require
 from edge_fer.errors import BadBundle, BadInput, SinkError
 from edge_fer.manifest import SIGNATURE
@@ -104,7 +104,7 @@ def attach(location: Path, signature: bytes) -> None:
             files.write(path, signature)
             return
         with files.replacing(location) as beside, zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as signed:
-            with open_regular(location) as file, open_zip(file) as archive:
+            with files.open_regular(location) as file, open_zip(file) as archive:
                 for member in archive.infolist():
                     if member.filename != SIGNATURE:
                         _copy(archive, member, signed)
@@ -151,7 +151,7 @@ def _unusable(path: Path, kind: str, exc: Exception | None) -> BadInput:
 def _read(path: Path) -> bytes:
     _require()
     try:
-        with open_regular(path) as file:
+        with files.open_regular(path) as file:
             return file.read(MAX_KEY_BYTES)
     except OSError as exc:
         raise BadInput(f"key {path} cannot be read: {exc.strerror or exc}") from exc

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import sys
 import tempfile
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from edge_fer import telemetry
+from edge_fer import files, telemetry
 from edge_fer.dependencies import require
 from edge_fer.errors import BadInput, EdgeFerError, Regression, SinkError
 from edge_fer.options import DEFAULT_MODEL, SEED, FiniteRange, model_options_with
@@ -118,10 +117,11 @@ def run(
 
     # Every error in the options is raised here: nobody should learn of it after minutes of measuring.
     suite = _suite(suite_name, minutes)
-    _refuse_unwritable(json_path, force=force)
-    _refuse_unwritable(_partial_path(json_path) if json_path else None, force=force)
-    # A profile is there to be replaced.
-    _refuse_unwritable(profile.path_to_write() if write_profile else None, force=True)
+    if json_path is not None:
+        _refuse_output(json_path, "--json", force=force)
+        _refuse_output(_partial_path(json_path), "--json", force=force)
+    if write_profile:  # it is there to be replaced
+        files.refuse_unwritable(profile.path_to_write(), "set XDG_CONFIG_HOME to another folder")
     _refuse_unknown_backend(backend)
     # Not the model of the profile, which this command itself may have written after an earlier run.
     model = model or DEFAULT_MODEL
@@ -204,20 +204,11 @@ def _partial_path(path: Path) -> Path:
     return path.with_name(f"{path.name.removesuffix(suffixes)}.partial{suffixes}")
 
 
-def _refuse_unwritable(path: Path | None, *, force: bool) -> None:
-    """Raise `BadInput` if *path* cannot be written, or is a file that would be overwritten without *force*."""
-    if path is None:
-        return
-    if path.is_file() and not force:
-        raise BadInput(f"{path} exists; pass another path, or --force to overwrite it")
-    # Missing folders are made on writing, so the permission that counts is that of the nearest one that exists.
-    folder = path.resolve().parent
-    while not folder.exists():
-        folder = folder.parent
-    if not folder.is_dir():
-        raise BadInput(f"{path} cannot be written: {folder} is no folder; pass another path")
-    if not os.access(folder, os.W_OK):
-        raise BadInput(f"{path} cannot be written: no permission in {folder}; pass another path")
+def _refuse_output(path: Path, option: str, *, force: bool) -> None:
+    """Raise `BadInput` if *path*, the value of *option*, cannot be written, or exists without *force*."""
+    if not force:
+        files.refuse_existing(path, f"pass another {option}")
+    files.refuse_unwritable(path, f"pass another {option}")
 
 
 def _save(measured: Run, path: Path) -> None:
@@ -377,7 +368,7 @@ def report(paths: tuple[Path, ...], out: Path | None, anyway: bool, force: bool)
     # The name of its file is the only name that a board has here.
     names = _run_names(paths)
     out = out or paths[0].with_name(f"{names[0] if len(paths) == 1 else 'fleet'}.html")
-    _refuse_unwritable(out, force=force)
+    _refuse_output(out, "--out", force=force)
     runs = [results.load_run(path) for path in paths]
     if len(runs) == 1:
         page = reports.run_page(runs[0], anyway=anyway)
@@ -405,7 +396,7 @@ def plot(path: Path, name: str, measurements: tuple[str, ...], out: Path, force:
 
     if out.suffix.lower() not in ("", ".svg"):
         raise BadInput(f"{out} would hold an SVG; let its name end in .svg")
-    _refuse_unwritable(out, force=force)
+    _refuse_output(out, "--out", force=force)
     _write(out, html.svg(plots.picture(results.load_run(path), name, measurements)))
 
 
@@ -441,8 +432,6 @@ def _run_names(paths: Sequence[Path]) -> list[str]:
 
 def _write(path: Path, content: bytes) -> None:
     """Write *content* to *path*, completely or not at all, and print the path. Raises `SinkError`."""
-    from edge_fer import files
-
     try:
         files.write(path, content)
     except OSError as exc:

@@ -143,11 +143,10 @@ def golden_inputs(preprocess: Preprocess, seed: int = 7) -> NDArray[np.uint8]:
 
 def refuse_existing(folder: Path, *, force: bool = False) -> None:
     """Raise `BadInput` when *folder* exists; with *force*, only when it is something else than a bundle."""
-    if not folder.exists() and not folder.is_symlink():
-        return
     if not force:
-        raise BadInput(f"{folder} exists; remove it or choose another name, or pass --force to replace it")
-    if folder.is_symlink() or not (folder / MANIFEST).is_file():
+        files.refuse_existing(folder, "pass another name")
+    is_other = folder.exists() and not (folder / MANIFEST).is_file()
+    if is_other or folder.is_symlink():
         raise BadInput(f"{folder} exists and is no bundle, so --force does not replace it; choose another name")
 
 

@@ -12,7 +12,7 @@ import click
 
 from edge_fer import files, telemetry
 from edge_fer.dependencies import require
-from edge_fer.errors import BadInput, SinkError
+from edge_fer.errors import SinkError
 from edge_fer.options import SEED, FiniteRange
 from edge_fer.text import printable
 
@@ -153,7 +153,9 @@ def convert(ctx: click.Context, /, **arguments: Any) -> None:
     page = options.report or out.with_name(f"{out.name}-report.html")
     # Now, and not after all the work.
     refuse_existing(out, force=options.force)
-    _refuse_unusable_page(page, force=options.force)
+    if not options.force:
+        files.refuse_existing(page, "pass another --report")
+    files.refuse_unwritable(page, "pass another --report")
     # TensorFlow and LiteRT write remarks from C++ to the process's stderr; --debug shows them.
     with ProgressDisplay(quiet=not ctx.find_root().params.get("debug")) as progress:
         conversion = convert_job(make_job(options, out.name, progress), progress)
@@ -172,17 +174,6 @@ def _default_folder(model: Path | None, recipe_name: str | None) -> Path:
     if source is None:
         raise click.UsageError("pass a MODEL, or --recipe")
     return Path(f"{Path(source).stem}-bundle")
-
-
-def _refuse_unusable_page(path: Path, *, force: bool) -> None:
-    if path.is_dir() or (path.is_file() and not force):
-        raise BadInput(f"the report {path} exists; pass another --report, or --force to replace it")
-    # Missing folders are made on writing.
-    folder = path.absolute().parent
-    while not folder.exists():
-        folder = folder.parent
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise BadInput(f"the report {path} cannot be written in {folder}; pass another --report")
 
 
 def _write_page(path: Path, text: str) -> None:

@@ -1,10 +1,15 @@
 """Evaluation of classifiers on labelled faces, several side by side.
 
 - `labelled`: reads faces from folders, zips, csv and npz files; `face_set` is what they are in memory, `near_copies`
-  finds faces that two sets share. `fer2013_csv` and `npz` each read one of the formats, `tables` reads any csv.
+  finds faces that two sets share. `pictures` (for folders and zips), `fer2013_csv` and `npz` each read one of the
+  formats, `tables` reads any csv.
+- `class_names` and `parts`: what the names of folders mean, as classes and as a split; `copies` passes over the second
+  copy of a folder.
 - `conditions`: makes faces worse, with fewer pixels, blur or noise.
-- `systems`: what can be evaluated: bundles, another program's answers, Python functions.
-- `metrics` and `classification`: the figures of one system; `comparison`: those of several.
+- `systems`: what can be evaluated: bundles, another program's `answers`, Python functions. `probabilities` says which
+  scores are taken.
+- `metrics` and `classification`: the figures of one system; `comparison`: those of several. `label_order` finds that a
+  system's labels are in another order.
 - `votes`: the figures by the votes of FER+, ten annotators an image, instead of by one label.
 - `html`, `plots`, `page` and `published`: the report, and figures of others to print beside.
 - `command`: ``edge-fer eval``.

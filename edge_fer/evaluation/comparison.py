@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from edge_fer import __version__, files
-from edge_fer.errors import BadInput, SinkError
+from edge_fer.errors import SinkError
 from edge_fer.evaluation.classification import ClassificationReport, evaluate, evaluate_subset
 from edge_fer.evaluation.conditions import ORIGINAL
 from edge_fer.evaluation.face_set import stack
@@ -206,8 +206,7 @@ def refuse_exported(folder: Path, conditions: Sequence[Condition]) -> None:
 def refuse_existing(folder: Path, names: Sequence[str], option: str) -> None:
     """Raise `BadInput` when one of *names* is in *folder*, which the user chose with *option*."""
     for name in names:
-        if (folder / name).exists():
-            raise BadInput(f"{folder / name} exists; choose another {option}, or pass --force to replace it")
+        files.refuse_existing(folder / name, f"pass another {option}")
 
 
 def _evaluate_system(

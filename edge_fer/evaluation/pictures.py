@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from edge_fer.archives import UNPACK_ERRORS
 from edge_fer.errors import BadInput, one_line
 from edge_fer.evaluation.copies import without_copies
-from edge_fer.images import PassedOver, decode_image, read_file, shown, walk
+from edge_fer.images import PassedOver, decode_image, read_file, walk
 from edge_fer.images.reading import check_size
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def read_pictures(
             count += 1
             yield name, pixels
     if passed_over:
-        log.warning("%s: %s", shown(path), passed_over)
+        log.warning("%s: %s", path, passed_over)
     skipped.conclude(count)
 
 
@@ -100,7 +100,7 @@ class _Skipped:
 
     def add(self, name: PurePosixPath, exc: BaseException) -> None:
         self._count += 1
-        reason = f"{shown(name)} {_reason(exc)}"
+        reason = f"{name} {_reason(exc)}"
         self._first = self._first or reason
         if self._count <= NAMED:
             log.warning("skipped: %s", reason)
@@ -110,12 +110,12 @@ class _Skipped:
         count = left + self._count
         if self._count > MAX_SKIPPED * count:
             raise BadInput(
-                f"{shown(self._path)}: {self._count} of {count} pictures cannot be read, the first: {self._first}; "
+                f"{self._path}: {self._count} of {count} pictures cannot be read, the first: {self._first}; "
                 "replace or remove them"
             )
         if self._count:
             more = f" (the first {NAMED} are named above)" if self._count > NAMED else ""
-            log.warning("%s: %d of %d faces; %d skipped%s", shown(self._path), left, count, self._count, more)
+            log.warning("%s: %d of %d faces; %d skipped%s", self._path, left, count, self._count, more)
 
 
 @contextmanager
@@ -127,7 +127,7 @@ def _members(path: Path, passed_over: PassedOver) -> Iterator[list[Member]]:
     try:
         archive = zipfile.ZipFile(path)
     except UNPACK_ERRORS as exc:
-        raise BadInput(f"{shown(path)} cannot be read as a zip: {one_line(exc)}; download it again") from exc
+        raise BadInput(f"{path} cannot be read as a zip: {one_line(exc)}; download it again") from exc
     with archive:
         yield _zip_members(archive, passed_over)
 
@@ -144,7 +144,7 @@ def _folder_members(folder: Path, passed_over: PassedOver) -> list[Member]:
     try:
         names = sorted(name for name in walk(folder) if passed_over.is_image(name))
     except OSError as exc:
-        raise BadInput(f"{shown(folder)} cannot be read: {exc.strerror or exc}; check its permissions") from exc
+        raise BadInput(f"{folder} cannot be read: {exc.strerror or exc}; check its permissions") from exc
     return [Member(_utf8(name), _file_reader(folder / name)) for name in names]
 
 

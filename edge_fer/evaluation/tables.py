@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 from contextlib import contextmanager
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Final
 
 from edge_fer.errors import BadInput
+from edge_fer.files import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -108,12 +110,10 @@ def _delimiter(header: str) -> str:
 
 @contextmanager
 def _reader(path: Path) -> Iterator[csv.DictReader[str]]:
-    if path.exists() and not path.is_file() and not path.is_dir():
-        raise BadInput(f"{path} is no regular file; pass a csv file")  # a FIFO would be waited for, a device never ends
     try:
         # utf-8-sig drops a byte-order mark and reads files without one as well; newline="" leaves line ends within
         # quoted cells to the csv module.
-        with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+        with open_regular(path) as raw, TextIOWrapper(raw, "utf-8-sig", "replace", newline="") as file:
             delimiter = _delimiter(file.readline(HEADER))
             file.seek(0)
             yield csv.DictReader(file, restval="", skipinitialspace=True, delimiter=delimiter)

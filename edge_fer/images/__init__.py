@@ -2,7 +2,7 @@
 
 from edge_fer.images.decoding import Picture, decode_frame, decode_image
 from edge_fer.images.header import Header, read_header
-from edge_fer.images.names import IMAGE_SUFFIXES, PassedOver, is_image, shown, walk
+from edge_fer.images.names import IMAGE_SUFFIXES, PassedOver, is_image, walk
 from edge_fer.images.reading import MAX_FILE_BYTES, read_file
 
 __all__ = [
@@ -16,6 +16,5 @@ __all__ = [
     "is_image",
     "read_file",
     "read_header",
-    "shown",
     "walk",
 ]

@@ -48,11 +48,6 @@ def is_image(name: PurePath) -> bool:
     return _kind(name) is None
 
 
-def shown(name: PurePath | str) -> str:
-    """Return *name* as text that can be printed: bytes that are not UTF-8 become replacement characters."""
-    return str(name).encode(errors="surrogateescape").decode(errors="replace")
-
-
 def _kind(name: PurePath) -> Kind | None:
     """Return which kind of file *name* is that is no picture; None for a picture."""
     if name.name.startswith("._") or "__MACOSX" in name.parts:
@@ -81,7 +76,7 @@ class PassedOver:
             return True
         self._counts[kind] += 1
         if kind == "other":
-            self._suffixes.add(shown(name.suffix.lower()) or "no suffix")
+            self._suffixes.add(name.suffix.lower() or "no suffix")
         return False
 
     def __bool__(self) -> bool:
@@ -126,7 +121,7 @@ def _entries(top: Path, below: PurePosixPath, visited: set[tuple[int, int]]) -> 
         except OSError as exc:
             if here == PurePosixPath():
                 raise
-            log.warning("skipped: the folder %s cannot be read: %s", shown(top / here), exc.strerror or exc)
+            log.warning("skipped: the folder %s cannot be read: %s", top / here, exc.strerror or exc)
             continue
         for entry in entries:
             name = here / entry.name

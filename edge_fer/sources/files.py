@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from edge_fer.errors import SourceError
-from edge_fer.images import IMAGE_SUFFIXES, PassedOver, decode_frame, read_file, shown
+from edge_fer.images import IMAGE_SUFFIXES, PassedOver, decode_frame, read_file
 from edge_fer.sources import Frame, SourceBase
 
 if TYPE_CHECKING:
@@ -27,15 +27,15 @@ def read_image(path: Path) -> Picture:
     try:
         return decode_frame(read_file(path))
     except OSError as exc:
-        raise SourceError(f"{shown(path)} cannot be read: {exc.strerror or exc}") from exc
+        raise SourceError(f"{path} cannot be read: {exc.strerror or exc}") from exc
     except ValueError as exc:
-        raise SourceError(f"{shown(path)} {exc}") from exc
+        raise SourceError(f"{path} {exc}") from exc
 
 
 def _frame(path: Path, index: int) -> Frame:
     picture = read_image(path)
     # Stills have no time of their own; they count as a second apart.
-    return Frame(picture.pixels, float(index), index, shown(path.name), reduced=picture.reduced)
+    return Frame(picture.pixels, float(index), index, path.name, reduced=picture.reduced)
 
 
 class Image(SourceBase):
@@ -60,14 +60,12 @@ class Folder(SourceBase):
         try:
             entries = sorted(entry for entry in folder.iterdir() if not _is_folder(entry))
         except OSError as exc:
-            raise SourceError(f"{shown(folder)} cannot be read: {exc.strerror or exc}") from exc
+            raise SourceError(f"{folder} cannot be read: {exc.strerror or exc}") from exc
         passed_over = PassedOver()
         self._paths = [entry for entry in entries if passed_over.is_image(PurePath(entry.name))]
         if not self._paths:
             suffixes = ", ".join(sorted(IMAGE_SUFFIXES))
-            raise SourceError(
-                f"{shown(folder)} holds no images among its {len(entries)} files; images end in {suffixes}"
-            )
+            raise SourceError(f"{folder} holds no images among its {len(entries)} files; images end in {suffixes}")
         if passed_over:
             log.warning("%s", passed_over)
 

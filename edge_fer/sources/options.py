@@ -14,7 +14,7 @@ DEFAULT_SIZE_PX: Final = 640, 480
 MAX_SIDE_PX: Final = 16384
 """Largest side that a camera is asked for."""
 DEFAULT_FPS: Final = 30.0
-"""Frames a second that a camera is asked for by default."""
+"""Frames a second that a camera is asked for by default, and of a film that tells no rate."""
 ROTATIONS: Final = (0, 90, 180, 270)
 """Angles by which pictures are turned, in degrees."""
 

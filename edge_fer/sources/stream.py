@@ -10,7 +10,6 @@ import threading
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, urlsplit
 
-import cv2
 import numpy as np
 
 from edge_fer.clock import SystemClock
@@ -18,6 +17,8 @@ from edge_fer.errors import SourceError, one_line
 from edge_fer.sources import Frame, SourceBase
 from edge_fer.sources.addresses import redact, scrub
 from edge_fer.sources.live import AccessDenied
+from edge_fer.sources.options import DEFAULT_FPS
+from edge_fer.sources.transform import turned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -39,10 +40,6 @@ OPTIONS: Final = {
     # Without "file": a playlist from outside must not name files of this machine.
     "protocol_whitelist": "crypto,data,ffrtmphttp,http,https,httpproxy,rtmp,rtmps,rtmpt,rtmpts,rtp,srt,tcp,tls,udp",
 }
-TURNS: Final = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
-"""OpenCV's code for each number of degrees, clockwise."""
-DEFAULT_FPS: Final = 30.0
-"""Rate of a film that tells none."""
 
 
 def refusal(exc: BaseException, address: str, timeout_s: float) -> SourceError:
@@ -244,10 +241,7 @@ class StreamCapture:
 
     def _turned(self, image: NDArray[np.uint8], rotation: int) -> NDArray[np.uint8]:
         # FFmpeg counts counter-clockwise.
-        turn = TURNS.get(round(-rotation / 90) * 90 % 360)
-        if turn is None or not self._upright:
-            return image
-        return np.asarray(cv2.rotate(image, turn), np.uint8)
+        return turned(image, -rotation) if self._upright else image
 
 
 def open_container(file: str | BoundedFlow, address: str, timeout_s: float) -> av.container.InputContainer:

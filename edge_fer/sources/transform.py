@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-TURNS: Final = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
-"""OpenCV's code for each number of degrees, clockwise."""
+TURNS: Final = (None, cv2.ROTATE_90_CLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_COUNTERCLOCKWISE)
+"""OpenCV's code for each number of quarter turns, clockwise."""
 FLIPS: Final = {"h": 1, "v": 0}
 """OpenCV's code for mirroring left to right, and top to bottom."""
 
@@ -87,12 +87,21 @@ class Transformed(SourceBase):
         image = frame.image
         if self._view.rotate:
             # Into the same buffer each time; OpenCV makes another one when the size changes.
-            self._turned = cv2.rotate(image, TURNS[self._view.rotate], dst=_fitting(self._turned, image))
+            self._turned = turned(image, self._view.rotate, _fitting(self._turned, image))
             image = self._turned
         if self._view.flip:
             self._flipped = cv2.flip(image, FLIPS[self._view.flip], dst=_fitting(self._flipped, image))
             image = self._flipped
         return image if self._view.roi is None else cut(image, self._view.roi, frame.reduced)
+
+
+def turned(image: NDArray[Any], degrees: float, into: NDArray[Any] | None = None) -> NDArray[Any]:
+    """Return *image* turned clockwise by the quarter turn nearest to *degrees*: *image* itself if that is none.
+
+    The buffer *into* is used if it has the size and type of the result.
+    """
+    code = TURNS[round(degrees / 90) % 4]
+    return image if code is None else cv2.rotate(image, code, dst=into)
 
 
 def _fitting(buffer: NDArray[Any] | None, image: NDArray[Any]) -> NDArray[Any] | None:

@@ -6,11 +6,12 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING, Final
 
-import cv2
 import numpy as np
 
 from edge_fer.errors import SourceError, one_line
 from edge_fer.sources import Frame, SourceBase
+from edge_fer.sources.options import DEFAULT_FPS
+from edge_fer.sources.transform import turned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,14 +41,10 @@ MAX_PIXELS: Final = 2**26
 """Largest frame that is decoded: twice that of 8K. A small file can hold a frame that takes all memory."""
 MAX_THREADS: Final = 4
 """Threads of the decoder. Each holds frames of its own, and recognising is slower than decoding."""
-DEFAULT_FPS: Final = 30.0
-"""Rate of a film that tells neither a rate nor times."""
 MAX_FPS: Final = 1000.0
 """What a header tells beyond this is a time base, such as 90,000, and no rate."""
 SLACK_S: Final = 0.25
 """By how much a whole film may end before the time that its header tells, which is rounded or that of the sound."""
-TURNS: Final = {1: cv2.ROTATE_90_COUNTERCLOCKWISE, 2: cv2.ROTATE_180, 3: cv2.ROTATE_90_CLOCKWISE}
-"""How a frame becomes upright, by the number of quarter turns against the clock that it needs."""
 
 log = logging.getLogger(__name__)
 
@@ -134,7 +131,8 @@ class Video(SourceBase):
         from av.error import FFmpegError
 
         try:
-            return _upright(_bgr(reformatter, frame), frame.rotation)
+            # Phones store films as the sensor lies. FFmpeg counts counter-clockwise.
+            return turned(_bgr(reformatter, frame), -frame.rotation)
         except (FFmpegError, ValueError):  # a damaged header may tell a format that cannot be converted
             self.skipped += 1
             return None
@@ -217,12 +215,6 @@ def _bgr(reformatter: VideoReformatter, frame: VideoFrame) -> NDArray[np.uint8]:
     plane = picture.planes[0]
     # Rows are padded.
     return np.ndarray((picture.height, picture.width, 3), np.uint8, memoryview(plane), strides=(plane.line_size, 3, 1))
-
-
-def _upright(image: NDArray[np.uint8], rotation: int) -> NDArray[np.uint8]:
-    """Return *image* turned by *rotation* degrees against the clock: phones store films as the sensor lies."""
-    turn = TURNS.get(round(rotation / 90) % 4)
-    return image if turn is None else np.asarray(cv2.rotate(image, turn), np.uint8)
 
 
 def _promised_s(container: InputContainer, stream: VideoStream) -> float | None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_fer import files
 from edge_fer.errors import BadInput, SinkError
 from edge_fer.profile import (
     Choice,
@@ -157,7 +158,7 @@ def test_a_folder_of_the_configuration_that_may_not_be_read_is_told(monkeypatch)
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(Path, "lstat", refuse)
-    monkeypatch.setattr(Path, "stat", refuse)
+    monkeypatch.setattr(files, "open_regular", refuse)
     with pytest.raises(BadInput, match="Permission denied"):
         choose(None, None, None, "default")
     assert choose("mine", None, None, "default") == Choice("mine", None, 1)

@@ -99,7 +99,7 @@ def test_one_run_or_several_become_a_page(two):
     both = Path(call("report", *two).strip())
     assert both.name == "fleet.html"
     assert "2 boards" in both.read_text()
-    assert "is no folder; pass another path" in call("report", two[0], "--out", two[0] / "x.html", code=3)
+    assert "is no folder; pass another --out" in call("report", two[0], "--out", two[0] / "x.html", code=3)
 
 
 def test_a_page_is_not_overwritten_unasked(two):
@@ -107,7 +107,7 @@ def test_a_page_is_not_overwritten_unasked(two):
     for page, arguments in {"before.html": two[:1], "fleet.html": two}.items():
         path = two[0].with_name(page)
         path.write_text("mine")
-        assert f"{page} exists; pass another path, or --force" in call("report", *arguments, code=3)
+        assert f"{page} exists; pass another --out, or --force" in call("report", *arguments, code=3)
         assert path.read_text() == "mine"
         call("report", *arguments, "--force")
         assert path.read_text() != "mine"
@@ -175,7 +175,7 @@ def test_a_file_of_the_users_is_refused_before_anything_is_measured(monkeypatch,
     (tmp_path / "run.json").write_text("mine")
     (tmp_path / "other.partial.json.gz").write_text("mine")
     for name in ("run.json", "other.json.gz"):
-        assert "exists; pass another path, or --force" in call("--model", TINY, "--json", tmp_path / name, code=3)
+        assert "exists; pass another --json, or --force" in call("--model", TINY, "--json", tmp_path / name, code=3)
     assert "is no folder" in call("--model", TINY, "--json", tmp_path / "run.json" / "x.json", code=3)
     assert "no backend 'bogus'; pass one of: litert" in call("--model", TINY, "--backend", "bogus", code=3)
     assert (tmp_path / "run.json").read_text() == "mine"
@@ -187,7 +187,7 @@ def test_a_plot_is_written_for_a_readme(two, tmp_path):
     call("plot", two[0], "latencies", "--out", out)
     first = out.read_bytes()
     assert b"mine litert-int8 x1" in first
-    assert "latencies.svg exists; pass another path, or --force" in call("plot", two[0], "stages", "--out", out, code=3)
+    assert "latencies.svg exists; pass another --out" in call("plot", two[0], "stages", "--out", out, code=3)
     call("plot", two[0], "latencies", "--out", out, "--force")
     assert out.read_bytes() == first
     assert list(out.parent.iterdir()) == [out]

@@ -27,7 +27,7 @@ def test_the_bundle_verifies_and_holds_the_measured_figures(finished, tmp_path):
         assert target.evaluation.drop_interval_points[0] <= target.evaluation.drop_points
         with Classifier(bundle, target.name) as classifier:
             assert classifier.check_golden().passed
-    with pytest.raises(BadInput, match="exists; remove it"):
+    with pytest.raises(BadInput, match="exists; pass another name, or --force"):
         write_bundle(conversion, tmp_path / "bundle")
 
 

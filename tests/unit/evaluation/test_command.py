@@ -110,7 +110,7 @@ def test_a_report_that_cannot_be_written_is_a_clear_error(faces, drawn_zip, writ
     write_answers(tmp_path / "service.csv", faces)
     (tmp_path / "out" / "report.html").mkdir(parents=True)
     arguments = (tmp_path / "service.csv", "--data", drawn_zip, "--sweeps", "none", "--out", tmp_path / "out")
-    assert "report.html exists; choose another --out" in run_eval(*arguments, code=3).stderr
+    assert "report.html exists; pass another --out" in run_eval(*arguments, code=3).stderr
     assert "cannot be written" in run_eval(*arguments, "--force", code=6).stderr
 
 
@@ -120,7 +120,7 @@ def test_what_is_there_is_kept_unless_forced(faces, drawn_zip, write_answers, tm
     run_eval(*arguments)
     (tmp_path / "out" / "eval.json").write_text("mine")
     said = run_eval(*arguments, "--data", tmp_path / "nowhere", code=3).stderr
-    assert "eval.json exists; choose another --out, or pass --force to replace it" in said  # before anything is read
+    assert "eval.json exists; pass another --out, or --force to replace it" in said  # before anything is read
     assert (tmp_path / "out" / "eval.json").read_text() == "mine"
     run_eval(*arguments, "--force")
     assert (tmp_path / "out" / "eval.json").read_text() != "mine"

@@ -138,7 +138,7 @@ def test_a_name_that_is_not_utf8_is_found_again_in_the_answers(tmp_path):
 def test_filled_answers_are_not_blanked(tmp_path):
     table = comparison.export(TWO, [ORIGINAL], tmp_path)
     table.write_text("filled")
-    with pytest.raises(BadInput, match=r"answers\.csv exists; choose another --export, or pass --force"):
+    with pytest.raises(BadInput, match=r"answers\.csv exists; pass another --export, or --force"):
         comparison.export(TWO, [ORIGINAL], tmp_path)
     assert table.read_text() == "filled"
     comparison.export(TWO, [ORIGINAL], tmp_path, overwrite=True)

@@ -134,7 +134,7 @@ def test_files_that_cannot_be_opened_are_skipped(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(pictures, "read_file", refuse)
     assert load_faces(tmp_path).paths == ("0.png", "2.png")
     assert "skipped: 1.png cannot be read: Permission denied" in caplog.text
-    assert "skipped: pipe.png is a pipe, not a file" in caplog.text
+    assert "skipped: pipe.png cannot be read: it is a pipe, not a file" in caplog.text
 
 
 def test_a_name_that_is_not_utf8_stays_one_of_its_own(tmp_path):

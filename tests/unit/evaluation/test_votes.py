@@ -264,7 +264,7 @@ def test_scores_of_faces_are_evaluated_by_their_votes(faces):
 
 def test_a_fifo_is_refused_and_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "votes.csv")
-    with pytest.raises(BadInput, match="is no regular file"):
+    with pytest.raises(BadInput, match="it is a pipe, not a file"):
         votes.load_votes(tmp_path / "votes.csv")
 
 

@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from edge_fer.images import PassedOver, is_image, shown, walk
+from edge_fer.images import PassedOver, is_image, walk
 
 
 @pytest.mark.parametrize("name", ["a/B.JPG", "a.b/c.png", "x.jfif", "x.AVIF", "../x.gif", "no dot/x.pbm"])
@@ -53,11 +53,6 @@ def test_of_many_suffixes_some_are_named():
     for number in range(9):
         passed_over.is_image(PurePosixPath(f"x.{number}"))
     assert str(passed_over) == "passed over: 9 files that are no pictures (.0, .1, .2, .3, .4, …)"
-
-
-def test_a_name_that_is_not_utf8_can_be_shown():
-    assert shown(os.fsdecode(b"f\xe9liz.jpg")) == "f\ufffdliz.jpg"
-    assert shown("顔.png") == "顔.png"
 
 
 def test_a_folder_is_walked_once_whatever_links_there_are(tmp_path):

@@ -15,15 +15,15 @@ def test_a_file_is_read(tmp_path):
 
 def test_a_pipe_is_refused_without_waiting_for_a_writer(tmp_path):
     os.mkfifo(tmp_path / "1.png")
-    with pytest.raises(ValueError, match="is a pipe, not a file"):
+    with pytest.raises(OSError, match="is a pipe, not a file"):
         read_file(tmp_path / "1.png")
 
 
 def test_other_things_are_refused(tmp_path, monkeypatch):
     (tmp_path / "zero.png").symlink_to("/dev/zero")
-    with pytest.raises(ValueError, match="is a device, not a file"):
+    with pytest.raises(OSError, match="is a device, not a file"):
         read_file(tmp_path / "zero.png")
-    with pytest.raises(ValueError, match="is a folder, not a file"):
+    with pytest.raises(OSError, match="is a folder, not a file"):
         read_file(tmp_path)
     (tmp_path / "loop.png").symlink_to("loop.png")
     with pytest.raises(OSError, match="symbolic links"):
