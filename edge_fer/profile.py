@@ -164,11 +164,8 @@ def _content(path: Path) -> bytes:
 
 def _may_name_a_key() -> bool:
     """Return whether the profile of this machine, which cannot be used, holds something like a key."""
-    # Imported here: profiles that can be used do without.
-    from edge_fer.archives import open_regular
-
     try:
-        with open_regular(path_to_write()) as file:
+        with files.open_regular(path_to_write()) as file:
             return KEY_WORD.search(file.read(MAX_BYTES)) is not None
     except OSError:  # no file, or none that may be read
         return False
