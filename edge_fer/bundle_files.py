@@ -110,7 +110,9 @@ class Zip:
             with open_regular(self._path) as file, open_zip(file) as archive, archive.open(name) as member:
                 return member.read(max_bytes + 1)
         except KeyError as exc:
-            raise BadBundle(f"{self._path} holds no {name}; write the bundle again") from exc
+            raise BadBundle(
+                f"{self._path} holds no {name}: it is no bundle, or a part of one; edge-fer convert makes bundles of models"
+            ) from exc
         except UNPACK_ERRORS as exc:
             reason = unpack_reason(exc)
             raise BadBundle(f"{self._path}: {name} cannot be unpacked: {reason}; copy the bundle again") from exc

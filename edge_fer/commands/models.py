@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edge_fer.options import DEFAULT_MODEL
 from edge_fer.text import percent, printable
 
 if TYPE_CHECKING:
@@ -35,9 +36,13 @@ def models(bundle: str | None, as_json: bool) -> None:
         click.echo(f"{manifest.name}: {manifest.description}")
         for target in manifest.targets:
             click.echo(f"  {target.name:16} {target.total_bytes / 1e6:5.2f} MB  {_accuracy(target.evaluation)}")
+    click.echo(f"{DEFAULT_MODEL} runs by default")
 
 
 def _accuracy(evaluation: Evaluation | None) -> str:
     if evaluation is None or evaluation.accuracy is None:
         return ""
-    return f"{percent(evaluation.accuracy)} on {evaluation.data} {evaluation.split}, {evaluation.images} images"
+    votes = evaluation.votes
+    by_votes = "" if votes is None else f"{percent(votes.accuracy_8_classes)} by the majority of FER+, "
+    by_label = f"{percent(evaluation.accuracy)} by the label"
+    return f"{by_votes}{by_label}; {evaluation.data} {evaluation.split}, {evaluation.images} images"

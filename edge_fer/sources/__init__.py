@@ -125,7 +125,7 @@ def open_source(name: str, options: SourceOptions | None = None) -> Source:
 
 
 def _open_path(name: str, options: SourceOptions) -> Source:
-    from edge_fer.images import IMAGE_SUFFIXES
+    from edge_fer.images import IMAGE_SUFFIXES, UNREADABLE_SUFFIXES
     from edge_fer.sources import files, video
     from edge_fer.sources.addresses import redact
 
@@ -151,6 +151,8 @@ def _open_path(name: str, options: SourceOptions) -> Source:
     # Only known suffixes: FFmpeg would show a text file as a film of its letters.
     if suffix in video.VIDEO_SUFFIXES:
         return video.Video(path)
+    if suffix in UNREADABLE_SUFFIXES:
+        raise SourceError(f"{path} is a HEIC picture, which is not read; convert it to JPEG")
     images = " ".join(sorted(IMAGE_SUFFIXES))
     videos = " ".join(sorted(video.VIDEO_SUFFIXES))
     raise SourceError(f"{path} ends in {suffix!r}; images end in {images}, videos in {videos}")

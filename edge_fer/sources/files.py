@@ -65,7 +65,10 @@ class Folder(SourceBase):
         self._paths = [entry for entry in entries if passed_over.is_image(PurePath(entry.name))]
         if not self._paths:
             suffixes = ", ".join(sorted(IMAGE_SUFFIXES))
-            raise SourceError(f"{folder} holds no images among its {len(entries)} files; images end in {suffixes}")
+            found = str(passed_over) if passed_over else "no files"
+            raise SourceError(
+                f"{folder} itself holds no images ({found}), and folders in it are not read; images end in {suffixes}"
+            )
         if passed_over:
             log.warning("%s", passed_over)
 

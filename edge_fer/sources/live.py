@@ -92,6 +92,7 @@ class FaultLog:
         self._untold = 0
         """Faults that no line has reported."""
         self._outage_told = False
+        self._waits = False
 
     def stopped(self, reason: str, pause_s: float) -> None:
         """Report that the camera stopped delivering, and after which pause it is reopened."""
@@ -118,12 +119,17 @@ class FaultLog:
         """Report that the camera is not there at the start."""
         self._say("%s is waited for: %s", reason)
         self._outage_told = True
+        self._waits = True
 
     def back(self) -> None:
         """Report that it delivers again."""
         if self._outage_told:
             log.warning("%s is back", self._name)
         self._outage_told = False
+        if self._waits:
+            # To wait at the start is no fault: the first one after it is told at once.
+            self._quiet_until_s = None
+            self._waits = False
 
     def remind(self) -> None:
         """Report the faults that were not reported yet, once it is time."""

@@ -88,13 +88,13 @@ def test_the_astronaut_is_found(tmp_path):
 
 def test_a_run_without_a_model_takes_the_default_one(monkeypatch):
     loaded = []
-    original = Classifier.load.__func__
+    original = Classifier.__init__
 
-    def load(cls, path, *arguments, **options):
-        loaded.append(path)
-        return original(cls, path, *arguments, **options)
+    def load(self, bundle, *arguments, **options):
+        loaded.append(bundle.manifest.name)
+        original(self, bundle, *arguments, **options)
 
-    monkeypatch.setattr(Classifier, "load", classmethod(load))
+    monkeypatch.setattr(Classifier, "__init__", load)
     call("run", "--frames", "2")
     assert loaded == [DEFAULT_MODEL] == ["compact"]
     assert "by default compact" in " ".join(call("run", "--help").split())

@@ -44,6 +44,19 @@ def test_the_first_fault_and_its_end_are_told_at_once(faults):
     ]
 
 
+def test_a_fault_after_the_wait_at_the_start_is_told_at_once(faults):
+    log, clock, caplog = faults
+    log.waiting("refused")
+    log.failed("refused", 2, 1.0)
+    clock.advance(1.0)
+    log.back()
+    log.stopped("no frame for 10 s", 0.5)
+    assert caplog.messages[-2:] == [
+        "camera 7 is back",
+        "camera 7 stopped delivering: no frame for 10 s; reopening it in 0.5 s",
+    ]
+
+
 def test_a_camera_that_fails_again_and_again_is_told_once_a_minute_with_a_count(faults):
     log, clock, caplog = faults
     for _ in range(3 * 60):
