@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 OWN_COLUMNS: Final = ("path", "condition", "image", "label")
 """The columns of ``edge-fer eval --export``; all others may hold scores."""
+TRUTH: Final = frozenset({"truth", "true", "actual", "target", "gt", "expected"})
+"""Words in the name of a column that holds the faces' own labels, beside the answers."""
 CONDITIONS: Final = (ORIGINAL, *(condition for sweep in SWEEPS.values() for condition in sweep))
 
 
@@ -73,7 +76,22 @@ class AnswerTable:
                 f"{self._path} has scores of {', '.join(columns.values())}, but none of {', '.join(missing)}; add the "
                 "missing columns, with 0 for a class that the program does not know"
             )
+        self._refuse_second_answer(answers, names)
         return self._labelled(answers, names)
+
+    def _refuse_second_answer(self, answers: list[Answer], names: tuple[str, ...]) -> None:
+        """Raise `BadInput` where another column may be the answers, and ``label`` the faces' own labels."""
+        classes = {*WORDS, *map(meaning, names)}
+        own = [meaning(answer.cells.get("label", "")) for answer in answers]
+        for column in self._columns if "label" in self._columns else ():
+            if column in OWN_COLUMNS or meaning(column) in classes:
+                continue
+            cells = [answer.cells[column] for answer in answers]
+            if _may_be_scores(column, cells, classes) or _may_be_labels(column, cells, classes, own):
+                raise BadInput(
+                    f"{self._path} has label and {column[:40]!r}, and both may be the answers; remove what is none "
+                    "of the program's, and call its labels label, or its scores as the classes"
+                )
 
     def _condition(self, line: int, cell: str) -> str:
         # Without the column, or with an empty cell in it, as people leave it who fill a table by hand.
@@ -180,6 +198,22 @@ class _Places:
             if position is not None:
                 return position
         return None
+
+
+def _may_be_scores(column: str, cells: list[str], classes: set[str]) -> bool:
+    """Return whether *column* names a class among other words, as ``prob_angry`` does, and has numbers."""
+    is_of_class = not classes.isdisjoint(map(meaning, _words(column)))
+    return is_of_class and all(_number(cell) is not None for cell in cells)
+
+
+def _may_be_labels(column: str, cells: list[str], classes: set[str], own: list[str]) -> bool:
+    """Return whether *column* has classes, others than *own*, and does not say that they are those of the faces."""
+    meant = [meaning(cell) for cell in cells]
+    return meant != own and any(meant) and set(meant) <= {"", *classes} and TRUTH.isdisjoint(_words(column))
+
+
+def _words(column: str) -> list[str]:
+    return re.findall(r"[^\W\d_]+", column.casefold())
 
 
 def _number(cell: str) -> float | None:

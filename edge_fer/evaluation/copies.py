@@ -28,8 +28,10 @@ def without_copies(path: Path, members: Iterable[tuple[PurePosixPath, bytes]]) -
         key = (part_of(member), member.parent.name, member.name, digest)
         if key in seen:
             copies += 1
+            del content
             continue
         seen.add(key)
         yield member, content
+        del content  # before the next one is read
     if copies:
         log.warning("%s: %d images lie there twice, in two copies of a folder; each is read once", path.name, copies)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import zipfile
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
-from edge_fer.archives import UNPACK_ERRORS
+from edge_fer.archives import CHUNK_BYTES, UNPACK_ERRORS
 from edge_fer.errors import BadInput, one_line
 from edge_fer.evaluation.copies import without_copies
 from edge_fer.images import PassedOver, decode_image, read_file, walk
@@ -27,6 +28,8 @@ PICTURE_SIDE_PX: Final = 2048
 """Longest side of a picture that a face is still to be cut out of."""
 NAMED: Final = 10
 """How many skipped pictures are named."""
+ENCRYPTED: Final = 1
+"""The flag of a zip's member that needs a password."""
 MAX_SKIPPED: Final = 0.5
 """Share of the pictures that may be unreadable. With more, what is left is another data set."""
 
@@ -73,6 +76,8 @@ def read_pictures(
             except UNPACK_ERRORS as exc:
                 skipped.add(name, exc)
                 continue
+            finally:
+                del content  # before the next one is read: two of the largest would not fit into 512 MB
             count += 1
             yield name, pixels
     if passed_over:
@@ -97,6 +102,7 @@ class _Skipped:
                 self.add(member.name, exc)
                 continue
             yield member.name, content
+            del content
 
     def add(self, name: PurePosixPath, exc: BaseException) -> None:
         self._count += 1
@@ -170,6 +176,15 @@ def _zip_members(archive: zipfile.ZipFile, passed_over: PassedOver) -> list[Memb
 def _zip_reader(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Callable[[], bytes]:
     def read() -> bytes:
         check_size(info.file_size)
-        return archive.read(info)
+        if info.flag_bits & ENCRYPTED:
+            raise ValueError("is encrypted; unpack the zip with its password, and pass the folder")
+        # Bit by bit, and no more than it claims: zipfile would unpack all that is there, and then look at the size.
+        content = io.BytesIO()
+        with archive.open(info) as file:
+            while piece := file.read(CHUNK_BYTES):
+                content.write(piece)
+        if content.tell() < info.file_size:
+            raise EOFError(f"{content.tell()} of {info.file_size} bytes")
+        return content.getvalue()
 
     return read

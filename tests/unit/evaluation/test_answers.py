@@ -121,3 +121,27 @@ def test_an_unknown_condition_is_refused_by_its_line(table):
     assert table("path,label,condition", "a,happy,Original", "a,sad,blur-1").conditions == {"original", "blur-1"}
     with pytest.raises(BadInput, match="line 2: no condition 'orignal'; there are: original, resolution-48"):
         table("path,label,condition", "a,happy,orignal")
+
+
+@pytest.mark.parametrize(
+    ("column", "cells"),
+    [("prediction", ("sad", "sad")), ("dominant_emotion", ("", "angry")), ("prob_angry", ("0.5", "0.25"))],
+)
+def test_a_label_beside_other_answers_is_refused(table, column, cells):
+    rows = [[path, label, cell] for path, label, cell in zip(PATHS, ("happy", "sad"), cells, strict=True)]
+    with pytest.raises(BadInput, match=f"has label and '{column}', and both may be the answers"):
+        scores(table(["path", "label", column], *rows))
+
+
+@pytest.mark.parametrize(
+    ("column", "cells"),
+    [
+        ("emotion", ("Joy", "sadness")),
+        ("truth", ("sad", "sad")),
+        ("confidence", ("0.5", "0.5")),
+        ("person", ("A", "B")),
+    ],
+)
+def test_a_label_beside_what_is_no_answer_is_read(table, column, cells):
+    rows = [[path, label, cell] for path, label, cell in zip(PATHS, ("happy", "sad"), cells, strict=True)]
+    assert scores(table(["path", "label", column], *rows)).argmax(axis=1).tolist() == [3, 4]

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import struct
+import tracemalloc
 import zipfile
 from pathlib import PurePosixPath
 
@@ -149,3 +151,46 @@ def test_the_names_are_listed_without_decoding_them(write_set, tmp_path):
     (tmp_path / "damaged.zip").write_bytes(b"nonsense")
     with pytest.raises(BadInput, match=r"damaged\.zip cannot be read as a zip"):
         image_names(tmp_path / "damaged.zip")
+
+
+@pytest.fixture
+def peak():
+    """Returns the most memory that Python has held since, in bytes."""
+    tracemalloc.start()
+    yield lambda: tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+
+def test_a_member_is_unpacked_no_further_than_it_claims(tmp_path, peak, caplog):
+    path = tmp_path / "faces.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("happy/1.png", PNG)
+        archive.writestr("happy/bomb.png", bytes(40 << 20))
+    content = bytearray(path.read_bytes())
+    entry = content.rindex(b"happy/bomb.png") - 46  # in the directory, where the size stands at 24
+    content[entry + 24 : entry + 28] = struct.pack("<I", 100)
+    path.write_bytes(content)
+    tracemalloc.reset_peak()
+    assert [str(name) for name, _ in read_pictures(path)] == ["happy/1.png"]
+    assert "skipped: happy/bomb.png cannot be read" in caplog.text
+    assert peak() < 8 << 20
+
+
+def test_of_large_files_only_one_is_held(write_set, peak):
+    junk = bytes(20 << 20)
+    path = write_set({"happy/1.png": junk, "happy/2.png": junk, "sad/3.png": PNG, "sad/4.png": PNG})
+    del junk
+    tracemalloc.reset_peak()
+    assert len(list(read_pictures(path))) == 2
+    assert peak() < 30 << 20
+
+
+def test_an_encrypted_zip_is_told(tmp_path):
+    path = tmp_path / "faces.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("happy/1.png", PNG)
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\1\2") + 8] |= 1
+    path.write_bytes(content)
+    with pytest.raises(BadInput, match="is encrypted; unpack the zip with its password, and pass the folder"):
+        list(read_pictures(path))
