@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Final, Self
 
 import tomli_w
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from edge_fer import files
 from edge_fer.backends import MAX_THREADS
-from edge_fer.errors import BadInput, SinkError, first_fault, one_line
+from edge_fer.errors import BadInput, SinkError, reason
 from edge_fer.frozen import Frozen
 
 log = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ class Profile(Frozen):
         # ValueError: no UTF-8, no TOML, or other values. RecursionError: tables in tables in tables.
         except (OSError, ValueError, RecursionError) as exc:
             raise BadInput(
-                f"profile {path} cannot be used: {_reason(exc)}; write it again (edge-fer bench --write-profile) "
+                f"profile {path} cannot be used: {reason(exc)}; write it again (edge-fer bench --write-profile) "
                 "or remove it"
             ) from exc
 
@@ -154,14 +154,6 @@ def _content(path: Path) -> bytes:
     if len(content) > MAX_BYTES:
         raise ValueError(f"it is larger than {MAX_BYTES} bytes")
     return content
-
-
-def _reason(exc: Exception) -> str:
-    if isinstance(exc, ValidationError):
-        return first_fault(exc)
-    if isinstance(exc, OSError):
-        return exc.strerror or one_line(exc)
-    return one_line(exc)
 
 
 @dataclass(frozen=True)
