@@ -142,10 +142,7 @@ def run(
     # Shown before it is written, so that an error in writing does not hide the figures.
     click.echo(printable(table.render(measured, anyway=anyway), keep="\n"))
     if harness.interrupted_by is not None:
-        if json_path is not None:
-            partial = _partial_path(json_path)
-            _save(measured, partial)
-            click.echo(printable(f"what was measured until then is in {partial}"), err=True)
+        _save_partial(measured, json_path)
         raise harness.interrupted_by
     if json_path is not None:
         _save(measured, json_path)
@@ -210,6 +207,14 @@ def _refuse_output(path: Path, option: str, *, force: bool) -> None:
     if not force:
         files.refuse_existing(path, f"pass another {option}")
     files.refuse_unwritable(path, f"pass another {option}")
+
+
+def _save_partial(measured: Run, path: Path | None) -> None:
+    """Write what an interrupted run has *measured* beside *path*, if there is one."""
+    if path is not None:
+        partial = _partial_path(path)
+        _save(measured, partial)
+        click.echo(printable(f"what was measured until then is in {partial}"), err=True)
 
 
 def _save(measured: Run, path: Path) -> None:
