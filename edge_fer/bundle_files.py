@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from edge_fer.archives import METHODS, UNPACK_ERRORS, open_zip, unpack_reason
-from edge_fer.errors import MAX_SHOWN, BadBundle
+from edge_fer.errors import BadBundle
 from edge_fer.files import open_regular
 
 if TYPE_CHECKING:
     import zipfile
     from collections.abc import Mapping
     from pathlib import Path
+
+MAX_SHOWN: Final = 100
+"""How much of a zip member's name an error quotes, in characters."""
 
 
 class BundleFiles(Protocol):
