@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 EXISTING_FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 NEW_FILE: Final = click.Path(dir_okay=False, path_type=Path)
 ANYWAY: Final = click.option("--anyway", is_flag=True, help="Recommend although something disturbed the run.")
-FORCE: Final = click.option("--force", is_flag=True, help="Overwrite files that exist.")
+FORCE: Final = click.option("--force", is_flag=True, help="Replace files that exist.")
 PLOT_NAMES: Final = ("latencies", "stages", "accuracy", "states", "machine")
 """The keys of `plots.PLOTS`. Repeated here, since importing `plots` imports NumPy, which would slow down the help."""
 
