@@ -76,17 +76,8 @@ def _jpeg(image: Any) -> bytes:
 def stop(address: str, number: signal.Signals, pause_s: float, folder: Path) -> dict[str, Any]:
     """Save a film of *address*, send signal *number* after *pause_s* of film, and return what is left."""
     records = folder / "records.jsonl"
-    command = [
-        sys.executable,
-        "-m",
-        "edge_fer.cli",
-        "run",
-        "--source",
-        address,
-        "--json",
-        "--save",
-        str(folder / "out"),
-    ]
+    save = str(folder / "out")
+    command = [sys.executable, "-m", "edge_fer.cli", "run", "--source", address, "--json", "--save", save]
     with records.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=subprocess.PIPE) as process:
         end_s = time.monotonic() + DEADLINE_S
         while records.stat().st_size == 0:

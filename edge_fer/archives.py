@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 import numpy as np
 
-from edge_fer.errors import one_line
+from edge_fer.errors import MAX_SHOWN, one_line
 from edge_fer.files import open_regular
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ MAX_ARRAYS_BYTES: Final = 4 << 30
 """Largest size of all arrays of an archive together, unless the caller knows better."""
 CHUNK_BYTES: Final = 1 << 20
 MAX_HEADER_BYTES: Final = 10_000
-MAX_SHOWN: Final = 100
 NPY_MAGIC: Final = b"\x93NUMPY"
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from edge_fer import manifest as manifests
 from edge_fer.archives import load_arrays
 from edge_fer.bundle_files import open_files
-from edge_fer.errors import BadBundle
+from edge_fer.errors import MAX_REASON, MAX_SHOWN, BadBundle
 from edge_fer.manifest import MANIFEST, MAX_MANIFEST_BYTES, SIGNATURE
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ MAX_GOLDEN_INPUTS: Final = 10_000
 MAX_GOLDEN_BYTES: Final = 64 << 20
 """Largest size of golden.npz when it is unpacked, however many inputs, labels and targets there are."""
 MAX_SIGNATURE_BYTES: Final = 1000
-MAX_SHOWN: Final = 300
-"""How much of a value from the bundle an error quotes, in characters."""
 SHIPPED_MODELS: Final = Path(__file__).parent / "models"
 """Folder of the bundles that are shipped inside the package."""
 
@@ -123,7 +121,7 @@ class Bundle:
             arrays = load_arrays(io.BytesIO(content), self._max_golden_bytes())
         except ValueError as exc:
             raise BadBundle(f"{self.path}: {file} is not an npz of plain arrays: {exc}; write it again") from exc
-        shapes = str({name: array.shape for name, array in arrays.items()})[:MAX_SHOWN]
+        shapes = str({name: array.shape for name, array in arrays.items()})[:MAX_REASON]
         inputs = arrays.pop("inputs", np.empty(0))
         if not (self._inputs_fit(inputs) and arrays and self._answers_fit(arrays, len(inputs))):
             raise BadBundle(

@@ -111,7 +111,7 @@ class Zip:
                 return member.read(max_bytes + 1)
         except KeyError as exc:
             raise BadBundle(
-                f"{self._path} holds no {name}: it is no bundle, or a part of one; edge-fer convert makes bundles of models"
+                f"{self._path} holds no {name}: it is no bundle, or not all of one; edge-fer convert makes bundles"
             ) from exc
         except UNPACK_ERRORS as exc:
             reason = unpack_reason(exc)

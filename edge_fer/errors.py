@@ -82,6 +82,15 @@ def one_line(reason: object) -> str:
     return printable(" ".join(str(reason).split()))[:MAX_REASON]
 
 
+def reason(exc: Exception) -> str:
+    """Return in one line why a file cannot be used: pydantic's first fault, the system's words, or the message."""
+    from pydantic import ValidationError  # imported already where one was raised
+
+    if isinstance(exc, ValidationError):
+        return first_fault(exc)
+    return one_line(getattr(exc, "strerror", None) or exc)
+
+
 def first_fault(exc: ValidationError) -> str:
     """Return pydantic's first error in one line: where, the value, what is wrong; then how many more there are."""
     # Without the URL of pydantic's documentation, which would not fit into a line.

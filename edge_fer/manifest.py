@@ -16,6 +16,7 @@ from edge_fer.emotions import UNKNOWN
 from edge_fer.errors import BadBundle, first_fault
 from edge_fer.frozen import Frozen
 from edge_fer.preprocess import Preprocess
+from edge_fer.text import JOINERS
 
 FORMAT_VERSION: Final = 1
 MANIFEST: Final = "manifest.json"
@@ -29,8 +30,6 @@ MAX_NAME: Final = 100
 """Longest name of a file, a label or a data set, in characters."""
 MAX_TEXT: Final = 4000
 """Longest description, in characters."""
-JOINERS: Final = "\u200c\u200d"
-"""Characters without a width that Persian, Hindi and other languages need inside words."""
 
 
 def _plain_name(name: str) -> str:

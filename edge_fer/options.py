@@ -22,15 +22,19 @@ TARGET_HELP: Final = "A target of the bundle, for example litert-int8; by defaul
 THREADS_HELP: Final = "Threads of the model; by default 1."
 
 
-class FiniteRange(click.FloatRange):
-    """A range of numbers. Unlike click's it refuses infinity, and NaN, which is neither below nor above any number."""
+class Finite(click.types.FloatParamType):
+    """A number. Unlike click's it refuses infinity and NaN."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return *value* as a number of the range. Raises `click.BadParameter`."""
+        """Return *value* as a number. Raises `click.BadParameter`."""
         number = float(super().convert(value, param, ctx))
         if not math.isfinite(number):
             self.fail(f"{value} is no finite number.", param, ctx)
         return number
+
+
+class FiniteRange(Finite, click.FloatRange):
+    """A range of numbers. NaN, which is neither below nor above any number, is in none."""
 
 
 SEED: Final = click.IntRange(0, 2**32 - 1)

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 import tomli_w
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from edge_fer import files
 from edge_fer.backends import MAX_THREADS
-from edge_fer.errors import BadInput, SinkError, first_fault, one_line
+from edge_fer.errors import BadInput, SinkError, reason
 from edge_fer.frozen import Frozen
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Profile(Frozen):
         # ValueError: no UTF-8, no TOML, or other values. RecursionError: tables in tables in tables.
         except (OSError, ValueError, RecursionError) as exc:
             raise BadInput(
-                f"profile {path} cannot be used: {_reason(exc)}; write it again (edge-fer bench --write-profile) "
+                f"profile {path} cannot be used: {reason(exc)}; write it again (edge-fer bench --write-profile) "
                 "or remove it"
             ) from exc
 
@@ -169,14 +169,6 @@ def _may_name_a_key() -> bool:
             return KEY_WORD.search(file.read(MAX_BYTES)) is not None
     except OSError:  # no file, or none that may be read
         return False
-
-
-def _reason(exc: Exception) -> str:
-    if isinstance(exc, ValidationError):
-        return first_fault(exc)
-    if isinstance(exc, OSError):
-        return exc.strerror or one_line(exc)
-    return one_line(exc)
 
 
 @dataclass(frozen=True)

@@ -118,7 +118,7 @@ def _live_line(stream: TextIO) -> Any:
 
 @contextmanager
 def _diverted_stderr() -> Iterator[TextIO]:
-    """Send descriptor 2 to a temporary file, and yield a stream to where it led before."""
+    """Send descriptor 2 to nowhere, and yield a stream to where it led before."""
     sys.stderr.flush()
     saved = os.dup(STDERR)
     # A test may have replaced sys.stderr by a stream of its own: the messages still go there.

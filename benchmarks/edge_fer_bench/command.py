@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 EXISTING_FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 NEW_FILE: Final = click.Path(dir_okay=False, path_type=Path)
 ANYWAY: Final = click.option("--anyway", is_flag=True, help="Recommend although something disturbed the run.")
-FORCE: Final = click.option("--force", is_flag=True, help="Overwrite files that exist.")
+FORCE: Final = click.option("--force", is_flag=True, help="Replace files that exist.")
 PLOT_NAMES: Final = ("latencies", "stages", "accuracy", "states", "machine")
 """The keys of `plots.PLOTS`. Repeated here, since importing `plots` imports NumPy, which would slow down the help."""
 
@@ -141,10 +141,7 @@ def run(
     # Shown before it is written, so that an error in writing does not hide the figures.
     click.echo(printable(table.render(measured, anyway=anyway), keep="\n"))
     if harness.interrupted_by is not None:
-        if json_path is not None:
-            partial = _partial_path(json_path)
-            _save(measured, partial)
-            click.echo(printable(f"what was measured until then is in {partial}"), err=True)
+        _save_partial(measured, json_path)
         raise harness.interrupted_by
     if json_path is not None:
         _save(measured, json_path)
@@ -209,6 +206,14 @@ def _refuse_output(path: Path, option: str, *, force: bool) -> None:
     if not force:
         files.refuse_existing(path, f"pass another {option}")
     files.refuse_unwritable(path, f"pass another {option}")
+
+
+def _save_partial(measured: Run, path: Path | None) -> None:
+    """Write what an interrupted run has *measured* beside *path*, if there is one."""
+    if path is not None:
+        partial = _partial_path(path)
+        _save(measured, partial)
+        click.echo(printable(f"what was measured until then is in {partial}"), err=True)
 
 
 def _save(measured: Run, path: Path) -> None:

@@ -13,7 +13,7 @@ import click
 from edge_fer import files, telemetry
 from edge_fer.dependencies import require
 from edge_fer.errors import SinkError
-from edge_fer.options import SEED, FiniteRange
+from edge_fer.options import SEED, Finite
 from edge_fer.text import printable
 
 NEEDED: Final = (
@@ -92,7 +92,7 @@ another order of the labels, or another range, much better."""
     "--margin",
     default=0.0,
     show_default=True,
-    type=FiniteRange(),
+    type=Finite(),
     help="Widen the face box by this share of its side, on each side.",
 )
 @click.option("--equalize", is_flag=True, help="Equalise the histogram of the face.")
@@ -104,19 +104,19 @@ another order of the labels, or another range, much better."""
     "--max-drop",
     default=0.5,
     show_default=True,
-    type=FiniteRange(),
+    type=Finite(),
     help="Percentage points of accuracy that a target may lose.",
 )
 @click.option(
     "--max-f1-drop",
-    type=FiniteRange(),
+    type=Finite(),
     help="Percentage points of macro-F1 that it may lose.  [default: as --max-drop]",
 )
 @click.option(
     "--min-agreement",
     default=0.96,
     show_default=True,
-    type=FiniteRange(),
+    type=Finite(),
     help="Without --evaluate: share of images that must get the same label as in float32.",
 )
 @click.option("--strict", is_flag=True, help="Fail instead of falling back to another precision.")

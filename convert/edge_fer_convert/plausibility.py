@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from edge_fer.emotions import find
 from edge_fer.errors import GateFailed
+from edge_fer.evaluation.class_names import positions
 from edge_fer.evaluation.label_order import best_recalls, better_order, much_better
 from edge_fer.evaluation.metrics import confusion
 from edge_fer_convert.calibration import choose
@@ -87,8 +87,7 @@ def _check_range(
 
 def _known(faces: LabelledFaces, names: tuple[str, ...]) -> tuple[LabelledFaces, NDArray[np.int64]]:
     """Return at most `ASKED` of the *faces* whose class is one of *names*, and its positions there."""
-    positions = [find(name, names) for name in faces.names]
-    table = np.array([-1 if position is None else position for position in positions], np.int64)
+    table = positions(faces.names, names)
     labels = np.where(faces.labels < 0, -1, table[np.maximum(faces.labels, 0)])
     known = faces.take(np.flatnonzero(labels >= 0))
     if not len(known):

@@ -13,10 +13,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from pydantic import ValidationError
 
 from edge_fer import files
-from edge_fer.errors import BadInput, SinkError, first_fault, one_line
+from edge_fer.errors import BadInput, SinkError, one_line, reason
 from edge_fer.frozen import Frozen
 from edge_fer_train import folder_lock
 from edge_fer_train.history import check_stages, entries_of
@@ -123,7 +122,7 @@ class RunFolder:
             history = entries_of(_content(self.history_file))
             check_stages(history, stages)
         except (OSError, ValueError) as exc:
-            raise BadInput(f"{self.history_file} cannot be used: {_reason(exc)}; {REMEDY}") from exc
+            raise BadInput(f"{self.history_file} cannot be used: {reason(exc)}; {REMEDY}") from exc
         return history
 
     def load_last(self, expected: keras.Model) -> keras.Model:
@@ -186,7 +185,7 @@ class RunFolder:
         try:
             begun = _Begun.model_validate_json(_content(self.identity_file))
         except (OSError, ValueError) as exc:
-            raise BadInput(f"{self.identity_file} cannot be used: {_reason(exc)}; {REMEDY}") from exc
+            raise BadInput(f"{self.identity_file} cannot be used: {reason(exc)}; {REMEDY}") from exc
         return Identity(begun.settings, begun.data)
 
     def _own_files(self) -> Iterator[Path]:
@@ -223,7 +222,7 @@ def _written(path: Path) -> Iterator[None]:
         yield
     except OSError as exc:
         raise SinkError(
-            f"{path} cannot be written: {_reason(exc)}; make room, and repeat the command to go on after the last epoch"
+            f"{path} cannot be written: {reason(exc)}; make room, and repeat the command to go on after the last epoch"
         ) from exc
 
 
@@ -257,9 +256,3 @@ def _refuse_other_weights(path: Path, model: keras.Model, expected: keras.Model,
 
 def _shapes(weights: Sequence[NDArray[Any]]) -> list[tuple[int, ...]]:
     return [weight.shape for weight in weights]
-
-
-def _reason(exc: Exception) -> str:
-    if isinstance(exc, ValidationError):
-        return first_fault(exc)
-    return one_line(getattr(exc, "strerror", None) or exc)

@@ -53,8 +53,8 @@ def run(
 
     Prints a line when a face comes, goes or changes its state; for still images, a line for each face. Stores no
     picture of anybody unless --save is given. Uses the model, target and threads that edge-fer bench --write-profile
-    found best on this machine, unless --model or --target name others. Ctrl-C, SIGTERM and SIGHUP end it with its
-    summary; a film is finished before.
+    found best on this machine, unless --model or --target name others. Ctrl-C, SIGTERM and SIGHUP finish the film and
+    print the summary.
     """
     spare_memory()
     from edge_fer import profile

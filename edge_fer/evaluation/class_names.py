@@ -83,6 +83,12 @@ def unknown_hint(names: Sequence[str]) -> str:
     return "rename them, or leave their faces out"
 
 
+def positions(own: Sequence[str], names: tuple[str, ...]) -> NDArray[np.int64]:
+    """Return the position in *names* of each of the classes *own*; -1 for one that they do not have."""
+    found = [find(name, names) for name in own]
+    return np.array([-1 if position is None else position for position in found], np.int64)
+
+
 def relabelled(
     labels: NDArray[np.int64], own: tuple[str, ...], names: tuple[str, ...], where: str
 ) -> NDArray[np.int64]:
@@ -90,7 +96,7 @@ def relabelled(
 
     Only classes that a face has must be among *names*. Raises `BadInput`, which begins with *where*, for others.
     """
-    table = np.array([_position(name, names) for name in own], np.int64)
+    table = positions(own, names)
     used = np.unique(labels[labels >= 0])
     missing = [own[label] for label in used if table[label] < 0]
     if missing:
@@ -98,8 +104,3 @@ def relabelled(
             f"{where} has faces of {', '.join(missing)}; known classes are {', '.join(names)}: {unknown_hint(missing)}"
         )
     return np.where(labels < 0, labels, table[np.maximum(labels, 0)])
-
-
-def _position(name: str, names: tuple[str, ...]) -> int:
-    position = find(name, names)
-    return -1 if position is None else position

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Final
 
-from edge_fer.errors import BadInput
+from edge_fer.errors import BadInput, one_line
 from edge_fer.files import open_regular
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ DELIMITERS: Final = (",", ";", "\t")
 HEADER: Final = 1 << 16
 """How many characters of the first line tell what separates cells; a file that is no csv may have no second line."""
 LONGEST: Final = 40
-"""How many characters of a column's name an error message shows."""
+"""How many characters of a column's name an error message shows: a file that is no csv may hold anything."""
 
 
 def columns(path: Path) -> tuple[str, ...]:
@@ -83,7 +83,7 @@ def _refuse_twice(path: Path, names: Sequence[str]) -> None:
     seen = set()
     for name in filter(None, names):
         if name in seen:
-            raise BadInput(f"{path} has two columns {_shown(name)}; remove or rename one")
+            raise BadInput(f"{path} has two columns {one_line(name[:LONGEST])}; remove or rename one")
         seen.add(name)
 
 
@@ -91,16 +91,10 @@ def _abridged(names: Sequence[str]) -> str:
     """Return the first `SHOWN` of *names*, and how many more there are."""
     if not names:
         return "none"
-    text = ", ".join(_shown(name) for name in names[:SHOWN])
+    text = ", ".join(one_line(name[:LONGEST]) for name in names[:SHOWN])
     if len(names) > SHOWN:
         text += f" and {len(names) - SHOWN} more"
     return text
-
-
-def _shown(name: str) -> str:
-    """Return *name* on one line, and no longer than a name would be: a file that is no csv may hold anything."""
-    short = name[:LONGEST]
-    return short if short.isprintable() else ascii(short)
 
 
 def _delimiter(header: str) -> str:

@@ -19,8 +19,6 @@ MAX_SECONDS: Final = 10.0
 MAX_MB: Final = 512
 KILL_MB: Final = 1200
 """More than this is not waited for: the machine has other work."""
-USAGE: Final = 2
-"""click's exit code, with lines of its own form."""
 CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x80-\x9f\u202a-\u202e\u2066-\u2069]")
 """Characters that steer a terminal: all of C0 but tab and newline, C1, and those that turn the direction of writing."""
 MAX_LINE: Final = 2000

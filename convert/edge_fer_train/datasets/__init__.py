@@ -14,7 +14,7 @@ import numpy as np
 
 from edge_fer.emotions import find
 from edge_fer.errors import BadInput
-from edge_fer.evaluation.class_names import checked
+from edge_fer.evaluation.class_names import checked, positions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,21 +46,16 @@ class Dataset:
         Raises `BadInput` for a name that is no class of a face, and for one class named twice.
         """
         names = checked(names, "--classes")
-        positions = np.array([_position(name, names) for name in self.faces.names], np.int64)
+        table = positions(self.faces.names, names)
         present = {self.faces.names[label] for label in np.unique(self.faces.labels)}
         missing = [name for name in names if find(name, tuple(present)) is None]
         if missing:
             raise BadInput(
                 f"{self.name} has no faces of {', '.join(missing)}; its classes are {', '.join(self.faces.names)}"
             )
-        chosen = self.take(np.flatnonzero(positions[self.faces.labels] >= 0))
-        faces = replace(chosen.faces, labels=positions[chosen.faces.labels], names=names)
+        chosen = self.take(np.flatnonzero(table[self.faces.labels] >= 0))
+        faces = replace(chosen.faces, labels=table[chosen.faces.labels], names=names)
         return replace(chosen, faces=faces)
-
-
-def _position(name: str, names: tuple[str, ...]) -> int:
-    position = find(name, names)
-    return -1 if position is None else position
 
 
 class Format(Protocol):
