@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 import tomli_w
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from edge_fer import files
 from edge_fer.backends import MAX_THREADS
@@ -63,18 +63,24 @@ class Thresholds(Frozen):
 
 
 class Profile(Frozen):
-    """The model, target and threads that were measured to be best on this machine."""
+    """The model, target and threads that were measured to be best on this machine, and what somebody wrote by hand."""
 
-    model: str = Field(min_length=1, pattern=NO_NUL)
-    """Name of a shipped bundle, or absolute path of another."""
-    target: str
-    threads: int = Field(ge=1, le=MAX_THREADS)
+    model: str | None = Field(None, min_length=1, pattern=NO_NUL)
+    """Name of a shipped bundle, or absolute path of another. None, as target and threads then, before a benchmark."""
+    target: str | None = None
+    threads: int | None = Field(None, ge=1, le=MAX_THREADS)
     public_key: str | None = Field(None, min_length=1, pattern=NO_NUL)
     """Path of the public key by which bundles from outside must be signed, from the profile's folder; None asks for
     no signature."""
     measured: str = ""
     """When it was measured and how fast it was, as a sentence."""
     check: Thresholds = Thresholds()
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if len({value is None for value in (self.model, self.target, self.threads)}) > 1:
+            raise ValueError("model, target and threads belong together; one of them is missing")
+        return self
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -195,8 +201,8 @@ def choose(model: str | None, target: str | None, threads: int | None, default_m
             raise
         log.warning("ignored: %s", exc)
         profile = None
-    if profile is not None and target is None and model in (None, profile.model):
-        return Choice(profile.model, profile.target, threads or profile.threads, from_profile=True)
+    if profile is not None and profile.model is not None and target is None and model in (None, profile.model):
+        return Choice(profile.model, profile.target, threads or profile.threads or 1, from_profile=True)
     return Choice(model or default_model, target, threads or 1)
 
 

@@ -45,7 +45,6 @@ def test_limits_written_by_hand_are_kept(tmp_path):
 @pytest.mark.parametrize(
     "content",
     [
-        "",
         "model = 3",
         "[",
         'model = "a"\ntarget = "b"\nthreads = 0',
@@ -93,6 +92,25 @@ def test_a_profile_completes_the_users_choice():
 def test_the_users_choice_overrides_the_profile(model, target, chosen):
     Profile(model="mine", target="openvino-int8", threads=3).save(default_path())
     assert choose(model, target, None, "default") == chosen
+
+
+def test_a_profile_written_by_hand_needs_no_benchmark():
+    path = default_path()
+    path.parent.mkdir(parents=True)
+    path.write_text('public_key = "ours.pem"\n[check]\nmax_drop = 1.0\n')
+    assert of_this_machine().check.max_drop == 1.0
+    assert choose(None, None, 2, "default") == Choice("default", None, 2)
+    replace_of_this_machine("mine", "litert-int8", 1, "today")
+    profile = of_this_machine()
+    assert (profile.model, profile.public_key, profile.check.max_drop) == ("mine", "ours.pem", 1.0)
+
+
+def test_half_a_choice_is_no_profile():
+    path = default_path()
+    path.parent.mkdir(parents=True)
+    path.write_text('model = "mine"\n')
+    with pytest.raises(BadInput, match="model, target and threads belong together"):
+        of_this_machine()
 
 
 @pytest.fixture(params=["text", "folder", "pipe", "link to itself"])
