@@ -58,6 +58,17 @@ def write(path: Path, content: bytes | str) -> None:
         beside.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
+def check(path: Path) -> None:
+    """Raise `OSError` where it can be told already that *path* cannot be written: before work that takes minutes."""
+    folder = _target(path).absolute().parent
+    while not folder.exists():
+        folder = _target(folder).parent
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+
+
 def sync(folder: Path) -> None:
     """Wait until the names in *folder* are on the disk, which they reach on their own, after the files."""
     with contextlib.suppress(OSError):  # the file is there anyway

@@ -119,6 +119,7 @@ def run(
     # Every error in the options is raised here: nobody should learn of it after minutes of measuring.
     suite = _suite(suite_name, minutes)
     _refuse_unwritable(json_path, force=force)
+    _refuse_dangling(json_path)
     _refuse_unwritable(_partial_path(json_path) if json_path else None, force=force)
     # A profile is there to be replaced.
     _refuse_unwritable(profile.path_to_write() if write_profile else None, force=True)
@@ -218,6 +219,12 @@ def _refuse_unwritable(path: Path | None, *, force: bool) -> None:
         raise BadInput(f"{path} cannot be written: {folder} is no folder; pass another path")
     if not os.access(folder, os.W_OK):
         raise BadInput(f"{path} cannot be written: no permission in {folder}; pass another path")
+
+
+def _refuse_dangling(path: Path | None) -> None:
+    """Raise `SinkError` for a link to a file that is not there, which is not followed."""
+    if path is not None and path.is_symlink() and not path.exists():
+        raise SinkError(f"{path} is a link to a file that is not there; remove the link, or pass another path")
 
 
 def _save(measured: Run, path: Path) -> None:
