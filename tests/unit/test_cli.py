@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from edge_fer import __version__, cli
+from edge_fer.bundle import SHIPPED_MODELS
 from edge_fer.classifier import Classifier
 from edge_fer.cli import main
 from edge_fer.errors import BadInput
@@ -88,15 +89,16 @@ def test_the_astronaut_is_found(tmp_path):
 
 def test_a_run_without_a_model_takes_the_default_one(monkeypatch):
     loaded = []
-    original = Classifier.load.__func__
+    original = Classifier.__init__
 
-    def load(cls, path, *arguments, **options):
-        loaded.append(path)
-        return original(cls, path, *arguments, **options)
+    def load(self, model, *arguments, **options):
+        loaded.append(model.path)
+        original(self, model, *arguments, **options)
 
-    monkeypatch.setattr(Classifier, "load", classmethod(load))
+    monkeypatch.setattr(Classifier, "__init__", load)
     call("run", "--frames", "2")
-    assert loaded == [DEFAULT_MODEL] == ["compact"]
+    assert DEFAULT_MODEL == "compact"
+    assert loaded == [SHIPPED_MODELS / "compact"]
     assert "by default compact" in " ".join(call("run", "--help").split())
 
 
