@@ -121,6 +121,8 @@ def run(
     _refuse_unwritable(json_path, force=force)
     _refuse_dangling(json_path)
     _refuse_unwritable(_partial_path(json_path) if json_path else None, force=force)
+    if write_profile:
+        profile.check_replaceable()
     # A profile is there to be replaced.
     _refuse_unwritable(profile.path_to_write() if write_profile else None, force=True)
     _refuse_unknown_backend(backend)
