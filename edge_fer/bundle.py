@@ -179,6 +179,11 @@ def shipped() -> list[str]:
     return sorted(folder.name for folder in SHIPPED_MODELS.iterdir() if (folder / MANIFEST).is_file())
 
 
+def installed(model: str) -> str:
+    """Return the path of the shipped bundle *model*, whatever lies in the working directory; else *model* itself."""
+    return str(SHIPPED_MODELS / model) if model in shipped() else model
+
+
 def _locate(path: str | Path) -> Path:
     # A path comes first, so that a user's bundle may have the name of a shipped one.
     try:

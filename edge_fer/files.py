@@ -11,7 +11,7 @@ import stat
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from edge_fer.errors import BadInput
+from edge_fer.errors import BadInput, SinkError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +48,12 @@ def refuse_existing(path: Path, remedy: str) -> None:
 
 
 def refuse_unwritable(path: Path, remedy: str) -> None:
-    """Raise `BadInput` with *remedy* if no file can be written to *path*: asked before the work that makes it."""
+    """Raise `BadInput` with *remedy* if no file can be written to *path*: asked before the work that makes it.
+
+    Raises `SinkError` for a link to a file that is not there.
+    """
+    if path.is_symlink() and not path.exists():
+        raise SinkError(f"{path} is a link to a file that is not there; remove the link, or {remedy}")
     if path.is_dir():
         raise BadInput(f"{path} is a folder; {remedy}")
     # Missing folders are made on writing, so the permission that counts is that of the nearest one that exists.
@@ -96,6 +101,17 @@ def write(path: Path, content: bytes | str) -> None:
     """Write *content* to *path*, text as UTF-8, completely or not at all (see `replacing`). Raises `OSError`."""
     with replacing(path) as beside:
         beside.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def check(path: Path) -> None:
+    """Raise `OSError` where it can be told already that *path* cannot be written: before work that takes minutes."""
+    folder = _target(path).absolute().parent
+    while not folder.exists():
+        folder = _target(folder).parent
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
 
 
 def sync(folder: Path) -> None:

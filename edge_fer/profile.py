@@ -128,10 +128,20 @@ def path_to_write() -> Path:
     return path
 
 
+def check_replaceable() -> None:
+    """Raise `BadInput` for a profile that cannot be used, but may name a public key, which a new one would lose."""
+    try:
+        of_this_machine()
+    except BadInput as exc:
+        if _may_name_a_key():
+            raise BadInput(f"{exc}; it is not replaced, as it may name a public key: mend it") from exc
+
+
 def replace_of_this_machine(model: str, target: str, threads: int, measured: str) -> tuple[Path, Path | None]:
     """Write the profile of this machine anew; the thresholds and the key, which were written by hand, stay.
 
-    Return its path, and the path to which a profile that could not be used was moved. Raises `SinkError`.
+    Return its path, and the path to which a profile that could not be used was moved. Raises `SinkError`, and
+    `BadInput` as `check_replaceable` does.
     """
     path = path_to_write()
     moved = None
@@ -141,6 +151,7 @@ def replace_of_this_machine(model: str, target: str, threads: int, measured: str
             try:
                 before = of_this_machine()
             except BadInput:
+                check_replaceable()
                 # Somebody may have written thresholds into it.
                 before = None
                 moved = path.replace(path.with_name("profile.toml.unusable"))

@@ -121,6 +121,7 @@ def run(
         _refuse_output(json_path, "--json", force=force)
         _refuse_output(_partial_path(json_path), "--json", force=force)
     if write_profile:  # it is there to be replaced
+        profile.check_replaceable()
         files.refuse_unwritable(profile.path_to_write(), "set XDG_CONFIG_HOME to another folder")
     _refuse_unknown_backend(backend)
     # Not the model of the profile, which this command itself may have written after an earlier run.

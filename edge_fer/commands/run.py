@@ -57,17 +57,20 @@ def run(
     print the summary.
     """
     spare_memory()
+    from edge_fer import bundle as bundles
     from edge_fer import profile
     from edge_fer.sinks import lines
     from edge_fer.sources import open_source
 
     chosen = profile.choose(model, target, threads, DEFAULT_MODEL)
+    # A name that the user did not write means no file that happens to lie here.
+    path = model or bundles.installed(chosen.model)
 
     signals = click.get_current_context().ensure_object(Signals)
     # Closed in the reverse order, also after an error: sinks first, the source last.
     with contextlib.ExitStack() as stack:
         opened = stack.enter_context(open_source(source, source_options))
-        classifier = stack.enter_context(_classifier(chosen, backend, key))
+        classifier = stack.enter_context(_classifier(path, chosen, backend, key))
         sinks = _sinks(opened, source, as_json, save, show, signals)
         if opened.stills:
             sinks.append(lines.SmallPictures(min_face))
@@ -84,7 +87,7 @@ def run(
         raise stopped
 
 
-def _classifier(chosen: Choice, backend: str | None, key: Path | None) -> Classifier:
+def _classifier(model: str, chosen: Choice, backend: str | None, key: Path | None) -> Classifier:
     import cv2
 
     from edge_fer import profile
@@ -92,7 +95,7 @@ def _classifier(chosen: Choice, backend: str | None, key: Path | None) -> Classi
 
     # OpenCV would otherwise take all cores for the search, whatever --threads says.
     cv2.setNumThreads(chosen.threads)
-    bundle = profile.open_bundle(chosen.model, key)
+    bundle = profile.open_bundle(model, key)
     return Classifier(bundle, chosen.target, backend=backend, threads=chosen.threads)
 
 

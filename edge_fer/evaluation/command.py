@@ -88,6 +88,8 @@ def evaluate(
     chosen = conditions.of_sweeps(names)
     if not force:
         _refuse_existing(out, export, chosen)
+    for folder in filter(None, (out, export)):
+        _refuse_unwritable(folder)
     counts = None if votes_csv is None else load_votes(votes_csv)
     faces = load_faces(data)
     if limit is not None:
@@ -115,6 +117,18 @@ def _refuse_existing(out: Path | None, export: Path | None, conditions: Sequence
         comparison.refuse_exported(export, conditions)
     elif out is not None:
         comparison.refuse_existing(out, comparison.SAVED, "--out")
+
+
+def _refuse_unwritable(folder: Path) -> None:
+    """Raise `SinkError` where it can be told already that the command's files cannot be written to *folder*."""
+    from edge_fer import files
+    from edge_fer.evaluation.comparison import ANSWERS, SAVED
+
+    for name in (*SAVED, ANSWERS):
+        try:
+            files.check(folder / name)
+        except OSError as exc:
+            raise SinkError(f"{exc.filename} cannot be written: {exc.strerror}; choose another folder") from exc
 
 
 def _compare(

@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from edge_fer import __version__, cli
+from edge_fer.bundle import SHIPPED_MODELS
 from edge_fer.classifier import Classifier
 from edge_fer.cli import main
 from edge_fer.errors import BadInput
@@ -90,13 +91,14 @@ def test_a_run_without_a_model_takes_the_default_one(monkeypatch):
     loaded = []
     original = Classifier.__init__
 
-    def load(self, bundle, *arguments, **options):
-        loaded.append(bundle.manifest.name)
-        original(self, bundle, *arguments, **options)
+    def load(self, model, *arguments, **options):
+        loaded.append(model.path)
+        original(self, model, *arguments, **options)
 
     monkeypatch.setattr(Classifier, "__init__", load)
     call("run", "--frames", "2")
-    assert loaded == [DEFAULT_MODEL] == ["compact"]
+    assert DEFAULT_MODEL == "compact"
+    assert loaded == [SHIPPED_MODELS / "compact"]
     assert "by default compact" in " ".join(call("run", "--help").split())
 
 

@@ -144,6 +144,15 @@ def test_an_unusable_profile_is_moved_aside_when_a_new_one_is_written(unusable):
     assert os.path.lexists(moved)
 
 
+def test_a_profile_that_may_name_a_key_is_not_replaced():
+    path = default_path()
+    path.parent.mkdir(parents=True)
+    path.write_text('threads = 0\npublic_key = "ours.pem"\n')
+    with pytest.raises(BadInput, match="as it may name a public key"):
+        replace_of_this_machine("mine", "litert-int8", 1, "today")
+    assert [entry.name for entry in path.parent.iterdir()] == ["profile.toml"]
+
+
 def test_a_new_profile_keeps_the_limits_written_by_hand():
     Profile(model="a", target="b", threads=1, check=Thresholds(max_slowdown=0.25)).save(default_path())
     with ThreadPoolExecutor(4) as pool:

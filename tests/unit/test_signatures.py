@@ -162,6 +162,19 @@ def test_a_profile_that_cannot_be_used_does_not_open_the_door(asking, before, af
     assert "ignored: " not in call(*run, "--model", "compact")
 
 
+@pytest.mark.parametrize("named_by", ["nobody", "profile"])
+def test_a_folder_that_happens_to_have_the_name_is_not_the_model(tmp_path, monkeypatch, named_by):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(TINY, "compact")
+    if named_by == "profile":
+        monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+        Path("edge-fer").mkdir()
+        Path("edge-fer/profile.toml").write_text('model = "compact"\ntarget = "litert-int8"\nthreads = 1\n')
+    run = ("run", "--backend", "fake", "--frames", 1, "--json")
+    assert '"happy":' in call(*run)
+    assert '"dark":' in call(*run, "--model", "compact")
+
+
 def test_a_link_is_followed_once(tmp_path, keys, monkeypatch):
     link = tmp_path / "link"
     link.symlink_to(bundle.SHIPPED_MODELS / "compact")

@@ -177,6 +177,8 @@ def test_a_file_of_the_users_is_refused_before_anything_is_measured(monkeypatch,
     for name in ("run.json", "other.json.gz"):
         assert "exists; pass another --json, or --force" in call("--model", TINY, "--json", tmp_path / name, code=3)
     assert "is no folder" in call("--model", TINY, "--json", tmp_path / "run.json" / "x.json", code=3)
+    (tmp_path / "link.json").symlink_to(tmp_path / "nowhere")
+    assert "a link to a file that is not there" in call("--model", TINY, "--json", tmp_path / "link.json", code=6)
     assert "no backend 'bogus'; pass one of: litert" in call("--model", TINY, "--backend", "bogus", code=3)
     assert (tmp_path / "run.json").read_text() == "mine"
 

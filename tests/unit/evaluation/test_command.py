@@ -131,6 +131,21 @@ def test_what_is_there_is_kept_unless_forced(faces, drawn_zip, write_answers, tm
     assert (tmp_path / "ask" / "answers.csv").read_text() == "filled"
 
 
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(drawn_zip, tmp_path, monkeypatch):
+    monkeypatch.setattr("edge_fer.evaluation.labelled.load_faces", None)
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "answers.csv").symlink_to(tmp_path / "nowhere")
+    for option in ("--out", "--export"):
+        for name in ("file", "file/below", "link", "folder"):
+            said = run_eval("cnn-1", "--data", drawn_zip, option, tmp_path / name, "--force", code=6).stderr
+            assert "cannot be written: " in said
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    assert "Permission denied" in run_eval("cnn-1", "--data", drawn_zip, "--out", tmp_path / "new", code=6).stderr
+    assert not (tmp_path / "nowhere").exists()
+
+
 def test_bad_answers_are_refused_before_the_work(faces, drawn_zip, write_answers, tmp_path):
     write_answers(tmp_path / "service.csv", faces)
     text = (tmp_path / "service.csv").read_text().replace("happy\n", "glad\n", 1)
