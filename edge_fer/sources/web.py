@@ -142,14 +142,8 @@ class _Connection(http.client.HTTPConnection):
         self._link.keep(self.sock)
 
 
-class _TlsConnection(http.client.HTTPSConnection):
-    def __init__(self, *args: Any, link: Link, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._link = link
-
-    def connect(self) -> None:
-        super().connect()
-        self._link.keep(self.sock)
+class _TlsConnection(_Connection, http.client.HTTPSConnection):
+    """The same over TLS."""
 
 
 class _Http(urllib.request.HTTPHandler):
