@@ -82,7 +82,7 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except click.ClickException as exc:
             # click reports its own, with the arguments that were typed: a password may be in one at the wrong place.
-            exc.message = _shown(exc.message)
+            vars(exc)["message"] = _shown(exc.message)  # click does not mean it to change
             raise
         except (click.Abort, click.exceptions.Exit):
             raise
