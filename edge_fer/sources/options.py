@@ -13,6 +13,8 @@ DEFAULT_SIZE_PX: Final = 640, 480
 """Width and height that a camera is asked for by default."""
 MAX_SIDE_PX: Final = 16384
 """Largest side that a camera is asked for."""
+MAX_REGION_PX: Final = 1_000_000
+"""Largest number of a region."""
 DEFAULT_FPS: Final = 30.0
 """Frames a second that a camera is asked for by default, and of a film that tells no rate."""
 ROTATIONS: Final = (0, 90, 180, 270)
@@ -46,6 +48,8 @@ class Region:
         x, y, width, height = values
         if min(x, y) < 0 or min(width, height) <= 0:
             raise BadInput(f"the region {text[:60]!r} needs x and y from 0 on, and a width and a height above 0")
+        if max(values) > MAX_REGION_PX:
+            raise BadInput(f"the region {text[:60]!r} has numbers above {MAX_REGION_PX}, and no picture is so large")
         return cls(x, y, width, height, is_share=max(values) <= 1)
 
     def __str__(self) -> str:

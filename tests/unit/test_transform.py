@@ -92,7 +92,9 @@ def test_what_the_source_behind_tells_is_told():
     assert behind.closed
 
 
-@pytest.mark.parametrize("text", ["", "1,2,3", "1,2,3,4,5", "a,0,1,1", "-1,0,5,5", "0,0,0,5", "0,0,nan,5", "0,0,inf,5"])
+@pytest.mark.parametrize(
+    "text", ["", "1,2,3", "1,2,3,4,5", "a,0,1,1", "-1,0,5,5", "0,0,0,5", "0,0,nan,5", "0,0,inf,5", "1e308,0,1e308,5"]
+)
 def test_a_region_that_cannot_be_is_refused(text):
     with pytest.raises(BadInput, match="the region"):
         Region.parse(text)
