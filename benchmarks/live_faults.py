@@ -3,12 +3,11 @@
 Two sources are tried: a local web server that sends MJPEG and falls silent after some frames while it keeps the
 connection open, and a camera in this process whose read blocks. Both could deliver again at once.
 
-    python benchmarks/live_faults.py --faults 50 --read-timeout 10 > live_faults.json
+    python benchmarks/live_faults.py --faults 50 --read-timeout 10 --json live_faults.json
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import logging
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 import cv2
 import numpy as np
 
+import script
 from edge_fer.clock import SystemClock
 from edge_fer.sources import open_source
 from edge_fer.sources.camera import Camera
@@ -146,7 +146,7 @@ def resident_mib() -> float:
 
 def main() -> None:
     """Print the values as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = script.parser(__doc__)
     parser.add_argument("--faults", type=int, default=50)
     parser.add_argument("--read-timeout", type=float, default=10.0, metavar="SECONDS")
     arguments = parser.parse_args()
@@ -156,7 +156,8 @@ def main() -> None:
         with opening(arguments.read_timeout) as source:
             results[name] = measure(source, arguments.faults, arguments.read_timeout)
     print(json.dumps(results, indent=2))  # noqa: T201
+    script.save({"command": script.command(), **results}, arguments.json, indent=2)
 
 
 if __name__ == "__main__":
-    main()
+    script.run(main)
