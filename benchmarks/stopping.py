@@ -4,6 +4,8 @@
 
 The camera is an MJPEG server on this machine: a drawn face, 15 frames a second. After a pause of 0.5 to 3 s of film, a
 run gets a signal. Its film is then decoded, and compared with the records that it printed. Prints a Markdown table.
+
+    python benchmarks/stopping.py --times 20 --json stopping.json
 """
 
 from __future__ import annotations

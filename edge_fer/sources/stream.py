@@ -7,7 +7,6 @@ import errno
 import math
 import socket
 import threading
-import time
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -250,7 +249,6 @@ def open_container(file: str | BoundedFlow, address: str, timeout_s: float) -> a
     import av
 
     error: SourceError
-    began_s = time.monotonic()
     try:
         container = av.open(file, "r", timeout=(timeout_s, timeout_s), options=OPTIONS)
         # FFmpeg would show a text as a film of its letters.
@@ -261,9 +259,7 @@ def open_container(file: str | BoundedFlow, address: str, timeout_s: float) -> a
     except SourceError as exc:
         error = exc
     except Exception as exc:  # noqa: BLE001  (PyAV's errors share no base with what it calls)
-        # Interrupted at its time limit, FFmpeg may say that the data are invalid.
-        is_late = time.monotonic() - began_s >= timeout_s
-        error = refusal(TimeoutError() if is_late else exc, address, timeout_s)
+        error = refusal(exc, address, timeout_s)
     raise error
 
 
