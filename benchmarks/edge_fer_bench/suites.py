@@ -49,7 +49,8 @@ class Suite:
 
         A run of so many *candidates* keeps about `MAX_FRAMES`: hours of it fit into memory and can be read again.
         """
-        turns = MAX_FRAMES // (candidates * self.blocks * turn)
+        # None is left where every candidate lacks a package.
+        turns = MAX_FRAMES // (max(1, candidates) * self.blocks * turn)
         return turn * max(1, turns)
 
 
