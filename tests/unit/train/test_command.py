@@ -374,23 +374,23 @@ def test_a_recipe_that_learns_from_votes_needs_them(data, voted, tmp_path):
 
 
 def test_the_shipped_recipe_learns_from_fer2013(fer2013, tmp_path, monkeypatch):
-    """1,000 faces at a quarter of their pixels, one epoch a stage: not a model, but one that learns in each stage."""
+    """1,000 faces at a quarter of their pixels, two epochs in two stages: not a model, but it learns in each."""
     monkeypatch.undo()  # the network is the shipped one
     tensorflow = pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
     tensorflow.config.run_functions_eagerly(False)
     small = tmp_path / "small.toml"
     head, *stages = (recipe.RECIPES / "cnn-1.toml").read_text().split("[[training.stages]]")
-    # Alone, then with a teacher of 0.6, then of 0.8: three losses.
-    chosen = [re.sub(r"size_px = \d+", "size_px = 48", stages[number]) for number in (0, 1, 4, 5, 6, 7)]
+    # Alone, then with a teacher: two losses.
+    chosen = [re.sub(r"size_px = \d+", "size_px = 48", stages[number]) for number in (0, 4)]
     small.write_text("[[training.stages]]".join([head, *chosen]))
-    said = run("--recipe", small, "--data", fer2013, "--out", tmp_path / "run", "--epochs", 1, "--limit", 1000)
+    said = run("--recipe", small, "--data", fer2013, "--out", tmp_path / "run", "--epochs", 2, "--limit", 1000)
     report = json.loads((tmp_path / "run" / "report.json").read_text())
     assert report["validation"]["images"] == 3589
     assert report["validation_fresh"]["images"] > 3400
     losses = [epoch["loss"] for epoch in report["history"]]
-    assert len(losses) == 6
-    for first, last in ((0, 1), (2, 3), (4, 5)):
-        assert losses[last] < losses[first]
+    assert len(losses) == 4
+    assert losses[1] < losses[0]
+    assert losses[3] < losses[2]
     assert "that have no near-copy" in said
 
 
