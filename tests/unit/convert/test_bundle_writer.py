@@ -87,7 +87,7 @@ def test_a_bundle_that_cannot_be_replaced_stays(finished, tmp_path, monkeypatch)
         return rename(self, target)
 
     monkeypatch.setattr(Path, "rename", fails)
-    with pytest.raises(BadInput, match=r"cannot be written \(Input/output error\)"):
+    with pytest.raises(SinkError, match=r"cannot be written \(Input/output error\)"):
         write_bundle(conversion, tmp_path / "bundle", force=True)
     assert {path.name: path.read_bytes() for path in (tmp_path / "bundle").iterdir()} == before
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]

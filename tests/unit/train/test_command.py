@@ -228,8 +228,8 @@ def test_networks_whose_scores_are_joined_train_as_one(data, once, tmp_path, fro
     [
         (["--split", "60-40"], "no split '60-40'"),
         (["--format", "imagenet"], "no data set format"),
-        (["--classes", "happy,bored,calm"], "has no class bored, calm; its classes are angry, disgust"),
-        (["--classes", "happy,Happy"], "has no class Happy"),
+        (["--classes", "happy,bored,calm"], "has no faces of bored, calm; its classes are angry, disgust"),
+        (["--classes", "happy,Happy"], "has happy and Happy, which mean the same class"),
         (["--votes", "absent.csv"], "absent.csv does not exist"),
         (["--pretrained", "absent.h5"], "absent.h5 do not exist"),
     ],
@@ -241,8 +241,8 @@ def test_what_cannot_be_trained_is_refused(data, once, tmp_path, arguments, word
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--classes", ""], "--classes '' has an empty name"),
-        (["--classes", "happy,,sad"], "has an empty name; pass the names separated by commas"),
+        (["--classes", ""], "--classes: name 1 of 1 is empty"),
+        (["--classes", "happy,,sad"], "--classes: name 2 of 3 is empty; give every class a name"),
         (["--classes", "happy,sad, happy"], "has happy twice"),
         (["--classes", "happy"], "is one class, so there is nothing to learn"),
         (["--votes", ""], "does not exist; pass the csv file of FER+"),
