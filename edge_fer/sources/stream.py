@@ -7,6 +7,7 @@ import errno
 import math
 import socket
 import threading
+import time
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -249,6 +250,7 @@ def open_container(file: str | BoundedFlow, address: str, timeout_s: float) -> a
     import av
 
     error: SourceError
+    started_s = time.monotonic()
     try:
         container = av.open(file, "r", timeout=(timeout_s, timeout_s), options=OPTIONS)
         # FFmpeg would show a text as a film of its letters.
@@ -259,7 +261,9 @@ def open_container(file: str | BoundedFlow, address: str, timeout_s: float) -> a
     except SourceError as exc:
         error = exc
     except Exception as exc:  # noqa: BLE001  (PyAV's errors share no base with what it calls)
-        error = refusal(exc, address, timeout_s)
+        # FFmpeg may take the time limit for an answer that is cut off.
+        is_late = isinstance(exc, av.error.InvalidDataError) and time.monotonic() - started_s >= timeout_s
+        error = refusal(TimeoutError() if is_late else exc, address, timeout_s)
     raise error
 
 

@@ -27,6 +27,17 @@ def frames_of(film: Path) -> int:
         return sum(1 for _ in container.decode(video=0))
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_ignored():
+    """A shell starts what runs in its background with SIGINT ignored."""
+    before = [(number, signal.getsignal(number)) for number, _ in CODES]
+    for number, _ in CODES:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    yield
+    for number, handler in before:
+        signal.signal(number, handler)
+
+
 class Window:
     """A preview window that sends the process a signal, twice as shells do, while it shows the third frame."""
 
