@@ -40,6 +40,9 @@ PICTURE = np.random.default_rng(0).integers(0, 256, (48, 64, 3)).astype(np.uint8
 class FakeCapture:
     """A camera that delivers a number of frames and then stops; with *gate*, one frame for each time it is released."""
 
+    VALUES = 200
+    """Its pixels are below this."""
+
     def __init__(self, frames: int, opened: bool = True, gate: threading.Semaphore | None = None):
         self.left = frames
         self.opened = opened
@@ -55,7 +58,7 @@ class FakeCapture:
         if self.left <= 0:
             return False, None
         self.left -= 1
-        return True, np.full((48, 64, 3), self.left % 256, np.uint8)
+        return True, np.full((48, 64, 3), self.left % self.VALUES, np.uint8)
 
     def release(self):
         self.released = True
@@ -64,7 +67,7 @@ class FakeCapture:
 class HangingCapture(FakeCapture):
     """Delivers some frames; then its read hangs until it is released, or with *stuck*, until `go` is set."""
 
-    LATE = 250
+    LATE = FakeCapture.VALUES
 
     def __init__(self, *, frames: int = 1, stuck: bool = False):
         super().__init__(frames)
