@@ -19,10 +19,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Truth:
-    """A face that a source drew into a frame itself, so that its place and expression are known."""
+    """A face that a source drew into a frame itself, so that its place, pose and expression are known."""
 
     box: Box
+    """Where Haar's frontal cascade sees the face, or would see it if it looked straight into the camera."""
     label: str
+    person: int = 0
+    """Who it is: the same number in every frame of the source."""
+    yaw_deg: float = 0.0
+    """By how much the head is turned aside, positive to the right of the picture."""
+    pitch_deg: float = 0.0
+    """By how much it is bowed, positive downwards."""
+    roll_deg: float = 0.0
+    """By how much it is tilted, positive clockwise."""
+    visible: float = 1.0
+    """Share of the face that lies inside the frame and is not hidden by anything, in [0, 1]."""
 
 
 @dataclass(frozen=True)
