@@ -201,7 +201,8 @@ def _profile(rng: random.Random, folder: Path) -> Case:
     act = rng.choice(("values", "values", "bytes", "text"))
     if act == "values":
         hostile.change(rng, values)
-    text = _toml(values)
+    # A half of a surrogate pair, which UTF-8 has no bytes for, becomes the bytes that a careless program would write.
+    text = _toml(values).encode("utf-8", "surrogatepass").decode("utf-8", "surrogateescape")
     if act == "bytes":
         text = damage(rng, text.encode()).decode("utf-8", "surrogateescape")
     if act == "text":

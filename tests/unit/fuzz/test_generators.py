@@ -100,6 +100,18 @@ def test_checksums_are_made_right_again(tmp_path, rng):
     assert opened.read(opened.manifest.golden).endswith(b"rest")
 
 
+def test_any_text_of_a_profile_can_be_written(tmp_path, monkeypatch):
+    from fuzz import hostile, results
+    from fuzz.case import seeded
+
+    monkeypatch.setattr(hostile, "change", lambda rng, values: values.update(model="\ud800"))
+    for seed in range(20):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        case = results._profile(seeded(str(seed)), folder)
+        case.commands[0].profile.encode("utf-8", "surrogateescape")
+
+
 @pytest.mark.parametrize("suffix", ["tflite", "onnx", "xml"])
 def test_every_change_of_a_model_can_be_made(suffix):
     from fuzz import models, onnx_models, openvino_models, tflite_models
