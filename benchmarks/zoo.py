@@ -25,7 +25,8 @@ import numpy as np
 import script
 from edge_fer.emotions import FER2013
 from edge_fer.preprocess import Preprocess
-from edge_fer.sources.synthetic import EXPRESSIONS, draw_face
+from edge_fer.sources.drawn.expressions import EXPRESSIONS
+from edge_fer.sources.drawn.face import draw_face
 from edge_fer_train import zoo
 
 if TYPE_CHECKING:

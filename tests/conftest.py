@@ -19,7 +19,8 @@ from edge_fer.backends.inputs import Input
 from edge_fer.boxes import Box
 from edge_fer.bundle import Bundle, load
 from edge_fer.emotions import FER2013
-from edge_fer.sources.synthetic import EXPRESSIONS, draw_face
+from edge_fer.sources.drawn.expressions import EXPRESSIONS
+from edge_fer.sources.drawn.face import draw_face
 
 if TYPE_CHECKING:
     from collections.abc import Callable

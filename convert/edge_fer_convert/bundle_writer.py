@@ -25,7 +25,8 @@ from edge_fer.manifest import (
     Manifest,
     Target,
 )
-from edge_fer.sources.synthetic import EXPRESSIONS, draw_face
+from edge_fer.sources.drawn.expressions import EXPRESSIONS
+from edge_fer.sources.drawn.face import draw_face
 from edge_fer_convert import model_card, targets
 
 if TYPE_CHECKING:

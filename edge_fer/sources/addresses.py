@@ -25,6 +25,8 @@ PLAIN_PARTS: Final = frozenset({"cam", "camera", "live", "mjpeg", "stream", "vid
 """Last parts of addresses that many cameras have: no secrets."""
 MAX_ADDRESS_BYTES: Final = 4096
 """Longest address that is read from a file."""
+SCENES: Final = ("easy", "hard")
+"""What the synthetic camera may look at. Here and not with the camera, which imports OpenCV."""
 VIDEO_DEVICES: Final = 81
 """Major number of Linux' video devices."""
 
@@ -57,6 +59,7 @@ class Kind(Enum):
     """What a name stands for."""
 
     SYNTHETIC = "synthetic"
+    """Drawn people: ``synthetic`` or ``synthetic:SCENE``."""
     PICAMERA = "picamera"
     DEVICE = "device"
     """A camera of the machine: a number, a device file, or a link to one."""
@@ -68,8 +71,11 @@ class Kind(Enum):
 
 def kind_of(name: str) -> Kind:
     """Return what *name* stands for. Raises `SourceError` for a number or a scheme that cannot be."""
-    if name in (Kind.SYNTHETIC.value, Kind.PICAMERA.value):
-        return Kind(name)
+    if name == Kind.PICAMERA.value:
+        return Kind.PICAMERA
+    if name.partition(":")[0] == Kind.SYNTHETIC.value:
+        scene_of(name)
+        return Kind.SYNTHETIC
     if re.fullmatch(r"[+-]?\d+", name):
         return _camera_number(name)
     scheme = _SCHEME.match(name)
@@ -79,6 +85,16 @@ def kind_of(name: str) -> Kind:
             raise SourceError(f"no source {redact(name)!r}; of a file, pass its path; streams begin with {known}")
         return Kind.STREAM
     return Kind.DEVICE if _is_device(name) else Kind.PATH
+
+
+def scene_of(name: str) -> str:
+    """Return the scene of the synthetic camera *name*, ``synthetic[:SCENE]``. Raises `SourceError` for another one."""
+    _, colon, scene = name.partition(":")
+    if not colon:
+        return SCENES[0]
+    if scene not in SCENES:
+        raise SourceError(f"no scene {redact(name)[:MAX_STEM]!r}; pass synthetic:easy or synthetic:hard")
+    return scene
 
 
 def _camera_number(name: str) -> Kind:

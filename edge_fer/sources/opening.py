@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from edge_fer.sources.addresses import Kind, redact
+from edge_fer.sources.addresses import Kind, redact, scene_of
 from edge_fer.sources.live import AccessDenied
 from edge_fer.sources.options import DEFAULT_FPS, DEFAULT_SIZE_PX
 
@@ -26,7 +26,7 @@ def open_live(kind: Kind, name: str, options: SourceOptions) -> Source:
     if kind is Kind.SYNTHETIC:
         from edge_fer.sources.synthetic import SyntheticCamera
 
-        return SyntheticCamera(width_px=width_px, height_px=height_px, fps=fps)
+        return SyntheticCamera(scene=scene_of(name), width_px=width_px, height_px=height_px, fps=fps)
     if kind is Kind.PICAMERA:
         from edge_fer.sources.picamera import PiCamera
 

@@ -13,7 +13,8 @@ import pytest
 from edge_fer.emotions import FER2013
 from edge_fer.evaluation.face_set import LabelledFaces
 from edge_fer.preprocess import Preprocess
-from edge_fer.sources.synthetic import EXPRESSIONS, draw_face
+from edge_fer.sources.drawn.expressions import EXPRESSIONS
+from edge_fer.sources.drawn.face import draw_face
 
 SIDE = 32
 

@@ -97,6 +97,8 @@ def test_a_files_name_holds_no_secret_and_no_path(scheme, user, password):
     ("name", "kind"),
     [
         ("synthetic", Kind.SYNTHETIC),
+        ("synthetic:hard", Kind.SYNTHETIC),
+        ("synthetic.mp4", Kind.PATH),
         ("picamera", Kind.PICAMERA),
         ("0", Kind.DEVICE),
         ("/dev/video97", Kind.DEVICE),

@@ -6,7 +6,8 @@ import pytest
 from edge_fer.evaluation.labelled import load_faces
 from edge_fer.preprocess import Preprocess
 from edge_fer.regions import PLACES, find_regions, keep_regions
-from edge_fer.sources.synthetic import EXPRESSIONS, draw_face
+from edge_fer.sources.drawn.expressions import EXPRESSIONS
+from edge_fer.sources.drawn.face import draw_face
 
 
 @pytest.mark.parametrize("side", [48, 96])

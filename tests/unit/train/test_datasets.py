@@ -16,7 +16,8 @@ pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip instal
 from edge_fer.emotions import FER2013
 from edge_fer.errors import BadInput
 from edge_fer.evaluation.face_set import LabelledFaces
-from edge_fer.sources.synthetic import EXPRESSIONS, draw_face
+from edge_fer.sources.drawn.expressions import EXPRESSIONS
+from edge_fer.sources.drawn.face import draw_face
 from edge_fer_train import datasets
 from edge_fer_train.datasets import Dataset, splits
 
