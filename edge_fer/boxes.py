@@ -32,6 +32,10 @@ class Box(NamedTuple):
         """Return the box in a frame of *factor* times the width and height."""
         return self if factor == 1 else Box(*(factor * value for value in self))
 
+    def moved(self, x: float, y: float) -> Box:
+        """Return the box moved to the right by *x* and down by *y*."""
+        return self._replace(x=self.x + x, y=self.y + y)
+
     def grown(self, fraction: float) -> Box:
         """Return the box widened on each side by *fraction* of its size."""
         by_x = self.width * fraction

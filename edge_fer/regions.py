@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import cv2
 import numpy as np
 
-from edge_fer.faces import cascade_path
+from edge_fer.cascades import cascade_path
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

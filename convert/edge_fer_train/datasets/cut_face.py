@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from edge_fer.boxes import Box
-from edge_fer.faces import HaarDetector
+from edge_fer.detectors.haar import HaarDetector
 from edge_fer.preprocess import Preprocess
 
 if TYPE_CHECKING:
