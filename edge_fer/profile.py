@@ -19,6 +19,7 @@ from pydantic import Field, model_validator
 
 from edge_fer import files
 from edge_fer.backends import MAX_THREADS
+from edge_fer.detectors import DEFAULT_DETECTOR
 from edge_fer.errors import BadInput, SinkError, reason
 from edge_fer.frozen import Frozen
 
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 
 MAX_BYTES: Final = 2**16
 """Size of the largest profile that is read."""
+
 NO_NUL: Final = r"^[^\x00]*$"
 """The operating system refuses a NUL in a path."""
 KEY_WORD: Final = re.compile(rb"(?i)k\0*e\0*y")
@@ -69,6 +71,8 @@ class Profile(Frozen):
     """Name of a shipped bundle, or absolute path of another. None, as target and threads then, before a benchmark."""
     target: str | None = None
     threads: int | None = Field(None, ge=1, le=MAX_THREADS)
+    detector: str | None = Field(None, min_length=1, pattern=NO_NUL)
+    """What finds the faces, ``NAME`` or ``NAME:FILE`` with an absolute path. None stands for the default."""
     public_key: str | None = Field(None, min_length=1, pattern=NO_NUL)
     """Path of the public key by which bundles from outside must be signed, from the profile's folder; None asks for
     no signature."""
@@ -137,7 +141,9 @@ def check_replaceable() -> None:
             raise BadInput(f"{exc}; it is not replaced, as it may name a public key: mend it") from exc
 
 
-def replace_of_this_machine(model: str, target: str, threads: int, measured: str) -> tuple[Path, Path | None]:
+def replace_of_this_machine(
+    model: str, target: str, threads: int, measured: str, detector: str | None = None
+) -> tuple[Path, Path | None]:
     """Write the profile of this machine anew; the thresholds and the key, which were written by hand, stay.
 
     Return its path, and the path to which a profile that could not be used was moved. Raises `SinkError`, and
@@ -159,6 +165,7 @@ def replace_of_this_machine(model: str, target: str, threads: int, measured: str
                 model=model,
                 target=target,
                 threads=threads,
+                detector=detector,
                 measured=measured,
                 check=before.check if before else Thresholds(),
                 public_key=before.public_key if before else None,
@@ -195,15 +202,18 @@ class Choice:
     model: str
     target: str | None
     threads: int
+    detector: str = DEFAULT_DETECTOR
     from_profile: bool = False
 
 
-def choose(model: str | None, target: str | None, threads: int | None, default_model: str) -> Choice:
+def choose(
+    model: str | None, target: str | None, threads: int | None, default_model: str, detector: str | None = None
+) -> Choice:
     """Complete the user's choice, in which None stands for no choice.
 
     A target is only as good as it was measured with its model, so the profile counts only if the user chose no target
-    and no other model. Raises `BadInput` for an unusable profile where the user chose neither; otherwise a warning
-    tells of it.
+    and no other model; its detector counts with any model. Raises `BadInput` for an unusable profile where the user
+    chose neither; otherwise a warning tells of it.
     """
     try:
         profile = of_this_machine()
@@ -212,9 +222,11 @@ def choose(model: str | None, target: str | None, threads: int | None, default_m
             raise
         log.warning("ignored: %s", exc)
         profile = None
+    if detector is None:
+        detector = profile.detector if profile is not None and profile.detector else DEFAULT_DETECTOR
     if profile is not None and profile.model is not None and target is None and model in (None, profile.model):
-        return Choice(profile.model, profile.target, threads or profile.threads or 1, from_profile=True)
-    return Choice(model or default_model, target, threads or 1)
+        return Choice(profile.model, profile.target, threads or profile.threads or 1, detector, from_profile=True)
+    return Choice(model or default_model, target, threads or 1, detector)
 
 
 def open_bundle(path: str | Path, key: Path | None = None) -> Bundle:

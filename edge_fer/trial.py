@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edge_fer import errors, host
 from edge_fer.backends import BACKENDS
-from edge_fer.errors import BadBundle, EdgeFerError, MissingDependency
+from edge_fer.errors import BadBundle, BadInput, EdgeFerError, MissingDependency
 from edge_fer.manifest import MANIFEST
 
 if TYPE_CHECKING:
@@ -36,8 +36,10 @@ if TYPE_CHECKING:
 
 CHILD: Final = "edge_fer.trial_child"
 """The module that the child executes."""
+DETECTOR_MODEL: Final = "model"
+"""What the child calls the model file of a detector."""
 READY: Final = b"ready\n"
-"""What the child says before it looks at the bundle."""
+"""What the child says before it looks at the files."""
 START_LIMIT_S: Final = 30.0
 """How long Python and the imports may take, which is not the bundle's fault."""
 POLL_MS: Final = 5
@@ -101,8 +103,17 @@ def check_golden(
     return verification
 
 
+def check_detector(name: str, path: Path, content: bytes, limits: Limits = Limits()) -> None:
+    """Raise unless the detector *name* searches a few pictures in a process of its own.
+
+    *content* is that of its model file, at *path*. Raises `BadInput` if the model ends that process, exceeds *limits*
+    or is of another kind, and what loading it here would raise.
+    """
+    _run({"detector": name}, {DETECTOR_MODEL: content}, str(path), limits)
+
+
 def _run(request: dict[str, Any], files: Mapping[str, bytes], path: str, limits: Limits) -> dict[str, Any]:
-    """Let a child answer *request* about *files* of the bundle at *path*, and raise the error that it answers."""
+    """Let a child answer *request* about *files* of what is at *path*, and raise the error that it answers."""
     limits = limits.with_files(sum(map(len, files.values())))
     header = {
         **request,
@@ -113,10 +124,17 @@ def _run(request: dict[str, Any], files: Mapping[str, bytes], path: str, limits:
     with tempfile.TemporaryDirectory(prefix="edge-fer-trial-") as folder:
         outcome = _Child(Path(folder)).answer([json.dumps(header).encode() + b"\n", *files.values()], limits)
     if isinstance(outcome, str):
-        raise BadBundle(f"{path}: {request['target']} {outcome}; do not use this bundle unless you know who made it")
+        raise _refusal(request, path, outcome)
     if "error" in outcome:
         raise _error(outcome["error"], outcome["message"])
     return outcome
+
+
+def _refusal(request: dict[str, Any], path: str, outcome: str) -> EdgeFerError:
+    """Return what to raise if *outcome*, in words, is what became of the child."""
+    if "detector" in request:
+        return BadInput(f"{path} {outcome}; do not use this file unless you know who made it")
+    return BadBundle(f"{path}: {request['target']} {outcome}; do not use this bundle unless you know who made it")
 
 
 def _error(name: str, message: str) -> EdgeFerError:
@@ -128,7 +146,7 @@ def _error(name: str, message: str) -> EdgeFerError:
 
 
 class _Child:
-    """One process that tries one target, in an empty *folder*."""
+    """One process that tries one model, in an empty *folder*."""
 
     def __init__(self, folder: Path) -> None:
         if not sys.executable:

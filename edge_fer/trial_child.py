@@ -19,11 +19,13 @@ import numpy as np
 
 from edge_fer import host
 from edge_fer.backends import BACKENDS
+from edge_fer.boxes import Box
 from edge_fer.bundle import Bundle
 from edge_fer.bundle_files import Memory
 from edge_fer.classifier import Classifier
+from edge_fer.detectors import MIN_FACE_PX
 from edge_fer.errors import EdgeFerError, one_line
-from edge_fer.trial import READY
+from edge_fer.trial import DETECTOR_MODEL, READY
 from edge_fer.verify import verify_here
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ NO_MEMORY: Final = re.compile(r"bad_alloc|allocat(?!e_tensors)|out of memory|mem
 """How runtimes say that they were refused memory."""
 ADDRESS_FACTOR: Final = 2
 """Memory that may be reserved, for what may be used: threads reserve stacks, and allocators arenas, in advance."""
+DETECTOR_SIDES_PX: Final = (160, 640)
+"""Sides of the frames that a detector is tried on: of one window, and of more."""
 STACK_MB: Final = 16
 """What a thread of a runtime reserves; there are as many as cores at most."""
 
@@ -44,7 +48,10 @@ def main() -> None:
         os.dup2(2, 1)
         request = json.loads(sys.stdin.buffer.readline())
         files = _files(request["files"], sys.stdin.buffer)
-        _import_runtime(request["runtime"])
+        if "detector" in request:
+            _import_detector(request["detector"])
+        else:
+            _import_runtime(request["runtime"])
         answers.write(READY)
         answers.flush()
         _limit(**request["limits"])
@@ -65,9 +72,19 @@ def _import_runtime(name: str) -> None:
         importlib.import_module(BACKENDS[name]).find_runtime()
 
 
+def _import_detector(name: str) -> None:
+    """Import what the detector *name* runs on, before the time counts."""
+    importlib.import_module(f"edge_fer.detectors.{name}")
+    if name == "blazeface":
+        _import_runtime("litert")
+
+
 def _answer(request: dict[str, Any], files: dict[str, bytes]) -> dict[str, Any]:
     try:
         # The path is for messages only: everything that is read is in memory.
+        if "detector" in request:
+            _try_detector(request["detector"], files[DETECTOR_MODEL], Path(request["path"]))
+            return {}
         bundle = Bundle(Path(request["path"]), Memory(files), trusted=True)
         target = bundle.target(request["target"])
         if request["golden"]:
@@ -82,8 +99,19 @@ def _answer(request: dict[str, Any], files: dict[str, bytes]) -> dict[str, Any]:
     except MemoryError:
         return {"error": "MemoryError", "message": ""}
     except Exception as exc:  # noqa: BLE001  (whatever a damaged model makes a runtime raise, in one line)
-        return {"error": "BadBundle", "message": f"{request['path']}: {request['target']}: {one_line(exc)}"}
+        kind, model = ("BadInput", "") if "detector" in request else ("BadBundle", f"{request['target']}: ")
+        return {"error": kind, "message": f"{request['path']}: {model}{one_line(exc)}"}
     return {}
+
+
+def _try_detector(name: str, content: bytes, path: Path) -> None:
+    """Search frames of two sizes with the detector *name*, and around a face in each."""
+    load = importlib.import_module(f"edge_fer.detectors.{name}").load
+    detector = load(content, MIN_FACE_PX, path)
+    for side in DETECTOR_SIDES_PX:
+        for picture in _pictures(side):
+            detector.search(picture)
+            detector.follow(picture, Box(side / 4, side / 4, side / 2, side / 2))
 
 
 def _pictures(side: int) -> NDArray[np.uint8]:

@@ -60,17 +60,29 @@ def find_runtime() -> tuple[str, str, Any]:
     raise MissingDependency(f"no LiteRT is installed: {INSTALL}")
 
 
+def interpreter(content: bytes, threads: int) -> tuple[str, str, Any]:
+    """Return distribution, version and an interpreter of the model *content*, ready to run.
+
+    Raises `MissingDependency` without a runtime, `BackendError` if it refuses the model.
+    """
+    runtime, version, module = find_runtime()
+    try:
+        loaded = module.Interpreter(model_content=content, num_threads=threads)
+        loaded.allocate_tensors()
+    # ValueError: the content is no model. RuntimeError: it has an operator that this version lacks.
+    except (ValueError, RuntimeError) as exc:
+        raise BackendError(f"{runtime} {version} refuses the model: {one_line(exc)}") from exc
+    return runtime, version, loaded
+
+
 class LiteRT(BackendBase):
     """A ``.tflite`` model: one image in, one row of scores out, each int8, uint8 or float32."""
 
     def __init__(self, model: ModelFile) -> None:
-        runtime, version, module = find_runtime()
         try:
-            self._interpreter: Any = module.Interpreter(model_content=model.content, num_threads=model.threads)
-            self._interpreter.allocate_tensors()
-        # ValueError: the content is no model. RuntimeError: it has an operator that this version lacks.
-        except (ValueError, RuntimeError) as exc:
-            raise BackendError(f"{runtime} {version} refuses the model: {one_line(exc)}; convert it again") from exc
+            runtime, version, self._interpreter = interpreter(model.content, model.threads)
+        except BackendError as exc:
+            raise BackendError(f"{exc}; convert it again") from exc
         self._preprocess = model.preprocess
         self._classes = len(model.labels)
         source = single(self._interpreter.get_input_details(), "input")

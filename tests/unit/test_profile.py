@@ -94,6 +94,17 @@ def test_the_users_choice_overrides_the_profile(model, target, chosen):
     assert choose(model, target, None, "default") == chosen
 
 
+def test_the_detector_of_the_profile_counts_with_any_model_and_that_of_the_user_first():
+    assert choose(None, None, None, "default").detector == "haar"
+    replace_of_this_machine("mine", "litert-int8", 1, "today", "yunet:/models/m.onnx")
+    assert of_this_machine().detector == "yunet:/models/m.onnx"
+    for model in (None, "mine", "other"):
+        assert choose(model, None, None, "default").detector == "yunet:/models/m.onnx"
+        assert choose(model, None, None, "default", "haar").detector == "haar"
+    replace_of_this_machine("mine", "litert-int8", 1, "today")
+    assert of_this_machine().detector is None
+
+
 def test_a_profile_written_by_hand_needs_no_benchmark():
     path = default_path()
     path.parent.mkdir(parents=True)
