@@ -91,17 +91,20 @@ class Classifier:
         """
         return cls(bundle.load(path, trusted=trusted, key=key), target, backend=backend, threads=threads)
 
-    def crop(self, gray: NDArray[np.uint8], boxes: Sequence[Sequence[float]]) -> NDArray[np.uint8]:
-        """Cut *boxes*, in pixels, out of grey ``(height, width)`` uint8 *gray*.
+    def crop(
+        self, gray: NDArray[np.uint8], boxes: Sequence[Sequence[float] | None], rolls_deg: Sequence[float] | None = None
+    ) -> NDArray[np.uint8]:
+        """Cut *boxes*, in pixels, out of grey ``(height, width)`` uint8 *gray*, and level those tilted by *rolls_deg*.
 
+        None in place of a box means all of *gray*, without a margin.
         Return ``(n, N, N)`` uint8, valid until the next call.
         """
         # Doubled, so that it grows a few times only, however many faces come.
         while len(self._crops) < len(boxes):
             self._crops = np.concatenate([self._crops, self._crops])
         # Not strict: the array may have room for more crops than there are boxes.
-        for box, out in zip(boxes, self._crops, strict=False):
-            self.preprocess.crop(gray, box, out)
+        for box, roll_deg, out in zip(boxes, rolls_deg or [0.0] * len(boxes), self._crops, strict=False):
+            self.preprocess.crop(gray, box, out, roll_deg)
         return self._crops[: len(boxes)]
 
     def scores(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:

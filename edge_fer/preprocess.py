@@ -8,6 +8,7 @@ path.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import cv2
@@ -104,13 +105,15 @@ class Preprocess(Frozen):
         return 3 if self.channels == "gray3" else 1
 
     def crop(
-        self, gray: NDArray[np.uint8], box: Sequence[float] | None = None, out: NDArray[np.uint8] | None = None
-    ) -> NDArray[np.uint8]:
+        self, gray: NDArray[np.uint8], box: Sequence[float] | None = None, out: NDArray[np.uint8] | None = None,
+        roll_deg: float = 0.0,
+    ) -> NDArray[np.uint8]:  # fmt: skip
         """Cut *box* ``(x, y, width, height)``, in pixels, out of grey *gray* and return ``(N, N)`` uint8.
 
-        Parts of the widened box outside the frame repeat the frame's edge. Without a box, the whole image is the face
-        and no margin is added, which suits data sets of cropped faces. If *out*, ``(N, N)`` uint8, is given, it is
-        filled and returned. Raises `BadInput` for a box that is not finite or has no area.
+        A face that is tilted by *roll_deg*, clockwise, is levelled about the middle of its box. Parts of the widened
+        box outside the frame repeat the frame's edge. Without a box, the whole image is the face and no margin is
+        added, which suits data sets of cropped faces. If *out*, ``(N, N)`` uint8, is given, it is filled and returned.
+        Raises `BadInput` for a box that is not finite or has no area.
         """
         side = self.size_px
         crop = np.empty((side, side), np.uint8) if out is None else out
@@ -119,12 +122,21 @@ class Preprocess(Frozen):
             height, width = map(float, gray.shape)
         else:
             left, top, width, height = self._widened(box)
-        gray, left, top, width, height = _averaged(gray, left, top, width, height, 2 * side)
+        cos = math.cos(math.radians(roll_deg))
+        sin = math.sin(math.radians(roll_deg))
+        # A tilted square reaches further than an upright one.
+        reach = (abs(cos) + abs(sin) - 1) / 2
+        gray, left, top, width, height = _averaged(gray, left, top, width, height, 2 * side, reach)
         scale_x = width / side
         scale_y = height / side
         # Maps the centres of the crop's pixels into the frame. A pixel's centre lies half a pixel from its corner, in
-        # the crop as in the frame, hence the (scale - 1) / 2.
-        matrix = np.array([[scale_x, 0.0, left + (scale_x - 1) / 2], [0.0, scale_y, top + (scale_y - 1) / 2]])
+        # the crop as in the frame, hence the 1 / 2.
+        middle = (side - 1) / 2
+        x_axis = scale_x * cos, -scale_y * sin
+        y_axis = scale_x * sin, scale_y * cos
+        x = left + (width - 1) / 2 - middle * sum(x_axis)
+        y = top + (height - 1) / 2 - middle * sum(y_axis)
+        matrix = np.array([[*x_axis, x], [*y_axis, y]])
         # Beyond the frame its edge is repeated; black would add edges that no data set of faces has.
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         cv2.warpAffine(gray, matrix, (side, side), dst=crop, flags=flags, borderMode=cv2.BORDER_REPLICATE)
@@ -169,9 +181,11 @@ class Preprocess(Frozen):
 
 
 def _averaged(
-    gray: NDArray[np.uint8], left: float, top: float, width: float, height: float, max_px: int
+    gray: NDArray[np.uint8], left: float, top: float, width: float, height: float, max_px: int, reach: float
 ) -> tuple[NDArray[np.uint8], float, float, float, float]:
     """Average blocks of pixels so that the box is at most *max_px* wide and high. Return the image and the box in it.
+
+    *reach* is how much around the box is needed, too, as a share of its size on each side.
 
     Bilinear sampling reads four pixels for each of the crop. If the crop's pixels lay more than two of the frame's
     apart, some of these would never be read, and fine patterns would alias.
@@ -180,10 +194,10 @@ def _averaged(
     if block <= 1:
         return gray, left, top, width, height
     # A block more on each side, so that the crop's edge is averaged from the same neighbours as its middle.
-    x0 = max(0, int(left) - block)
-    y0 = max(0, int(top) - block)
-    x1 = min(gray.shape[1], int(np.ceil(left + width)) + block)
-    y1 = min(gray.shape[0], int(np.ceil(top + height)) + block)
+    x0 = max(0, int(left - reach * width) - block)
+    y0 = max(0, int(top - reach * height) - block)
+    x1 = min(gray.shape[1], math.ceil(left + (1 + reach) * width) + block)
+    y1 = min(gray.shape[0], math.ceil(top + (1 + reach) * height) + block)
     columns = (x1 - x0) // block
     rows = (y1 - y0) // block
     if columns < 1 or rows < 1:  # almost all of the box lies outside the frame

@@ -60,6 +60,18 @@ def test_crops_of_several_boxes_come_in_their_order(tiny):
         assert classifier.crop(gray, []).shape == (0, 16, 16)
 
 
+def test_tilted_crops_are_levelled_each_by_its_own_tilt(tiny):
+    gray = np.random.default_rng(0).integers(0, 256, (200, 200)).astype(np.uint8)
+    boxes = [(20 * n, 10 * n, 60, 60) for n in range(6)]
+    rolls_deg = [0.0, 25.0, -25.0, 90.0, 0.0, -40.0]
+    spec = tiny.manifest.preprocess
+    with Classifier(tiny, backend="fake") as classifier:
+        crops = classifier.crop(gray, boxes, rolls_deg)
+        for box, roll_deg, crop in zip(boxes, rolls_deg, crops, strict=True):
+            assert np.array_equal(crop, spec.crop(gray, box, roll_deg=roll_deg))
+        assert not np.array_equal(crops[1], spec.crop(gray, boxes[1]))
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_scores_that_are_not_finite_are_an_error(tiny, value):
     with Classifier(tiny, backend="fake") as classifier:

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from pydantic import ValidationError
 
 from edge_fer.errors import BadInput
 from edge_fer.preprocess import MAX_SIDE_PX, Preprocess, to_gray
+from edge_fer.sources.drawn.expressions import EXPRESSIONS
+from edge_fer.sources.drawn.face import draw_face
 
 SIDES = st.integers(1, 40)
 GRAYS = st.tuples(SIDES, SIDES).flatmap(lambda shape: arrays.arrays(np.uint8, shape))
@@ -61,9 +64,10 @@ def test_an_unusable_frame_is_refused_with_its_value(frame, message):
     st.tuples(*[st.floats(-100, 100)] * 2, *[st.floats(0.01, 500)] * 2),
     st.floats(0, 1),
     st.integers(8, 64),
+    st.floats(-180, 180),
 )
-def test_any_box_of_any_frame_gives_a_crop_of_the_specs_size(gray, box, margin, size):
-    crop = Preprocess(size_px=size, margin=margin).crop(gray, box)
+def test_any_box_of_any_frame_gives_a_crop_of_the_specs_size(gray, box, margin, size, roll_deg):
+    crop = Preprocess(size_px=size, margin=margin).crop(gray, box, roll_deg=roll_deg)
     assert crop.shape == (size, size)
     assert crop.dtype == np.uint8
     assert crop.min() >= gray.min()
@@ -92,6 +96,43 @@ def test_the_margin_widens_the_box_on_each_side():
 def test_outside_the_frame_its_edge_is_repeated():
     gray = np.full((20, 20), 9, np.uint8)
     assert (Preprocess(size_px=8).crop(gray, (-50, -50, 10, 10)) == 9).all()
+
+
+FACE = draw_face(EXPRESSIONS["happy"])
+
+
+@given(st.floats(-45, 45), st.sampled_from([64, 150, 600]))
+@settings(max_examples=20)
+def test_a_tilted_face_is_cropped_as_if_it_were_upright(roll_deg, side):
+    frame = np.full((3 * side, 3 * side), 120, np.uint8)
+    frame[side : 2 * side, side : 2 * side] = cv2.resize(FACE, (side, side), interpolation=cv2.INTER_AREA)
+    middle = (3 * side - 1) / 2
+    # OpenCV turns counter-clockwise.
+    turn = cv2.getRotationMatrix2D((middle, middle), -roll_deg, 1.0)
+    tilted = cv2.warpAffine(frame, turn, frame.shape, flags=cv2.INTER_LINEAR, borderValue=120)
+    spec = Preprocess(size_px=48, margin=0.1)
+    box = (side, side, side, side)
+    upright = spec.crop(frame, box).astype(int)
+    levelled = spec.crop(tilted, box, roll_deg=roll_deg).astype(int)
+    assert np.abs(levelled - upright).mean() < 4
+    if abs(roll_deg) > 10:
+        assert np.abs(spec.crop(tilted, box).astype(int) - upright).mean() > 4
+
+
+@given(GRAYS, st.floats(1, 32), st.floats(1, 32))  # no larger: nothing is averaged
+def test_a_tilt_of_nothing_or_of_a_whole_turn_changes_nothing(gray, width, height):
+    spec = Preprocess(size_px=16)
+    crop = spec.crop(gray, (3, 2, width, height)).astype(int)
+    assert np.array_equal(spec.crop(gray, (3, 2, width, height), roll_deg=0.0), crop)
+    # But for the rounding of OpenCV's fixed point numbers, which count 32 parts of a pixel.
+    turned = spec.crop(gray, (3, 2, width, height), roll_deg=360.0)
+    assert np.abs(turned - crop).max() <= 255 / 16 + 1
+
+
+def test_upside_down_is_turned_by_half():
+    gray = np.random.default_rng(0).integers(0, 256, (24, 24)).astype(np.uint8)
+    turned = Preprocess(size_px=24).crop(gray, (0, 0, 24, 24), roll_deg=180)
+    assert np.abs(turned.astype(int) - gray[::-1, ::-1]).max() <= 17
 
 
 def test_a_large_face_is_averaged_and_not_aliased():
