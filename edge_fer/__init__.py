@@ -2,9 +2,9 @@
 
 These are the public names. Each is imported when it is first used, so that ``import edge_fer`` is instant.
 
-Four modules are about places in a picture. `boxes` holds rectangles, in pixels of a frame. `faces` finds faces in a
-frame. `regions` finds eyes, nose and mouth in a face, for models that see nothing else. `patches` remembers how a face
-looks, so that the tracker finds it again without a search.
+Four modules are about places in a picture. `boxes` holds rectangles, in pixels of a frame. `detectors` find faces in
+a frame. `regions` finds eyes, nose and mouth in a face, for models that see nothing else. `patches` remembers how a
+face looks, so that the tracker finds it again without a search.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ if TYPE_CHECKING:
     from edge_fer.boxes import Box
     from edge_fer.bundle import Bundle, load
     from edge_fer.classifier import Classifier, GoldenCheck
+    from edge_fer.detectors import Detector, Face, open_detector
+    from edge_fer.detectors.haar import Detection, HaarDetector
     from edge_fer.errors import EdgeFerError
-    from edge_fer.faces import Detection, Face, HaarDetector
     from edge_fer.pipeline import Pipeline
     from edge_fer.preprocess import Preprocess
     from edge_fer.progress import ProgressListener
     from edge_fer.records import FaceRecord, Record
     from edge_fer.smoothing import Smoother, Smoothing
     from edge_fer.sources import Frame, Source, open_source
-    from edge_fer.tracking import FaceTracker, Track, Tracking
+    from edge_fer.tracking import FaceTracker, Track, Tracking, WholePictures
 
 __version__ = "0.1.0"
 
@@ -33,14 +34,15 @@ _MODULES: Final = {
     "Box": "boxes",
     "Bundle": "bundle",
     "Classifier": "classifier",
-    "Detection": "faces",
+    "Detection": "detectors.haar",
+    "Detector": "detectors",
     "EdgeFerError": "errors",
-    "Face": "faces",
+    "Face": "detectors",
     "FaceRecord": "records",
     "FaceTracker": "tracking",
     "Frame": "sources",
     "GoldenCheck": "classifier",
-    "HaarDetector": "faces",
+    "HaarDetector": "detectors.haar",
     "Pipeline": "pipeline",
     "Preprocess": "preprocess",
     "ProgressListener": "progress",
@@ -50,7 +52,9 @@ _MODULES: Final = {
     "Source": "sources",
     "Track": "tracking",
     "Tracking": "tracking",
+    "WholePictures": "tracking",
     "load": "bundle",
+    "open_detector": "detectors",
     "open_source": "sources",
 }
 
@@ -59,6 +63,7 @@ __all__ = [
     "Bundle",
     "Classifier",
     "Detection",
+    "Detector",
     "EdgeFerError",
     "Face",
     "FaceRecord",
@@ -75,8 +80,10 @@ __all__ = [
     "Source",
     "Track",
     "Tracking",
+    "WholePictures",
     "__version__",
     "load",
+    "open_detector",
     "open_source",
 ]
 

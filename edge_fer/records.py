@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -13,7 +14,18 @@ if TYPE_CHECKING:
     from edge_fer.boxes import Box
 
 GONE_AFTER_S: Final = 0.5
-"""A face that is unseen for longer is gone: by default its track ends, and sentences say that it is out of sight."""
+"""Sentences say that a face that is unseen for longer is out of sight."""
+
+
+class Seen(StrEnum):
+    """How a face was seen in a frame."""
+
+    FOUND = "found"
+    """The detector confirmed it, in this frame or a moment ago."""
+    TURNED = "turned"
+    """The same, but it looks aside: half of it is hardly seen."""
+    BRIDGED = "bridged"
+    """It was followed by its looks alone, since the detector does not confirm it: mostly, it is turned away."""
 
 
 @dataclass(frozen=True)
@@ -25,13 +37,16 @@ class FaceRecord:
     box: Box
     """In pixels of the frame; of a picture that was decoded reduced, in those of the picture as it is."""
     confidence: float
-    """Confidence of the detection, in [0, 1); see `edge_fer.faces.Face`."""
+    """Confidence of the detection, in [0, 1]; see `edge_fer.detectors.Face`. 1 if the picture is the face."""
     scores: NDArray[np.float32]
     """``(labels,)`` scores of this frame alone."""
     smoothed: NDArray[np.float32]
     """``(labels,)`` scores averaged over time."""
     state: str
     """A label, or ``unknown``."""
+    seen: Seen = Seen.FOUND
+    roll_deg: float = 0.0
+    """By how much the face is tilted, positive clockwise. Its crop was levelled by it."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +89,8 @@ class Record:
             "box": [round(float(value), 1) for value in face.box],
             "confidence": round(face.confidence, 3),
             "state": face.state,
+            "seen": face.seen.value,
+            "roll_deg": round(face.roll_deg, 1),
             "scores": self._by_label(face.scores),
             "smoothed": self._by_label(face.smoothed),
         }

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import cv2
 import numpy as np
 
+from edge_fer.tracking.scaling import halved, halvings
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -21,7 +23,7 @@ SIDE_PX: Final = 24
 """Approximate side of a patch."""
 MIN_CONTRAST: Final = 4.0
 """Least standard deviation of a patch's pixels: an even patch would match everywhere."""
-MIN_CORRELATION: Final = 0.9
+SAME_LOOKS: Final = 0.9
 """Least normalised correlation at which a place is taken for the same face, not turned since."""
 REACH: Final = 0.25
 """How far a face may have moved, as a share of its size."""
@@ -39,6 +41,14 @@ class _Cutout(NamedTuple):
     scale_y: float
 
 
+class Match(NamedTuple):
+    """Where a face was found by its looks."""
+
+    box: Box
+    patch: Patch
+    """How it looks there."""
+
+
 @dataclass(frozen=True)
 class Patch:
     """The pixels of a face, scaled down to about `SIDE_PX`, and where its box lies relative to their corner."""
@@ -51,45 +61,68 @@ class Patch:
 
     @classmethod
     def of(cls, gray: NDArray[np.uint8], box: Box) -> Patch | None:
-        """Return how *box* looks in grey ``(height, width)`` uint8 *gray*; None if nothing distinct is there."""
+        """Return how *box* looks in *gray*; None if nothing distinct is there."""
         cutout = _cut_out(gray, box, box.width)
         if cutout is None or cutout.pixels.std() < MIN_CONTRAST:
             return None
         return cls(cutout.pixels, box.x - cutout.x, box.y - cutout.y)
 
-    def find(self, gray: NDArray[np.uint8], last: Box) -> Box | None:
-        """Return *last* moved to the place of the face in *gray*; None if nothing near it looks the same."""
-        cutout = _cut_out(gray, last.grown(REACH), last.width)
+    def find(
+        self, gray: NDArray[np.uint8], last: Box, at_least: float = SAME_LOOKS, reach: float = REACH
+    ) -> Match | None:  # fmt: skip
+        """Return where the face that was at *last* is in *gray*; None if nothing near it looks the same.
+
+        *at_least* is the least correlation that counts, *reach* how far it is looked for, as a share of its size.
+        """
+        cutout = _cut_out(gray, last.grown(reach), last.width)
         if cutout is None:
             return None
-        height, width = cutout.pixels.shape
-        if height < self.pixels.shape[0] or width < self.pixels.shape[1]:
+        height, width = self.pixels.shape
+        if cutout.pixels.shape[0] < height or cutout.pixels.shape[1] < width:
             return None  # at the edge of the frame the patch no longer fits
         correlation = np.asarray(cv2.matchTemplate(cutout.pixels, self.pixels, cv2.TM_CCOEFF_NORMED), np.float32)
         _, best, _, (column, row) = cv2.minMaxLoc(correlation)
         # Written so that NaN, the correlation with an even region, is refused as well.
-        if not best >= MIN_CORRELATION:
+        if not best >= at_least:
             return None
         # Between the pixels of the cutout, each of which is several pixels of the frame.
         peak_x = column + _peak_offset(correlation[row], column)
         peak_y = row + _peak_offset(correlation[:, column], row)
         x = cutout.x + peak_x / cutout.scale_x
         y = cutout.y + peak_y / cutout.scale_y
-        return last._replace(x=x + self.left, y=y + self.top)
+        box = last._replace(x=x + self.left, y=y + self.top)
+        # The patch as it looks now costs nothing here: its pixels have been cut out already.
+        pixels = cutout.pixels[row : row + height, column : column + width]
+        left = box.x - cutout.x - column / cutout.scale_x
+        top = box.y - cutout.y - row / cutout.scale_y
+        return Match(box, Patch(pixels, left, top))
+
+    def likeness(self, other: Patch) -> float:
+        """Return the normalised correlation with *other*, in [-1, 1]."""
+        height, width = self.pixels.shape
+        pixels = cv2.resize(other.pixels, (width, height), interpolation=cv2.INTER_LINEAR)
+        likeness = float(cv2.matchTemplate(pixels, self.pixels, cv2.TM_CCOEFF_NORMED)[0, 0])
+        return likeness if np.isfinite(likeness) else 0.0
 
 
 def _cut_out(gray: NDArray[np.uint8], box: Box, width: float) -> _Cutout | None:
     """Cut *box* out of *gray* and scale it as a face of *width* is scaled to `SIDE_PX`; None outside the frame."""
+    scale = SIDE_PX / width
+    count = halvings(scale)
+    step = 2**count
     x0, y0, x1, y1 = box.pixels(gray.shape)
     if x1 <= x0 or y1 <= y0:
+        return None  # a negative end would count from the other side of the frame
+    part = halved(gray[y0:y1, x0:x1], count)
+    if not part.size:
         return None
-    scale = SIDE_PX / width
-    columns = max(1, round((x1 - x0) * scale))
-    rows = max(1, round((y1 - y0) * scale))
-    pixels = cv2.resize(gray[y0:y1, x0:x1], (columns, rows), interpolation=cv2.INTER_AREA)
+    height, width_px = part.shape
+    columns = max(1, round(width_px * step * scale))
+    rows = max(1, round(height * step * scale))
+    pixels = cv2.resize(part, (columns, rows), interpolation=cv2.INTER_LINEAR)
     # Without the blur, a movement of half a pixel would already lower the correlation of a face with itself.
-    soft = cv2.GaussianBlur(pixels, (3, 3), 0)
-    return _Cutout(np.asarray(soft, np.uint8), x0, y0, columns / (x1 - x0), rows / (y1 - y0))
+    soft = np.asarray(cv2.GaussianBlur(pixels, (3, 3), 0), np.uint8)
+    return _Cutout(soft, x0, y0, columns / (width_px * step), rows / (height * step))
 
 
 def _peak_offset(values: NDArray[np.float32], peak: int) -> float:
