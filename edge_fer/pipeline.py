@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
+from contextlib import nullcontext
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from edge_fer.clock import SystemClock
-from edge_fer.faces import HaarDetector
+from edge_fer.detectors.haar import HaarDetector
+from edge_fer.errors import BadInput
 from edge_fer.preprocess import to_gray
-from edge_fer.records import FaceRecord, Record
+from edge_fer.records import FaceRecord, Record, Seen
 from edge_fer.smoothing import Smoother, Smoothing
 from edge_fer.tracking import FaceTracker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -21,32 +25,71 @@ if TYPE_CHECKING:
     from edge_fer.classifier import Classifier
     from edge_fer.clock import Clock
     from edge_fer.sources import Frame, Source
-    from edge_fer.tracking import Track
+    from edge_fer.tracking import Track, WholePictures
 
 STAGES: Final = ("capture", "detect", "preprocess", "classify", "smooth")
 """Names of the steps whose time each record holds."""
+CLASSIFY_FPS: Final = 10.0
+"""How often a second each face is classified, at most: expressions change more slowly than frames come."""
+TRUST: Final = {Seen.FOUND: 1.0, Seen.TURNED: 0.5, Seen.BRIDGED: 0.3}
+"""How much a frame counts for a face's state, by how the face was seen in it."""
+
+
+@dataclass
+class _Person:
+    """What is remembered of the face of one track."""
+
+    smoother: Smoother
+    scores: NDArray[np.float32]
+    """Of the frame in which it was classified last."""
+    smoothed: NDArray[np.float32]
+    due_s: float = -math.inf
+    """Time from which on it may be classified again."""
+
+    def is_due(self, time_s: float, period_s: float) -> bool:
+        """Return whether it should be classified at *time_s*, also if the time has started again."""
+        return time_s >= self.due_s or self.due_s - time_s > period_s
+
+    def classified(self, scores: NDArray[np.float32], time_s: float, period_s: float, trust: float) -> None:
+        """Take the scores of a frame."""
+        self.scores = scores
+        _, mean = self.smoother.update(scores, time_s, trust)
+        # A copy, since the smoother changes its mean in place.
+        self.smoothed = mean.copy()
+        # From when it was due on, so that a camera whose frames are not quite regular has the same mean rate.
+        late = not 0 <= time_s - self.due_s < period_s
+        self.due_s = (time_s if late else self.due_s) + period_s
 
 
 class Pipeline:
-    """Turns frames into records. Holds the tracks and a smoother for each."""
+    """Turns frames into records. Holds the tracks, and what is known of the face of each.
+
+    Each face is classified at most *classify_fps* times a second; in between, its record repeats the last scores.
+    Raises `BadInput` for a rate that is not positive; infinity classifies every face in every frame.
+    """
 
     def __init__(
         self,
         classifier: Classifier,
-        tracker: FaceTracker | None = None,
+        tracker: FaceTracker | WholePictures | None = None,
         smoothing: Smoothing | None = None,
         clock: Clock | None = None,
+        *,
+        classify_fps: float = CLASSIFY_FPS,
     ) -> None:
+        if not classify_fps > 0:
+            raise BadInput(f"faces are to be classified {classify_fps} times a second; pass more than 0")
         self.classifier = classifier
-        self.tracker = tracker or FaceTracker(HaarDetector())
+        self.tracker: FaceTracker | WholePictures = tracker or FaceTracker(HaarDetector())
         self.smoothing = smoothing or Smoothing()
         self._clock = clock or SystemClock()
-        self._smoothers: dict[int, Smoother] = {}
+        self._period_s = 1 / classify_fps
+        self._people: dict[int, _Person] = {}
 
     @property
     def states(self) -> dict[int, str]:
         """The state of each face that is remembered, seen now or not, by the id of its track."""
-        return {track: smoother.state for track, smoother in self._smoothers.items()}
+        return {track: person.smoother.state for track, person in self._people.items()}
 
     def process(self, frame: Frame, capture_ms: float = 0.0, dropped: int = 0) -> Record:
         """Return the record of *frame*. Raises `BadInput` for a frame that cannot be used.
@@ -60,11 +103,15 @@ class Pipeline:
         gray = to_gray(frame.image)
         tracks = self.tracker.update(gray, frame.time_s, frame.reduced)
         detected = now()
-        crops = self.classifier.crop(gray, [track.box for track in tracks])
+        due = [track for track in tracks if self._is_due(track, frame.time_s)]
+        boxes = [None if track.cropped else track.box for track in due]
+        crops = self.classifier.crop(gray, boxes, [track.face.roll_deg for track in due])
         cropped = now()
-        scores = self.classifier.scores(crops)
+        # Without a face, no runtime is called.
+        scores = self.classifier.scores(crops) if due else ()
         classified = now()
-        faces = self._smooth(tracks, scores, frame)
+        self._take(due, scores, frame.time_s)
+        faces = self._faces(tracks, frame.reduced)
         smoothed = now()
         durations_ms = [capture_ms]
         for begin, end in pairwise((started, detected, cropped, classified, smoothed)):
@@ -73,37 +120,59 @@ class Pipeline:
         return Record(frame.index, frame.time_s, frame.name, self.classifier.labels, faces, stage_ms, dropped)
 
     def run(self, source: Source) -> Iterator[tuple[Frame, Record]]:
-        """Yield each of the source's frames with its record, until the source ends."""
+        """Yield each of the source's frames with its record, until the source ends.
+
+        Of a live source, no frame waits for the detector: it works in a thread of its own.
+        """
         frames = iter(source.frames())
-        while True:
-            # By hand instead of a for loop, since the time that a frame takes to arrive is measured.
-            started = self._clock.now()
-            frame = next(frames, None)
-            if frame is None:
-                return
-            capture_ms = (self._clock.now() - started) * 1e3
-            # A face at the same place in another still is another face.
-            if source.stills:
-                self.reset()
-            yield frame, self.process(frame, capture_ms, source.dropped)
-            del frame  # so that a large picture is freed before the next one is decoded
+        with self.tracker.behind() if source.live else nullcontext():
+            while True:
+                # By hand instead of a for loop, since the time that a frame takes to arrive is measured.
+                started = self._clock.now()
+                frame = next(frames, None)
+                if frame is None:
+                    return
+                capture_ms = (self._clock.now() - started) * 1e3
+                # A face at the same place in another still is another face.
+                if source.stills:
+                    self.reset()
+                yield frame, self.process(frame, capture_ms, source.dropped)
+                del frame  # so that a large picture is freed before the next one is decoded
 
     def reset(self) -> None:
         """Forget all faces and states. To be called when the next frame is unrelated to the last one."""
         self.tracker.reset()
-        self._smoothers.clear()
+        self._people.clear()
 
-    def _smooth(self, tracks: Sequence[Track], scores: NDArray[np.float32], frame: Frame) -> tuple[FaceRecord, ...]:
-        faces = []
+    def _is_due(self, track: Track, time_s: float) -> bool:
+        person = self._people.get(track.id)
+        return person is None or person.is_due(time_s, self._period_s)
+
+    def _take(self, tracks: Sequence[Track], scores: Iterable[NDArray[np.float32]], time_s: float) -> None:
         for track, row in zip(tracks, scores, strict=True):
-            smoother = self._smoothers.get(track.id)
-            if smoother is None:
-                smoother = self._smoothers[track.id] = Smoother(self.classifier.labels, self.smoothing)
-            state, mean = smoother.update(row, frame.time_s)
-            box = track.box.times(frame.reduced)
-            # A copy, since the smoother changes its mean in place.
-            faces.append(FaceRecord(track.id, box, track.face.confidence, row, mean.copy(), state))
+            person = self._people.get(track.id)
+            if person is None:
+                person = _Person(Smoother(self.classifier.labels, self.smoothing), row, row)
+                self._people[track.id] = person
+            person.classified(row, time_s, self._period_s, TRUST[track.seen])
+
+    def _faces(self, tracks: Sequence[Track], reduced: int) -> tuple[FaceRecord, ...]:
+        faces = []
+        for track in tracks:
+            person = self._people[track.id]
+            faces.append(
+                FaceRecord(
+                    track.id,
+                    track.box.times(reduced),
+                    track.face.confidence,
+                    person.scores,
+                    person.smoothed,
+                    person.smoother.state,
+                    track.seen,
+                    track.face.roll_deg,
+                )
+            )
         # Otherwise they would accumulate for as long as the program runs.
-        for ended in self._smoothers.keys() - self.tracker.known():
-            del self._smoothers[ended]
+        for ended in self._people.keys() - self.tracker.known():
+            del self._people[ended]
         return tuple(faces)

@@ -53,8 +53,10 @@ class Smoother:
         self._mean: NDArray[np.float32] | None = None
         self._time_s = 0.0
 
-    def update(self, scores: NDArray[np.float32], time_s: float) -> tuple[str, NDArray[np.float32]]:
+    def update(self, scores: NDArray[np.float32], time_s: float, trust: float = 1.0) -> tuple[str, NDArray[np.float32]]:
         """Take the ``(labels,)`` *scores* of a frame at *time_s* and return the state and the smoothed scores.
+
+        *trust*, in [0, 1], is how much the frame counts: of a face that is hardly seen, less is taken.
 
         The scores returned are valid until the next call. A time before the last one counts as the same moment. Raises
         `BadInput` for NaN, infinity or a wrong shape.
@@ -65,7 +67,7 @@ class Smoother:
             self._mean = scores.astype(np.float32)  # a copy, since the mean is changed in place
             self._time_s = time_s
         else:
-            self._mean += self._weight(time_s) * (scores - self._mean)
+            self._mean += np.float32(trust) * self._weight(time_s) * (scores - self._mean)
             # Where the clock jumped back, the time until it reaches this moment again must not count twice.
             self._time_s = max(self._time_s, time_s)
         self.state = self._decide(self._mean)

@@ -63,6 +63,11 @@ class Source(Protocol):
         ...
 
     @property
+    def live(self) -> bool:
+        """Whether frames come at their own pace, and are dropped where nobody is ready for them."""
+        ...
+
+    @property
     def dropped(self) -> int:
         """Frames dropped so far because the consumer was slow."""
         ...
@@ -93,6 +98,7 @@ class SourceBase:
     """What most sources share: moving pictures, nothing dropped, nothing to release."""
 
     stills = False
+    live = False
     dropped = 0
     skipped = 0
 
@@ -111,7 +117,7 @@ class SourceBase:
 def open_source(name: str, options: SourceOptions | None = None) -> Source:
     """Return the source that *name* stands for.
 
-    ``synthetic`` · ``picamera`` · a camera (``0``, ``/dev/video0``, ``/dev/v4l/by-id/…``) · a network address
+    ``synthetic[:SCENE]`` · ``picamera`` · a camera (``0``, ``/dev/video0``, ``/dev/v4l/by-id/…``) · a network address
     (``rtsp://…``, ``http://…``, ``udp://…``) · a folder of images · an image · a video · ``@FILE``, whose first line is
     one of these. Raises `SourceError` if there is no such source, `MissingDependency` without picamera2.
     """

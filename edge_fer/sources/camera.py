@@ -120,6 +120,8 @@ class Camera(SourceBase):
     long as it takes; what happens is reported through `logging`, at most once a minute.
     """
 
+    live = True
+
     def __init__(
         self,
         device: str = "0",

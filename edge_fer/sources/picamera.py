@@ -74,6 +74,8 @@ class PiCamera(SourceBase):
     *read_timeout_s*, or fails, is started again with growing pauses; what happens is reported through `logging`.
     """
 
+    live = True
+
     def __init__(
         self,
         *,

@@ -47,6 +47,11 @@ class Transformed(SourceBase):
         return self._source.stills
 
     @property
+    def live(self) -> bool:  # type: ignore[override]
+        """Those of the source."""
+        return self._source.live
+
+    @property
     def dropped(self) -> int:  # type: ignore[override]
         """As of the source behind."""
         return self._source.dropped

@@ -152,6 +152,7 @@ class SourceSuite:
     """What every source does; each inherits it."""
 
     stills = False
+    live = False
     frames = 3
 
     @pytest.fixture
@@ -177,6 +178,10 @@ class SourceSuite:
 
     def test_it_tells_whether_its_frames_are_stills(self, source):
         assert source.stills is self.stills
+        source.close()
+
+    def test_it_tells_whether_its_frames_come_at_their_own_pace(self, source):
+        assert source.live is self.live
         source.close()
 
     def test_its_counters_start_at_zero(self, source):
@@ -402,6 +407,8 @@ class TestVideo(SourceSuite):
 
 
 class TestCamera(SourceSuite):
+    live = True
+
     @pytest.fixture
     def source(self):
         return Camera("7", opener=lambda *_: FakeCapture(10_000), clock=FakeClock())
@@ -821,6 +828,8 @@ def install_picamera2(monkeypatch, cameras: int = 1) -> list:
 class TestPiCamera(SourceSuite):
     """With a fake picamera2: the real one needs a Raspberry Pi."""
 
+    live = True
+
     @pytest.fixture
     def source(self, monkeypatch):
         self.released = install_picamera2(monkeypatch)
@@ -922,6 +931,34 @@ class TestSynthetic(SourceSuite):
 
     def test_a_scene_without_faces_is_drawn(self):
         assert SyntheticCamera(faces=0).frame(0).truth == ()
+
+
+class TestSyntheticHard(SourceSuite):
+    @pytest.fixture
+    def source(self):
+        return open_source("synthetic:hard")
+
+    def test_the_same_arguments_draw_the_same_frames_in_any_order(self):
+        one = SyntheticCamera(scene="hard", seed=4)
+        other = SyntheticCamera(scene="hard", seed=4)
+        indices = (5, 400, 3000)  # of several shots, and of the second round
+        frames = {index: one.frame(index) for index in indices}
+        for index in reversed(indices):
+            again = other.frame(index)
+            assert np.array_equal(again.image, frames[index].image)
+            assert again.truth == frames[index].truth
+        assert not np.array_equal(SyntheticCamera(scene="hard", seed=5).frame(5).image, frames[5].image)
+
+    def test_the_scene_is_part_of_the_name(self):
+        easy = next(open_source("synthetic:easy").frames())
+        assert np.array_equal(easy.image, next(open_source("synthetic").frames()).image)
+        assert not np.array_equal(easy.image, next(open_source("synthetic:hard").frames()).image)
+
+    def test_an_unknown_scene_is_refused(self):
+        with pytest.raises(SourceError, match="no scene 'synthetic:x'; pass synthetic:easy or synthetic:hard"):
+            open_source("synthetic:x")
+        with pytest.raises(BadInput, match="no scene 'x'; pass one of: easy, hard"):
+            SyntheticCamera(scene="x")
 
 
 def test_an_unknown_source_names_the_known_ones():

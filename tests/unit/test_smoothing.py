@@ -73,12 +73,41 @@ def test_a_clock_that_jumps_back_counts_as_the_same_moment():
     assert np.array_equal(mean, SURE_A)
 
 
-@given(st.lists(st.tuples(st.lists(st.floats(0, 1, width=32), min_size=3, max_size=3), st.floats(0, 1e6)), min_size=1))
+def test_a_frame_counts_as_much_as_it_is_trusted():
+    means = {}
+    for trust in (0.0, 0.3, 1.0):
+        smoother = Smoother(LABELS)
+        smoother.update(SURE_A, 0.0)
+        means[trust] = smoother.update(SURE_B, 0.2, trust)[1].copy()
+    assert np.array_equal(means[0.0], SURE_A)
+    assert means[0.3] == pytest.approx(SURE_A + 0.3 * (means[1.0] - SURE_A), abs=1e-6)
+
+
+def test_the_first_scores_count_in_full_however_little_they_are_trusted():
+    assert np.array_equal(Smoother(LABELS).update(SURE_A, 0.0, 0.1)[1], SURE_A)
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 10))
+def test_less_trust_never_moves_the_mean_further(one, other, pause_s):
+    moved = []
+    for trust in sorted((one, other)):
+        smoother = Smoother(LABELS)
+        smoother.update(SURE_A, 0.0)
+        moved.append(np.abs(smoother.update(SURE_B, pause_s, trust)[1] - SURE_A).max())
+    assert moved[0] <= moved[1] + 1e-6
+
+
+@given(
+    st.lists(
+        st.tuples(st.lists(st.floats(0, 1, width=32), min_size=3, max_size=3), st.floats(0, 1e6), st.floats(0, 1)),
+        min_size=1,
+    )
+)
 def test_the_mean_stays_within_what_was_seen(samples):
     smoother = Smoother(LABELS)
-    seen = np.array([values for values, _ in samples], np.float32)
-    for values, time_s in samples:
-        state, mean = smoother.update(np.array(values, np.float32), time_s)
+    seen = np.array([values for values, _, _ in samples], np.float32)
+    for values, time_s, trust in samples:
+        state, mean = smoother.update(np.array(values, np.float32), time_s, trust)
         assert state in (*LABELS, UNKNOWN)
     assert (mean >= seen.min(axis=0) - 1e-5).all()
     assert (mean <= seen.max(axis=0) + 1e-5).all()

@@ -16,9 +16,10 @@ COLOUR = np.random.default_rng(0).integers(0, 256, (48, 64, 3)).astype(np.uint8)
 class Pictures(SourceBase):
     """Delivers the given pictures."""
 
-    def __init__(self, *pictures, stills=False):
+    def __init__(self, *pictures, stills=False, live=False):
         self.pictures = pictures
         self.stills = stills
+        self.live = live
         self.closed = False
 
     def frames(self):
@@ -87,7 +88,8 @@ def test_what_the_source_behind_tells_is_told():
     behind = Pictures(COLOUR, stills=True)
     behind.dropped, behind.skipped = 3, 4
     source = Transformed(behind, View(flip="h"))
-    assert (source.stills, source.dropped, source.skipped) == (True, 3, 4)
+    assert (source.stills, source.live, source.dropped, source.skipped) == (True, False, 3, 4)
+    assert Transformed(Pictures(COLOUR, live=True), View(flip="h")).live
     source.close()
     assert behind.closed
 
