@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 import click
 
 from edge_fer.dependencies import spare_memory
-from edge_fer.options import DEFAULT_MODEL, key_option, model_options
+from edge_fer.errors import BadInput
+from edge_fer.options import DEFAULT_MODEL, FiniteRange, key_option, model_options
 from edge_fer.sinks import SinkClosed
 from edge_fer.source_options import source_options
 from edge_fer.stopping import Signals
 
 if TYPE_CHECKING:
     from edge_fer.classifier import Classifier
+    from edge_fer.detectors import Detector
     from edge_fer.pipeline import Pipeline
     from edge_fer.profile import Choice
     from edge_fer.records import Record
@@ -43,26 +45,40 @@ Examples:
 )
 @click.option("--show", is_flag=True, help="Show a preview window; closing it ends the run.")
 @click.option("--frames", type=click.IntRange(1), help="Stop after this number of frames.")
-@click.option("--min-face", default=64, show_default=True, help="Side of the smallest face to search for, in pixels.")
+@click.option(
+    "--classify-fps",
+    type=FiniteRange(0, min_open=True),
+    default=10.0,
+    show_default=True,
+    help="How often a second each face is classified, at most.",
+)
+@click.option("--detector", help="What finds faces: haar (default), yunet:FILE or blazeface:FILE.")
+@click.option(
+    "--faces",
+    type=click.Choice(["find", "whole"]),
+    default="find",
+    show_default=True,
+    help="Find the faces, or take each picture, as it is, for one cropped face.",
+)
+@click.option("--min-face", default=48, show_default=True, help="Side of the smallest face to search for, in pixels.")
 def run(
     source: str, source_options: SourceOptions, model: str | None, target: str | None, backend: str | None,
     threads: int | None, key: Path | None, as_json: bool, save: Path | None, show: bool, frames: int | None,
-    min_face: int,
+    detector: str | None, classify_fps: float, min_face: int, faces: str,
 ) -> None:  # fmt: skip
     """Find the faces in a source and classify their expressions.
 
     Prints a line when a face comes, goes or changes its state; for still images, a line for each face. Stores no
-    picture of anybody unless --save is given. Uses the model, target and threads that edge-fer bench --write-profile
-    found best on this machine, unless --model or --target name others. Ctrl-C, SIGTERM and SIGHUP finish the film and
-    print the summary.
+    picture of anybody unless --save is given. Uses the model, target, threads and detector that edge-fer bench
+    --write-profile found best on this machine, unless --model, --target or --detector name others. Ctrl-C, SIGTERM and
+    SIGHUP finish the film and print the summary.
     """
     spare_memory()
     from edge_fer import bundle as bundles
     from edge_fer import profile
-    from edge_fer.sinks import lines
     from edge_fer.sources import open_source
 
-    chosen = profile.choose(model, target, threads, DEFAULT_MODEL)
+    chosen = profile.choose(model, target, threads, DEFAULT_MODEL, detector)
     # A name that the user did not write means no file that happens to lie here.
     path = model or bundles.installed(chosen.model)
 
@@ -70,13 +86,17 @@ def run(
     # Closed in the reverse order, also after an error: sinks first, the source last.
     with contextlib.ExitStack() as stack:
         opened = stack.enter_context(open_source(source, source_options))
+        if faces == "whole":
+            _check_whole(opened, source, detector)
         classifier = stack.enter_context(_classifier(path, chosen, backend, key))
         sinks = _sinks(opened, source, as_json, save, show, signals)
-        if opened.stills:
-            sinks.append(lines.SmallPictures(min_face))
+        if faces == "find":
+            sinks.append(_advice(opened, chosen.detector, min_face, source_options))
         for sink in sinks:
             stack.callback(sink.close)
-        count, stopped = _write_records(opened, _pipeline(classifier, min_face), sinks, frames, signals)
+        count, stopped = _write_records(
+            opened, _pipeline(classifier, faces, chosen.detector, min_face, classify_fps), sinks, frames, signals
+        )
         info = classifier.backend.info
     frame_counts = f"{count} frames, {opened.skipped} skipped, {opened.dropped} dropped"
     executed_by = f"{info.runtime} {info.version}, computes {info.computes}, {info.threads} thread(s)"
@@ -99,13 +119,41 @@ def _classifier(model: str, chosen: Choice, backend: str | None, key: Path | Non
     return Classifier(bundle, chosen.target, backend=backend, threads=chosen.threads)
 
 
-def _pipeline(classifier: Classifier, min_face_px: int) -> Pipeline:
-    from edge_fer.faces import Detection, HaarDetector
-    from edge_fer.pipeline import Pipeline
-    from edge_fer.tracking import FaceTracker
+def _check_whole(source: Source, name: str, detector: str | None) -> None:
+    """Raise `BadInput` unless *source*, which the user called *name*, can consist of cropped faces."""
+    from edge_fer.sources.addresses import redact
 
-    detector = HaarDetector(Detection(min_face_px=min_face_px))
-    return Pipeline(classifier, FaceTracker(detector))
+    if not source.stills:
+        raise BadInput(f"--faces whole is for pictures of cropped faces, and {redact(name)} is none; leave it out")
+    if detector is not None:
+        raise BadInput("--faces whole searches for no face; leave out --detector, or --faces")
+
+
+def _pipeline(
+    classifier: Classifier, faces: str, detector: str, min_face_px: int, classify_fps: float
+) -> Pipeline:  # fmt: skip
+    from edge_fer.detectors import open_detector
+    from edge_fer.pipeline import Pipeline
+    from edge_fer.tracking import FaceTracker, WholePictures
+
+    if faces == "whole":
+        return Pipeline(classifier, WholePictures())
+    return Pipeline(classifier, FaceTracker(open_detector(detector, min_face_px)), classify_fps=classify_fps)
+
+
+def _advice(source: Source, detector: str, min_face_px: int, options: SourceOptions) -> Sink:
+    """Return the sink that says why *source* shows no face."""
+    from edge_fer.advice import Adviser
+    from edge_fer.detectors import open_detector
+    from edge_fer.sinks import nobody
+
+    def opening(smallest_px: int) -> Detector:
+        return open_detector(detector, smallest_px)
+
+    adviser = Adviser(opening, min_face_px, options.view, stills=source.stills)
+    if source.stills:
+        return nobody.FacelessPictures(adviser)
+    return nobody.NobodyThere(adviser) if source.live else nobody.FacelessFilm(adviser)
 
 
 class _Uninterrupted:

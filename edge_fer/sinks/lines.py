@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import IO, TYPE_CHECKING, Final
 
 from edge_fer.errors import SinkError
@@ -15,10 +14,6 @@ if TYPE_CHECKING:
 
 SHOWN_LABELS: Final = 3
 """How many labels, the best ones, a sentence gives with their scores."""
-CUT_OUT_FACES: Final = 4
-"""Shorter side of a picture, in smallest faces, up to which it may be a face that is cut out already."""
-
-log = logging.getLogger(__name__)
 
 
 class _Lines:
@@ -88,32 +83,6 @@ class Text(_Lines):
             if record.time_s - seen_s > GONE_AFTER_S:
                 self._line(f"{now}: face {track} is out of sight")
                 del self._reported[track]
-
-
-class SmallPictures:
-    """Says once, at the end, why small pictures show no face: a warning, no result."""
-
-    def __init__(self, min_face_px: int) -> None:
-        self._min_face_px = min_face_px
-        self._count = 0
-
-    def write(self, frame: Frame, record: Record) -> None:
-        """Count a small picture without a face."""
-        if not record.faces and min(frame.image.shape[:2]) <= CUT_OUT_FACES * self._min_face_px:
-            self._count += 1
-
-    def close(self) -> None:
-        """Tell the count, if there is one."""
-        if self._count:
-            log.warning(
-                "no face in %d pictures of at most %d px a side: a face of less than --min-face %d px is not searched "
-                "for, and one that fills its picture is not found; classify faces that are cut out already with "
-                "edge-fer eval --data",
-                self._count,
-                CUT_OUT_FACES * self._min_face_px,
-                self._min_face_px,
-            )
-        self._count = 0
 
 
 def _describe(face: FaceRecord, labels: tuple[str, ...]) -> str:

@@ -28,7 +28,7 @@ from edge_fer.errors import MissingDependency, SinkError
 from edge_fer.records import FaceRecord, Record
 from edge_fer.sinks import SinkClosed, pictures
 from edge_fer.sinks.film import AnnotatedVideo
-from edge_fer.sinks.lines import JsonLines, SmallPictures, Text
+from edge_fer.sinks.lines import JsonLines, Text
 from edge_fer.sinks.pictures import AnnotatedImages, Preview, annotate
 from edge_fer.sources import Frame
 
@@ -137,6 +137,7 @@ class TestJsonLines(SinkSuite):
         assert first.keys() == {"index", "time_s", "source", "faces", "stage_ms", "dropped"}
         assert first["faces"][0] == {
             "track": 1, "box": [0.0, 30.0, 40.0, 40.0], "confidence": 0.8, "state": "a",
+            "seen": "found", "roll_deg": 0.0,
             "scores": {"a": 0.7, "b": 0.3}, "smoothed": {"a": 0.6, "b": 0.4},
         }  # fmt: skip
         assert first["dropped"] == 3
@@ -447,21 +448,6 @@ def test_boxes_are_drawn_at_their_place_in_a_reduced_frame():
     doubled = [replace(face, box=face.box.times(2)) for face in whole.faces]
     drawn = annotate(replace(FRAME, reduced=2), replace(whole, faces=tuple(doubled)))
     assert np.array_equal(drawn, annotate(FRAME, whole))
-
-
-def test_small_pictures_without_a_face_are_explained_once(caplog):
-    hint = SmallPictures(64)
-    small = Frame(np.zeros((256, 300), np.uint8), 0.0, 0, "a.png")
-    for _ in range(3):
-        hint.write(small, record())
-    hint.write(small, record("happy"))
-    hint.write(Frame(np.zeros((257, 300), np.uint8), 0.0, 0, "a.png"), record())
-    assert not caplog.messages
-    hint.close()
-    hint.close()
-    assert len(caplog.messages) == 1
-    assert "no face in 3 pictures of at most 256 px a side" in caplog.text
-    assert "edge-fer eval --data" in caplog.text
 
 
 def test_the_box_and_the_state_are_drawn():

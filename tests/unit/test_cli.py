@@ -62,6 +62,52 @@ def test_run_prints_a_json_object_for_each_frame():
     assert [json.loads(line)["index"] for line in lines] == list(range(5))
 
 
+def test_run_finds_faces_with_the_detector_that_it_is_told(tmp_path):
+    image = np.zeros((480, 640), np.uint8)
+    image[200:264, 300:364] = 255
+    cv2.imwrite(str(tmp_path / "spot.png"), image)
+    picture = ("run", "--model", TINY, "--source", str(tmp_path / "spot.png"), "--json")
+    # To this network a bright spot is a face.
+    (face,) = json.loads(call(*picture, "--detector", f"yunet:{Path(TINY).parent / 'yunet.onnx'}"))["faces"]
+    assert face["confidence"] > 0.7
+    assert json.loads(call(*picture))["faces"] == []
+    assert "no detector 'mtcnn'" in call(*picture, "--detector", "mtcnn", code=3)
+
+
+def test_run_says_why_there_is_no_face_and_changes_no_result(tmp_path, caplog):
+    picture = tmp_path / "turned.png"
+    cv2.imwrite(str(picture), cv2.rotate(SyntheticCamera(seed=1).frame(0).image, cv2.ROTATE_90_CLOCKWISE))
+    options = ("run", "--model", TINY, "--source", str(picture), "--json")
+    done = CliRunner().invoke(main, options)
+    assert json.loads(done.stdout)["faces"] == []
+    assert caplog.messages == ["no face: the picture seems to be turned; pass --rotate 270"]
+    caplog.clear()
+    done = CliRunner().invoke(main, [*options, "--rotate", "270"])
+    assert len(json.loads(done.stdout)["faces"]) == 1
+    assert not caplog.messages
+
+
+def test_run_says_why_a_film_shows_no_face(tmp_path, caplog):
+    film = tmp_path / "dark.avi"
+    writer = cv2.VideoWriter(str(film), cv2.VideoWriter.fourcc(*"MJPG"), 10, (320, 240))
+    for _ in range(12):
+        writer.write(np.full((240, 320, 3), 9, np.uint8))
+    writer.release()
+    done = CliRunner().invoke(main, ["run", "--model", TINY, "--source", str(film), "--json"])
+    assert len(done.stdout.splitlines()) == 12
+    assert caplog.messages == ["no face in 12 frames: the picture is too dark; more light helps"]
+
+
+def test_run_takes_whole_pictures_for_faces(tmp_path):
+    cv2.imwrite(str(tmp_path / "crop.png"), np.full((48, 40), 90, np.uint8))
+    whole = ("run", "--model", TINY, "--faces", "whole")
+    (face,) = json.loads(call(*whole, "--source", str(tmp_path), "--json"))["faces"]
+    assert face["box"] == [0, 0, 40, 48]
+    assert face["confidence"] == 1
+    assert "is for pictures of cropped faces, and synthetic" in call(*whole, "--source", "synthetic", code=3)
+    assert "leave out --detector" in call(*whole, "--source", str(tmp_path), "--detector", "haar", code=3)
+
+
 def test_run_writes_pictures_only_when_asked(tmp_path):
     cv2.imwrite(str(tmp_path / "face.png"), SyntheticCamera(seed=1).frame(0).image)
     before = set(tmp_path.rglob("*"))
