@@ -1,8 +1,26 @@
-"""Small pieces of English that several outputs share."""
+"""Small pieces of text that several outputs share."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def counted(count: int, noun: str) -> str:
     """Return *count* and *noun*, the noun with an s unless there is exactly one: ``1 thread``, ``2 threads``."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return *rows* as lines: the first column flush left, the others flush right."""
+    columns = zip(*rows, strict=True)
+    widths = [max(map(len, column)) for column in columns]
+    lines: list[str] = []
+    for cells in rows:
+        line = cells[0].ljust(widths[0])
+        for cell, width in zip(cells[1:], widths[1:], strict=True):
+            line += cell.rjust(width + 2)
+        lines.append(line)
+    return lines
