@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 import script
-from edge_fer.faces import Detection, HaarDetector
+from edge_fer.detectors.haar import Detection, HaarDetector
 from edge_fer.sources.synthetic import SyntheticCamera
 from edge_fer.tracking import FaceTracker, Tracking
 

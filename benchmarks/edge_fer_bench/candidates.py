@@ -9,10 +9,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from edge_fer import trial
+from edge_fer.detectors import DEFAULT_DETECTOR
 from edge_fer.errors import BackendError, BadBundle, MissingDependency
 from edge_fer_bench.processes import Process
 from edge_fer_bench.results import Skipped
@@ -33,6 +34,8 @@ class Candidate:
     kind: Literal["edge-fer", "peer"] = "edge-fer"
     bundle: str = ""
     target: str = ""
+    detector: str = DEFAULT_DETECTOR
+    """What finds the faces, without the file of its model."""
     environment: dict[str, str] = field(default_factory=dict)
     """Environment variables to set in addition to those of this process."""
     capabilities: frozenset[str] = frozenset({"frames", "paced", "golden", "classify", "record_states"})
@@ -40,13 +43,15 @@ class Candidate:
 
 
 def candidates_of_bundle(
-    model: str, bundle: Bundle, threads: Sequence[int], target: str | None = None, backend: str | None = None
-) -> list[Candidate]:
-    """Return one candidate for each target of *bundle* and each number of *threads*.
+    model: str, bundle: Bundle, threads: Sequence[int], target: str | None = None, backend: str | None = None,
+    detectors: Sequence[str] = (),
+) -> list[Candidate]:  # fmt: skip
+    """Return one candidate for each target of *bundle*, each number of *threads* and each of *detectors*.
 
     *model* is the path or shipped name that *bundle* was loaded from; the worker loads it again. With *target*, only
-    that target is measured. *backend* replaces the backend that belongs to a target. Raises `BadBundle` for a target
-    that the bundle does not have.
+    that target is measured. *backend* replaces the backend that belongs to a target. Without
+    *detectors* (see `edge_fer.detectors.open_detector`) the default one finds the faces, and is not measured by itself.
+    Raises `BadBundle` for a target that the bundle does not have.
     """
     entries = [bundle.target(target)] if target else bundle.manifest.targets
     candidates: list[Candidate] = []
@@ -61,7 +66,25 @@ def candidates_of_bundle(
                 command += ["--backend", backend]
             name = f"{bundle.manifest.name} {entry.name} x{count}"
             candidate = Candidate(name, tuple(command), count, bundle=bundle.manifest.name, target=entry.name)
-            candidates.append(candidate)
+            candidates += _with_detectors(candidate, detectors)
+    return candidates
+
+
+def _with_detectors(candidate: Candidate, detectors: Sequence[str]) -> list[Candidate]:
+    """Return *candidate* with each of *detectors*; as it is without any."""
+    if not detectors:
+        return [candidate]
+    candidates: list[Candidate] = []
+    for detector in detectors:
+        kind = detector.partition(":")[0]
+        one = replace(
+            candidate,
+            name=f"{candidate.name} {kind}",
+            command=(*candidate.command, "--detector", detector),
+            detector=kind,
+            capabilities=candidate.capabilities | {"detect"},
+        )
+        candidates.append(one)
     return candidates
 
 

@@ -74,6 +74,10 @@ Examples:
     target_help="Measure only this target of the bundle, for example litert-int8; by default all.",
     threads_help="Measure only with this many threads of the model; by default with 1 and with all cores.",
 )
+@click.option(
+    "--detector", "detectors", multiple=True,
+    help="Measure with this detector: haar, yunet:FILE or blazeface:FILE; may be repeated.",
+)  # fmt: skip
 @click.option("--suite", "suite_name", default="quick", show_default=True, help="quick, full or sustained.")
 @click.option("--minutes", type=FiniteRange(0.1, 24 * 60), help="Length of the sustained suite; 10 by default.")
 @click.option("--data", type=click.Path(exists=True, path_type=Path), help="Labelled faces: folder, .zip, .csv, .npz.")
@@ -86,6 +90,13 @@ Examples:
 @click.option("--fps", default=30.0, show_default=True, type=FiniteRange(1, 240), help="Rate of the paced frames.")
 @click.option("--faces", default=1, show_default=True, type=click.IntRange(1, 8), help="Faces in each frame.")
 @click.option(
+    "--scene",
+    "kind",
+    default="easy",
+    show_default=True,
+    help="easy: faces that look at the camera; hard: people who turn, tilt, hide and leave.",
+)
+@click.option(
     "--seed", default=0, show_default=True, type=SEED, help="Seed of the order in which candidates take turns."
 )
 @click.option("--power", help="A command that prints the present power in watts.")
@@ -94,9 +105,9 @@ Examples:
 @ANYWAY
 @FORCE
 def run(
-    model: str | None, target: str | None, backend: str | None, threads: int | None, suite_name: str,
-    minutes: float | None, data: Path | None, votes_csv: Path | None, fps: float, faces: int, seed: int,
-    power: str | None, json_path: Path | None, write_profile: bool, anyway: bool, force: bool,
+    model: str | None, target: str | None, backend: str | None, threads: int | None, detectors: tuple[str, ...],
+    suite_name: str, minutes: float | None, data: Path | None, votes_csv: Path | None, fps: float, faces: int,
+    kind: str, seed: int, power: str | None, json_path: Path | None, write_profile: bool, anyway: bool, force: bool,
 ) -> None:  # fmt: skip
     """Measure each target with each number of threads: frame times, stages, start, memory, golden answers.
 
@@ -117,6 +128,7 @@ def run(
 
     # Every error in the options is raised here: nobody should learn of it after minutes of measuring.
     suite = _suite(suite_name, minutes)
+    scene = Scene.of(kind, frames=suite.film_frames, faces=faces, fps=fps)
     if json_path is not None:
         _refuse_output(json_path, "--json", force=force)
         _refuse_output(_partial_path(json_path), "--json", force=force)
@@ -124,17 +136,17 @@ def run(
         profile.check_replaceable()
         files.refuse_unwritable(profile.path_to_write(), "set XDG_CONFIG_HOME to another folder")
     _refuse_unknown_backend(backend)
+    detectors = _detectors(detectors)
     # Not the model of the profile, which this command itself may have written after an earlier run.
     model = model or DEFAULT_MODEL
     bundle = profile.open_bundle(model)
     thread_counts = [threads] if threads else _thread_counts(suite.name)
-    candidates = candidates_of_bundle(model, bundle, thread_counts, target, backend)
+    candidates = candidates_of_bundle(model, bundle, thread_counts, target, backend, detectors)
     if suite.name == "sustained":
         candidates = candidates[:1]  # two programs in turn would each rest half of the time, and heat less
     candidates, refused = fit_candidates(bundle, candidates, backend)
     labelled = _labelled(data, bundle) if data else None
     votes = _votes(votes_csv, labelled) if votes_csv else None
-    scene = Scene(frames=suite.film_frames, faces=faces, fps=fps)
     command = shlex.join(["edge-fer", *sys.argv[1:]])
     with tempfile.TemporaryDirectory(prefix="edge-fer-bench-") as folder, ProgressDisplay() as progress:
         harness = Harness(suite, Path(folder), progress, scene, seed, fps, labelled, votes, HostMonitor(power), refused)
@@ -150,7 +162,7 @@ def run(
     if not any(measurement.free for measurement in measured.measurements):
         raise BadInput("nothing could be measured; see the reasons above")
     if write_profile:  # off by default: a benchmark should not change what edge-fer run does
-        _write_profile(model, measured, anyway=anyway)
+        _write_profile(model, measured, detectors, anyway=anyway)
 
 
 def _labelled(data: Path, bundle: Bundle) -> tuple[Path, LabelledFaces]:
@@ -194,6 +206,24 @@ def _refuse_unknown_backend(name: str | None) -> None:
 
     if name is not None and name not in BACKENDS:
         raise BadInput(f"no backend {name!r}; pass one of: {', '.join(BACKENDS)}")
+
+
+def _detectors(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return *names* with absolute paths of their files. Raises `BadInput` unless each can be opened, and is another.
+
+    A file is tried here (see `edge_fer.trial`), and once more by each worker: nobody knows what it is by then.
+    """
+    from edge_fer.detectors import open_detector
+
+    complete: dict[str, str] = {}
+    for name in names:
+        kind, _, file = name.partition(":")
+        if kind in complete:
+            raise BadInput(f"{kind} is named twice; name each detector once")
+        open_detector(name)
+        # edge-fer run may be called in another folder.
+        complete[kind] = f"{kind}:{Path(file).expanduser().resolve()}" if file else kind
+    return tuple(complete.values())
 
 
 def _partial_path(path: Path) -> Path:
@@ -242,7 +272,7 @@ def _thread_counts(suite: str) -> list[int]:
     return sorted(counts)
 
 
-def _write_profile(model: str, measured: Run, *, anyway: bool) -> None:
+def _write_profile(model: str, measured: Run, detectors: tuple[str, ...], *, anyway: bool) -> None:
     """Write what *measured* recommends into this machine's profile. Raises `EdgeFerError` where it recommends nothing.
 
     With *anyway*, a run in doubt recommends, too.
@@ -259,10 +289,22 @@ def _write_profile(model: str, measured: Run, *, anyway: bool) -> None:
         target=best.measurement.target,
         threads=best.measurement.threads,
         measured=_how_measured(measured, best),
+        detector=_worth_writing(best, detectors),
     )
     if moved is not None:
         click.echo(f"the profile before it could not be used and is now {printable(str(moved))}", err=True)
     click.echo(f"{printable(str(path))} written: edge-fer run uses it by default", err=True)
+
+
+def _worth_writing(best: Recommendation, detectors: tuple[str, ...]) -> str | None:
+    """Return which of *detectors* is recommended; None for the default one, which needs no mention."""
+    from edge_fer.detectors import DEFAULT_DETECTOR
+
+    for name in detectors:
+        kind = name.partition(":")[0]
+        if kind == best.measurement.detector != DEFAULT_DETECTOR:
+            return name
+    return None
 
 
 def _how_measured(measured: Run, best: Recommendation) -> str:

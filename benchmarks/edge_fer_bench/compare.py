@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
+from edge_fer.errors import BadInput
 from edge_fer_bench.results import frames_by_block
 from edge_fer_bench.statistics import Ratio, block_ratio, holm, mean, p90
 
@@ -82,7 +83,13 @@ class RunComparison:
 
 
 def compare_runs(before: Run, after: Run, seed: int = 0) -> RunComparison:
-    """Compare each measurement of *before* with the one of the same name in *after*."""
+    """Compare each measurement of *before* with the one of the same name in *after*.
+
+    Raises `BadInput` for runs of different scenes: their times say nothing about each other.
+    """
+    scenes = [run.scene.get("kind", "easy") for run in (before, after)]
+    if scenes[0] != scenes[1]:
+        raise BadInput(f"the runs show different scenes, {' and '.join(scenes)}; compare runs of one --scene")
     rows: list[_Row] = []
     lost: list[str] = []
     for measurement in before.measurements:

@@ -19,10 +19,21 @@ from edge_fer import __version__, host
 from edge_fer.clock import SystemClock
 from edge_fer.errors import BackendError, MissingDependency
 from edge_fer.evaluation import metrics
-from edge_fer_bench import results
+from edge_fer_bench import coverage, results
 from edge_fer_bench.candidates import WorkerProcess
+from edge_fer_bench.detection import truth
 from edge_fer_bench.host_monitor import HostMonitor
-from edge_fer_bench.results import Accuracy, Behaviour, Block, Golden, Measurement, Run, Skipped, VotesAccuracy
+from edge_fer_bench.results import (
+    Accuracy,
+    Behaviour,
+    Block,
+    Detection,
+    Golden,
+    Measurement,
+    Run,
+    Skipped,
+    VotesAccuracy,
+)
 from edge_fer_bench.scene import Scene
 from edge_fer_bench.suites import MIN_ROUNDS
 
@@ -92,6 +103,7 @@ class _CandidateRecord:
             bundle=candidate.bundle,
             target=candidate.target,
             threads=candidate.threads,
+            detector=candidate.detector,
             free=tuple(self.free),
             paced=tuple(self.paced),
             **self.values,
@@ -252,13 +264,13 @@ class Harness:
         return Block(at_s=at_s, yardstick_ms=workload_ms, **answer)
 
     def _ask_for_answers(self) -> None:
-        """Ask each target once for golden answers, accuracy and behaviour: they are the same with any threads."""
-        answers: dict[tuple[str, str], dict[str, Any]] = {}
+        """Ask each target, with each detector, once for its answers: they are the same with any threads."""
+        answers: dict[tuple[str, str, str], dict[str, Any]] = {}
         for number, record in enumerate(self._working()):
             self.progress.step("answers", number / len(self._records))
             # Ended first, and another process asked: the labelled faces are not part of the memory of running frames.
             record.end()
-            target = (record.candidate.bundle, record.candidate.target)
+            target = (record.candidate.bundle, record.candidate.target, record.candidate.detector)
             with record.recording_failure():
                 if target not in answers:
                     answers[target] = self._answers(record.candidate)
@@ -269,7 +281,9 @@ class Harness:
         golden = "golden" in candidate.capabilities
         accuracy = self.data is not None and "classify" in candidate.capabilities
         behaviour = self.suite.behaviour_s > 0 and "record_states" in candidate.capabilities
-        if not (golden or accuracy or behaviour):
+        detection = "detect" in candidate.capabilities
+        follows = "report_faces" in candidate.capabilities
+        if not (golden or accuracy or behaviour or detection or follows):
             return {}
         answers: dict[str, Any] = {}
         with WorkerProcess(candidate, self._arguments) as worker:
@@ -279,6 +293,11 @@ class Harness:
                 answers["accuracy"] = self._accuracy(worker)
             if behaviour:
                 answers["behaviour"] = self._behaviour(worker)
+            if detection:
+                answers["detection"] = Detection(**worker.ask("detect", frames=truth(self._scene)))
+            if follows:
+                faces = worker.ask("report_faces", frames=self._scene.frames)["faces"]
+                answers["following"] = coverage.score(self._scene, faces)
         return answers
 
     def _accuracy(self, worker: WorkerProcess) -> Accuracy | None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 MAX_ACCURACY_LOSS: Final = 0.01
 """A target may be this much less accurate than the most accurate one, as a share of the images."""
+MAX_FACES_LOST: Final = 0.02
+"""A detector may find this much less than the best one, as a share of the faces."""
 AS_FAST: Final = 1.03
 """Fewer threads are preferred up to this factor in time: they leave the other cores free."""
 
@@ -39,6 +41,8 @@ class Recommendation:
         """Return the recommendation as one or two sentences."""
         best = self.measurement
         threads = counted(best.threads, "thread")
+        if best.detection is not None:
+            threads += f" and the detector {best.detector}"
         first = f"on this device use {best.bundle} {best.target} with {threads}: p90 {self.p90_ms:.2f} ms a frame"
         if best.accuracy:
             first += f", accuracy {best.accuracy.accuracy:.2%} on {best.accuracy.data}"
@@ -111,18 +115,21 @@ def recommend_target(run: Run, *, anyway: bool = False) -> Recommendation | None
 def find_best(run: Run) -> Recommendation | None:
     """Return the fastest measurement whose answers are right; None if there is none.
 
-    Peers, failed measurements, wrong golden answers, and accuracies more than `MAX_ACCURACY_LOSS` below the best are
-    left out. Among those that are about as fast, the one with fewest threads wins.
+    Peers, failed measurements, wrong golden answers, accuracies more than `MAX_ACCURACY_LOSS` below the best, and
+    detectors that find `MAX_FACES_LOST` less than the best are left out. Among those that are about as fast, the one
+    with fewest threads wins.
     """
     sound = list(filter(_is_sound, run.measurements))
-    accurate = _accurate(sound)
+    accurate = _finding(_accurate(sound))
     if not accurate:
         return None
     # Differences of a few per cent come by chance on a shared machine, so they decide nothing.
     limit_ms = AS_FAST * min(map(Measurement.p90_ms, accurate))
     about_as_fast = [measurement for measurement in accurate if measurement.p90_ms() <= limit_ms]
     best = min(about_as_fast, key=_threads_then_p90)
-    int8, float32 = _int8_and_float32(sound, best.bundle)
+    # With the same detector, or the two would differ in more than their numbers.
+    alike = [measurement for measurement in sound if measurement.detector == best.detector]
+    int8, float32 = _int8_and_float32(alike, best.bundle)
     gain = _gain(int8, float32) if int8 and float32 else None
     return Recommendation(best, best.p90_ms(), int8, float32, gain)
 
@@ -145,6 +152,21 @@ def _accurate(measurements: Sequence[Measurement]) -> list[Measurement]:
 def _is_accurate(measurement: Measurement, least: float) -> bool:
     # Unknown is not bad: without labelled data every target is compared by its speed alone.
     return measurement.accuracy is None or measurement.accuracy.accuracy >= least
+
+
+def _finding(measurements: Sequence[Measurement]) -> list[Measurement]:
+    """Return *measurements* without those whose detector is known to find less than the best of them."""
+    shares = [_share(measurement) for measurement in measurements]
+    least = max((share for share in shares if share is not None), default=0.0) - MAX_FACES_LOST
+    kept: list[Measurement] = []
+    for measurement, share in zip(measurements, shares, strict=True):
+        if share is None or share >= least:
+            kept.append(measurement)
+    return kept
+
+
+def _share(measurement: Measurement) -> float | None:
+    return measurement.detection.share if measurement.detection else None
 
 
 def _int8_and_float32(

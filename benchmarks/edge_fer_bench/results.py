@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from edge_fer import files
+from edge_fer.detectors import DEFAULT_DETECTOR
 from edge_fer.errors import BadInput, SinkError, first_fault
 from edge_fer.frozen import Frozen
 from edge_fer_bench.statistics import p90
@@ -200,14 +201,67 @@ class Behaviour(Frozen):
     """Name of the set that the faces come from; empty if they were drawn."""
 
 
+class Detection(Frozen):
+    """A detector on single frames of the film, without tracking."""
+
+    search_cpu_ms: tuple[Milliseconds, ...]
+    """CPU time of all threads for each search of a whole frame."""
+    follow_cpu_ms: tuple[Milliseconds, ...]
+    """The same for each face that was followed into the next frame."""
+    faces: Count
+    """True faces in these frames."""
+    found: Count
+    """How many of them were found."""
+    false: Count
+    """What was found besides."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Detection:
+        if self.found > self.faces:
+            raise ValueError(f"{self.found} of {self.faces} faces were found")
+        return self
+
+    @property
+    def share(self) -> float | None:
+        """The share of the true faces that was found; None if there were none."""
+        return self.found / self.faces if self.faces else None
+
+
+class Following(Frozen):
+    """How well the faces of the film were reported, shown once, frame by frame; see `edge_fer_bench.following`."""
+
+    frames: Count
+    visible: dict[Text, Count]
+    """Pose → true faces of all frames."""
+    covered: dict[Text, Count]
+    """Pose → those of them that were reported."""
+    false: Count
+    """Reported faces of all frames that are none."""
+    persons: Count = 0
+    """Appearances of persons who were followed; 0 for a program that follows nobody."""
+    ids: Count = 0
+    """Tracks that covered them."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Following:
+        if not self.frames:
+            raise ValueError("no frame was shown")
+        for pose, covered in self.covered.items():
+            if covered > self.visible.get(pose, 0):
+                raise ValueError(f"{covered} of {self.visible.get(pose, 0)} {pose} faces were reported")
+        return self
+
+
 class Measurement(Frozen):
-    """One candidate's results: of a bundle's target with a number of threads, or of a peer."""
+    """One candidate's results: of a bundle's target with a number of threads and a detector, or of a peer."""
 
     name: Text
     kind: Literal["edge-fer", "peer"] = "edge-fer"
     bundle: Text = ""
     target: Text = ""
     threads: Count
+    detector: Text = DEFAULT_DETECTOR
+    """What found the faces, without the file of its model."""
     # pydantic copies a default, so that the measurements do not share one dictionary.
     files: dict[Text, Text] = Field({})
     """Model file → sha256: proof that time and accuracy are those of the same file."""
@@ -229,6 +283,10 @@ class Measurement(Frozen):
     golden: Golden | None = None
     accuracy: Accuracy | None = None
     behaviour: Behaviour | None = None
+    detection: Detection | None = None
+    """Only of detectors that were asked for."""
+    following: Following | None = None
+    """Only where it was asked for, and of programs that tell where faces are."""
     failed: Text = ""
     """Why the measurement ended early."""
 

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import cv2
 import numpy as np
 
 from edge_fer.clock import SystemClock
-from edge_fer.errors import SinkError
+from edge_fer.errors import BadInput, SinkError
 from edge_fer.sources import Frame, SourceBase
+from edge_fer.sources.addresses import SCENES
 from edge_fer.sources.camera import Camera
+from edge_fer.sources.drawn.hard import ROUND_S
 from edge_fer.sources.synthetic import SyntheticCamera
 
 if TYPE_CHECKING:
@@ -26,6 +28,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_fer.clock import Clock
+
+
+HARD_LENGTH: Final = 3
+"""The film of scene ``hard`` is so many times as long: it must show people in many poses."""
+STRETCH_S: Final = 3.0
+"""About how long the film of scene ``hard`` shows the same people before it cuts to others."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +46,33 @@ class Scene:
     frames: int = 151
     faces: int = 1
     seed: int = 1
+    kind: str = "easy"
+    """``easy``: faces that look at the camera. ``hard``: people as cameras meet them, see `SyntheticCamera`."""
+
+    @classmethod
+    def of(cls, kind: str, *, frames: int, faces: int, fps: float) -> Scene:
+        """Return the scene *kind* with a film of so many *frames*; of scene ``hard`` `HARD_LENGTH` times as many.
+
+        Raises `BadInput` if there is no such scene, or if it shows another number of faces.
+        """
+        if kind not in SCENES:
+            raise BadInput(f"no scene {kind!r}; pass one of: {', '.join(SCENES)}")
+        if kind == "easy":
+            return cls(frames=frames, faces=faces, fps=fps)
+        if faces != 1:
+            raise BadInput(f"--faces {faces} is for the scene easy; the scene {kind} has people who come and go")
+        return cls(frames=HARD_LENGTH * frames, fps=fps, kind=kind)
+
+    def shown(self, index: int) -> int:
+        """Return which frame of the camera is the *index*-th of the film."""
+        if self.kind == "easy":
+            return index
+        # A film is shorter than a round of shots. So it is made of stretches from all over the round, each long enough
+        # for somebody to be found and followed.
+        stretches = max(1, round(self.frames / self.fps / STRETCH_S))
+        length = math.ceil(self.frames / stretches)
+        stretch, within = divmod(index, length)
+        return round(stretch * ROUND_S * self.fps / stretches) + within
 
     @property
     def turn(self) -> int:
@@ -45,20 +80,29 @@ class Scene:
         # Played there and back, the first and the last frame are shown once and all others twice.
         return max(1, 2 * self.frames - 2)
 
+    def camera(self) -> SyntheticCamera:
+        """Return the camera that films it; `shown` tells which of its frames the film has."""
+        return SyntheticCamera(
+            scene=self.kind,
+            width_px=self.width_px,
+            height_px=self.height_px,
+            fps=self.fps,
+            faces=self.faces,
+            seed=self.seed,
+        )
+
     def draw(self, path: Path) -> None:
         """Write the film to *path* as ``(frames, height, width)`` uint8. Raises `SinkError` if that fails."""
-        camera = SyntheticCamera(
-            width_px=self.width_px, height_px=self.height_px, fps=self.fps, faces=self.faces, seed=self.seed
-        )
+        camera = self.camera()
         shape = (self.frames, self.height_px, self.width_px)
         header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-        # One frame after the other: the film of the full suite takes 46 MB, which a small board should not hold at
+        # One frame after the other: a film of the full suite takes up to 139 MB, which a small board should not hold at
         # once. Not through a memory map, which ends the process with a signal where the disk is full.
         try:
             with path.open("wb") as file:
                 np.lib.format.write_array_header_1_0(file, header)
                 for index in range(self.frames):
-                    file.write(camera.frame(index).image.tobytes())
+                    file.write(camera.frame(self.shown(index)).image.tobytes())
         except OSError as exc:
             raise SinkError(
                 f"the film for the benchmark, {math.prod(shape) / 1e6:.0f} MB, cannot be written to {path.parent}: "

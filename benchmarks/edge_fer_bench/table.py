@@ -9,13 +9,13 @@ import numpy as np
 
 from edge_fer import host
 from edge_fer.text import percent
-from edge_fer_bench import stability
+from edge_fer_bench import coverage, detection, stability
 from edge_fer_bench.accuracy import accuracy_rows, worst_class
 from edge_fer_bench.behaviour import behaviours, summarize_states
 from edge_fer_bench.recommendation import judge
 from edge_fer_bench.results import Measurement
 from edge_fer_bench.statistics import p90, percentiles
-from edge_fer_bench.wording import counted
+from edge_fer_bench.wording import aligned, counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -43,8 +43,10 @@ def render(run: Run, *, anyway: bool = False) -> str:
     over_time = [*_growth(run, measurements), *_paced(run, measurements), *_behaviours(measurements)]
     sections: list[Sequence[str]] = [
         _head(run),
-        _aligned([COLUMNS, *map(row, measurements)]),
+        aligned([COLUMNS, *map(row, measurements)]),
         _stages(verdict.best),
+        aligned(detection.rows(measurements)),
+        aligned(coverage.rows(measurements)),
         _accuracies(run),
         over_time,
         list(_remarks(run, measurements)),
@@ -86,7 +88,7 @@ def comparison(compared: RunComparison) -> str:
     significant = compared.significant()
     # First, since a slower machine explains all changes below it.
     lines = [f"the machine itself: {compared.machine:.2f}x the time of the reference workload", ""]
-    lines += _aligned([CHANGE_COLUMNS, *map(_change_row, compared.changes)])
+    lines += aligned([CHANGE_COLUMNS, *map(_change_row, compared.changes)])
     lines.append("")
     lines += [f"differs: {warning}" for warning in compared.warnings]
     lines += [f"missing from the second run: {name}" for name in compared.lost]
@@ -127,8 +129,10 @@ def accuracy_table(run: Run) -> list[tuple[str, ...]]:
 def scene_line(run: Run) -> str:
     """Return what the frames of *run* show, and from where to where a frame is timed."""
     scene = run.scene
-    faces = counted(scene["faces"], "face")
-    return f"{scene['width_px']}x{scene['height_px']} px, {faces} in each frame; a frame is timed from detect to sinks"
+    # Runs from before there were several scenes show the easy one.
+    kind = scene.get("kind", "easy")
+    shown = f"{counted(scene['faces'], 'face')} in each frame" if kind == "easy" else f"scene {kind}"
+    return f"{scene['width_px']}x{scene['height_px']} px, {shown}; a frame is timed from detect to sinks"
 
 
 def doubts(run: Run, measurements: Iterable[Measurement]) -> list[str]:
@@ -163,6 +167,9 @@ def _measurement_figures(measurement: Measurement) -> dict[str, Any]:
         "blocks": [_block_figures(block) for block in measurement.free],
         "accuracy": measurement.accuracy.accuracy if measurement.accuracy else None,
         "behaviour": asdict(summarize_states(behaviour)) if behaviour else None,
+        "detector": measurement.detector,
+        "faces_found": measurement.detection.share if measurement.detection else None,
+        "following": coverage.figures(measurement),
     }
 
 
@@ -238,12 +245,12 @@ def _stages(best: Recommendation | None) -> list[str]:
         # Capturing happens before the frame is in hand, so it is no share of it.
         share = "not in the frame" if stage == "capture" else f"{stage_ms.mean() / mean_ms:.0%}"
         rows.append([stage, *times, share])
-    return [best.measurement.name, *_aligned(rows)]
+    return [best.measurement.name, *aligned(rows)]
 
 
 def _accuracies(run: Run) -> list[str]:
     rows = accuracy_rows(run)
-    lines = _aligned(_accuracy_table(run, rows))
+    lines = aligned(_accuracy_table(run, rows))
     references = {row.against for row in rows} - {""}
     if references:
         names = ", ".join(sorted(references))
@@ -330,16 +337,3 @@ def _remarks(run: Run, measurements: Iterable[Measurement]) -> Iterator[str]:
             yield f"failed: {measurement.name}: {measurement.failed}"
     for skipped in run.skipped:
         yield f"not measured: {skipped.name}: {skipped.why}"
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return *rows* as lines: the first column flush left, the others flush right."""
-    columns = zip(*rows, strict=True)
-    widths = [max(map(len, column)) for column in columns]
-    lines: list[str] = []
-    for cells in rows:
-        line = cells[0].ljust(widths[0])
-        for cell, width in zip(cells[1:], widths[1:], strict=True):
-            line += cell.rjust(width + 2)
-        lines.append(line)
-    return lines

@@ -10,9 +10,13 @@ golden         compare with the bundle's golden answers
 classify       classify the labelled faces of ``data``
 record_states  process a labelled sequence of ``seconds`` at ``fps``, of the faces of ``data`` or
                of drawn ones, and return when states changed
+detect         search ``frames`` of the film, numbers and true faces, with the detector alone
+report_faces   process ``frames`` of the film once, from its beginning, and return the faces of each, as
+               x, y, width, height and track
 =============  ================================================================================
 
-Peers answer ``frames`` and ``classify`` in the same way, each in an environment of its own.
+Peers answer ``frames``, ``classify`` and ``report_faces`` in the same way, each in an environment of its own. Their
+faces have no track, and instead of its faces, one that does not tell them returns None for a frame.
 """
 
 from __future__ import annotations
@@ -32,17 +36,20 @@ import numpy as np
 from edge_fer import bundle as bundles
 from edge_fer import host
 from edge_fer.classifier import Classifier
+from edge_fer.detectors import DEFAULT_DETECTOR, open_detector
 from edge_fer.errors import BadBundle, EdgeFerError, MissingDependency
 from edge_fer.pipeline import STAGES, Pipeline
 from edge_fer.sinks.lines import JsonLines
+from edge_fer.sources import Frame
 from edge_fer.sources.synthetic import SyntheticCamera
+from edge_fer.tracking import FaceTracker
 from edge_fer_bench import scene
 from edge_fer_bench.sequence import FaceSequence
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from edge_fer.sources import Frame, Source
+    from edge_fer.sources import Source
 
 SINKS: Final = "sinks"
 
@@ -62,7 +69,8 @@ class Worker:
         # Many runtimes finish their preparations during the first inference, so it is timed on its own.
         self._classifier.scores(self._classifier.bundle.golden().inputs[:1])
         inferred = time.perf_counter()
-        self.pipeline = Pipeline(self._classifier)
+        self._detector = open_detector(options.detector)
+        self.pipeline = self._new_pipeline()
         self._film = scene.Film(options.scene, options.fps)
         self._frames = self._film.frames()
         # Writing JSON lines is what a user's frame ends with; where they go to is not the program's time.
@@ -84,6 +92,8 @@ class Worker:
             "golden": self.golden,
             "classify": self.classify,
             "record_states": self.record_states,
+            "detect": self.detect,
+            "report_faces": self.report_faces,
         }
         parameters = dict(request)
         method = methods[parameters.pop("do")]
@@ -111,7 +121,8 @@ class Worker:
         self.pipeline.reset()
         times = _FrameTimes()
         late = 0
-        with scene.paced_camera(self._film, fps) as camera:
+        # As `Pipeline.run` does it for a live source.
+        with scene.paced_camera(self._film, fps) as camera, self.pipeline.tracker.behind():
             end = time.perf_counter() + seconds
             began = time.perf_counter()
             for frame in camera.frames():
@@ -145,7 +156,7 @@ class Worker:
         states: list[tuple[float, str]] = []
         truth: list[tuple[float, str]] = []
         # A pipeline of its own: the sequence has its own clock, which starts at 0.
-        pipeline = Pipeline(self._classifier)
+        pipeline = self._new_pipeline()
         for frame, record in pipeline.run(self._sequence(fps, int(seconds * fps), seed, data)):
             # The sequence shows one face; a second detection is an error of the detector, not of the states.
             state = record.faces[0].state if record.faces else ""
@@ -153,6 +164,25 @@ class Worker:
             _append_change(states, frame.time_s, state)
             _append_change(truth, frame.time_s, label)
         return {"seconds": seconds, "states": states, "truth": truth}
+
+    def detect(self, frames: list[tuple[int, list[list[float]]]]) -> dict[str, Any]:
+        """Search *frames* of the film, numbers and true boxes, with the detector alone."""
+        from edge_fer_bench import detection
+
+        return detection.measure(self._detector, self._film, frames)
+
+    def report_faces(self, frames: int) -> dict[str, Any]:
+        """Process *frames* of the film once, and return the faces of each."""
+        pipeline = self._new_pipeline()
+        faces: list[list[list[float]]] = []
+        for index in range(frames):
+            frame = Frame(self._film.picture(index), index / self._film.fps, index, "film")
+            record = pipeline.process(frame)
+            faces.append([[*map(float, face.box), face.track] for face in record.faces])
+        return {"faces": faces}
+
+    def _new_pipeline(self) -> Pipeline:
+        return Pipeline(self._classifier, FaceTracker(self._detector))
 
     def _sequence(self, fps: float, frames: int, seed: int, data: str | None) -> Source:
         if data is None:
@@ -212,6 +242,7 @@ def main(make: Callable[[argparse.Namespace], Worker] = Worker) -> None:
     parser.add_argument("--target")
     parser.add_argument("--backend")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--detector", default=DEFAULT_DETECTOR)
     parser.add_argument("--scene", type=Path, required=True)
     parser.add_argument("--fps", type=float, default=30.0)
     options = parser.parse_args()

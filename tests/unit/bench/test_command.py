@@ -237,6 +237,8 @@ def test_the_schema_is_printed():
         (("--suite", "endless"), "no suite 'endless'; pass one of: quick, full, sustained", 3),
         (("--minutes", "3"), "--minutes is for the sustained suite, and this is quick", 3),
         (("--suite", "sustained", "--minutes", "0.1"), "less than two blocks", 3),
+        (("--scene", "harder"), "no scene 'harder'; pass one of: easy, hard", 3),
+        (("--scene", "hard", "--faces", "2"), "--faces 2 is for the scene easy", 3),
         (("--model", "nothing"), "no bundle at nothing", 4),
         (("--target", "coral-int8"), "has no target 'coral-int8'", 4),
     ],

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from edge_fer.errors import BadInput
 from edge_fer.profile import Thresholds
 from edge_fer_bench import table
 from edge_fer_bench.check import find_regressions
@@ -104,3 +105,16 @@ def test_a_stage_below_a_microsecond_and_a_block_of_dropped_frames_have_no_ratio
     after = make.measurement(smooth=0.0, paced=(Block(at_s=0.0, frame_ms=()),))
     changed = {change.what for change in compare_runs(make.run(before), make.run(after)).changes}
     assert changed == {"frame", "detect", "preprocess", "classify", "sinks"}
+
+
+def test_runs_of_different_scenes_are_not_compared(make):
+    easy = make.run(make.measurement())
+    scene = {**easy.scene, "kind": "hard"}
+    hard = easy.model_copy(update={"scene": scene})
+    with pytest.raises(BadInput, match="different scenes, easy and hard; compare runs of one --scene"):
+        compare_runs(easy, hard)
+    with pytest.raises(BadInput, match="different scenes, hard and easy"):
+        find_regressions(hard, easy)
+    assert not compare_runs(hard, hard).significant()
+    assert "640x480 px, scene hard; a frame" in table.scene_line(hard)
+    assert "640x480 px, 1 face in each frame; a frame" in table.scene_line(easy)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_fer.clock import FakeClock
-from edge_fer.errors import SinkError
+from edge_fer.errors import BadInput, SinkError
+from edge_fer.sources.drawn.hard import ROUND_S
+from edge_fer.sources.synthetic import SyntheticCamera
 from edge_fer_bench.scene import Film, PacedCapture, Scene, paced_camera, position
 
 
@@ -25,6 +28,29 @@ def test_the_film_is_a_plain_array_and_the_same_each_time(path, tmp_path):
     assert film.shape == (5, 120, 160)
     assert film.dtype == np.uint8
     assert np.array_equal(film, np.load(tmp_path / "again.npy"))
+
+
+def test_the_film_of_the_scene_hard_shows_all_of_it(tmp_path):
+    scene = Scene.of("hard", frames=40, faces=1, fps=10)
+    assert (scene.kind, scene.frames) == ("hard", 120)
+    shown = [scene.shown(index) for index in range(scene.frames)]
+    steps = np.diff(shown)
+    assert (steps > 0).all()
+    assert 0.9 < np.mean(steps == 1) < 1  # stretches, and cuts between them
+    assert 0.6 * ROUND_S < max(shown) / scene.fps < ROUND_S
+    small = replace(scene, width_px=160, height_px=120, frames=3)
+    small.draw(tmp_path / "film.npy")
+    camera = SyntheticCamera(scene="hard", width_px=160, height_px=120, fps=10, seed=small.seed)
+    assert np.array_equal(np.load(tmp_path / "film.npy")[2], camera.frame(small.shown(2)).image)
+
+
+@pytest.mark.parametrize(
+    ("kind", "faces", "message"),
+    [("harder", 1, "no scene 'harder'; pass one of: easy, hard"), ("hard", 2, "--faces 2")],
+)
+def test_a_scene_that_is_not_there_is_refused(kind, faces, message):
+    with pytest.raises(BadInput, match=message):
+        Scene.of(kind, frames=5, faces=faces, fps=30)
 
 
 @given(st.integers(0, 10_000), st.integers(1, 200))

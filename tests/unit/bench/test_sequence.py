@@ -4,9 +4,10 @@ from itertools import pairwise
 
 import numpy as np
 
+from edge_fer.detectors.haar import HaarDetector
 from edge_fer.evaluation.face_set import LabelledFaces
-from edge_fer.faces import HaarDetector
-from edge_fer.sources.synthetic import EXPRESSIONS, draw_face
+from edge_fer.sources.drawn.expressions import EXPRESSIONS
+from edge_fer.sources.drawn.face import draw_face
 from edge_fer.tracking import FaceTracker
 from edge_fer_bench.sequence import HOLD_S, FaceSequence
 
