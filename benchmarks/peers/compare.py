@@ -2,6 +2,13 @@
 
     python benchmarks/peers/compare.py --data fer2013/fer2013-public-test.zip \
         --json benchmarks/results/<device>/peers.json
+    python benchmarks/peers/compare.py --data fer2013/fer2013-public-test.zip --scene hard \
+        --json benchmarks/results/<device>/peers-hard.json
+
+The film shows one face that looks at the camera (`easy`), or people as cameras meet them (`hard`). All candidates also
+process it once, frame by frame: how many of the visible faces they report, and how much that is no face, stands below
+the times. With --against, another version of edge-fer (a commit of this clone, or the folder of another one) is a
+candidate, too; what it reports is measured by benchmarks/faces/measure.py.
 
 Each peer runs in an environment of its own below ``--environments``, which is made when it is missing (that of `fer`
 takes 3 GB). Nothing but packages is downloaded: peers whose weights are not on the disk are left out, with the reason.
@@ -22,7 +29,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -33,19 +40,22 @@ from edge_fer.dependencies import require
 from edge_fer.errors import BackendError, BadInput, EdgeFerError, MissingDependency
 from edge_fer.evaluation.labelled import load_faces
 from edge_fer.progress import ProgressDisplay
-from edge_fer_bench import results, table
+from edge_fer.sources.addresses import SCENES
+from edge_fer_bench import results, table, versions
 from edge_fer_bench.candidates import Candidate, candidates_of_bundle
 from edge_fer_bench.harness import Harness
 from edge_fer_bench.results import Skipped
+from edge_fer_bench.scene import Scene
 from edge_fer_bench.suites import SUITES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from edge_fer.bundle import Bundle
     from edge_fer.evaluation.face_set import LabelledFaces
 
 HERE: Final = Path(__file__).parent
-CAPABILITIES: Final = frozenset({"frames", "classify"})
+CAPABILITIES: Final = frozenset({"frames", "classify", "report_faces"})
 OPENCV: Final = "opencv-dnn"
 """The peer that runs our own float model."""
 
@@ -127,6 +137,31 @@ def candidate(peer: Peer, python: Path, threads: int, arguments: Sequence[str] =
     )
 
 
+def ours(options: argparse.Namespace, models: Mapping[str, Bundle], folder: Path) -> list[Candidate]:
+    """Return the targets of *models* as candidates, of this version and of the one to measure it against."""
+    threads = options.threads or [1]
+    root = versions.folder_of(options.against, folder / "version") if options.against else None
+    measured: list[Candidate] = []
+    for name, model in models.items():
+        for made in candidates_of_bundle(name, model, threads, options.target):
+            measured.append(replace(made, capabilities=made.capabilities | {"report_faces"}))
+            if root is not None:
+                measured.append(_of_version(made, Path(options.against).name, root))
+    return measured
+
+
+def _of_version(made: Candidate, version: str, root: Path) -> Candidate:
+    python, *arguments = made.command
+    return replace(
+        made,
+        name=f"{made.name} of {version}",
+        bundle=f"{made.bundle} of {version}",
+        # Otherwise, the packages in the working folder would come before those of the version.
+        command=(python, "-P", *arguments),
+        environment=versions.environment(root),
+    )
+
+
 def environment_of(peer: Peer, folder: Path) -> Path:
     """Return the Python of the peer's environment in *folder*, which is made when it is missing.
 
@@ -174,11 +209,11 @@ def compare(options: argparse.Namespace) -> results.Run:
     threads = options.threads or [1]
     models = {name: bundles.load(name) for name in options.model or ["cnn-1"]}
     first, bundle = next(iter(models.items()))
-    measured = []
-    for name, model in models.items():
-        measured += candidates_of_bundle(name, model, threads)
+    suite = SUITES[options.suite]
+    scene = Scene.of(options.scene, frames=suite.film_frames, faces=1, fps=30.0)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
+        measured = ours(options, models, folder)
         faces = load_faces(options.data, bundle.manifest.labels)
         data = as_npz(faces, folder / f"{options.data.stem}.npz")
         arguments: dict[str, list[str]] = {}
@@ -189,7 +224,7 @@ def compare(options: argparse.Namespace) -> results.Run:
             python = environment_of(peer, options.environments).absolute()
             measured += [candidate(peer, python, count, arguments.get(peer.name, ())) for count in threads]
         with ProgressDisplay() as progress:
-            harness = Harness(SUITES[options.suite], folder, progress, data=(data, faces))
+            harness = Harness(suite, folder, progress, scene, data=(data, faces))
             run = harness.run(measured, shlex.join(["python", "benchmarks/peers/compare.py", *sys.argv[1:]]))
     return run.model_copy(update={"skipped": (*run.skipped, *skipped)})
 
@@ -203,6 +238,9 @@ def main() -> None:
     parser.add_argument(
         "--model", action="append", help="a bundle, cnn-1 by default; may be repeated, OpenCV runs the first"
     )
+    parser.add_argument("--target", help="measure this target of each bundle only")
+    parser.add_argument("--scene", choices=SCENES, default="easy", help="what the film shows")
+    parser.add_argument("--against", help="another version of edge-fer: a commit or a folder")
     parser.add_argument("--threads", type=int, action="append", help="1 by default; may be repeated")
     parser.add_argument("--only", action="append", help="measure this peer only; may be repeated")
     parser.add_argument("--environments", type=Path, default=Path(".venv-peers"), help="folder of the environments")

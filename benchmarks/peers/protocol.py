@@ -16,8 +16,13 @@ import cv2
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    #: x, y, width and height of each face, in pixels; None where the program does not tell them.
+    Boxes = Sequence[Sequence[float]] | None
+
+MIN_FACE_PX = 48
+"""The smallest face that edge-fer looks for by default: peers that can be told look for the same."""
 LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
 
@@ -37,18 +42,19 @@ def arguments(**more: str) -> argparse.Namespace:
 def serve(
     options: argparse.Namespace,
     package: str,
-    frame: Callable[[np.ndarray], int],
+    frame: Callable[[np.ndarray], Boxes],
     label: Callable[[np.ndarray], int],
 ) -> None:
     """Say hello after the first frame, then answer questions until the input ends.
 
     *package* is the distribution whose version is reported. *frame* detects and classifies the faces of a BGR picture
-    and returns their number; *label* returns the index into `LABELS` of a face that fills a grey picture.
+    and returns where they are; *label* returns the index into `LABELS` of a face that fills a grey picture.
     """
     film = np.load(options.scene, mmap_mode="r")
-    faces = frame(cv2.cvtColor(film[0], cv2.COLOR_GRAY2BGR))
+    faces = frame(_picture(film, 0))
     runtime = {"runtime": package, "version": metadata.version(package), "threads": options.threads}
-    _answer({"runtime": {**runtime, "faces_in_first_frame": faces}})
+    found = None if faces is None else len(faces)
+    _answer({"runtime": {**runtime, "faces_in_first_frame": found}})
     shown = 1
     for line in sys.stdin:
         question = json.loads(line)
@@ -56,13 +62,27 @@ def serve(
             times_ms = _frames(film, shown, frame, question["seconds"], question["turn"])
             shown += len(times_ms)
             answer: dict[str, Any] = {"frame_ms": times_ms}
+        elif question["do"] == "report_faces":
+            answer = {"faces": [_boxes(frame(_picture(film, index))) for index in range(question["frames"])]}
         else:
             with np.load(question["data"]) as arrays:
                 answer = {"predicted": [label(image) for image in arrays["images"]]}
         _answer({**answer, "cpu_s": time.process_time()})
 
 
-def _frames(film: np.ndarray, shown: int, frame: Callable[[np.ndarray], int], seconds: float, turn: int) -> list[float]:
+def _picture(film: np.ndarray, index: int) -> np.ndarray:
+    """Return a frame of *film* as a camera delivers it."""
+    return np.asarray(cv2.cvtColor(film[index], cv2.COLOR_GRAY2BGR))
+
+
+def _boxes(boxes: Boxes) -> list[list[float]] | None:
+    """Return *boxes* in Python's own numbers, which JSON takes."""
+    return None if boxes is None else [[float(value) for value in box] for box in boxes]
+
+
+def _frames(
+    film: np.ndarray, shown: int, frame: Callable[[np.ndarray], Boxes], seconds: float, turn: int
+) -> list[float]:
     """Return the milliseconds of each frame, for *seconds* and on to a multiple of *turn* frames.
 
     The film is played forwards and backwards in turn, from where it stopped after *shown* frames.
@@ -73,7 +93,7 @@ def _frames(film: np.ndarray, shown: int, frame: Callable[[np.ndarray], int], se
     while time.perf_counter() < end or not times_ms or len(times_ms) % turn:
         position = (shown + len(times_ms)) % period
         index = position if position < len(film) else period - position
-        picture = cv2.cvtColor(film[index], cv2.COLOR_GRAY2BGR)
+        picture = _picture(film, index)
         began = time.perf_counter()
         frame(picture)
         times_ms.append((time.perf_counter() - began) * 1e3)

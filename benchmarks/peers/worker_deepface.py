@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from deepface import DeepFace
@@ -12,17 +14,19 @@ def main() -> None:
     """Answer the harness with ``DeepFace.analyze``."""
     options = arguments()
 
-    def emotions(picture: np.ndarray, detector: str) -> list[dict[str, float]]:
-        faces = DeepFace.analyze(
+    def analyze(picture: np.ndarray, detector: str) -> list[dict[str, Any]]:
+        faces: list[dict[str, Any]] = DeepFace.analyze(
             picture, actions=["emotion"], detector_backend=detector, enforce_detection=False, silent=True
         )
-        return [face["emotion"] for face in faces]
+        return faces
 
-    def frame(picture: np.ndarray) -> int:
-        return len(emotions(picture, "opencv"))
+    def frame(picture: np.ndarray) -> list[list[float]]:
+        # Without a face it analyses the whole picture, and tells a confidence of 0.
+        faces = [face for face in analyze(picture, "opencv") if face["face_confidence"] > 0]
+        return [[face["region"][side] for side in ("x", "y", "w", "h")] for face in faces]
 
     def label(image: np.ndarray) -> int:
-        scores = emotions(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), "skip")[0]
+        scores = analyze(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), "skip")[0]["emotion"]
         return int(np.argmax([scores[name] for name in LABELS]))
 
     serve(options, "deepface", frame, label)

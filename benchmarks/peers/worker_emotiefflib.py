@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 from emotiefflib.facial_analysis import EmotiEffLibRecognizer
-from protocol import LABELS, arguments, serve
+from protocol import LABELS, MIN_FACE_PX, arguments, serve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,12 +32,12 @@ def main() -> None:
         _, rows = recognizer.predict_emotions(cv2.cvtColor(face, cv2.COLOR_BGR2RGB), logits=False)
         return np.asarray(rows)[0, columns]
 
-    def frame(picture: np.ndarray) -> int:
+    def frame(picture: np.ndarray) -> Sequence[Sequence[int]]:
         gray = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
-        boxes: Sequence[Sequence[int]] = haar.detectMultiScale(gray, 1.1, 5, minSize=(64, 64))
+        boxes: Sequence[Sequence[int]] = haar.detectMultiScale(gray, 1.1, 5, minSize=(MIN_FACE_PX, MIN_FACE_PX))
         for x, y, width, height in boxes:
             scores(picture[y : y + height, x : x + width])
-        return len(boxes)
+        return boxes
 
     def label(image: np.ndarray) -> int:
         return int(scores(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)).argmax())

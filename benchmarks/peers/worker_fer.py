@@ -7,18 +7,18 @@ import logging
 import cv2
 import numpy as np
 from fer.fer import FER
-from protocol import LABELS, arguments, serve
+from protocol import LABELS, MIN_FACE_PX, arguments, serve
 
 
 def main() -> None:
     """Answer the harness with ``detect_emotions``."""
     logging.disable(logging.CRITICAL)  # fer logs every face
     options = arguments()
-    detector = FER(min_face_size=64)  # 64 px: the smallest face that edge-fer looks for by default
+    detector = FER(min_face_size=MIN_FACE_PX)
     classifier = FER(offsets=(0, 0))  # a test image is all face: without the margin of a detected one
 
-    def frame(picture: np.ndarray) -> int:
-        return len(detector.detect_emotions(picture))
+    def frame(picture: np.ndarray) -> list[list[float]]:
+        return [list(face["box"]) for face in detector.detect_emotions(picture)]
 
     def label(image: np.ndarray) -> int:
         height, width = image.shape

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-from protocol import arguments, serve
+from protocol import MIN_FACE_PX, arguments, serve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,12 +25,12 @@ def main() -> None:
         net.setInput(crop[np.newaxis, ..., np.newaxis])
         return int(net.forward().argmax())
 
-    def frame(picture: np.ndarray) -> int:
+    def frame(picture: np.ndarray) -> Sequence[Sequence[int]]:
         gray = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
-        boxes: Sequence[Sequence[int]] = haar.detectMultiScale(gray, 1.1, 5, minSize=(64, 64))
+        boxes: Sequence[Sequence[int]] = haar.detectMultiScale(gray, 1.1, 5, minSize=(MIN_FACE_PX, MIN_FACE_PX))
         for x, y, width, height in boxes:
             label(gray[y : y + height, x : x + width])
-        return len(boxes)
+        return boxes
 
     serve(options, "opencv-python-headless", frame, label)
 
