@@ -80,10 +80,9 @@ class Patch:
         height, width = self.pixels.shape
         if cutout.pixels.shape[0] < height or cutout.pixels.shape[1] < width:
             return None  # at the edge of the frame the patch no longer fits
-        correlation = np.asarray(cv2.matchTemplate(cutout.pixels, self.pixels, cv2.TM_CCOEFF_NORMED), np.float32)
+        correlation = _correlation(cutout.pixels, self.pixels)
         _, best, _, (column, row) = cv2.minMaxLoc(correlation)
-        # Written so that NaN, the correlation with an even region, is refused as well.
-        if not best >= at_least:
+        if best < at_least:
             return None
         # Between the pixels of the cutout, each of which is several pixels of the frame.
         peak_x = column + _peak_offset(correlation[row], column)
@@ -100,9 +99,8 @@ class Patch:
     def likeness(self, other: Patch) -> float:
         """Return the normalised correlation with *other*, in [-1, 1]."""
         height, width = self.pixels.shape
-        pixels = cv2.resize(other.pixels, (width, height), interpolation=cv2.INTER_LINEAR)
-        likeness = float(cv2.matchTemplate(pixels, self.pixels, cv2.TM_CCOEFF_NORMED)[0, 0])
-        return likeness if np.isfinite(likeness) else 0.0
+        pixels = np.asarray(cv2.resize(other.pixels, (width, height), interpolation=cv2.INTER_LINEAR_EXACT), np.uint8)
+        return float(_correlation(pixels, self.pixels)[0, 0])
 
 
 def _cut_out(gray: NDArray[np.uint8], box: Box, width: float) -> _Cutout | None:
@@ -119,13 +117,41 @@ def _cut_out(gray: NDArray[np.uint8], box: Box, width: float) -> _Cutout | None:
     height, width_px = part.shape
     columns = max(1, round(width_px * step * scale))
     rows = max(1, round(height * step * scale))
-    pixels = cv2.resize(part, (columns, rows), interpolation=cv2.INTER_LINEAR)
+    pixels = cv2.resize(part, (columns, rows), interpolation=cv2.INTER_LINEAR_EXACT)
     # Without the blur, a movement of half a pixel would already lower the correlation of a face with itself.
     soft = np.asarray(cv2.GaussianBlur(pixels, (3, 3), 0), np.uint8)
     return _Cutout(soft, x0, y0, columns / (width_px * step), rows / (height * step))
 
 
-def _peak_offset(values: NDArray[np.float32], peak: int) -> float:
+def _correlation(pixels: NDArray[np.uint8], patch: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return the normalised correlation of *patch* with each place of *pixels*, the same on every CPU.
+
+    OpenCV's own, ``TM_CCOEFF_NORMED``, differs between CPUs by up to 0.001. Its sums of squared differences do not:
+    they are whole numbers, and the correlation follows from them. 0 where *pixels* or *patch* are even.
+    """
+    height, width = patch.shape
+    count = height * width
+    differences = np.rint(cv2.matchTemplate(pixels, patch, cv2.TM_SQDIFF)).astype(np.float64)
+    integral, squares_integral = cv2.integral2(pixels, sdepth=cv2.CV_64F, sqdepth=cv2.CV_64F)
+    sums = _windows(np.asarray(integral, np.float64), height, width)
+    squares = _windows(np.asarray(squares_integral, np.float64), height, width)
+    patch_sum = cv2.sumElems(patch)[0]
+    patch_squares = cv2.norm(patch, cv2.NORM_L2SQR)
+    products = (squares + patch_squares - differences) / 2
+    covariances = count * products - sums * patch_sum
+    variances = (count * squares - sums * sums) * (count * patch_squares - patch_sum * patch_sum)
+    correlation: NDArray[np.float64] = np.zeros_like(covariances)
+    np.divide(covariances, np.sqrt(variances), out=correlation, where=variances > 0)
+    return correlation
+
+
+def _windows(integral: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:
+    """Return the sum of each window of *height* and *width*, from the integral image."""
+    rows = integral[height:] - integral[:-height]
+    return np.asarray(rows[:, width:] - rows[:, :-width], np.float64)
+
+
+def _peak_offset(values: NDArray[np.float64], peak: int) -> float:
     """Return the offset, in (-1, 1), from *peak* to the vertex of the parabola through it and its neighbours."""
     if not 0 < peak < len(values) - 1:
         return 0.0
