@@ -43,6 +43,7 @@ NEED_CONVERT = {
 }
 ALL = (
     *NEED_CONVERT,
+    "boxes.py",
     "faces/measure.py",
     "footprint.py",
     "live.py",
