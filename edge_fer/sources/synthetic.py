@@ -13,11 +13,15 @@ import numpy as np
 from edge_fer.errors import BadInput
 from edge_fer.sources import Frame, SourceBase, Truth
 from edge_fer.sources.addresses import SCENES
+from edge_fer.sources.drawn.expressions import EXPRESSIONS, Expression
+from edge_fer.sources.drawn.face import PATCH_PX, draw_face
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
+
+__all__ = ["EXPRESSIONS", "PATCH_PX", "Expression", "SyntheticCamera", "draw_face"]
 
 
 class Scene(Protocol):
