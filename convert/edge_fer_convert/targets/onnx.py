@@ -170,7 +170,19 @@ class Onnx:
         for number, node in enumerate(model.graph.node):
             # Layers are kept in float by the names of their nodes.
             node.name = node.name or f"{node.op_type}_{number}"
+        _flatten_biases(model)
         return bytes(model.SerializeToString())
+
+
+def _flatten_biases(model: Any) -> None:
+    """Make biases of shape ``(1, n)`` ``(n,)``: ONNX Runtime quantizes only those as it computes them.
+
+    Such biases come from a MatMul and an Add, which `quant_pre_process` makes a Gemm of.
+    """
+    biases = {node.input[2] for node in model.graph.node if node.op_type == "Gemm" and len(node.input) > 2}
+    for tensor in model.graph.initializer:
+        if tensor.name in biases and len(tensor.dims) == 2 and tensor.dims[0] == 1:
+            del tensor.dims[0]
 
 
 class _Reader:

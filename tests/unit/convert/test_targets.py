@@ -11,6 +11,7 @@ for module in ("tensorflow", "ai_edge_quantizer", "onnx", "onnxruntime", "openvi
     pytest.importorskip(module, reason=f"{module} is not installed: pip install -e '.[convert]'")
 
 import keras  # noqa: E402
+import onnx  # noqa: E402
 
 from edge_fer import backends  # noqa: E402
 from edge_fer.emotions import FER2013  # noqa: E402
@@ -224,3 +225,36 @@ def test_every_runtime_has_a_suite_and_targets():
 def test_an_unknown_target_is_named():
     with pytest.raises(BadInput, match="no target 'coral-int8'; known targets are litert-int8"):
         targets.split_target("coral-int8")
+
+
+def test_a_bias_of_a_row_is_quantized_and_proved(pool, tmp_path):
+    """As CNTK and others export a dense layer: a MatMul, and an Add of (1, n)."""
+    rng = np.random.default_rng(0)
+    arrays = {
+        "w": rng.normal(0, 1, (8, 1, 3, 3)),
+        "b": rng.normal(0, 0.1, (8, 1, 1)),
+        "d": rng.normal(0, 1, (8, 7)),
+        "e": rng.normal(0, 1, (1, 7)),
+    }
+    make = onnx.helper
+    nodes = [
+        make.make_node("Conv", ["x", "w"], ["c"], strides=[2, 2]),
+        make.make_node("Add", ["c", "b"], ["a"]),
+        make.make_node("Relu", ["a"], ["r"]),
+        make.make_node("GlobalAveragePool", ["r"], ["g"]),
+        make.make_node("Flatten", ["g"], ["f"]),
+        make.make_node("MatMul", ["f", "d"], ["m"]),
+        make.make_node("Add", ["m", "e"], ["y"]),
+    ]
+    initializers = [onnx.numpy_helper.from_array(array.astype(np.float32), name) for name, array in arrays.items()]
+    face = make.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1, 1, 32, 32])
+    scores = make.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1, 7])
+    graph = make.make_graph(nodes, "row", [face], [scores], initializers)
+    onnx.save(make.make_model(graph, opset_imports=[make.make_opsetid("", 13)], ir_version=8), tmp_path / "row.onnx")
+    opened = open_model(tmp_path / "row.onnx")
+    values = Calibration.of_faces(pool, SPEC).values
+    converter = targets.converter("onnx")(opened, values)
+    for files in (converter.float32(), converter.static("minimum and maximum", frozenset())):
+        tensors = converter.tensors(files, values[:4])
+        assert tensors
+        assert all(np.isfinite(tensor).all() for tensor in tensors.values())
