@@ -9,6 +9,7 @@ import secrets
 import shutil
 import stat
 from contextlib import contextmanager
+from itertools import count
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from edge_fer.errors import BadInput, SinkError
@@ -45,6 +46,16 @@ def refuse_existing(path: Path, remedy: str) -> None:
     """Raise `BadInput` with *remedy* if a file or folder is at *path*: asked before the work that would replace it."""
     if path.is_file() or path.is_dir():
         raise BadInput(f"{path} exists; {remedy}, or --force to replace it")
+
+
+def unused(wanted: Path) -> Path:
+    """Return *wanted*, or where that name is taken the first free one of ``name-2``, ``name-3`` and so on."""
+    path = wanted
+    for number in count(2):
+        if not os.path.lexists(path):
+            break
+        path = wanted.with_name(f"{wanted.stem}-{number}{wanted.suffix}")
+    return path
 
 
 def refuse_unwritable(path: Path, remedy: str) -> None:

@@ -153,7 +153,9 @@ def convert(ctx: click.Context, /, **arguments: Any) -> None:
     page = options.report or out.with_name(f"{out.name}-report.html")
     # Now, and not after all the work.
     refuse_existing(out, force=options.force)
-    if not options.force:
+    if options.report is None and not options.force:
+        page = files.unused(page)  # the report of a bundle that is gone may be all that is left of it
+    elif not options.force:
         files.refuse_existing(page, "pass another --report")
     files.refuse_unwritable(page, "pass another --report")
     # TensorFlow and LiteRT write remarks from C++ to the process's stderr; --debug shows them.

@@ -164,11 +164,19 @@ def test_a_bundle_that_is_there_is_not_touched(keras_file, faces, tmp_path):
 def test_a_report_that_is_there_is_refused_before_the_work(keras_file, tmp_path, monkeypatch):
     monkeypatch.setattr("edge_fer_convert.job_options.make_job", None)
     (tmp_path / "b-report.html").write_text("mine")
-    for options in ((), ("--report", tmp_path), ("--report", tmp_path / "b-report.html" / "x.html")):
+    for report in (tmp_path / "b-report.html", tmp_path, tmp_path / "b-report.html" / "x.html"):
+        options = ("--report", report)
         result = call("convert", keras_file, "--calibrate", "x", "--out", tmp_path / "b", *options, code=3)
         assert re.search("(exists|is a folder|is no folder|no permission in .*); pass another --report", result.stderr)
     assert [path.name for path in tmp_path.iterdir()] == ["b-report.html"]
     assert (tmp_path / "b-report.html").read_text() == "mine"
+
+
+def test_the_report_of_a_bundle_that_is_gone_is_kept(keras_file, faces, tmp_path):
+    (tmp_path / "b-report.html").write_text("old")
+    call("convert", keras_file, *data(faces), "--targets", "litert-float32", "--out", tmp_path / "b", *LOOSE)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b", "b-report-2.html", "b-report.html"]
+    assert (tmp_path / "b-report.html").read_text() == "old"
 
 
 def test_a_bundle_and_its_report_are_replaced_by_force(keras_file, faces, tmp_path):
