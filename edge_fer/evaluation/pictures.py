@@ -168,7 +168,8 @@ def _zip_members(archive: zipfile.ZipFile, passed_over: PassedOver) -> list[Memb
     # Sorted as text, not by folders: the order of the faces decides which of them a seed chooses.
     for info in sorted(archive.infolist(), key=lambda info: info.filename):
         name = PurePosixPath(info.filename.replace("\\", "/"))  # some zips that Windows programs write have these
-        if not info.is_dir() and passed_over.is_image(name):
+        # Damage may leave a member without a name, of which zipfile cannot tell whether it is a folder.
+        if info.filename and not info.is_dir() and passed_over.is_image(name):
             members.append(Member(_utf8(name), _zip_reader(archive, info)))
     return members
 

@@ -70,6 +70,13 @@ def test_a_damaged_archive_is_read_or_refused(tmp_path_factory, suffix, data):
         load_faces(path)
 
 
+def test_a_member_without_a_name_is_passed_over(tmp_path):
+    path = tmp_path / "faces.zip"
+    # zipfile ends a name at a NUL.
+    path.write_bytes(_archive(".zip").replace(b"train/sad/2.png", b"\0rain/sad/2.png"))
+    assert load_faces(path).paths == ("train/happy/1.png",)
+
+
 def test_a_file_of_another_form_is_refused(tmp_path):
     path = tmp_path / "faces.zip"
     path.write_bytes(b"nothing")
