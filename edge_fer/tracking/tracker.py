@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -22,6 +21,7 @@ from edge_fer.tracking.track import Track
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from concurrent.futures import Executor
 
     import numpy as np
     from numpy.typing import NDArray
@@ -75,6 +75,9 @@ class FaceTracker:
     @contextmanager
     def behind(self) -> Iterator[None]:
         """Let the detector work in a thread of its own until the context is left."""
+        # Imported here: files need no threads, and the first result must not wait for what is not needed.
+        from concurrent.futures import ThreadPoolExecutor
+
         with ThreadPoolExecutor(1, thread_name_prefix="detector") as executor:
             self._executor = executor
             try:
