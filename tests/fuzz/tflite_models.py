@@ -93,7 +93,7 @@ def _circle(rng: random.Random, model: Any) -> None:
 
 
 def _order(rng: random.Random, model: Any) -> None:
-    rng.shuffle(_graph(model).operators)
+    rng.shuffle(_graph(model).operators or [])
 
 
 def _options(rng: random.Random, model: Any) -> None:
