@@ -10,13 +10,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
-import cv2
 import numpy as np
 
 from edge_fer.boxes import Box
 from edge_fer.detectors import Face
 from edge_fer.detectors.haar import LARGEST_SIDE_PX, MAX_SEARCHED_PX, MIN_OVERLAP, SIDE_PX
-from edge_fer.detectors.scaling import scaled
+from edge_fer.detectors.scaling import levelled, scaled
 from edge_fer.errors import BadInput
 
 if TYPE_CHECKING:
@@ -104,7 +103,7 @@ class NetworkDetector:
             # No face fits into it, but of a few rows of pixels a network answers anything.
             if min(gray.shape) * level < network.least_px:
                 break
-            upright, back = _levelled(scaled(gray, level), roll_deg)
+            upright, back = levelled(scaled(gray, level), roll_deg)
             for x, y, window in _windows(upright, network):
                 for confidence, landmarks in network.find(window):
                     placed = _turned(landmarks + np.array([x, y]), back) / level
@@ -126,7 +125,7 @@ class NetworkDetector:
         if min(x1 - x0, y1 - y0) * scale < network.least_px:
             return None
         window = scaled(gray[y0:y1, x0:x1], scale)[: network.window_px, : network.window_px]
-        level, back = _levelled(window, roll_deg)
+        level, back = levelled(window, roll_deg)
         nearest = None
         overlap = MIN_OVERLAP
         # Of several, the one that overlaps most: the others may be faces of neighbours.
@@ -159,20 +158,6 @@ def face_of(landmarks: NDArray[np.float64], confidence: float, fit: Fit) -> Face
 def points(values: Any) -> NDArray[np.float64]:
     """Return *values* as ``(n, 2)``: x and y of each point."""
     return np.asarray(values, np.float64).reshape(-1, 2)
-
-
-def _levelled(window: NDArray[np.uint8], roll_deg: float) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """Return *window* turned so that a face tilted by *roll_deg* is upright, and the ``(2, 3)`` matrix that turns back.
-
-    Networks place the landmarks of an upright face best.
-    """
-    if roll_deg == 0:
-        return window, np.eye(2, 3)
-    height, width = window.shape
-    # OpenCV's angles are counter-clockwise, against the face's tilt.
-    turn = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), roll_deg, 1.0)
-    turned = cv2.warpAffine(window, turn, (width, height), borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(turned, np.uint8), np.asarray(cv2.invertAffineTransform(turn), np.float64)
 
 
 def _turned(landmarks: NDArray[np.float64], matrix: NDArray[np.float64]) -> NDArray[np.float64]:

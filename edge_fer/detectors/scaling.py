@@ -1,4 +1,4 @@
-"""Frames in other sizes, as detectors look at them."""
+"""Frames in other sizes and levelled, as detectors look at them."""
 
 from __future__ import annotations
 
@@ -20,3 +20,17 @@ def scaled(gray: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
     # INTER_AREA averages the pixels; bilinear resampling would skip some and alias.
     method = cv2.INTER_AREA if scale < 1.0 else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(gray, size, interpolation=method), np.uint8)
+
+
+def levelled(gray: NDArray[np.uint8], roll_deg: float) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """Return *gray* turned so that a face tilted by *roll_deg* is upright, and the ``(2, 3)`` matrix that turns back.
+
+    A roll of 0 returns *gray* itself.
+    """
+    if roll_deg == 0:
+        return gray, np.eye(2, 3)
+    height, width = gray.shape
+    # OpenCV's angles are counter-clockwise, against the face's tilt.
+    turn = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), roll_deg, 1.0)
+    turned = cv2.warpAffine(gray, turn, (width, height), borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(turned, np.uint8), np.asarray(cv2.invertAffineTransform(turn), np.float64)

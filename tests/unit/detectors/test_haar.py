@@ -12,6 +12,7 @@ from edge_fer import cascades
 from edge_fer.boxes import Box
 from edge_fer.detectors import haar
 from edge_fer.detectors.haar import Detection, HaarDetector
+from edge_fer.detectors.scaling import levelled
 from edge_fer.errors import BadInput, MissingDependency
 from edge_fer.sources.synthetic import SyntheticCamera
 
@@ -142,12 +143,13 @@ def test_what_is_found_in_levelled_pixels_is_put_back_where_it_is(box, roll_deg)
     frame = np.zeros((480, 640), np.uint8)
     x, y = min(max(int(box.x), 200), 400), min(max(int(box.y), 180), 260)
     frame[y : y + side, x : x + side] = 255
-    level = haar._Levelled(frame, roll_deg)
-    rows, columns = np.nonzero(level.pixels > 127)
+    level, back = levelled(frame, roll_deg)
+    rows, columns = np.nonzero(level > 127)
     # The bright square's middle, there.
     found = Box(columns.mean() + 0.5 - side / 2, rows.mean() + 0.5 - side / 2, side, side)
-    assert level.back(found)[:2] == pytest.approx((x, y), abs=0.75)
-    assert level.back(found)[2:] == (side, side)
+    placed = haar._turned_back(found, back, roll_deg)
+    assert placed[:2] == pytest.approx((x, y), abs=0.75)
+    assert placed[2:] == (side, side)
 
 
 def patched(detector, cascade, windows):
