@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from edge_fer.boxes import Box
     from edge_fer.detectors import Detector, Face
 
-TILTS_DEG: Final = (0.0, 25.0, -25.0)
-"""Tilts at which a face is looked for that is not seen as it was: a frontal cascade bears about 15 degrees."""
+TILT_DEG: Final = 25.0
+"""Tilt at which tilted faces are sought: a frontal cascade bears about 15 degrees on both sides of it."""
+TILTS_DEG: Final = (0.0, TILT_DEG, -TILT_DEG)
+"""Tilts at which a face is looked for that is not seen as it was."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from edge_fer.tracking.changes import Changes
+from edge_fer.tracking.looking import TILT_DEG
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from edge_fer.detectors import Detector, Face
     from edge_fer.tracking.settings import Tracking
 
-TILT_DEG: Final = 25.0
-"""Tilt at which tilted faces are searched for: a frontal cascade bears about 15 degrees on both sides of it."""
 SMALLEST_PX: Final = 24
 """What changes is searched for faces if it is at least so large: no detector finds smaller ones."""
 

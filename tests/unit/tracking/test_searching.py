@@ -8,7 +8,8 @@ import pytest
 from edge_fer.boxes import Box
 from edge_fer.detectors import Face
 from edge_fer.tracking.in_step import InStep
-from edge_fer.tracking.searching import TILT_DEG, Searches
+from edge_fer.tracking.looking import TILT_DEG
+from edge_fer.tracking.searching import Searches
 from edge_fer.tracking.settings import Tracking
 
 FACE = Box(200, 160, 96, 96)
