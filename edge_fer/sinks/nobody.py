@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import math
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
 from edge_fer.preprocess import to_gray
@@ -115,6 +114,9 @@ class NobodyThere:
     """
 
     def __init__(self, adviser: Adviser) -> None:
+        # Imported here: what is no camera needs no thread.
+        from concurrent.futures import ThreadPoolExecutor
+
         self._adviser = adviser
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="adviser")
         self._look: Future[Reason | None] | None = None
