@@ -38,9 +38,9 @@ MAX_SEARCHED_PX: Final = 4_000_000
 takes about 50 bytes for each, so that they bound the memory of a search."""
 SEARCH_GROWTH: Final = 0.045
 """By how much the boxes of `SEARCH_CASCADE` are smaller than those of `FOLLOW_CASCADE`, on each side."""
-SURE_WINDOWS: Final = 25
+SURE_WINDOWS: Final = 14
 """From so many windows of the cascades on, those of `SEARCH_CASCADE` counted twice, a thing is hardly ever taken for a
-face. With 20, some things in the rooms of the scene ``hard`` still are."""
+face. More would cost small faces and those that are turned: few windows agree on them."""
 LEAST_WINDOWS: Final = 6
 """Fewer windows, counted in the same way, are mostly not a face."""
 FOLLOW_MARGIN: Final = 0.25
