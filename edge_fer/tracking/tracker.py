@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from edge_fer.boxes import Box
     from edge_fer.detectors import Detector, Face
     from edge_fer.tracking.patches import Match
     from edge_fer.tracking.searching import Search
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 LIKE_THE_LAST: Final = 0.7
 """Least correlation with the last frame's patch at which a face that the detector does not confirm is followed. It must
 also stay like itself when it was confirmed: otherwise, a cut would leave a ghost."""
-INSIDE: Final = 0.8
-"""Share of such a face that must lie in the frame: at its edge, people leave, and looks are cut off."""
 NEIGHBOUR: Final = 1.5
 """Distance, in widths of a face, below which another one may be mistaken for it."""
 
@@ -171,9 +170,8 @@ class FaceTracker:
         return track, False
 
     def _is_itself(self, gray: NDArray[np.uint8], confirmed: Patch, match: Match) -> bool:
-        left, top, right, bottom = match.box.pixels(gray.shape)
-        inside = (right - left) * (bottom - top) / (match.box.width * match.box.height)
-        return inside >= INSIDE and confirmed.likeness(match.patch) >= LIKE_ITSELF
+        # People leave at the frame's edge. A patch stays there, and takes the looks of what was behind them.
+        return not _is_at_edge(match.box, gray.shape) and confirmed.likeness(match.patch) >= LIKE_ITSELF
 
     def _is_look_due(self, track: Track, as_confirmed: bool) -> bool:
         since_s = self._now_s - track.looked_s
@@ -205,17 +203,22 @@ class FaceTracker:
     # Telling people apart
 
     def _part(self, gray: NDArray[np.uint8], before: Sequence[Track]) -> None:
-        """Of tracks that lie on one face, keep the one whose looks it has; the others have lost theirs."""
+        """Of tracks that lie on one face, keep the one whose face it is; the others have lost theirs."""
         kept: list[Track] = []
         for index, track in enumerate(self._tracks):
             rival = self._rival(track, kept)
-            loser = index
-            if rival is not None and track.likeness(gray) > kept[rival].likeness(gray):
-                loser = rival
             kept.append(track)
-            if rival is not None:
-                kept[loser] = before[loser].lost(self._now_s)
+            if rival is None:
+                continue
+            first = self._claim(gray, kept[rival], before[rival])
+            loser = rival if self._claim(gray, track, before[index]) > first else index
+            kept[loser] = before[loser].lost(self._now_s)
         self._tracks = kept
+
+    @staticmethod
+    def _claim(gray: NDArray[np.uint8], track: Track, before: Track) -> tuple[float, float]:
+        """Return how well *track*, which was *before*, claims its face: whoever was lost may have found another's."""
+        return before.seen_s, track.likeness(gray)
 
     def _rival(self, track: Track, others: Sequence[Track]) -> int | None:
         """Return which of *others*, an index, is seen on the face of *track*."""
@@ -276,3 +279,9 @@ class FaceTracker:
         patch = Patch.of(search.gray, face.box)
         match = patch.find(gray, face.box, LIKE_THE_LAST) if patch is not None else None
         return face if match is None else face._replace(box=match.box)
+
+
+def _is_at_edge(box: Box, shape: tuple[int, ...]) -> bool:
+    """Return whether *box* touches the edge of a frame of *shape*, or reaches beyond it."""
+    height, width = shape
+    return min(box.x, box.y) < 1 or box.x + box.width > width - 1 or box.y + box.height > height - 1

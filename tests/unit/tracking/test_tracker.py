@@ -317,6 +317,22 @@ def test_a_cut_ends_bridging_at_once(lost_face, room, put):
     assert tracker.update(other_shot, 0.93) == []
 
 
+@pytest.mark.parametrize(("box", "bridged"), [(LEFT, True), (LEFT.moved(-100, 0), False), (LEFT.moved(460, 0), False)])
+def test_at_the_edge_of_the_frame_nobody_is_bridged_who_looks_otherwise(room, put, box, bridged):
+    detector = Scripted(box)
+    tracker = FaceTracker(detector)
+    face, behind = put(room, box, seed=5), put(room, box, seed=9)
+    for step in range(6):
+        assert ids(tracker.update(face, step / 30)) == [1]
+    detector.everywhere = []
+    for step in range(6, 30):
+        # As when somebody walks out: little by little, something else is there.
+        share = min(0.5, (step - 6) / 20)
+        frame = np.asarray(cv2.addWeighted(face, 1 - share, behind, share, 0), np.uint8)
+        tracks = tracker.update(frame, step / 30)
+    assert bool(tracks) is bridged
+
+
 def test_a_place_that_looks_different_is_shown_to_the_detector_at_once():
     frame = SyntheticCamera(seed=2).frame(0)
     detector = Counting()
@@ -393,6 +409,21 @@ def test_who_goes_behind_another_is_not_reported_with_the_face_in_front(room, pu
     assert len(seen[20]) == 2
     for tracks in seen[140:]:
         assert ids(tracks) == first
+
+
+def test_who_was_lost_does_not_take_the_face_of_who_passes(room, put):
+    eyes = Eyes()
+    tracker = FaceTracker(eyes)
+    for step in range(60):
+        # Both look alike. One is lost, to the right of the other, who walks there.
+        passing, lost = Box(100 + 4 * step, 180, 90, 90), Box(280, 180, 90, 90)
+        eyes.boxes = [passing] if step > 8 else [passing, lost]
+        frame = room if step > 8 else put(room, lost, seed=5)
+        tracks = tracker.update(put(frame, passing, seed=5), step / 30)
+        if step == 8:
+            assert len(tracks) == 2
+            first = next(track.id for track in tracks if track.box.iou(passing) > 0.5)
+    assert ids(tracks) == [first]
 
 
 @pytest.mark.parametrize("seconds", [3.0, 4.0])
