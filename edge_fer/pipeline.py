@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
@@ -15,9 +15,11 @@ from edge_fer.preprocess import to_gray
 from edge_fer.records import FaceRecord, Record, Seen
 from edge_fer.smoothing import Smoother, Smoothing
 from edge_fer.tracking import FaceTracker
+from edge_fer.tracking.in_step import InStep
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
+    from concurrent.futures import Executor, Future
 
     import numpy as np
     from numpy.typing import NDArray
@@ -61,6 +63,15 @@ class _Person:
         self.due_s = (time_s if late else self.due_s) + period_s
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """Faces of the frame of `time_s` whose scores were asked for."""
+
+    tracks: Sequence[Track]
+    time_s: float
+    scores: Future[NDArray[np.float32]]
+
+
 class Pipeline:
     """Turns frames into records. Holds the tracks, and what is known of the face of each.
 
@@ -85,6 +96,8 @@ class Pipeline:
         self._clock = clock or SystemClock()
         self._period_s = 1 / classify_fps
         self._people: dict[int, _Person] = {}
+        self._executor: Executor = InStep()
+        self._asked: _Asked | None = None
 
     @property
     def states(self) -> dict[int, str]:
@@ -100,17 +113,20 @@ class Pipeline:
         # Each reading of the clock ends one stage and begins the next: together they are the whole time.
         now = self._clock.now
         started = now()
-        gray = to_gray(frame.image)
-        tracks = self.tracker.update(gray, frame.time_s, frame.reduced)
+        tracks: Sequence[Track] = ()
+        gray: NDArray[np.uint8] | None = None
+        if not self.tracker.rests(frame.time_s):
+            gray = to_gray(frame.image)
+            tracks = self.tracker.update(gray, frame.time_s, frame.reduced)
         detected = now()
-        due = [track for track in tracks if self._is_due(track, frame.time_s)]
-        boxes = [None if track.cropped else track.box for track in due]
-        crops = self.classifier.crop(gray, boxes, [track.face.roll_deg for track in due])
+        strangers = any(track.id not in self._people for track in tracks)
+        self._take_answers(wait=strangers)
+        if gray is not None and self._asked is None:
+            self._ask(gray, tracks, frame.time_s)
         cropped = now()
-        # Without a face, no runtime is called.
-        scores = self.classifier.scores(crops) if due else ()
+        # Only somebody new is waited for: a record of others repeats their last scores until there are newer ones.
+        self._take_answers(wait=strangers)
         classified = now()
-        self._take(due, scores, frame.time_s)
         faces = self._faces(tracks, frame.reduced)
         smoothed = now()
         durations_ms = [capture_ms]
@@ -122,10 +138,11 @@ class Pipeline:
     def run(self, source: Source) -> Iterator[tuple[Frame, Record]]:
         """Yield each of the source's frames with its record, until the source ends.
 
-        Of a live source, no frame waits for the detector: it works in a thread of its own.
+        Of a live source, no frame waits for the detector or, but for somebody new, for the classifier: both work in
+        threads of their own.
         """
         frames = iter(source.frames())
-        with self.tracker.behind() if source.live else nullcontext():
+        with self._behind() if source.live else nullcontext():
             while True:
                 # By hand instead of a for loop, since the time that a frame takes to arrive is measured.
                 started = self._clock.now()
@@ -139,8 +156,24 @@ class Pipeline:
                 yield frame, self.process(frame, capture_ms, source.dropped)
                 del frame  # so that a large picture is freed before the next one is decoded
 
+    @contextmanager
+    def _behind(self) -> Iterator[None]:
+        """Let the detector and the classifier work in threads of their own until the context is left."""
+        # Imported here: files need no threads, and the first result must not wait for what is not needed.
+        from concurrent.futures import ThreadPoolExecutor
+
+        with self.tracker.behind(), ThreadPoolExecutor(1, thread_name_prefix="classifier") as executor:
+            self._executor = executor
+            try:
+                yield
+            finally:
+                self._executor = InStep()
+                self._asked = None
+
     def reset(self) -> None:
         """Forget all faces and states. To be called when the next frame is unrelated to the last one."""
+        # What the classifier works on is in an array that the next faces are cut out into.
+        self._take_answers(wait=True)
         self.tracker.reset()
         self._people.clear()
 
@@ -148,13 +181,27 @@ class Pipeline:
         person = self._people.get(track.id)
         return person is None or person.is_due(time_s, self._period_s)
 
-    def _take(self, tracks: Sequence[Track], scores: Iterable[NDArray[np.float32]], time_s: float) -> None:
-        for track, row in zip(tracks, scores, strict=True):
+    def _ask(self, gray: NDArray[np.uint8], tracks: Sequence[Track], time_s: float) -> None:
+        """Ask for the scores of those of *tracks* that are due in *gray*, the frame of *time_s*."""
+        due = [track for track in tracks if self._is_due(track, time_s)]
+        # Without a face, no runtime is called.
+        if due:
+            boxes = [None if track.cropped else track.box for track in due]
+            crops = self.classifier.crop(gray, boxes, [track.face.roll_deg for track in due])
+            self._asked = _Asked(due, time_s, self._executor.submit(self.classifier.scores, crops))
+
+    def _take_answers(self, *, wait: bool) -> None:
+        """Take the scores that were asked for: if they are there, or, with *wait*, in any case."""
+        asked = self._asked
+        if asked is None or not (wait or asked.scores.done()):
+            return
+        self._asked = None
+        for track, row in zip(asked.tracks, asked.scores.result(), strict=True):
             person = self._people.get(track.id)
             if person is None:
                 person = _Person(Smoother(self.classifier.labels, self.smoothing), row, row)
                 self._people[track.id] = person
-            person.classified(row, time_s, self._period_s, TRUST[track.seen])
+            person.classified(row, asked.time_s, self._period_s, TRUST[track.seen])
 
     def _faces(self, tracks: Sequence[Track], reduced: int) -> tuple[FaceRecord, ...]:
         faces = []

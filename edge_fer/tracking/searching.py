@@ -81,6 +81,12 @@ class Searches:
             if regions:
                 self._begin(executor, gray, time_s, known, regions, reduced)
 
+    def rests(self, time_s: float) -> bool:
+        """Return whether no search goes on, and none is due at *time_s*."""
+        if self._search is not None or time_s - self._whole_s >= self._tracking.search_every_s:
+            return False
+        return time_s - self._checked_s < self._tracking.search_again_s and not self._is_tilted_due(time_s)
+
     def _is_tilted_due(self, time_s: float) -> bool:
         """Return whether the frame should be searched tilted: between two upright searches, if anything changed."""
         pause_s = self._tracking.search_every_s

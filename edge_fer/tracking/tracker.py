@@ -71,6 +71,10 @@ class FaceTracker:
         """Return the ids of all tracks that have not ended, whether their face is in sight or not."""
         return {track.id for track in self._tracks}
 
+    def rests(self, time_s: float) -> bool:
+        """Return whether `update` would do nothing in the frame of *time_s*: nobody is known, and no search is due."""
+        return not self._tracks and time_s >= self._now_s and self._searches.rests(time_s)
+
     @contextmanager
     def behind(self) -> Iterator[None]:
         """Let the detector work in a thread of its own until the context is left."""

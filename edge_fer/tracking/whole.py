@@ -32,6 +32,11 @@ class WholePictures:
         face = Face(Box(0.0, 0.0, float(width), float(height)), confidence=1.0)
         return [Track(self._last_id, face, time_s, reported=True, cropped=True)]
 
+    def rests(self, time_s: float) -> bool:
+        """Return False: each picture is a face."""
+        del time_s
+        return False
+
     def known(self) -> set[int]:
         """Return the id of the last face."""
         return self._known

@@ -239,6 +239,102 @@ def test_only_of_a_live_source_the_detector_works_in_a_thread_of_its_own(told, p
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("detector")]
 
 
+class Watched(SourceBase):
+    """A live camera that shows one picture *count* times."""
+
+    live = True
+
+    def __init__(self, picture, count=2000):
+        self.picture = picture
+        self.count = count
+
+    def frames(self):
+        for index in range(self.count):
+            yield Frame(self.picture, index / 30, index, "camera")
+            time.sleep(0.002)
+
+
+def test_on_a_live_source_only_somebody_new_waits_for_the_classifier(told, picture):
+    pipeline, _ = told(classify_fps=10)
+    scores = pipeline.classifier.scores
+    may = threading.Event()
+    asked = []
+
+    def slow(crops):
+        asked.append(threading.current_thread())
+        if len(asked) > 1:
+            assert may.wait(10)
+        return scores(crops)
+
+    pipeline.classifier.scores = slow
+    faces = 0
+    for _, record in pipeline.run(Watched(picture)):
+        faces += len(record.faces)
+        if faces == 60:  # two seconds, although the second answer does not come
+            assert len(asked) == 2
+            may.set()
+        if len(asked) == 4:
+            break
+    assert faces > 60
+    assert threading.current_thread() not in asked
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("classifier")]
+
+
+def test_somebody_new_has_scores_in_the_first_record_on_a_live_source(told, picture):
+    pipeline, _ = told()
+    expected = pipeline.classifier.scores(pipeline.classifier.crop(picture, [Box(200, 160, 96, 96)]))[0]
+    first = next(face for _, record in pipeline.run(Watched(picture)) for face in record.faces)
+    assert np.allclose(first.scores, expected, atol=0.02)
+
+
+def test_a_reset_waits_for_the_classifier_which_works_on_the_faces_cut_out(told, picture):
+    pipeline, detector = told(classify_fps=10)
+    scores = pipeline.classifier.scores
+    answered = []
+
+    def slow(crops):
+        before = crops.copy()
+        time.sleep(0.05)
+        answered.append(np.array_equal(before, crops))
+        return scores(crops)
+
+    pipeline.classifier.scores = slow
+    for _, record in pipeline.run(Watched(picture)):
+        if record.faces and record.index % 10 == 0:
+            pipeline.reset()
+            detector.face = detector.face._replace(box=Box(200 + record.index, 160, 96, 96))
+        if len(answered) >= 8:
+            break
+    assert all(answered)
+
+
+def test_an_error_of_the_classifiers_thread_ends_the_run(told, picture):
+    pipeline, _ = told()
+    scores = pipeline.classifier.scores
+    asked = []
+
+    def fails_at_last(crops):
+        asked.append(len(crops))
+        return scores(crops) if len(asked) < 3 else 1 / 0
+
+    pipeline.classifier.scores = fails_at_last
+    with pytest.raises(ZeroDivisionError):
+        list(pipeline.run(Watched(picture)))
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("classifier")]
+
+
+def test_a_frame_at_rest_is_not_looked_at_but_has_its_record(told, picture):
+    pipeline, detector = told()
+    detector.sees = False
+    first = pipeline.process(Frame(picture, 0.0, 0, "x"))
+    # A frame that could not be looked at.
+    resting = pipeline.process(Frame(np.zeros((480, 640, 2)), 0.01, 1, "x"))
+    assert (first.faces, resting.faces) == ((), ())
+    assert resting.stage_ms.keys() == set(STAGES)
+    with pytest.raises(BadInput):
+        pipeline.process(Frame(np.zeros((480, 640, 2)), 0.2, 2, "x"))
+
+
 def test_an_error_of_the_detectors_thread_ends_the_run(told, picture):
     class Camera(SourceBase):
         live = True

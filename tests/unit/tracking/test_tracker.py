@@ -447,6 +447,53 @@ def test_people_who_cross_keep_their_tracks(room, put, seconds):
         assert track.box.iou(front if first[track.id] > 0.5 else back) > 0.5
 
 
+# Rest
+
+
+@pytest.mark.parametrize("scene", ["easy", "hard"])
+def test_at_rest_an_update_would_do_nothing(scene):
+    camera = SyntheticCamera(seed=4, scene=scene, hidden_s=[(1.0, 9.0)])
+    all_frames, fewer = FaceTracker(HaarDetector()), FaceTracker(HaarDetector())
+    rested = 0
+    for index in range(0, 240, 2):
+        frame = camera.frame(index)
+        tracks = all_frames.update(frame.image, frame.time_s)
+        if fewer.rests(frame.time_s):
+            rested += 1
+            assert tracks == []
+        else:
+            assert fewer.update(frame.image, frame.time_s) == tracks
+    assert all_frames.searches == fewer.searches
+    assert rested > 10 or scene == "hard"
+
+
+def test_at_rest_most_frames_of_an_empty_room_are_not_looked_at(room):
+    tracker = FaceTracker(Scripted())
+    rested = 0
+    for step in range(90):
+        if tracker.rests(step / 30):
+            rested += 1
+        else:
+            tracker.update(room, step / 30)
+    assert rested >= 55
+
+
+def test_a_time_that_starts_again_ends_the_rest(room):
+    tracker = FaceTracker(Scripted())
+    tracker.update(room, 100.0)
+    assert tracker.rests(100.01)
+    assert not tracker.rests(0.0)
+
+
+def test_while_a_search_goes_on_behind_it_does_not_rest(room):
+    detector = Slow(LEFT)
+    tracker = FaceTracker(detector)
+    with tracker.behind():
+        tracker.update(room, 0.0)
+        assert not tracker.rests(0.01)
+        detector.may.set()
+
+
 # Time
 
 
