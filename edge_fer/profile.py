@@ -131,10 +131,12 @@ class Profile(Frozen):
         A model, target and threads that were measured on this machine or written by hand stay. Frame size and schedule
         are measured by nobody: they become those of the board.
         """
-        assumed = {"board": board.board, "frame_px": board.frame_px, "schedule": board.schedule}
         if self.model is None or self.assumed:
-            assumed |= {"model": board.model, "target": board.target, "threads": board.threads, "assumed": True}
-        return self.model_copy(update=assumed)
+            chosen = {"model": board.model, "target": board.target, "threads": board.threads, "assumed": True}
+            begun = self.model_copy(update=chosen)
+        else:
+            begun = self
+        return begun.model_copy(update={"board": board.board, "frame_px": board.frame_px, "schedule": board.schedule})
 
     @classmethod
     def load(cls, path: Path) -> Self:
