@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from edge_fer.errors import UnfitMachine
+from edge_fer.errors import BadInput, UnfitMachine
 from edge_fer.text import printable
+from edge_fer_devices.doctor.machine import Budget
 
 if TYPE_CHECKING:
-    from edge_fer.profile import Budget
     from edge_fer_devices.doctor.finding import Finding
+    from edge_fer_devices.doctor.probes import Result
 
 NAME_WIDTH: Final = 16
-AUTO: Final = "auto"
-"""The name that stands for the board that this machine is."""
 
 
 @click.command(
@@ -48,10 +47,9 @@ def doctor(
     from edge_fer_devices.doctor.machine import this_machine
     from edge_fer_devices.doctor.probes import Probes
 
-    budget = _budget(board)
     faults = 0
-    with Probes(model or "", target or "", str(key or "")) as probes:
-        machine = this_machine(budget, source, probes)
+    with Probes(board or "", model or "", target or "", str(key or "")) as probes:
+        machine = this_machine(_budget(probes["budget"].result(), board), source, probes)
         for name, finding in diagnose(machine):
             faults += finding.level is Level.FAULT
             click.echo(_json(name, finding) if as_json else _text(name, finding))
@@ -59,24 +57,17 @@ def doctor(
         raise UnfitMachine(f"{'one fault' if faults == 1 else f'{faults} faults'} on this machine; see above")
 
 
-def _budget(board: str | None) -> Budget | None:
-    """Return the budget of the *board*, else that of this machine's profile or of its kind of board; None if unknown.
+def _budget(result: Result, board: str | None) -> Budget | None:
+    """Return the budget in the *result* of its probe; None where it is unknown, as without the packages to read it.
 
-    Raises `BadInput` for a board that edge-fer does not know.
+    Raises `BadInput` if the user has named a *board* and it is not known.
     """
-    if board is not None and board != AUTO:
-        from edge_fer_devices.boards.board import load
-
-        return load(board).budget
-    try:
-        from edge_fer import profile
-        from edge_fer_devices.boards.board import assumed
-
-        own = profile.of_this_machine() if board is None else None
-        return own.budget if own is not None and own.budget is not None else assumed(AUTO).budget
-    # An unknown architecture, a damaged profile, a package without which none can be read: the checks must still run.
-    except (ValueError, ImportError):
+    answer = result.answer or {}
+    if board is not None and "error" in answer:
+        raise BadInput(answer["error"])
+    if "memory_mb" not in answer:
         return None
+    return Budget(answer["memory_mb"], answer["temperature_c"])
 
 
 def _json(name: str, finding: Finding) -> str:

@@ -17,7 +17,6 @@ from edge_fer import host
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from edge_fer.profile import Budget
     from edge_fer_devices.doctor.probes import Probe
 
 OPENCV: Final = (
@@ -43,6 +42,14 @@ class Package:
     def from_system(self) -> bool:
         """Whether the operating system has installed it, not pip."""
         return self.folder.startswith(SYSTEM_PACKAGES)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What edge-fer may take on a machine; see `edge_fer.profile.Budget`, which cannot be imported without pydantic."""
+
+    memory_mb: int
+    temperature_c: float
 
 
 @dataclass(frozen=True)

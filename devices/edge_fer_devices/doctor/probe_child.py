@@ -18,6 +18,9 @@ from edge_fer.options import DEFAULT_MODEL
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+AUTO: Final = "auto"
+"""The name that stands for the board that this machine is."""
+
 
 def main() -> None:
     """Run the probe that the first argument names."""
@@ -31,6 +34,16 @@ def main() -> None:
         json.dump(answer, answers)
     # Without the ends of the libraries: what has answered may still hang or crash while it is taken apart.
     os._exit(0)
+
+
+def budget(board: str) -> dict[str, Any]:
+    """Read the budget of a board; of an empty one, that of this machine's profile, else of its kind of board."""
+    from edge_fer.profile import of_this_machine
+    from edge_fer_devices.boards import assumed
+
+    own = None if board else of_this_machine()
+    found = own.budget if own is not None and own.budget is not None else assumed(board or AUTO).budget
+    return {} if found is None else found.model_dump()
 
 
 def opencv() -> dict[str, Any]:
@@ -90,6 +103,7 @@ def numpy() -> dict[str, Any]:
 
 
 PROBES: Final[dict[str, Callable[..., dict[str, Any]]]] = {
+    "budget": budget,
     "opencv": opencv,
     "litert": litert,
     "golden": golden,

@@ -111,11 +111,13 @@ def _wait(process: subprocess.Popen[bytes], limit_s: float) -> Result:
 class Probes:
     """All probes of this machine. A context manager, which leaves no process behind.
 
-    *model*, *target* and *key* are what the golden answers are compared of; empty for what ``edge-fer run`` takes here.
+    *board* is the one whose budget counts. *model*, *target* and *key* are what the golden answers are compared of.
+    Where they are empty, it is what ``edge-fer run`` takes here.
     """
 
-    def __init__(self, model: str = "", target: str = "", key: str = "") -> None:
+    def __init__(self, board: str = "", model: str = "", target: str = "", key: str = "") -> None:
         self._children = {
+            "budget": ChildProbe(["budget", board]),
             "opencv": ChildProbe(["opencv"]),
             "litert": ChildProbe(["litert"]),
             "golden": ChildProbe(["golden", model, target, key]),
@@ -126,7 +128,7 @@ class Probes:
         """Return the probes by name. With enough memory for all of them, the long ones have begun."""
         available_mb = host.available_mb()
         if available_mb is None or available_mb >= SIDE_BY_SIDE_MB:
-            for name in ("golden", "litert", "opencv"):
+            for name in ("budget", "golden", "litert", "opencv"):
                 self._children[name].start()
         return dict(self._children)
 

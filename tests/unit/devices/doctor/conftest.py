@@ -7,8 +7,7 @@ import dataclasses
 import pytest
 
 from edge_fer import host
-from edge_fer_devices.boards import load
-from edge_fer_devices.doctor.machine import Machine, Package
+from edge_fer_devices.doctor.machine import Budget, Machine, Package
 from edge_fer_devices.doctor.probes import Known, Result
 
 NOW_S = 1_796_000_000.0
@@ -47,6 +46,7 @@ PACKAGES = {
     "gpiozero": Package("2.0.1", (), SYSTEM),
 }
 ANSWERS = {
+    "budget": {"p90_ms": 66.0, "memory_mb": 100, "temperature_c": 80.0},
     "opencv": {"version": "4.14.0", "has_classifier": True, "cascades": "/site-packages/cv2/data"},
     "litert": {"runtime": "ai-edge-litert", "version": "2.3.0", "delegated": 4},
     "golden": {
@@ -88,7 +88,7 @@ def machine(tmp_path, monkeypatch):
             root=root,
             facts={**host.facts(root), **(facts or {})},
             packages={name: package for name, package in installed.items() if package is not None},
-            budget=load("raspberry-pi-4").budget,
+            budget=Budget(memory_mb=100, temperature_c=80.0),
             environment={"HOME": "/home/pi"},
             python=(3, 13),
             executable="/opt/edge-fer/bin/python",

@@ -7,7 +7,9 @@ import sys
 
 import pytest
 
-from edge_fer import host
+from edge_fer import host, profile
+from edge_fer.errors import BadInput
+from edge_fer_devices.doctor import probe_child
 from edge_fer_devices.doctor.probes import ChildProbe, Probes, Result
 
 
@@ -83,7 +85,7 @@ def test_with_little_memory_probes_run_one_after_the_other(monkeypatch, availabl
     monkeypatch.setattr(host, "available_mb", lambda: available_mb)
     monkeypatch.setattr(ChildProbe, "start", lambda probe: began.append(probe._arguments[0]))
     with Probes():
-        assert set(began) == ({"golden", "litert", "opencv"} if started else set())
+        assert set(began) == ({"budget", "golden", "litert", "opencv"} if started else set())
 
 
 def test_no_process_is_left_behind(opencv):
@@ -93,6 +95,22 @@ def test_no_process_is_left_behind(opencv):
     probe.close()
     with pytest.raises(ProcessLookupError):
         os.kill(number, 0)
+
+
+def test_the_budget_is_that_of_the_board_else_of_this_machine_else_of_its_kind(monkeypatch):
+    facts = {"machine": "aarch64", "model": "Raspberry Pi 5 Model B Rev 1.0", "cpu": None, "memory_mb": None}
+    monkeypatch.setattr(host, "facts", lambda: facts)
+    assert probe_child.budget("") == probe_child.budget("auto") == probe_child.budget("raspberry-pi-5")
+    own = profile.Budget(p90_ms=1.0, memory_mb=2, temperature_c=3.0)
+    profile.Profile(budget=own).save(profile.default_path())
+    assert probe_child.budget("") == {"p90_ms": 1.0, "memory_mb": 2, "temperature_c": 3.0}
+    assert probe_child.budget("auto")["temperature_c"] == 80.0
+    with pytest.raises(BadInput, match="no board profile 'pi'"):
+        probe_child.budget("pi")
+    facts |= {"machine": "riscv64", "model": None}
+    profile.default_path().unlink()
+    with pytest.raises(BadInput, match="riscv64"):
+        probe_child.budget("")
 
 
 def test_the_libraries_of_this_machine_answer():
