@@ -54,7 +54,11 @@ def devices(ctx: click.Context, as_json: bool) -> None:
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 def show(name: str | None, as_json: bool) -> None:
-    """Explain the profile of the board NAME, with the sources of its facts; without NAME, that of this machine."""
+    """Explain the profile of the board NAME.
+
+    Prints its facts with their units and sources, and what is assumed. Without NAME, it is the board that this machine
+    is, and the last line says where edge-fer run begins here.
+    """
     from edge_fer import profile
 
     here = _this_machine()
@@ -73,10 +77,11 @@ def show(name: str | None, as_json: bool) -> None:
 @devices.command(epilog="\b\nExamples:\n  edge-fer devices use\n  edge-fer devices use raspberry-pi-zero-2-w")
 @click.argument("name", required=False)
 def use(name: str | None) -> None:
-    """Let edge-fer run begin from what is assumed of the board NAME; without NAME, of this one.
+    """Begin from what is assumed of the board NAME.
 
-    Writes it, marked as assumed, into the profile of this machine (~/.config/edge-fer/profile.toml). What was measured
-    on this machine or written by hand stays, and edge-fer bench --write-profile replaces the rest.
+    Without NAME, it is the board that this machine is. Writes it, marked as assumed, into the profile of this machine
+    (~/.config/edge-fer/profile.toml), for edge-fer run. What was measured on this machine or written by hand stays, and
+    edge-fer bench --write-profile replaces the rest.
     """
     from edge_fer import profile
 
