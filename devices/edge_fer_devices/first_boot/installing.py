@@ -74,12 +74,12 @@ def check_room(places: Places, card: dict[str, Any]) -> str:
 def make_user(places: Places, card: dict[str, Any]) -> str:
     """Make the account of the service, and let it use the camera."""
     del places, card
-    if not _has_user(USER):
+    if not has_user(USER):
         _patiently(
             "useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/var/lib/edge-fer", "--shell",
             "/usr/sbin/nologin", USER,
         )  # fmt: skip
-    groups = [group for group in GROUPS if _has_group(group)]
+    groups = [group for group in GROUPS if has_group(group)]
     if groups:
         _patiently("usermod", "--append", "--groups", ",".join(groups), USER)
     return f"{USER} in {', '.join(groups) or 'no further group'}"
@@ -212,7 +212,8 @@ def _patiently(*command: str) -> None:
     run(command)
 
 
-def _has_user(name: str) -> bool:
+def has_user(name: str) -> bool:
+    """Return whether there is an account *name*."""
     try:
         pwd.getpwnam(name)
     except KeyError:
@@ -220,7 +221,8 @@ def _has_user(name: str) -> bool:
     return True
 
 
-def _has_group(name: str) -> bool:
+def has_group(name: str) -> bool:
+    """Return whether there is a group *name*."""
     try:
         grp.getgrnam(name)
     except KeyError:

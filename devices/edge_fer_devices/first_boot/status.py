@@ -30,11 +30,13 @@ class Status:
             "format": FORMAT,
             "outcome": "running",
             "card": card.get("id"),
-            "attempt": self._attempt(card),
+            "attempt": 1,
             "user_data": "not used",
+            "settings": [],
             "error": None,
             "versions": _versions(places, card),
         }
+        self._take_over(card)
 
     def begin(self, name: str) -> None:
         """Note that step *name* has begun."""
@@ -51,6 +53,10 @@ class Status:
     def detail(self) -> str:
         """What the last step has said."""
         return str(self._steps[-1]["detail"])
+
+    def keep_settings(self) -> None:
+        """Keep the steps so far as those that took the card's settings, for what writes the file after this."""
+        self.set(settings=self._steps)
 
     def set(self, **values: Any) -> None:
         """Note *values* of the whole."""
@@ -70,13 +76,15 @@ class Status:
             else:
                 return
 
-    def _attempt(self, card: dict[str, Any]) -> int:
-        """Return the number of this attempt to install *card*, from 1."""
+    def _take_over(self, card: dict[str, Any]) -> None:
+        """Take over what an earlier boot has noted of the same *card*."""
         try:
             before = json.loads((self._places.boot / STATUS).read_text())
-            return int(before.get("attempt", 0)) + 1 if before.get("card") == card.get("id") else 1
+            if before.get("card") == card.get("id"):
+                self._values["attempt"] = int(before.get("attempt", 0)) + 1
+                self._values["settings"] = before.get("settings", [])
         except (OSError, ValueError, AttributeError):
-            return 1
+            pass  # there is none, or it is damaged
 
 
 def uptime_s() -> float:
