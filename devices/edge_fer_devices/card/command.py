@@ -11,17 +11,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from edge_fer import files
 from edge_fer.errors import BadInput
 from edge_fer.options import DEFAULT_MODEL
 from edge_fer.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from edge_fer.bundle import Bundle
     from edge_fer.progress import ProgressListener
     from edge_fer_devices.card.contents import Order
-    from edge_fer_devices.card.flashing import Outcome
+    from edge_fer_devices.card.disks import Disk
+    from edge_fer_devices.card.flashing import Outcome, Target
     from edge_fer_devices.card.inspection import Contents
     from edge_fer_devices.card.settings import Account, Settings, Wifi
     from edge_fer_devices.config import Config
@@ -46,6 +49,8 @@ EDGE_FER_PASSWORD and EDGE_FER_WIFI_PASSWORD; no option takes one."""
 )
 @click.argument("image", type=FILE)
 @click.option("--out", type=FILE, help="The new image to write.")
+@click.option("--card", help="The card to write instead: its device, such as /dev/sdb. All of it is overwritten.")
+@click.option("--confirm", metavar="NAME", help="The card's name, as sdb, instead of being asked for it.")
 @click.option("--sha256", help="Checksum of the image, packed or not, or the file that holds it.")
 @click.option("--device", default="raspberry-pi-4", show_default=True, help="The board that it is for.")
 @click.option("--hostname", default="edge-fer", show_default=True, help="Name of the device.")
@@ -72,31 +77,117 @@ EDGE_FER_PASSWORD and EDGE_FER_WIFI_PASSWORD; no option takes one."""
 @click.option("--python", help="The image's Python, where it cannot be told, as in 3.13.")
 @click.option("--wheel", type=FILE, help="The wheel of edge-fer, where a wheelhouse is made.")
 @click.option("--streams", is_flag=True, help="Also install what films and network streams need (34 MB).")
+@click.option("--read-only", is_flag=True, help="Never write to the root partition after the first boot.")
+@click.option(
+    "--manifest", type=FILE, help="Also write a .rpi-imager-manifest, by which Raspberry Pi Imager writes it."
+)
 @click.option("--dry-run", is_flag=True, help="Show every file that would be added; write nothing.")
-@click.option("--force", is_flag=True, help="Replace an image that exists.")
+@click.option("--force", is_flag=True, help="Replace an image that exists; take a card of over 256 GB.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was made as JSON.")
 def flash(image: Path, **options: Any) -> None:
-    """Make a card's image that boots into edge-fer from a stock Raspberry Pi OS Lite (64-bit).
+    """Make a card, or the image of one, that boots into edge-fer, from a stock Raspberry Pi OS Lite (64-bit).
 
     IMAGE (.img, .img.xz or .img.zst) is copied, and the copy's boot partition gets edge-fer with all that it needs:
-    the device downloads nothing. The stock image is never changed. Needs mtools, and no root.
+    the device downloads nothing. The stock image is never changed. Needs mtools; only writing to a card needs root.
     """
     from edge_fer.progress import ProgressDisplay
     from edge_fer_devices.card import flashing
     from edge_fer_devices.card.image import expected_sha256
 
-    out: Path | None = options["out"]
-    if out is None:
-        raise click.UsageError("pass --out")
     sha256 = expected_sha256(options["sha256"]) if options["sha256"] else None
-    flashing.check_apart(image, out)
-    if not options["force"] and not options["dry_run"] and (out.exists() or out.is_symlink()):
-        raise BadInput(f"{out} exists; pass another --out, or --force to replace it")
+    disk = _check_targets(image, options)
     with tempfile.TemporaryDirectory(prefix="edge-fer-flash-") as work, ProgressDisplay() as progress:
         make_order = _order_maker(options, Path(work), progress)
-        with flashing.NewImage.open(out) as target:
-            made = flashing.flash(image, target, make_order, sha256=sha256, progress=progress)
-    _report(made, out, as_json=options["as_json"])
+        if options["dry_run"]:
+            for line in _would_add(image, sha256, make_order, Path(work), progress):
+                click.echo(line)
+            return
+        with _target(disk, options["out"]) as target:
+            made = flashing.flash(
+                image, target, make_order, sha256=sha256, read_only=options["read_only"], progress=progress
+            )
+    _write_manifest(options["out"], options["manifest"], made)
+    _report(made, disk.path if disk else str(options["out"]), as_json=options["as_json"])
+
+
+def _check_targets(image: Path, options: dict[str, Any]) -> Disk | None:
+    """Return the disk to overwrite, None for a new image. Raises `BadInput` for what may not be written."""
+    from edge_fer_devices.card import flashing
+    from edge_fer_devices.card.imager import SUFFIX
+
+    out: Path | None = options["out"]
+    manifest: Path | None = options["manifest"]
+    if options["dry_run"]:
+        return None
+    if (out is None) == (options["card"] is None):
+        raise click.UsageError("pass either --out, for a new image, or --card, for a card in a reader")
+    if out is None:
+        if manifest is not None:
+            raise BadInput("--manifest describes an image; pass --out instead of --card")
+        return _disk(image, options)
+    flashing.check_apart(image, out)
+    paths = [out] if manifest is None else [out, manifest]
+    for path in paths:
+        files.refuse_unwritable(path, "pass another path")
+        if not options["force"]:
+            files.refuse_existing(path, "pass another path")
+    if manifest is not None and manifest.suffix != SUFFIX:
+        raise BadInput(f"{manifest} would not be opened by Raspberry Pi Imager; let its name end in {SUFFIX}")
+    return None
+
+
+def _disk(image: Path, options: dict[str, Any]) -> Disk:
+    """Return the disk of ``--card``, after a person has seen what is on it and has typed its name."""
+    from edge_fer_devices.card import disks
+    from edge_fer_devices.card.image import Image
+
+    with Image.open(image) as stock:  # before anybody is asked
+        size = stock.size_bytes
+    disk = disks.find(options["card"])
+    disks.check(disk, image_bytes=size, force=options["force"])
+    for line in disk.lines():
+        click.echo(printable(line), err=True)
+    typed = options["confirm"]
+    if typed is None:
+        if not sys.stdin.isatty():
+            raise BadInput(f"there is no terminal to ask at; pass --confirm {disk.name} to overwrite {disk.path}")
+        typed = click.prompt(f"All of it will be overwritten. Type {disk.name} to go on", err=True)
+    if typed not in {disk.name, disk.path}:
+        raise BadInput(f"{typed[:40]!r} is not {disk.name}; nothing was written")
+    return disk
+
+
+def _target(disk: Disk | None, out: Path) -> AbstractContextManager[Target]:
+    from edge_fer_devices.card.card import Card
+    from edge_fer_devices.card.flashing import NewImage
+
+    return Card.open(Path(disk.path)) if disk is not None else NewImage.open(out)
+
+
+def _would_add(
+    source: Path, sha256: str | None, make_order: Callable[[Contents], Order], work: Path, progress: ProgressListener
+) -> Iterator[str]:
+    """Yield what would be added to the image at *source*, in lines, without the secrets."""
+    from edge_fer_devices.card import contents, flashing, showing
+    from edge_fer_devices.card import image as images
+
+    path = source
+    with images.Image.open(source) as stock:
+        if stock.packing or sha256:
+            path = work / "stock.img"
+            with path.open("wb") as file:
+                sums = images.copy(stock, file, sparse=True, progress=lambda share: progress.step("reading", share))
+            if sha256:
+                images.check(sums, sha256, source)
+    _, found, line = flashing.look_at(path, source)
+    yield from showing.lines(contents.collect(make_order(found), found, line))
+
+
+def _write_manifest(out: Path, path: Path | None, made: Outcome) -> None:
+    from edge_fer_devices.card import imager
+
+    if path is not None:
+        files.write(path, imager.manifest(out, made.image.system))
 
 
 def _order_maker(options: dict[str, Any], work: Path, progress: ProgressListener) -> Callable[[Contents], Order]:
@@ -118,7 +209,7 @@ def _order_maker(options: dict[str, Any], work: Path, progress: ProgressListener
             progress=progress,
         )  # fmt: skip
         wheelhouse.check_fits(known, python=python, models=() if bundle else (model,))
-        return Order(settings, config, known, bundle, profile, model)
+        return Order(settings, config, known, bundle, profile, model, options["read_only"])
 
     return make_order
 
@@ -248,11 +339,11 @@ def _profile(path: Path | None) -> Path | None:
     return path
 
 
-def _report(made: Outcome, out: Path, *, as_json: bool) -> None:
+def _report(made: Outcome, out: str, *, as_json: bool) -> None:
     mib = made.added_bytes / 2**20
     if as_json:
         click.echo(json.dumps({
-            "path": str(out), "system": made.image.system, "init": made.image.init, "python": made.image.python,
+            "path": out, "system": made.image.system, "init": made.image.init, "python": made.image.python,
             "stock_sha256": made.sums.content, "added_bytes": made.added_bytes, "added_s": round(made.added_s, 3),
         }))  # fmt: skip
         return

@@ -15,7 +15,7 @@ from edge_fer.errors import BadInput
 from edge_fer.manifest import MANIFEST, SIGNATURE
 from edge_fer.options import DEFAULT_MODEL
 from edge_fer_devices import boards
-from edge_fer_devices.card import cloud_init, firstrun
+from edge_fer_devices.card import cloud_init, firstrun, spare
 from edge_fer_devices.card.inspection import CLOUD_INIT
 from edge_fer_devices.first_boot import cmdline
 from edge_fer_devices.first_boot.persisting import MOUNT_ORDER
@@ -71,7 +71,8 @@ def collect(order: Order, image: Contents, line: str) -> dict[str, bytes | Path]
         contents[f"{FOLDER}/firstrun.sh"] = firstrun.SCRIPT.encode()
         words = firstrun.WORDS
     if line:
-        contents["cmdline.txt"] = _cmdline(line, words).encode()
+        kept = [word for word in line.split() if not (order.read_only and word in spare.WORDS)]
+        contents["cmdline.txt"] = _cmdline(" ".join(kept), words).encode()
     return contents
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol, Self
 
 from edge_fer import files
-from edge_fer.errors import BadInput, MissingDependency, SinkError
+from edge_fer.errors import BadInput, MissingDependency
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -192,14 +192,11 @@ def copy(image: Image, target: BinaryIO, *, sparse: bool, progress: Callable[[fl
     """Copy *image* to *target*, which begins at its start. Return the checksums.
 
     *sparse* leaves out what is empty, for a new file; a card must get its zeros. Raises `BadInput` for a damaged image,
-    `SinkError` if the target cannot be written.
+    `OSError` if the target cannot be written.
     """
     size = 0
     while block := image.read(BLOCK_BYTES):
-        try:
-            _write(target, block, sparse=sparse)
-        except OSError as exc:
-            raise SinkError(f"writing failed after {(size + target.tell()) >> 20} MiB: {exc.strerror}") from exc
+        _write(target, block, sparse=sparse)
         size += len(block)
         progress(image.share)
     if size == 0:

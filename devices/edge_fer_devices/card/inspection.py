@@ -6,6 +6,7 @@ partition must do.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -127,7 +128,7 @@ class _Root:
     """The root partition, as debugfs shows it."""
 
     def __init__(self, path: Path, layout: Layout) -> None:
-        self._program = shutil.which("debugfs", path=_with_sbin())
+        self._program = shutil.which("debugfs", path=with_sbin())
         self._where = f"{path}?offset={layout.root.offset_bytes}" if layout.root else ""
         self.readable = bool(self._program and self._where and "Inode:" in self.ask("stat /"))
 
@@ -152,7 +153,6 @@ class _Root:
         return self.ask(f"cat {path}")
 
 
-def _with_sbin() -> str:
-    import os
-
+def with_sbin() -> str:
+    """Return the path of programs, with the folders that some accounts lack."""
     return os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from edge_fer.errors import BadInput
 
@@ -63,7 +63,19 @@ class Layout:
     """First sector after all partitions."""
 
 
-def read(file: BinaryIO, path: Path, size_bytes: int) -> Layout:
+class Readable(Protocol):
+    """What can be read anywhere."""
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Go to *offset*."""
+        ...
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return the next *size* bytes."""
+        ...
+
+
+def read(file: Readable, path: Path, size_bytes: int) -> Layout:
     """Return the layout of the image of *size_bytes* in *file*, called *path*. Raises `BadInput`."""
     file.seek(0)
     table = parse(file.read(SECTOR_BYTES), path)
