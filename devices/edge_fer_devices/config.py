@@ -43,7 +43,7 @@ class Config(Frozen):
     """What the service watches, with which model, and where it says how it is."""
 
     device: str | None = Field(None, pattern=LINE)
-    """Name of the board's profile, for people."""
+    """Name of the board that the card was made for, for people."""
     source: str = Field("0", pattern=LINE)
     """As for ``edge-fer run --source``; ``@FILE`` reads an address with a password from a file."""
     size: str | None = Field(None, pattern=LINE)

@@ -12,6 +12,7 @@ import socket
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -67,7 +68,7 @@ def serve(config: Config, signals: Signals | None = None) -> None:
         with _classifier(chosen) as classifier:
             beat.start()
             notify("READY=1")
-            for record in _records(config, chosen.detector, classifier, health):
+            for record in _records(config, chosen, classifier, health):
                 health.note(record)
                 if config.print_records:
                     sys.stdout.write(record.as_json() + "\n")
@@ -144,13 +145,13 @@ def _classifier(chosen: Choice) -> Classifier:
     return Classifier(bundle, chosen.target, threads=chosen.threads)
 
 
-def _records(config: Config, detector: str, classifier: Classifier, health: Health) -> Iterator[Record]:
+def _records(config: Config, chosen: Choice, classifier: Classifier, health: Health) -> Iterator[Record]:
     """Yield the records of the source, which is opened again whenever it ends or fails, at most at ``max_fps``."""
     while True:
         began = time.monotonic()
         try:
-            with _source(config) as source:
-                yield from _paced(_pipeline(detector, config.min_face_px, classifier), source, config.max_fps)
+            with _source(config, chosen) as source:
+                yield from _paced(_pipeline(chosen, config.min_face_px, classifier), source, config.max_fps)
             health.report("the source has ended; it is opened again")
             pause_s = REOPEN_S
         except SourceError as exc:
@@ -170,20 +171,27 @@ def _paced(pipeline: Pipeline, source: Source, max_fps: float) -> Iterator[Recor
         time.sleep(max(0.0, due_s - time.monotonic()))
 
 
-def _source(config: Config) -> Source:
+def _source(config: Config, chosen: Choice) -> Source:
     from edge_fer.sources import open_source
     from edge_fer.sources.options import SourceOptions, parse_size
 
-    size_px = parse_size(config.size) if config.size is not None else None
-    return open_source(config.source, SourceOptions(size_px))
+    options = SourceOptions(parse_size(config.size) if config.size is not None else None)
+    if chosen.frame_px is not None:
+        options = replace(options, usual_size_px=chosen.frame_px)
+    return open_source(config.source, options)
 
 
-def _pipeline(detector: str, min_face_px: int, classifier: Classifier) -> Pipeline:
+def _pipeline(chosen: Choice, min_face_px: int, classifier: Classifier) -> Pipeline:
     from edge_fer.detectors import open_detector
-    from edge_fer.pipeline import Pipeline
-    from edge_fer.tracking import FaceTracker
+    from edge_fer.pipeline import CLASSIFY_FPS, Pipeline
+    from edge_fer.tracking import FaceTracker, Tracking
 
-    return Pipeline(classifier, FaceTracker(open_detector(detector, min_face_px)))
+    schedule = chosen.schedule
+    # What nobody has set stays as edge-fer has it.
+    times = {"search_every_s": schedule.search_every_s, "confirm_every_s": schedule.confirm_every_s}
+    tracking = replace(Tracking(), **{name: value for name, value in times.items() if value is not None})
+    tracker = FaceTracker(open_detector(chosen.detector, min_face_px), tracking)
+    return Pipeline(classifier, tracker, classify_fps=schedule.classify_fps or CLASSIFY_FPS)
 
 
 if __name__ == "__main__":

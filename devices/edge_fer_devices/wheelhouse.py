@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from edge_fer.progress import ProgressListener
+    from edge_fer_devices.boards import Board
 
 MACHINE: Final = "aarch64"
 PYTHONS: Final = {"3.11": "Raspberry Pi OS bookworm", "3.13": "Raspberry Pi OS trixie"}
@@ -75,6 +76,16 @@ class Wheelhouse:
     def files(self) -> list[Path]:
         """All its files, sorted."""
         return [self.path / MANIFEST, *(self.path / name for name in sorted(self.manifest.wheels))]
+
+
+def board(name: str) -> Board:
+    """Return the board *name*, for which there are wheels. Raises `BadInput` for any other."""
+    from edge_fer_devices import boards
+
+    found = boards.load(name)
+    if found.machine != MACHINE:
+        raise BadInput(f"{name} has {found.machine}; cards and wheels are made for {MACHINE}, such as raspberry-pi-4")
+    return found
 
 
 def load(path: Path) -> Wheelhouse:

@@ -9,7 +9,6 @@ from typing import Final
 import click
 
 from edge_fer.errors import BadInput
-from edge_fer.options import DEFAULT_MODEL
 from edge_fer.text import printable
 
 PYTHONS: Final = ("3.11", "3.13")
@@ -30,7 +29,7 @@ Examples:
     show_default=True,
     help="The device's Python: 3.13 on Raspberry Pi OS trixie, 3.11 on bookworm.",
 )
-@click.option("--model", "models", multiple=True, help=f"A shipped model to take along; by default {DEFAULT_MODEL}.")
+@click.option("--model", "models", multiple=True, help="A shipped model to take along; by default the board's.")
 @click.option("--streams", is_flag=True, help="Also what films and network streams need (34 MB).")
 @click.option("--wheel", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The wheel of edge-fer.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("wheelhouse"), show_default=True, help="Folder.")
@@ -46,11 +45,9 @@ def wheelhouse(
     of edge-fer itself holds only the models that are named.
     """
     from edge_fer.progress import ProgressDisplay
-    from edge_fer_devices import boards
     from edge_fer_devices import wheelhouse as wheelhouses
 
-    boards.check(device)
-    chosen = _models(models)
+    chosen = _models(models) or (wheelhouses.board(device).settings.model,)
     _refuse_existing(out, force=force)
     with ProgressDisplay() as progress:
         made = wheelhouses.build(out, python=python, models=chosen, streams=streams, wheel=wheel, progress=progress)
@@ -69,7 +66,7 @@ def _models(names: tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
         if name not in bundles.shipped():
             raise BadInput(f"no shipped model {name!r}; pass one of: {', '.join(bundles.shipped())}")
-    return names or (DEFAULT_MODEL,)
+    return names
 
 
 def _refuse_existing(out: Path, *, force: bool) -> None:

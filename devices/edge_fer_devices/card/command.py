@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from edge_fer.bundle import Bundle
+    from edge_fer.profile import Profile
     from edge_fer.progress import ProgressListener
     from edge_fer_devices.card.contents import Order
     from edge_fer_devices.card.disks import Disk
@@ -71,7 +72,7 @@ EDGE_FER_PASSWORD and EDGE_FER_WIFI_PASSWORD; no option takes one."""
 @click.option("--wifi-hidden", is_flag=True, help="The network does not tell its name.")
 @click.option("--config", "config_path", type=FILE, help="Settings of the service (TOML); see the documentation.")
 @click.option("--source", help="What the service watches, as edge-fer run --source; by default the first camera.")
-@click.option("--bundle", help=f"The model: a folder, a .zip, or a shipped name; by default {DEFAULT_MODEL}.")
+@click.option("--bundle", help="The model: a folder, a .zip, or a shipped name; by default the board's.")
 @click.option("--profile", type=FILE, help="What edge-fer bench --write-profile has written on such a board.")
 @click.option("--wheelhouse", type=FILE, help="A folder made by edge-fer wheelhouse; by default one is made.")
 @click.option("--python", help="The image's Python, where it cannot be told, as in 3.13.")
@@ -192,14 +193,14 @@ def _write_manifest(out: Path, path: Path | None, made: Outcome) -> None:
 
 def _order_maker(options: dict[str, Any], work: Path, progress: ProgressListener) -> Callable[[Contents], Order]:
     """Check all *options* at once, and return what makes the order when the image is known."""
-    from edge_fer_devices import boards, wheelhouse
+    from edge_fer_devices import wheelhouse
     from edge_fer_devices.card.contents import Order
 
-    boards.check(options["device"])
+    board = wheelhouse.board(options["device"])
     settings = _settings(options)
     config = _config(options)
-    bundle, model = _bundle(options["bundle"] or config.model)
-    profile = _profile(options["profile"])
+    profile = _profile(options["profile"]).completed_by(board.as_profile())
+    bundle, model = _bundle(options["bundle"] or config.model, profile)
     wheels = wheelhouse.load(options["wheelhouse"]) if options["wheelhouse"] else None
 
     def make_order(found: Contents) -> Order:
@@ -209,7 +210,7 @@ def _order_maker(options: dict[str, Any], work: Path, progress: ProgressListener
             progress=progress,
         )  # fmt: skip
         wheelhouse.check_fits(known, python=python, models=() if bundle else (model,))
-        return Order(settings, config, known, bundle, profile, model, options["read_only"])
+        return Order(settings, config, known, profile, model, bundle, options["read_only"])
 
     return make_order
 
@@ -321,22 +322,28 @@ def _config(options: dict[str, Any]) -> Config:
     return Config.model_validate({**config.model_dump(), **given})
 
 
-def _bundle(name: str | None) -> tuple[Bundle | None, str]:
-    """Return the bundle from outside that is called *name*, or None and the name of a shipped one."""
+def _bundle(name: str | None, profile: Profile) -> tuple[Bundle | None, str]:
+    """Return the bundle from outside that is to run, or None; and the shipped model that is to run otherwise.
+
+    *name* is the user's choice; None leaves it to *profile*.
+    """
     from edge_fer import bundle as bundles
-    from edge_fer import profile
+    from edge_fer.profile import open_bundle
 
-    if name is None or name in bundles.shipped():
-        return None, name or DEFAULT_MODEL
-    return profile.open_bundle(name), DEFAULT_MODEL
+    known = bundles.shipped()
+    if name is not None and name not in known:
+        return open_bundle(name), profile.model if profile.model in known else DEFAULT_MODEL
+    chosen = name or profile.model or DEFAULT_MODEL
+    if chosen not in known:
+        raise BadInput(f"the profile was measured with {chosen[:80]}, which is not shipped; pass it with --bundle")
+    return None, chosen
 
 
-def _profile(path: Path | None) -> Path | None:
+def _profile(path: Path | None) -> Profile:
+    """Return the profile that was measured on such a board; an empty one without *path*."""
     from edge_fer.profile import Profile
 
-    if path is not None:
-        Profile.load(path)
-    return path
+    return Profile.load(path) if path is not None else Profile()
 
 
 def _report(made: Outcome, out: str, *, as_json: bool) -> None:

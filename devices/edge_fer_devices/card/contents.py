@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 import edge_fer
 from edge_fer.errors import BadInput
 from edge_fer.manifest import MANIFEST, SIGNATURE
-from edge_fer.options import DEFAULT_MODEL
-from edge_fer_devices import boards
 from edge_fer_devices.card import cloud_init, firstrun, spare
 from edge_fer_devices.card.inspection import CLOUD_INIT
 from edge_fer_devices.first_boot import cmdline
@@ -23,6 +21,7 @@ from edge_fer_devices.first_boot.places import FIRST_BOOT_UNIT, FOLDER, STATUS
 
 if TYPE_CHECKING:
     from edge_fer.bundle import Bundle
+    from edge_fer.profile import Profile
     from edge_fer_devices.card.inspection import Contents
     from edge_fer_devices.card.settings import Settings
     from edge_fer_devices.config import Config
@@ -43,12 +42,12 @@ class Order:
     settings: Settings
     config: Config
     wheelhouse: Wheelhouse
+    profile: Profile
+    """What was measured on such a board, or is assumed of it."""
+    model: str
+    """The shipped model that runs, where there is no bundle from outside."""
     bundle: Bundle | None = None
     """A bundle from outside; None for a shipped one, which is in the wheel."""
-    profile: Path | None = None
-    """What ``bench --write-profile`` has written on such a board."""
-    model: str = DEFAULT_MODEL
-    """The shipped model that runs, where there is no bundle from outside."""
     read_only: bool = False
 
 
@@ -96,11 +95,7 @@ def _installed_files(order: Order) -> dict[str, bytes | Path]:
         config = config.model_copy(update={"model": INSTALLED_BUNDLE})
         files.update(_bundle_files(order.bundle))
     files["config.toml"] = config.dumps().encode()
-    profile = boards.profile_text(config.device) if config.device else None
-    if profile is not None:
-        files["device.toml"] = profile.encode()
-    if order.profile is not None:
-        files["profile.toml"] = order.profile
+    files["profile.toml"] = order.profile.toml().encode()
     return files
 
 

@@ -119,7 +119,7 @@ def configure(places: Places, card: dict[str, Any]) -> str:
     """Copy the settings, the profile and the bundle of the card to where the service reads them."""
     places.settings.mkdir(parents=True, exist_ok=True)
     copied = []
-    for name in ("config.toml", "profile.toml", "device.toml"):
+    for name in ("config.toml", "profile.toml"):
         source = places.card / name
         if source.exists():
             writing.write(places.settings / name, source.read_text(encoding="utf-8"))
