@@ -106,6 +106,7 @@ def install(places: Places, card: dict[str, Any]) -> str:
             "--quiet",
         ]
         run([*pip, "install", *options, *requirements], environment={"PIP_CONFIG_FILE": os.devnull, "HOME": "/root"})
+        _remove_pip(target)
         os.sync()
         writing.write(target / COMPLETE, card["wheelhouse"] + "\n")
     _point(places.venv, target)
@@ -193,6 +194,14 @@ def _without_screen(places: Places) -> str:
         if connector.read_text().strip() == "connected":
             return ""
     return "no screen is connected"
+
+
+def _remove_pip(venv: Path) -> None:
+    """Remove pip from *venv*: it has done its work, and is a twentieth of it (ensurepip brings it back)."""
+    for path in [*venv.glob("lib/python*/site-packages/pip"), *venv.glob("lib/python*/site-packages/pip-*")]:
+        shutil.rmtree(path)
+    for path in venv.glob("bin/pip*"):
+        path.unlink()
 
 
 def _point(link: Path, target: Path) -> None:

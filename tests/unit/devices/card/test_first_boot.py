@@ -8,6 +8,9 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
+import shutil
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -34,6 +37,14 @@ SETTINGS = Settings(
     "kiosk-1", "Europe/Berlin", Account("anna", "$6$salt$hash", ("ssh-ed25519 AAAA anna",)),
     Wifi("ours", "DE", WPA2, "ab" * 32),
 )  # fmt: skip
+
+
+def tool(name):
+    """Return the path of the program *name*; skip the test where it is missing."""
+    found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+    if found is None:
+        pytest.skip(f"{name} is not installed: apt install e2fsprogs util-linux")
+    return found
 
 
 class Device:
@@ -465,6 +476,92 @@ def test_words_are_added_once_and_removed_again():
         cmdline.with_words("x" * 1100, words)
 
 
-def test_the_overlay_script_is_sound_shell():
-    script = Path(persisting.__file__).parent / "units/edge-fer-overlay"
-    assert os.system(f"sh -n {script}") == 0  # noqa: S605
+# a root that nobody writes to
+
+
+BELOW = ("awk", "cat", "chroot", "grep", "mkdir", "mount", "mountpoint", "pivot_root", "sh", "umount")
+INIT = """#!/bin/sh
+echo "pid $$"
+cat /proc/self/mountinfo
+cat /etc/fstab
+echo written >/etc/written && echo "it can be written"
+"""
+START = """\
+mount -o loop,{options} {image} {at} && cd {at} || exit 99
+mount -t proc proc proc && mount -t tmpfs run run && mount -t tmpfs dev dev || exit 99
+mount --move . / && exec chroot . /usr/local/sbin/edge-fer-overlay
+"""
+
+
+@pytest.fixture(scope="module")
+def root_image(tmp_path_factory):
+    """A root file system with the few programs that the script calls, and an init that tells what it finds."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting needs root")
+    root = tmp_path_factory.mktemp("below")
+    for folder in ("usr/bin", "usr/local/sbin", "etc", "proc", "sys", "dev", "run", "mnt"):
+        (root / folder).mkdir(parents=True)
+    for name in BELOW:
+        take(root, Path(tool(name)).resolve(), root / "usr/bin" / name)
+    for link, target in {"bin": "usr/bin", "sbin": "usr/bin", "usr/sbin": "bin"}.items():
+        (root / link).symlink_to(target)
+    program(root / "usr/bin/init", INIT.partition("\n")[2])
+    fstab = "PARTUUID=1-01 /boot/firmware vfat defaults 0 2\nPARTUUID=1-02 / ext4 defaults,noatime 0 1\n"
+    (root / "etc/fstab").write_text(fstab)
+    script = root / "usr/local/sbin/edge-fer-overlay"
+    script.write_text((Path(persisting.__file__).parent / "units/edge-fer-overlay").read_text())
+    script.chmod(0o755)
+    return root
+
+
+def take(root, program, at):
+    """Copy *program* and the libraries that it loads below *root*."""
+    shutil.copy(program, at)
+    listed = subprocess.run([tool("ldd"), program], capture_output=True, text=True, check=True).stdout
+    for library in re.findall(r"(/\S+)", listed):
+        beside = root / library[1:]
+        beside.parent.mkdir(parents=True, exist_ok=True)
+        if not beside.exists():
+            shutil.copy(Path(library).resolve(), beside)
+
+
+def start_from(root, folder, options="ro"):
+    """Start the script as the kernel would, in namespaces of its own; return what init has told, and what was left."""
+    image = folder / "root.img"
+    at = folder / "at"
+    at.mkdir()
+    subprocess.run([tool("mke2fs"), "-q", "-t", "ext4", "-d", root, image, "64M"], check=True, capture_output=True)
+    script = folder / "start.sh"
+    script.write_text(START.format(options=options, image=image, at=at))
+    words = [tool("unshare"), "--mount", "--pid", "--fork", "--propagation", "private", "sh", script]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode == 99:
+        pytest.skip(f"nothing can be mounted here: {done.stderr}")
+    left = subprocess.run([tool("debugfs"), "-R", "ls -p /etc", image], capture_output=True, text=True, check=True)
+    return done.stdout, "written" in left.stdout
+
+
+@pytest.mark.parametrize("options", ["ro", "rw"])
+def test_the_root_is_laid_over_and_what_is_written_is_not_kept(root_image, tmp_path, options):
+    if "overlay" not in Path("/proc/filesystems").read_text():
+        pytest.skip("this kernel has no overlay file system")
+    told, kept = start_from(root_image, tmp_path, options)
+    assert told.startswith("pid 1\n")
+    assert re.search(r" / / rw\S* - overlay ", told), told
+    assert re.search(r" / /mnt \S+ - ext4 \S+ ro", told), told
+    assert "#PARTUUID=1-02 / ext4" in told
+    assert "PARTUUID=1-01 /boot/firmware vfat defaults,ro 0 2" in told
+    assert "it can be written" in told
+    assert not kept
+
+
+def test_where_the_root_cannot_be_laid_over_the_system_starts_as_it_is(root_image, tmp_path):
+    broken = tmp_path / "broken"
+    shutil.copytree(root_image, broken, symlinks=True)
+    (broken / "usr/bin/mount").rename(broken / "usr/bin/mount.real")
+    program(broken / "usr/bin/mount", 'case "$*" in "-t overlay"*) exit 1;; esac; exec mount.real "$@"')
+    told, kept = start_from(broken, tmp_path, "rw")
+    assert told.startswith("pid 1\n")
+    assert "- overlay" not in told
+    assert "it can be written" in told
+    assert kept
