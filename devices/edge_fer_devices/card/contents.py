@@ -68,6 +68,8 @@ def collect(order: Order, image: Contents, line: str, instance_id: str) -> dict[
         contents[f"{FOLDER}/setup.json"] = firstrun.setup(order.settings).encode()
         contents[f"{FOLDER}/firstrun.sh"] = firstrun.SCRIPT.encode()
         words = firstrun.WORDS
+    if order.settings.account is not None:
+        contents["ssh"] = b""  # by which Raspberry Pi OS starts its SSH server
     if line:
         kept = [word for word in line.split() if not (order.read_only and word in spare.WORDS)]
         contents["cmdline.txt"] = _cmdline(" ".join(kept), words).encode()

@@ -304,6 +304,13 @@ def test_no_password_is_on_the_image_in_clear(stock, flashed, tmp_path):
     assert b"$6$" in content
 
 
+def test_the_ssh_server_is_started_only_for_an_account(stock, flashed, tmp_path):
+    key = tmp_path / "k.pub"
+    key.write_text("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIWWFqSIXQ33VwQZhx6DP3fa4YU5SAHrsRqRI3MqFuuc anna\n")
+    assert "ssh" not in flashed(stock).names()
+    assert "ssh" in flashed(stock, "--force", "--user", "anna", "--ssh-key", key).names()
+
+
 def test_a_dry_run_shows_every_file_and_no_secret(stock, tmp_path, wheels, monkeypatch):
     monkeypatch.setenv("EDGE_FER_PASSWORD", "correct horse battery")
     monkeypatch.setenv("EDGE_FER_WIFI_PASSWORD", "password of the network")
