@@ -18,6 +18,7 @@ from edge_fer_devices.card.inspection import CLOUD_INIT
 from edge_fer_devices.first_boot import cmdline
 from edge_fer_devices.first_boot.persisting import MOUNT_ORDER
 from edge_fer_devices.first_boot.places import FIRST_BOOT_UNIT, FOLDER, STATUS
+from edge_fer_devices.first_boot.status import FILE_BYTES
 
 if TYPE_CHECKING:
     from edge_fer.bundle import Bundle
@@ -159,7 +160,8 @@ def _credentials() -> tuple[str, ...]:
 
 def _not_started(card: str) -> bytes:
     """Return the status of a card that no device has booted yet."""
-    return (json.dumps({"format": FORMAT, "outcome": "not started", "card": card, "attempt": 0}) + "\n").encode()
+    text = json.dumps({"format": FORMAT, "outcome": "not started", "card": card, "attempt": 0})
+    return text.ljust(FILE_BYTES - 1).encode() + b"\n"
 
 
 def _base64(text: str) -> str:

@@ -87,4 +87,4 @@ def _start_with_overlay(line: Path) -> None:
     words = [word for word in before.split() if not word.startswith("init=")]
     after = " ".join([*words, f"init={OVERLAY_PATH}"]) + "\n"
     if after.split() != before.split():
-        writing.write(line, after)
+        writing.update(line, after)
