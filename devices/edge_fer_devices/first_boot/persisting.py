@@ -23,7 +23,7 @@ DATA_PATH: Final = "/var/lib/edge-fer"
 # nofail: a broken data partition must not stop the boot. commit: at most five seconds are lost at a power cut.
 FSTAB_LINE: Final = (
     f"LABEL={DATA_LABEL} {DATA_PATH} ext4 "
-    "nodev,nosuid,noexec,noatime,commit=5,nofail,x-systemd.device-timeout=15s 0 2\n"
+    "nodev,nosuid,noexec,noatime,commit=5,nofail,x-systemd.device-timeout=60s 0 2\n"
 )
 
 
