@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 FORMAT: Final = 1
 INSTALLED_BUNDLE: Final = "/opt/edge-fer/bundle"
 RUNNER: Final = "edge_fer_devices/first_boot"
+EDITABLE: Final = ("config.toml", "profile.toml")
 SETTLED: Final = "settled"
 IN_CREDENTIAL: Final = ("[Unit]", "RequiresMountsFor=", "After=", "[Service]", "Type=", "Environment=", "ExecStart=")
 """How the lines of the unit begin that the kernel's command line brings."""
@@ -129,7 +130,8 @@ def _card(order: Order, image: Contents, instance_id: str, files: dict[str, byte
         "model": INSTALLED_BUNDLE if order.bundle is not None else order.model,
         "health": {"bind": order.config.health.bind, "port": order.config.health.port},
         "read_only": order.read_only,
-        "files": {name: _sha256(content) for name, content in files.items()},
+        # Settings may be edited on the card, in any computer.
+        "files": {name: _sha256(content) for name, content in files.items() if name not in EDITABLE},
     }
 
 

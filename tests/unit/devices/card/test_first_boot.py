@@ -251,6 +251,15 @@ def test_the_next_boot_has_nothing_to_do(device, service):
     assert again["outcome"] == "ok"
 
 
+def test_settings_may_be_edited_on_the_card(device, service):
+    one = device(port=service)
+    one.cloud_init_ran()
+    config = one.places.card / "config.toml"
+    config.write_text(config.read_text().replace('source = "0"', 'source = "/dev/video2"'))
+    assert one.boot()["outcome"] == "ok"
+    assert 'source = "/dev/video2"' in (one.places.settings / "config.toml").read_text()
+
+
 def test_another_card_is_installed_over_it(device, service):
     one = device(port=service)
     one.cloud_init_ran()

@@ -80,7 +80,13 @@ def test_the_card_file_lists_every_file_with_its_checksum(stock, flashed, tmp_pa
     for name, expected in card["files"].items():
         assert sha256(out / "edge-fer" / name) == expected
     found = {path.relative_to(out / "edge-fer").as_posix() for path in out.rglob("*") if path.is_file()}
-    assert found - set(card["files"]) == {"card.json", "settled/user-data", "settled/network-config"}
+    assert found - set(card["files"]) == {
+        "card.json",
+        "settled/user-data",
+        "settled/network-config",
+        "config.toml",
+        "profile.toml",
+    }
 
 
 def test_systemd_gets_the_unit_by_the_kernels_command_line_from_trixie_on(stock, stock_of, flashed):
