@@ -210,6 +210,8 @@ def _order_maker(
     wheels = wheelhouse.load(options["wheelhouse"]) if options["wheelhouse"] else None
 
     def make_order(found: Contents) -> Order:
+        if found.used:
+            progress.warn("this is no stock image: it was given settings before, which are replaced")
         python = _python(found, options["python"])
         known = wheels or wheelhouse.build(
             work / "wheelhouse", python=python, models=(model,), streams=options["streams"], wheel=options["wheel"],

@@ -35,7 +35,6 @@ class Outcome:
 
     image: Contents
     sums: Checksums
-    contents: dict[str, bytes | Path]
     added_bytes: int
     added_s: float
     """How long all but the copy took, in seconds."""
@@ -153,7 +152,7 @@ def flash(
     if read_only:
         _set_aside(target, layout, source)
     target.finish()
-    return Outcome(found, sums, added, total_bytes(added), time.monotonic() - began)
+    return Outcome(found, sums, total_bytes(added), time.monotonic() - began)
 
 
 def look_at(path: Path, source: Path) -> tuple[Layout, Contents, str]:

@@ -20,6 +20,7 @@ from edge_fer_devices.card import flashing
 from edge_fer_devices.card import image as images
 from edge_fer_devices.card.boot_partition import BootPartition
 from edge_fer_devices.card.command import flash
+from edge_fer_devices.card.inspection import Contents
 
 pytestmark = pytest.mark.usefixtures("no_passwords")
 
@@ -111,6 +112,18 @@ def test_a_card_that_was_flashed_before_is_flashed_anew(stock, flashed, tmp_path
     again = flashed(tmp_path / "new.img", out=tmp_path / "again.img")
     assert len(again.read("cmdline.txt").split()) == len(before.split())
     assert again.read("meta-data") != first.read("meta-data")
+
+
+def test_it_is_known_what_an_image_holds_and_whether_it_was_used(stock, stock_of, flashed, tmp_path):
+    _, found, line = flashing.look_at(stock, stock)
+    assert found == Contents("Debian GNU/Linux 13 (test)", 13, "3.13", True, "cloud-init", False)
+    assert line.startswith("console=")
+    flashed(stock)
+    assert flashing.look_at(tmp_path / "new.img", stock)[1].used
+    templates = stock_of(boot_files={"user-data": "#cloud-config\n# nothing yet\n", "meta-data": "dsmode: local\n"})
+    assert not flashing.look_at(templates, templates)[1].used
+    older = stock_of(debian=12, cloud_init=False)
+    assert flashing.look_at(older, older)[1].init == "firstrun"
 
 
 def test_packed_images_are_read_and_checked(stock, flashed, tmp_path):
