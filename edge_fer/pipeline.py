@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from edge_fer.clock import SystemClock
@@ -113,26 +112,33 @@ class Pipeline:
         # Each reading of the clock ends one stage and begins the next: together they are the whole time.
         now = self._clock.now
         started = now()
-        tracks: Sequence[Track] = ()
-        gray: NDArray[np.uint8] | None = None
-        if not self.tracker.rests(frame.time_s):
-            gray = to_gray(frame.image)
-            tracks = self.tracker.update(gray, frame.time_s, frame.reduced)
+        # At rest, a frame is not even made grey.
+        gray = None if self.tracker.rests(frame.time_s) else to_gray(frame.image)
+        tracks = [] if gray is None else self.tracker.update(gray, frame.time_s, frame.reduced)
         detected = now()
-        strangers = any(track.id not in self._people for track in tracks)
-        self._take_answers(wait=strangers)
-        if gray is not None and self._asked is None:
-            self._ask(gray, tracks, frame.time_s)
-        cropped = now()
         # Only somebody new is waited for: a record of others repeats their last scores until there are newer ones.
-        self._take_answers(wait=strangers)
+        has_stranger = any(track.id not in self._people for track in tracks)
+        self._take_answers(wait=has_stranger)
+        answered = now()
+        due = self._due(tracks, frame.time_s)
+        crops = self._cut_out(gray, due) if gray is not None and due else None
+        cropped = now()
+        # Without a face, no runtime is called.
+        if crops is not None:
+            self._asked = _Asked(due, frame.time_s, self._executor.submit(self.classifier.scores, crops))
+        if has_stranger:
+            self._wait_for_answers()
         classified = now()
+        self._take_answers()
         faces = self._faces(tracks, frame.reduced)
         smoothed = now()
-        durations_ms = [capture_ms]
-        for begin, end in pairwise((started, detected, cropped, classified, smoothed)):
-            durations_ms.append((end - begin) * 1e3)
-        stage_ms = dict(zip(STAGES, durations_ms, strict=True))
+        stage_ms = {
+            "capture": capture_ms,
+            "detect": (detected - started) * 1e3,
+            "preprocess": (cropped - answered) * 1e3,
+            "classify": (answered - detected + classified - cropped) * 1e3,
+            "smooth": (smoothed - classified) * 1e3,
+        }
         return Record(frame.index, frame.time_s, frame.name, self.classifier.labels, faces, stage_ms, dropped)
 
     def run(self, source: Source) -> Iterator[tuple[Frame, Record]]:
@@ -177,23 +183,31 @@ class Pipeline:
         self.tracker.reset()
         self._people.clear()
 
+    def _due(self, tracks: Sequence[Track], time_s: float) -> list[Track]:
+        """Return which of *tracks* to classify at *time_s*: none while the classifier still works on others."""
+        if self._asked is not None:
+            return []
+        return [track for track in tracks if self._is_due(track, time_s)]
+
     def _is_due(self, track: Track, time_s: float) -> bool:
         person = self._people.get(track.id)
         return person is None or person.is_due(time_s, self._period_s)
 
-    def _ask(self, gray: NDArray[np.uint8], tracks: Sequence[Track], time_s: float) -> None:
-        """Ask for the scores of those of *tracks* that are due in *gray*, the frame of *time_s*."""
-        due = [track for track in tracks if self._is_due(track, time_s)]
-        # Without a face, no runtime is called.
-        if due:
-            boxes = [None if track.cropped else track.box for track in due]
-            crops = self.classifier.crop(gray, boxes, [track.face.roll_deg for track in due])
-            self._asked = _Asked(due, time_s, self._executor.submit(self.classifier.scores, crops))
+    def _cut_out(self, gray: NDArray[np.uint8], tracks: Sequence[Track]) -> NDArray[np.uint8]:
+        boxes = [None if track.cropped else track.box for track in tracks]
+        return self.classifier.crop(gray, boxes, [track.face.roll_deg for track in tracks])
 
-    def _take_answers(self, *, wait: bool) -> None:
-        """Take the scores that were asked for: if they are there, or, with *wait*, in any case."""
+    def _wait_for_answers(self) -> None:
+        """Wait until the scores that were asked for are there, if any were."""
+        if self._asked is not None:
+            self._asked.scores.exception()  # it is raised where they are taken
+
+    def _take_answers(self, *, wait: bool = False) -> None:
+        """Take the scores that were asked for, if they are there; with *wait*, once they are."""
+        if wait:
+            self._wait_for_answers()
         asked = self._asked
-        if asked is None or not (wait or asked.scores.done()):
+        if asked is None or not asked.scores.done():
             return
         self._asked = None
         for track, row in zip(asked.tracks, asked.scores.result(), strict=True):

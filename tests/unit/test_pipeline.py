@@ -5,6 +5,7 @@ import logging
 import math
 import threading
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 
 import cv2
@@ -13,12 +14,13 @@ import pytest
 
 from edge_fer.boxes import Box
 from edge_fer.classifier import Classifier
+from edge_fer.clock import FakeClock
 from edge_fer.detectors import Face
 from edge_fer.emotions import FER2013, UNKNOWN
 from edge_fer.errors import BadInput
 from edge_fer.pipeline import STAGES, Pipeline
 from edge_fer.records import Seen
-from edge_fer.smoothing import Smoothing
+from edge_fer.smoothing import Smoother, Smoothing
 from edge_fer.sources import Frame, SourceBase
 from edge_fer.sources.synthetic import SyntheticCamera
 from edge_fer.tracking import FaceTracker
@@ -39,6 +41,31 @@ def test_every_frame_has_a_record_with_its_stages(pipeline):
         assert len(record.faces) == 1
         assert record.faces[0].box.iou(frame.truth[0].box) > 0.6
         assert json.loads(record.as_json())["faces"][0]["state"] in (*record.labels, UNKNOWN)
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_each_stage_has_its_own_time(told, picture, monkeypatch, live):
+    clock = FakeClock()
+    pipeline, _ = told(clock=clock)
+
+    def taking(seconds, work):
+        def slow(*args, **options):
+            clock.advance(seconds)
+            return work(*args, **options)
+
+        return slow
+
+    pipeline.tracker.update = taking(1, pipeline.tracker.update)
+    pipeline.classifier.crop = taking(2, pipeline.classifier.crop)
+    pipeline.classifier.scores = taking(4, pipeline.classifier.scores)
+    monkeypatch.setattr(Smoother, "update", taking(8, Smoother.update))
+    source = Watched(picture, count=1)
+    source.live = live
+    # The face is there in the first frame.
+    monkeypatch.setattr(pipeline.tracker, "behind", nullcontext)
+    ((_, record),) = pipeline.run(source)
+    assert len(record.faces) == 1
+    assert record.stage_ms == {"capture": 0, "detect": 1e3, "preprocess": 2e3, "classify": 4e3, "smooth": 8e3}
 
 
 def test_each_face_has_its_own_track_and_its_own_state(pipeline):
