@@ -113,7 +113,7 @@ class FaceTracker:
         search = self._searches.take()
         if search is not None:
             self._take(gray, search)
-        self._tracks = [track for track in self._tracks if not self._ended(track)]
+        self._forget_ended()
         return self._in_sight()
 
     def _start_again(self, time_s: float) -> None:
@@ -122,6 +122,12 @@ class FaceTracker:
         tracks = [track.at_unknown_time(earlier_s) for track in self._tracks]
         self.reset()
         self._tracks = tracks
+
+    def _forget_ended(self) -> None:
+        self._tracks = [track for track in self._tracks if not self._ended(track)]
+        # Nobody takes the answer to a look at such a face any more, and each look keeps its frame.
+        for ended in self._looks.keys() - self.known():
+            del self._looks[ended]
 
     def _ended(self, track: Track) -> bool:
         away_s = self._now_s - track.seen_s

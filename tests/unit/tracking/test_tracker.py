@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+import weakref
 
 import cv2
 import numpy as np
@@ -624,6 +625,34 @@ def test_behind_a_look_moves_with_the_face(room, put):
         last = put(room, now, seed=5)
         tracks, _ = until(tracker, last, time_s + 0.6, lambda tracks: tracks[0].confirmed_s > begun_s)
         assert tracks[0].box.iou(now) > 0.8
+
+
+class Remembering(Slow):
+    """Knows which frames it looked at a face in, without keeping them."""
+
+    def __init__(self, *boxes):
+        super().__init__(*boxes)
+        self.frames = []
+
+    def follow(self, gray, last, roll_deg=0.0):
+        self.frames.append(weakref.ref(gray))
+        return super().follow(gray, last, roll_deg)
+
+
+def test_behind_a_look_that_answers_when_its_face_is_forgotten_keeps_no_frame(room, put):
+    detector = Remembering(LEFT)
+    detector.may.set()
+    tracker = FaceTracker(detector)
+    frame = put(room, LEFT, seed=5)
+    with tracker.behind():
+        _, time_s = until(tracker, frame, 0.0, bool)
+        detector.may.clear()
+        until(tracker, frame, time_s, lambda tracks: detector.frames)
+        assert tracker.update(room, time_s + 2) == []
+        assert tracker.known() == set()
+        detector.everywhere = []
+        detector.may.set()
+        until(tracker, room, time_s + 2, lambda tracks: detector.frames[0]() is None)
 
 
 def test_behind_the_source_may_fill_its_array_again(room, put):
