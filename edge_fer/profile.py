@@ -11,8 +11,7 @@ import logging
 import os
 import re
 import tomllib
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Self
 
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge_fer.bundle import Bundle
+    from edge_fer.tracking import Tracking
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +85,13 @@ class Schedule(Frozen):
     """Seconds for which a face may be found by its looks alone."""
     classify_fps: float | None = Field(None, gt=0, le=1000, allow_inf_nan=False)
     """How often a second each face is classified, at most."""
+
+    def tracking(self) -> Tracking:
+        """Return the settings of a tracker that keeps this schedule."""
+        # Not every command that reads the profile tracks faces.
+        from edge_fer.tracking import Tracking
+
+        return Tracking(**self.model_dump(include={"search_every_s", "confirm_every_s"}, exclude_none=True))
 
 
 NO_SCHEDULE: Final = Schedule()
@@ -263,15 +270,19 @@ def _replace(change: Callable[[Profile], Profile]) -> tuple[Path, Path | None]:
 def of_board(name: str) -> Profile:
     """Return what is assumed of the board *name*, or with ``auto`` of this machine's kind of board.
 
-    It is a profile in which nothing was measured. Raises `BadInput` for an unknown board.
+    It is a profile in which nothing was measured. Raises `BadInput` for an unknown board, `MissingDependency` for an
+    installation without boards.
     """
     # Only where a board is asked for: looking through the installed packages takes longer than reading a profile.
     from importlib import metadata
 
-    for entry in metadata.entry_points(group=BOARDS):
-        assumed: Profile = entry.load()(name)
-        return assumed
-    raise MissingDependency("this edge-fer knows no boards: install it again (pip install --force-reinstall edge-fer)")
+    entry = next(iter(metadata.entry_points(group=BOARDS)), None)
+    if entry is None:
+        raise MissingDependency(
+            "this edge-fer knows no boards: install it again (pip install --force-reinstall edge-fer)"
+        )
+    assumed: Profile = entry.load()(name)
+    return assumed
 
 
 def _content(path: Path) -> bytes:
@@ -294,7 +305,7 @@ def _may_name_a_key() -> bool:
 
 @dataclass(frozen=True)
 class Choice:
-    """What to run: the user's choice, else the profile's, else the defaults."""
+    """What to run, and how: the user's choice, else the profile's, else the defaults."""
 
     model: str
     target: str | None
@@ -331,12 +342,25 @@ def choose(
         profile = Profile()
     if board is not None:
         profile = profile.completed_by(of_board(board))
-    detector = detector or profile.detector or DEFAULT_DETECTOR
-    choice = partial(Choice, detector=detector, frame_px=profile.frame_px, schedule=profile.schedule)
-    if profile.model is not None and target is None and model in (None, profile.model):
-        origin = f"assumed of {profile.board}" if profile.assumed else "chosen by this machine's profile"
-        return choice(profile.model, profile.target, threads or profile.threads or 1, origin=origin)
-    return choice(model or default_model, target, threads or 1)
+    if detector is None:
+        detector = profile.detector or DEFAULT_DETECTOR
+    chosen = Choice(
+        model or default_model,
+        target,
+        threads or 1,
+        detector,
+        frame_px=profile.frame_px,
+        schedule=profile.schedule,
+    )
+    if profile.model is None or target is not None or model not in (None, profile.model):
+        return chosen
+    return replace(
+        chosen,
+        model=profile.model,
+        target=profile.target,
+        threads=threads or profile.threads or 1,
+        origin=f"assumed of {profile.board}" if profile.assumed else "chosen by this machine's profile",
+    )
 
 
 def open_bundle(path: str | Path, key: Path | None = None) -> Bundle:

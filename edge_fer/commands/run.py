@@ -147,16 +147,11 @@ def _pipeline(
 ) -> Pipeline:  # fmt: skip
     from edge_fer.detectors import open_detector
     from edge_fer.pipeline import CLASSIFY_FPS, Pipeline
-    from edge_fer.tracking import FaceTracker, Tracking, WholePictures
+    from edge_fer.tracking import FaceTracker, WholePictures
 
     if faces == "whole":
         return Pipeline(classifier, WholePictures())
-    tracking = Tracking()
-    if schedule.search_every_s is not None:
-        tracking = replace(tracking, search_every_s=schedule.search_every_s)
-    if schedule.confirm_every_s is not None:
-        tracking = replace(tracking, confirm_every_s=schedule.confirm_every_s)
-    tracker = FaceTracker(open_detector(detector, min_face_px), tracking)
+    tracker = FaceTracker(open_detector(detector, min_face_px), schedule.tracking())
     return Pipeline(classifier, tracker, classify_fps=schedule.classify_fps or CLASSIFY_FPS)
 
 

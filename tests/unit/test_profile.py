@@ -24,6 +24,7 @@ from edge_fer.profile import (
     of_this_machine,
     replace_of_this_machine,
 )
+from edge_fer.tracking import Tracking
 
 MEASURED = "chosen by this machine's profile"
 SLOW = Schedule(search_every_s=2.0, confirm_every_s=0.8, classify_fps=5.0)
@@ -299,6 +300,15 @@ def test_what_is_assumed_is_replaced_by_what_is_measured_and_by_another_board():
     assert (profile.board, profile.frame_px, profile.schedule) == ("other-board", (320, 240), SLOW)
     assert profile.budget == BOARD.budget
     assert (profile.public_key, profile.check.max_drop) == ("ours.pem", 1.0)
+
+
+def test_an_explicit_detector_stays_even_if_it_is_none():
+    assert choose(None, None, None, "default", "").detector == ""
+
+
+@pytest.mark.parametrize("values", [{}, {"search_every_s": 2.0}, {"search_every_s": 2.0, "confirm_every_s": 0.8}])
+def test_a_schedule_leaves_what_it_does_not_say_as_it_is(values):
+    assert Schedule(**values, classify_fps=5.0).tracking() == Tracking(**values)
 
 
 def test_without_boards_a_board_is_no_choice(monkeypatch):
