@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from edge_fer.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from edge_fer_devices.boards.board import Board, assumed, load, names
-    from edge_fer_devices.boards.recognition import Recognition, recognise
+    from edge_fer_devices.boards.board import Board, load, names
+    from edge_fer_devices.boards.recognition import Recognition, assumed, recognise
 
 __all__ = ["Board", "Recognition", "assumed", "load", "names", "recognise"]
 
@@ -21,7 +21,7 @@ __getattr__, __dir__ = lazy_exports(
     {
         "Board": "board",
         "Recognition": "recognition",
-        "assumed": "board",
+        "assumed": "recognition",
         "load": "board",
         "names": "board",
         "recognise": "recognition",

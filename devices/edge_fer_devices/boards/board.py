@@ -16,8 +16,6 @@ from edge_fer.profile import Budget, Profile, Schedule
 from edge_fer.sources.options import MAX_SIDE_PX
 
 PROFILES: Final = Path(__file__).parents[1] / "profiles"
-AUTO: Final = "auto"
-"""The name that stands for the board that this machine is."""
 Words = Annotated[str, Field(min_length=1)]
 Side = Annotated[int, Field(ge=1, le=MAX_SIDE_PX)]
 Evidence = Annotated[str, Field(pattern=r"(https://|assumed|edge-fer|Linux)")]
@@ -39,7 +37,7 @@ class Cpu(Frozen):
 
 
 class Memory(Frozen):
-    """The memory that the board is sold with."""
+    """The memory that the kind of board is sold with."""
 
     sizes_mb: tuple[Annotated[int, Field(ge=1)], ...] = ()
     """In MiB, ascending; empty where it may be any."""
@@ -154,16 +152,3 @@ def load(name: str) -> Board:
     if board.name != name:
         raise BadInput(f"board profile {path} is called {board.name}; install edge-fer again")
     return board
-
-
-def assumed(name: str) -> Profile:
-    """Return what is assumed of the board *name*, or with ``auto`` of the board that this machine is.
-
-    For ``edge-fer run``, which finds this function by its entry point. Raises `BadInput` for an unknown board.
-    """
-    if name == AUTO:
-        from edge_fer import host
-        from edge_fer_devices.boards.recognition import recognise
-
-        return recognise(host.facts()).board.as_profile()
-    return load(name).as_profile()

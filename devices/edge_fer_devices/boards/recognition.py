@@ -1,16 +1,23 @@
-"""Which board a machine is: by the model in its device tree, else by its processor, else by its architecture."""
+"""Which board a machine is: by the model in its device tree, else by its processor, else by its architecture.
+
+And what is assumed of it then.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from edge_fer import host
 from edge_fer.errors import BadInput
 from edge_fer_devices.boards.board import load, names
 
 if TYPE_CHECKING:
+    from edge_fer.profile import Profile
     from edge_fer_devices.boards.board import Board
 
+AUTO: Final = "auto"
+"""The name that stands for the board that this machine is."""
 GENERIC: Final = {"aarch64": "generic-arm64", "arm64": "generic-arm64", "x86_64": "generic-x86", "AMD64": "generic-x86"}
 """Boards of which nothing but the architecture is known, by what ``uname -m`` prints on Linux, macOS and Windows."""
 
@@ -22,6 +29,16 @@ class Recognition:
     board: Board
     evidence: str
     """Such as ``its device tree says Raspberry Pi 4 Model B Rev 1.5``."""
+
+
+def assumed(name: str) -> Profile:
+    """Return what is assumed of the board *name*, or with `AUTO` of the board that this machine is.
+
+    For `edge_fer.profile.of_board`, which finds this function by its entry point. Raises `BadInput` for an unknown
+    board.
+    """
+    board = recognise(host.facts()).board if name == AUTO else load(name)
+    return board.as_profile()
 
 
 def recognise(facts: dict[str, Any]) -> Recognition:

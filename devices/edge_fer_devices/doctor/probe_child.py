@@ -18,9 +18,6 @@ from edge_fer.options import DEFAULT_MODEL
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-AUTO: Final = "auto"
-"""The name that stands for the board that this machine is."""
-
 
 def main() -> None:
     """Run the probe that the first argument names."""
@@ -39,7 +36,7 @@ def main() -> None:
 def budget(board: str) -> dict[str, Any]:
     """Read the budget of a board; of an empty one, that of this machine's profile, else of its kind of board."""
     from edge_fer.profile import of_this_machine
-    from edge_fer_devices.boards import assumed
+    from edge_fer_devices.boards.recognition import AUTO, assumed
 
     own = None if board else of_this_machine()
     found = own.budget if own is not None and own.budget is not None else assumed(board or AUTO).budget
