@@ -23,15 +23,15 @@ def best(make):
     ("p90_ms", "memory_mb", "verdict"), [(12.0, 96, "kept"), (11.9, 96, "exceeded"), (12.0, 95, "exceeded")]
 )
 def test_time_and_memory_both_count(best, p90_ms, memory_mb, verdict):
-    board = Profile(board="small", budget=Budget(p90_ms=p90_ms, memory_mb=memory_mb, temperature_c=80.0))
-    expected = f"the budget of small is {verdict}: p90 12.00 of {p90_ms:g} ms a frame, 95 of {memory_mb} MiB"
-    assert budget.sentence(best, board) == expected
+    profile = Profile(board="small", budget=Budget(p90_ms=p90_ms, memory_mb=memory_mb, temperature_c=80.0))
+    expected = f"the budget of small is {verdict}: p90 12.00 of {p90_ms:g} ms a frame, 95.4 of {memory_mb} MiB"
+    assert budget.sentence(best, profile) == expected
 
 
 def test_memory_that_nobody_has_measured_is_left_out(best):
     unknown = dataclasses.replace(best, measurement=best.measurement.model_copy(update={"peak_memory_mb": ()}))
-    board = Profile(budget=Budget(p90_ms=66.0, memory_mb=1, temperature_c=80.0))
-    assert budget.sentence(unknown, board) == "the budget is kept: p90 12.00 of 66 ms a frame"
+    profile = Profile(budget=Budget(p90_ms=66.0, memory_mb=1, temperature_c=80.0))
+    assert budget.sentence(unknown, profile) == "the budget is kept: p90 12.00 of 66 ms a frame"
 
 
 def test_without_a_budget_nothing_is_said(best):
