@@ -54,14 +54,14 @@ def watchdog(machine: Machine) -> Finding:
 
 def _runtime_watchdog(machine: Machine) -> str | None:
     """Return systemd's setting; the last file that has it counts (man 5 systemd-system.conf)."""
-    by_name = {}
+    by_name: dict[str, str] = {}
     for folder in ("usr/lib/systemd/system.conf.d", "run/systemd/system.conf.d", "etc/systemd/system.conf.d"):
-        for path in (machine.root / folder).glob("*.conf"):
-            by_name[path.name] = path  # a later folder hides files of the same name
+        for path in machine.files(f"{folder}/*.conf"):
+            by_name[path.rpartition("/")[2]] = path  # a later folder hides files of the same name
     value = None
-    paths = [machine.root / "etc/systemd/system.conf", *(by_name[name] for name in sorted(by_name))]
+    paths = ["etc/systemd/system.conf", *(by_name[name] for name in sorted(by_name))]
     for path in paths:
-        for line in (machine.text(str(path.relative_to(machine.root))) or "").splitlines():
+        for line in (machine.text(path) or "").splitlines():
             key, _, text = line.strip().partition("=")
             if key.strip() == "RuntimeWatchdogSec":
                 value = text.strip()

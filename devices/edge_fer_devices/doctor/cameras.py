@@ -22,7 +22,7 @@ NEW_VENV: Final = (
 
 def csi(machine: Machine) -> Finding:
     """Return whether a ribbon-cable camera is opened through picamera2. Through V4L2 it gives raw values."""
-    sensors = _devices(machine, CSI)
+    sensors = {number: name for number, name in _cameras(machine).items() if name.startswith(CSI)}
     if not sensors:
         return ok("no ribbon-cable camera")
     used = _number(machine.source)
@@ -42,37 +42,34 @@ def csi(machine: Machine) -> Finding:
 
 def permission(machine: Machine) -> Finding:
     """Return whether there is a camera that this user may use."""
-    sensors, others = _devices(machine, CSI), _devices(machine, None)
-    if not sensors and not others:
+    cameras = _cameras(machine)
+    if not cameras:
         return warning(
             "no camera of this machine; network cameras and --source synthetic need none",
             "# connect one, then: ls /dev/video*; a ribbon-cable camera: rpicam-hello --list-cameras",
         )
     wanted = _number(machine.source)
-    for number in sorted({*sensors, *others}):
+    for number in cameras:
         path = machine.root / f"dev/video{number}"
         if (wanted is None or wanted == number) and not machine.may_use(path):
             return fault(
                 f"this user may not use /dev/video{number}",
                 "sudo usermod -aG video $USER  # then log in again; for a service: SupplementaryGroups=video",
             )
-    return ok(", ".join(f"/dev/video{number} ({name})" for number, name in sorted({**sensors, **others}.items())))
+    return ok(", ".join(f"/dev/video{number} ({name})" for number, name in cameras.items()))
 
 
-def _devices(machine: Machine, beginnings: tuple[str, ...] | None) -> dict[int, str]:
-    """Return names of video devices by number: those that begin so; with None, all other cameras."""
+def _cameras(machine: Machine) -> dict[int, str]:
+    """Return the names of the video devices that are cameras, by their numbers, in their order."""
     found = {}
-    for path in machine.root.glob("sys/class/video4linux/video*/name"):
-        name = machine.text(str(path.relative_to(machine.root))) or ""
-        number = path.parent.name.removeprefix("video")
-        if not number.isdecimal():
-            continue
-        wanted = name.startswith(beginnings) if beginnings else not name.startswith((*CSI, *NO_CAMERA))
+    for path in machine.files("sys/class/video4linux/video*/name"):
+        name = machine.text(path) or ""
+        number = path.split("/")[-2].removeprefix("video")
         # A USB camera has a second device for the data beside its pictures.
         is_first = machine.text(f"sys/class/video4linux/video{number}/index") in ("0", None)
-        if wanted and is_first:
+        if number.isdecimal() and is_first and not name.startswith(NO_CAMERA):
             found[int(number)] = name
-    return found
+    return dict(sorted(found.items()))
 
 
 def _number(source: str | None) -> int | None:

@@ -25,8 +25,6 @@ OPENCV: Final = (
 """Distributions of OpenCV. All of them install the same folder, ``cv2``."""
 LITERT: Final = ("ai-edge-litert", "tflite-runtime", "tensorflow", "tensorflow-cpu")
 OTHERS: Final = ("numpy", "picamera2", "simplejpeg", "gpiozero", "lgpio", "openvino", "onnxruntime")
-SYSTEM_PACKAGES: Final = "/usr/lib/python3/dist-packages"
-"""Where Debian installs Python packages."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +34,6 @@ class Package:
     version: str
     tags: tuple[str, ...] = ()
     """What its wheel was built for, such as ``cp311-cp311-manylinux_2_27_x86_64``; empty where it came in no wheel."""
-    folder: str = ""
-
-    @property
-    def from_system(self) -> bool:
-        """Whether the operating system has installed it, not pip."""
-        return self.folder.startswith(SYSTEM_PACKAGES)
 
 
 @dataclass(frozen=True)
@@ -102,6 +94,10 @@ class Machine:
         except OSError:
             return None
 
+    def files(self, pattern: str) -> list[str]:
+        """Return the paths, below the root, that match *pattern*, sorted."""
+        return sorted(str(path.relative_to(self.root)) for path in self.root.glob(pattern))
+
     def exists(self, path: str) -> bool:
         """Return whether there is something at *path*, below the root."""
         try:
@@ -147,7 +143,7 @@ def _packages() -> dict[str, Package]:
             key, _, value = line.partition(":")
             if key == "Tag":
                 tags.append(value.strip())
-        found[name] = Package(distribution.version, tuple(tags), str(distribution.locate_file("")))
+        found[name] = Package(distribution.version, tuple(tags))
     return found
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from edge_fer.options import DEFAULT_MODEL
 from edge_fer_devices.doctor.finding import Finding, fault, ok, warning
+from edge_fer_devices.doctor.packages import AI_EDGE_LITERT
 
 if TYPE_CHECKING:
     from edge_fer_devices.doctor.machine import Machine
@@ -39,7 +40,7 @@ def xnnpack(machine: Machine) -> Finding:
         )
     return warning(
         f"{name} runs without XNNPACK: slower, and int8 answers differ a little",
-        f"{machine.pip} --force-reinstall --no-cache-dir 'ai-edge-litert>=2.1'",
+        f"{machine.pip} --force-reinstall --no-cache-dir {AI_EDGE_LITERT}",
     )
 
 

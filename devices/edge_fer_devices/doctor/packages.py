@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from edge_fer_devices.doctor.probes import Result
 
 HEADLESS: Final = "'opencv-python-headless>=4.10,<5'"
+AI_EDGE_LITERT: Final = "'ai-edge-litert>=2.1'"
+NUMPY: Final = "'numpy>=1.26'"
 OLD_NUMPY: Final = "'numpy>=1.26,<2' 'opencv-python-headless>=4.10,<4.12'"
 """NumPy 1 with the last OpenCV whose wheel takes it."""
 ALIASES: Final = {"AMD64": "x86_64", "arm64": "aarch64"}
@@ -47,9 +49,9 @@ def opencv(machine: Machine) -> Finding:
 def litert(machine: Machine) -> Finding:
     """Return whether a LiteRT is installed that was built for this processor and this Python, and can be imported."""
     installed = machine.installed(LITERT)
-    install = f"{machine.pip} --force-reinstall --no-cache-dir 'ai-edge-litert>=2.1'"
+    install = f"{machine.pip} --force-reinstall --no-cache-dir {AI_EDGE_LITERT}"
     if not installed:
-        return fault("no LiteRT is installed", f"{machine.pip} 'ai-edge-litert>=2.1'")
+        return fault("no LiteRT is installed", f"{machine.pip} {AI_EDGE_LITERT}")
     for name, package in installed.items():
         foreign = _foreign(package, machine)
         if foreign is not None:
@@ -72,7 +74,7 @@ def numpy(machine: Machine) -> Finding:
     """
     here = machine.packages.get("numpy")
     if here is None:
-        return fault("NumPy is not installed", f"{machine.pip} 'numpy>=1.26'")
+        return fault("NumPy is not installed", f"{machine.pip} {NUMPY}")
     jpeg = machine.packages.get("simplejpeg")
     if jpeg is None:
         return ok(f"NumPy {here.version}; no picamera2 of the system has to fit it")

@@ -19,6 +19,7 @@ from edge_fer.errors import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
 CHILD: Final = "edge_fer_devices.doctor.probe_child"
 """The module that each process executes."""
 LIMIT_S: Final = 120.0

@@ -125,8 +125,8 @@ def _unit(machine: Machine) -> str | None:
     for folder in UNITS:
         text = machine.text(f"{folder}/{SERVICE}")
         if text is not None:
-            drop_ins = sorted((machine.root / f"etc/systemd/system/{SERVICE}.d").glob("*.conf"))
-            return "\n".join([text, *(path.read_text(errors="replace") for path in drop_ins)])
+            drop_ins = machine.files(f"etc/systemd/system/{SERVICE}.d/*.conf")
+            return "\n".join([text, *(machine.text(path) or "" for path in drop_ins)])
     return None
 
 

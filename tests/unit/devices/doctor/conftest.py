@@ -12,7 +12,6 @@ from edge_fer_devices.doctor.probes import Known, Result
 
 NOW_S = 1_796_000_000.0
 """In November 2026."""
-SYSTEM = "/usr/lib/python3/dist-packages"
 FILES = {
     "proc/device-tree/model": "Raspberry Pi 4 Model B Rev 1.5\0",
     "proc/cpuinfo": "processor\t: 0\nFeatures\t: fp asimd\nCPU part\t: 0xd08\n",
@@ -33,7 +32,7 @@ FILES = {
     "run/systemd/system/none": "",
     "run/systemd/timesync/synchronized": "",
     "etc/passwd": "root:x:0:0:root:/root:/bin/bash\nedge-fer:x:999:999::/var/lib/edge-fer:/usr/sbin/nologin\n",
-    "etc/systemd/system/edge-fer.service": "[Service]\nUser=edge-fer\nExecStart=/opt/edge-fer/bin/edge-fer run\n",
+    "etc/systemd/system/edge-fer.service": "[Service]\nUser=edge-fer\nExecStart=/opt/edge-fer/venv/bin/edge-fer run\n",
     "var/lib/edge-fer/profile": "",
     "home/pi/profile": "",
 }
@@ -41,9 +40,9 @@ PACKAGES = {
     "opencv-python-headless": Package("4.14.0.94", ("cp37-abi3-manylinux_2_28_aarch64",)),
     "ai-edge-litert": Package("2.3.0", ("cp313-cp313-manylinux_2_27_aarch64",)),
     "numpy": Package("2.4.6", ("cp313-cp313-manylinux_2_27_aarch64", "cp313-cp313-manylinux_2_28_aarch64")),
-    "picamera2": Package("0.3.36", (), SYSTEM),
-    "simplejpeg": Package("1.8.2", (), SYSTEM),
-    "gpiozero": Package("2.0.1", (), SYSTEM),
+    "picamera2": Package("0.3.36"),
+    "simplejpeg": Package("1.8.2"),
+    "gpiozero": Package("2.0.1"),
 }
 ANSWERS = {
     "budget": {"p90_ms": 66.0, "memory_mb": 100, "temperature_c": 80.0},
@@ -91,7 +90,7 @@ def machine(tmp_path, monkeypatch):
             budget=Budget(memory_mb=100, temperature_c=80.0),
             environment={"HOME": "/home/pi"},
             python=(3, 13),
-            executable="/opt/edge-fer/bin/python",
+            executable="/opt/edge-fer/venv/bin/python",
             bits=64,
             now_s=NOW_S,
             installed_s=NOW_S - 86_400,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import subprocess
+from importlib import metadata
 
 import pytest
+from packaging.requirements import Requirement
 
-from edge_fer_devices.doctor import CHECKS, Level, diagnose
+from edge_fer_devices.doctor import CHECKS, Level, diagnose, packages
 from edge_fer_devices.doctor.machine import Package
 from edge_fer_devices.doctor.probes import Result
 
@@ -209,6 +211,14 @@ def test_what_is_no_fault_is_none(machine, check, changes, says):
 
 def test_every_check_has_a_fault_that_it_finds():
     assert {fault[0] for fault in FAULTS} == CHECKS.keys()
+
+
+@pytest.mark.parametrize("quoted", [packages.HEADLESS, packages.AI_EDGE_LITERT, packages.NUMPY])
+def test_a_remedy_installs_what_edge_fer_asks_for(quoted):
+    installed = Requirement(quoted.strip("'"))
+    asked = [Requirement(text) for text in metadata.requires("edge-fer")]
+    (own,) = [requirement for requirement in asked if requirement.name == installed.name and not requirement.marker]
+    assert installed.specifier == own.specifier
 
 
 def test_every_line_of_a_remedy_can_be_pasted(machine):
