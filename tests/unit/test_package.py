@@ -36,7 +36,9 @@ def test_the_package_lists_its_public_names_and_no_others():
         "edge_fer_bench.command",
         "edge_fer_convert.command",
         "edge_fer_devices.boards.command",
+        "edge_fer_devices.card.command",
         "edge_fer_devices.doctor.command",
+        "edge_fer_devices.wheelhouse_command",
         "edge_fer_train.command",
     ],
 )

@@ -10,10 +10,10 @@ import click
 
 from edge_fer.errors import BadInput, UnfitMachine
 from edge_fer.text import printable
-from edge_fer_devices.doctor.machine import Budget
 
 if TYPE_CHECKING:
     from edge_fer_devices.doctor.finding import Finding
+    from edge_fer_devices.doctor.machine import Budget
     from edge_fer_devices.doctor.probes import Result
 
 NAME_WIDTH: Final = 16
@@ -62,6 +62,8 @@ def _budget(result: Result, board: str | None) -> Budget | None:
 
     Raises `BadInput` if the user has named a *board* and it is not known.
     """
+    from edge_fer_devices.doctor.machine import Budget
+
     answer = result.answer or {}
     if board is not None and "error" in answer:
         raise BadInput(answer["error"])
