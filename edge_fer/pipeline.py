@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from edge_fer.tracking import Track, WholePictures
 
 STAGES: Final = ("capture", "detect", "preprocess", "classify", "smooth")
-"""Names of the steps whose time each record holds."""
+"""Names of the steps whose time each record holds. Of a live source, it is how long the frame waited for them: the
+detector and the classifier work beside it."""
 CLASSIFY_FPS: Final = 10.0
 """How often a second each face is classified, at most: expressions change more slowly than frames come."""
 TRUST: Final = {Seen.FOUND: 1.0, Seen.TURNED: 0.5, Seen.BRIDGED: 0.3}

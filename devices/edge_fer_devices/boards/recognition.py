@@ -49,7 +49,7 @@ def recognise(facts: dict[str, Any]) -> Recognition:
     boards = [load(name) for name in names()]
     model, machine = facts["model"], facts["machine"]
     for board in boards:
-        if model is not None and model.startswith(board.models or ("\0",)):
+        if model is not None and model.startswith(board.models):
             return Recognition(board, f"its device tree says {model}")
     # A container, for example, does not show the device tree.
     alike = _with_processor(boards, facts)
