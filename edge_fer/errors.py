@@ -77,6 +77,12 @@ class Regression(EdgeFerError):
     exit_code = 10
 
 
+class UnfitMachine(EdgeFerError):
+    """Something on this machine keeps edge-fer from running, or from answering rightly."""
+
+    exit_code = 11
+
+
 def one_line(reason: object) -> str:
     """Return the text of *reason*, an error or a message of another library, in one line of `MAX_REASON` characters."""
     return printable(" ".join(str(reason).split()))[:MAX_REASON]

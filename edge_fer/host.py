@@ -148,6 +148,11 @@ def sensor_w(root: Path = ROOT) -> float | None:
     return None
 
 
+def available_mb(root: Path = ROOT) -> int | None:
+    """Return how much memory programs can still get, in MiB."""
+    return _memory(root).get("MemAvailable")
+
+
 def cpu_seconds(root: Path = ROOT) -> tuple[float, float] | None:
     """Return the seconds ``(busy, stolen)`` of all cores together since the machine was started.
 

@@ -1,7 +1,8 @@
-"""The profile: what was measured to be best on this machine.
+"""The profile of this machine: what was measured to be best on it, or else what is assumed of its kind of board.
 
-``edge-fer bench --write-profile`` writes it, ``edge-fer run`` reads it. A table ``[check]`` in it, written by hand,
-sets the limits of ``edge-fer bench check`` on this machine.
+``edge-fer bench --write-profile`` writes what it measured, ``edge-fer devices use`` what the profile of a board assumes
+(see `of_board`), and ``edge-fer run`` reads it. A table ``[check]`` in it, written by hand, sets the limits of
+``edge-fer bench check`` on this machine.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import os
 import re
 import tomllib
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Annotated, Final, Self
 
 import tomli_w
 from pydantic import Field, model_validator
@@ -20,10 +22,13 @@ from pydantic import Field, model_validator
 from edge_fer import files
 from edge_fer.backends import MAX_THREADS
 from edge_fer.detectors import DEFAULT_DETECTOR
-from edge_fer.errors import BadInput, SinkError, reason
+from edge_fer.errors import BadInput, MissingDependency, SinkError, reason
 from edge_fer.frozen import Frozen
+from edge_fer.sources.options import MAX_SIDE_PX
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from edge_fer.bundle import Bundle
 
 log = logging.getLogger(__name__)
@@ -35,7 +40,14 @@ NO_NUL: Final = r"^[^\x00]*$"
 """The operating system refuses a NUL in a path."""
 KEY_WORD: Final = re.compile(rb"(?i)k\0*e\0*y")
 """What a damaged profile holds that may have named a public key, also under a mistyped name or in UTF-16."""
-HEADER: Final = "# Written by edge-fer bench --write-profile; edge-fer run begins from it.\n"
+MEASURED: Final = "# Written by edge-fer bench --write-profile; edge-fer run begins from it.\n"
+ASSUMED: Final = (
+    "# Written by edge-fer devices use; edge-fer run begins from it. Nothing of it was measured on this machine:\n"
+    "# edge-fer bench --write-profile measures, and replaces model, target and threads.\n"
+)
+BOARDS: Final = "edge_fer.boards"
+"""The entry-point group of the function that returns what is assumed of a board (see `of_board`)."""
+Side = Annotated[int, Field(ge=1, le=MAX_SIDE_PX)]
 
 
 def default_path() -> Path | None:
@@ -64,8 +76,25 @@ class Thresholds(Frozen):
     """Allowed drop of accuracy, in percentage points."""
 
 
+class Schedule(Frozen):
+    """How often faces are searched for and classified. None stands for edge-fer's own value."""
+
+    search_every_s: float | None = Field(None, gt=0, le=60, allow_inf_nan=False)
+    """Seconds between searches of the whole frame."""
+    confirm_every_s: float | None = Field(None, gt=0, le=60, allow_inf_nan=False)
+    """Seconds for which a face may be found by its looks alone."""
+    classify_fps: float | None = Field(None, gt=0, le=1000, allow_inf_nan=False)
+    """How often a second each face is classified, at most."""
+
+
+NO_SCHEDULE: Final = Schedule()
+
+
 class Profile(Frozen):
-    """The model, target and threads that were measured to be best on this machine, and what somebody wrote by hand."""
+    """The model, target and threads that were measured to be best on this machine, and what somebody wrote by hand.
+
+    Where nothing was measured, *assumed* says that they come from the profile of a board.
+    """
 
     model: str | None = Field(None, min_length=1, pattern=NO_NUL)
     """Name of a shipped bundle, or absolute path of another. None, as target and threads then, before a benchmark."""
@@ -78,13 +107,36 @@ class Profile(Frozen):
     no signature."""
     measured: str = ""
     """When it was measured and how fast it was, as a sentence."""
+    board: str | None = Field(None, min_length=1)
+    """Name of the board profile that *frame_px* and *schedule* come from, and with *assumed* model, target and threads,
+    too."""
+    assumed: bool = False
+    """Whether model, target and threads are assumptions about *board*, which nobody has measured on this machine."""
+    frame_px: tuple[Side, Side] | None = None
+    """Width and height that a camera is asked for; None for edge-fer's own value."""
+    schedule: Schedule = NO_SCHEDULE
     check: Thresholds = Thresholds()
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if len({value is None for value in (self.model, self.target, self.threads)}) > 1:
             raise ValueError("model, target and threads belong together; one of them is missing")
+        if self.assumed and (self.board is None or self.model is None):
+            raise ValueError("assumed = true needs a board, and a model, target and threads that are assumed of it")
         return self
+
+    def completed_by(self, board: Profile) -> Self:
+        """Return this profile with what *board*, of `of_board`, assumes of all that nobody has measured here.
+
+        A model, target and threads that were measured on this machine or written by hand stay. Frame size and schedule
+        are measured by nobody: they become those of the board.
+        """
+        if self.model is None or self.assumed:
+            chosen = {"model": board.model, "target": board.target, "threads": board.threads, "assumed": True}
+            begun = self.model_copy(update=chosen)
+        else:
+            begun = self
+        return begun.model_copy(update={"board": board.board, "frame_px": board.frame_px, "schedule": board.schedule})
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -98,14 +150,25 @@ class Profile(Frozen):
                 "or remove it"
             ) from exc
 
-    def save(self, path: Path) -> None:
-        """Write the profile to *path*. Raises `SinkError`."""
-        values = self.model_dump(exclude={"check"}, exclude_none=True)
-        # Only what somebody set by hand: a default that is written down would not change with edge-fer's.
+    def toml(self) -> str:
+        """Return the profile as the text of its file."""
+        values = self.model_dump(exclude={"check", "schedule"}, exclude_none=True)
+        if self.assumed:
+            del values["measured"]
+        else:
+            del values["assumed"]
+        # Only what differs from edge-fer's own: a default that is written down would not change with edge-fer's.
+        schedule = self.schedule.model_dump(exclude_none=True)
+        if schedule:
+            values["schedule"] = schedule
         if self.check.model_fields_set:
             values["check"] = self.check.model_dump(exclude_unset=True)
+        return (ASSUMED if self.assumed else MEASURED) + tomli_w.dumps(values)
+
+    def save(self, path: Path) -> None:
+        """Write the profile to *path*. Raises `SinkError`."""
         try:
-            files.write(path, HEADER + tomli_w.dumps(values))
+            files.write(path, self.toml())
         except OSError as exc:
             raise SinkError(f"profile {path} cannot be written: {exc.strerror or exc}") from exc
 
@@ -144,37 +207,57 @@ def check_replaceable() -> None:
 def replace_of_this_machine(
     model: str, target: str, threads: int, measured: str, detector: str | None = None
 ) -> tuple[Path, Path | None]:
-    """Write the profile of this machine anew; the thresholds and the key, which were written by hand, stay.
+    """Write what was measured into the profile of this machine. What was written by hand or is of its board stays.
 
     Return its path, and the path to which a profile that could not be used was moved. Raises `SinkError`, and
     `BadInput` as `check_replaceable` does.
     """
+    best = {"model": model, "target": target, "threads": threads, "measured": measured, "detector": detector}
+    return _replace(lambda before: before.model_copy(update={**best, "assumed": False}))
+
+
+def assume_of_this_machine(board: Profile) -> tuple[Path, Path | None]:
+    """Complete the profile of this machine by *board* (see `Profile.completed_by`) and write it.
+
+    Returns and raises as `replace_of_this_machine` does.
+    """
+    return _replace(lambda before: before.completed_by(board))
+
+
+def _replace(change: Callable[[Profile], Profile]) -> tuple[Path, Path | None]:
+    """Replace the profile of this machine by what *change* makes of it, or of an empty one."""
     path = path_to_write()
     moved = None
     try:
         # Two of them at once would otherwise both keep what they have read, not what the other has written.
         with files.locked(path.parent):
             try:
-                before = of_this_machine()
+                before = of_this_machine() or Profile()
             except BadInput:
                 check_replaceable()
                 # Somebody may have written thresholds into it.
-                before = None
+                before = Profile()
                 moved = path.replace(path.with_name("profile.toml.unusable"))
-            Profile(
-                model=model,
-                target=target,
-                threads=threads,
-                detector=detector,
-                measured=measured,
-                check=before.check if before else Thresholds(),
-                public_key=before.public_key if before else None,
-            ).save(path)
+            change(before).save(path)
     except SinkError:
         raise
     except OSError as exc:
         raise SinkError(f"profile {path} cannot be written: {exc.strerror or exc}") from exc
     return path, moved
+
+
+def of_board(name: str) -> Profile:
+    """Return what is assumed of the board *name*, or with ``auto`` of this machine's kind of board.
+
+    It is a profile in which nothing was measured. Raises `BadInput` for an unknown board.
+    """
+    # Only where a board is asked for: looking through the installed packages takes longer than reading a profile.
+    from importlib import metadata
+
+    for entry in metadata.entry_points(group=BOARDS):
+        assumed: Profile = entry.load()(name)
+        return assumed
+    raise MissingDependency("this edge-fer knows no boards: install it again (pip install --force-reinstall edge-fer)")
 
 
 def _content(path: Path) -> bytes:
@@ -203,30 +286,43 @@ class Choice:
     target: str | None
     threads: int
     detector: str = DEFAULT_DETECTOR
-    from_profile: bool = False
+    origin: str = ""
+    """Who chose model, target and threads, in words; empty for the user or the defaults."""
+    frame_px: tuple[int, int] | None = None
+    """Width and height that a camera is asked for; None for edge-fer's own value."""
+    schedule: Schedule = NO_SCHEDULE
 
 
 def choose(
-    model: str | None, target: str | None, threads: int | None, default_model: str, detector: str | None = None
+    model: str | None,
+    target: str | None,
+    threads: int | None,
+    default_model: str,
+    detector: str | None = None,
+    board: str | None = None,
 ) -> Choice:
     """Complete the user's choice, in which None stands for no choice.
 
     A target is only as good as it was measured with its model, so the profile counts only if the user chose no target
-    and no other model; its detector counts with any model. Raises `BadInput` for an unusable profile where the user
-    chose neither; otherwise a warning tells of it.
+    and no other model; its detector, frame size and schedule count with any model. With *board*, a name as `of_board`
+    takes it, the profile is completed by that board's. Raises `BadInput` for an unusable profile where the user chose
+    neither model nor target; otherwise a warning tells of it.
     """
     try:
-        profile = of_this_machine()
+        profile = of_this_machine() or Profile()
     except BadInput as exc:
         if model is None and target is None:
             raise
         log.warning("ignored: %s", exc)
-        profile = None
-    if detector is None:
-        detector = profile.detector if profile is not None and profile.detector else DEFAULT_DETECTOR
-    if profile is not None and profile.model is not None and target is None and model in (None, profile.model):
-        return Choice(profile.model, profile.target, threads or profile.threads or 1, detector, from_profile=True)
-    return Choice(model or default_model, target, threads or 1, detector)
+        profile = Profile()
+    if board is not None:
+        profile = profile.completed_by(of_board(board))
+    detector = detector or profile.detector or DEFAULT_DETECTOR
+    choice = partial(Choice, detector=detector, frame_px=profile.frame_px, schedule=profile.schedule)
+    if profile.model is not None and target is None and model in (None, profile.model):
+        origin = f"assumed of {profile.board}" if profile.assumed else "chosen by this machine's profile"
+        return choice(profile.model, profile.target, threads or profile.threads or 1, origin=origin)
+    return choice(model or default_model, target, threads or 1)
 
 
 def open_bundle(path: str | Path, key: Path | None = None) -> Bundle:

@@ -66,10 +66,11 @@ class Verification:
         )
 
 
-def verify(bundle: Bundle, threads: int = 1) -> list[Verification]:
-    """Check all files and run every target whose runtime is installed. Raises `BadBundle` if a file is damaged.
+def verify(bundle: Bundle, threads: int = 1, *, only: str | None = None) -> list[Verification]:
+    """Check all files and run every target whose runtime is installed, or the one called *only*.
 
-    The targets of a bundle from outside run in a process of their own each (see `edge_fer.trial`).
+    The targets of a bundle from outside run in a process of their own each (see `edge_fer.trial`). Raises `BadBundle`
+    if a file is damaged, or if there is no such target.
     """
     # All files first: of a damaged bundle, nothing is executed.
     bundle.model_card()
@@ -78,7 +79,7 @@ def verify(bundle: Bundle, threads: int = 1) -> list[Verification]:
         bundle.contents(target)
     results: list[Verification] = []
     began = time.monotonic()
-    for target in bundle.manifest.targets:
+    for target in bundle.manifest.targets if only is None else [bundle.target(only)]:
         # One target that hangs is enough to refuse the bundle, and each takes its whole time.
         if any(result.fault for result in results) and time.monotonic() - began > PATIENCE_S:
             results.append(Verification(target.name, "another target of the bundle failed after a long time", None))

@@ -358,7 +358,10 @@ The exit code is 10 if the run is worse."""
 @click.argument("path", type=EXISTING_FILE)
 @click.option("--baseline", required=True, type=EXISTING_FILE, help="An earlier run of the same board.")
 @click.option(
-    "--profile", "profile_path", type=EXISTING_FILE, help="The board's profile; by default that of this machine."
+    "--profile",
+    "profile_path",
+    type=EXISTING_FILE,
+    help="The profile.toml of the machine that was measured; by default that of this one.",
 )
 @click.option("--max-slowdown", type=FiniteRange(0), help="Allowed increase of the p90, as a share; default 0.1.")
 @click.option("--max-memory-mb", type=FiniteRange(0), help="Allowed increase of the peak memory; default 10.")
@@ -366,7 +369,7 @@ The exit code is 10 if the run is worse."""
 def check(path: Path, baseline: Path, profile_path: Path | None, **limits: float | None) -> None:
     """Fail if a run is worse than its baseline: slower beyond chance, larger, or less accurate.
 
-    The table [check] of the board's profile may allow more or less than the defaults. The options override it.
+    The table [check] of that machine's profile may allow more or less than the defaults. The options override it.
     """
     from edge_fer_bench import results
     from edge_fer_bench.check import find_regressions

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from edge_fer.classifier import Classifier
     from edge_fer.detectors import Detector
     from edge_fer.pipeline import Pipeline
-    from edge_fer.profile import Choice
+    from edge_fer.profile import Choice, Schedule
     from edge_fer.records import Record
     from edge_fer.sinks import Sink
     from edge_fer.sources import Frame, Source
@@ -34,10 +35,18 @@ Examples:
   edge-fer run --source faces/ --json > faces.jsonl
   edge-fer run --source drive.mp4 --save out/
   edge-fer run --source /dev/video0 --show
+  edge-fer run --source 0 --profile raspberry-pi-4
   edge-fer run --source picamera --json"""
 )
 @source_options
 @model_options
+@click.option(
+    "--profile",
+    "board",
+    metavar="BOARD",
+    help="Begin from what is assumed of this board (edge-fer devices lists them; auto: the one that this is), where "
+    "nothing was measured here.",
+)
 @key_option
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object for each frame.")
 @click.option(
@@ -48,9 +57,7 @@ Examples:
 @click.option(
     "--classify-fps",
     type=FiniteRange(0, min_open=True),
-    default=10.0,
-    show_default=True,
-    help="How often a second each face is classified, at most.",
+    help="How often a second each face is classified, at most; by default 10.",
 )
 @click.option("--detector", help="What finds faces: haar (default), yunet:FILE or blazeface:FILE.")
 @click.option(
@@ -63,22 +70,28 @@ Examples:
 @click.option("--min-face", default=48, show_default=True, help="Side of the smallest face to search for, in pixels.")
 def run(
     source: str, source_options: SourceOptions, model: str | None, target: str | None, backend: str | None,
-    threads: int | None, key: Path | None, as_json: bool, save: Path | None, show: bool, frames: int | None,
-    detector: str | None, classify_fps: float, min_face: int, faces: str,
+    threads: int | None, board: str | None, key: Path | None, as_json: bool, save: Path | None, show: bool,
+    frames: int | None, detector: str | None, classify_fps: float | None, min_face: int, faces: str,
 ) -> None:  # fmt: skip
     """Find the faces in a source and classify their expressions.
 
     Prints a line when a face comes, goes or changes its state; for still images, a line for each face. Stores no
     picture of anybody unless --save is given. Uses the model, target, threads and detector that edge-fer bench
-    --write-profile found best on this machine, unless --model, --target or --detector name others. Ctrl-C, SIGTERM and
-    SIGHUP finish the film and print the summary.
+    --write-profile found best on this machine, unless --model, --target or --detector name others; where nothing was
+    measured, what edge-fer devices use or --profile assumes of the board. Ctrl-C, SIGTERM and SIGHUP finish the film
+    and print the summary.
     """
     spare_memory()
     from edge_fer import bundle as bundles
     from edge_fer import profile
     from edge_fer.sources import open_source
 
-    chosen = profile.choose(model, target, threads, DEFAULT_MODEL, detector)
+    chosen = profile.choose(model, target, threads, DEFAULT_MODEL, detector, board)
+    if chosen.frame_px is not None:
+        source_options = replace(source_options, usual_size_px=chosen.frame_px)
+    schedule = chosen.schedule
+    if classify_fps is not None:
+        schedule = schedule.model_copy(update={"classify_fps": classify_fps})
     # A name that the user did not write means no file that happens to lie here.
     path = model or bundles.installed(chosen.model)
 
@@ -95,12 +108,12 @@ def run(
         for sink in sinks:
             stack.callback(sink.close)
         count, stopped = _write_records(
-            opened, _pipeline(classifier, faces, chosen.detector, min_face, classify_fps), sinks, frames, signals
+            opened, _pipeline(classifier, faces, chosen.detector, min_face, schedule), sinks, frames, signals
         )
         info = classifier.backend.info
     frame_counts = f"{count} frames, {opened.skipped} skipped, {opened.dropped} dropped"
     executed_by = f"{info.runtime} {info.version}, computes {info.computes}, {info.threads} thread(s)"
-    origin = "; chosen by this machine's profile" if chosen.from_profile else ""
+    origin = f"; {chosen.origin}" if chosen.origin else ""
     # On stderr, so that stdout holds nothing but results.
     click.echo(f"{frame_counts}; {executed_by}{origin}", err=True)
     if stopped is not None:
@@ -130,15 +143,21 @@ def _check_whole(source: Source, name: str, detector: str | None) -> None:
 
 
 def _pipeline(
-    classifier: Classifier, faces: str, detector: str, min_face_px: int, classify_fps: float
+    classifier: Classifier, faces: str, detector: str, min_face_px: int, schedule: Schedule
 ) -> Pipeline:  # fmt: skip
     from edge_fer.detectors import open_detector
-    from edge_fer.pipeline import Pipeline
-    from edge_fer.tracking import FaceTracker, WholePictures
+    from edge_fer.pipeline import CLASSIFY_FPS, Pipeline
+    from edge_fer.tracking import FaceTracker, Tracking, WholePictures
 
     if faces == "whole":
         return Pipeline(classifier, WholePictures())
-    return Pipeline(classifier, FaceTracker(open_detector(detector, min_face_px)), classify_fps=classify_fps)
+    tracking = Tracking()
+    if schedule.search_every_s is not None:
+        tracking = replace(tracking, search_every_s=schedule.search_every_s)
+    if schedule.confirm_every_s is not None:
+        tracking = replace(tracking, confirm_every_s=schedule.confirm_every_s)
+    tracker = FaceTracker(open_detector(detector, min_face_px), tracking)
+    return Pipeline(classifier, tracker, classify_fps=schedule.classify_fps or CLASSIFY_FPS)
 
 
 def _advice(source: Source, detector: str, min_face_px: int, options: SourceOptions) -> Sink:

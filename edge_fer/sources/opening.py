@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from edge_fer.sources.addresses import Kind, redact, scene_of
 from edge_fer.sources.live import AccessDenied
-from edge_fer.sources.options import DEFAULT_FPS, DEFAULT_SIZE_PX
+from edge_fer.sources.options import DEFAULT_FPS
 
 if TYPE_CHECKING:
     from edge_fer.sources import Source
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 def open_live(kind: Kind, name: str, options: SourceOptions) -> Source:
     """Return the source *name*, which is of *kind*. Raises `SourceError`, or `MissingDependency` without picamera2."""
-    width_px, height_px = options.size_px or DEFAULT_SIZE_PX
+    width_px, height_px = options.size_px or options.usual_size_px
     fps = options.fps or DEFAULT_FPS
     if kind is Kind.SYNTHETIC:
         from edge_fer.sources.synthetic import SyntheticCamera

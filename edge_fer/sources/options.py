@@ -87,7 +87,7 @@ class SourceOptions:
     """How a source is opened."""
 
     size_px: tuple[int, int] | None = None
-    """Width and height that a camera is asked for; None for `DEFAULT_SIZE_PX`."""
+    """Width and height that a camera is asked for; None for *usual_size_px*."""
     fps: float | None = None
     """Frames a second that a camera is asked for; None for `DEFAULT_FPS`."""
     view: View = View()
@@ -95,3 +95,6 @@ class SourceOptions:
     """How long a camera or an address may take to open, and to deliver its next frame."""
     wait: bool = False
     """Whether a camera that is not there is waited for."""
+    usual_size_px: tuple[int, int] = DEFAULT_SIZE_PX
+    """Width and height that a camera of this machine is asked for where nobody asks for others. Sources that have a
+    size of their own ignore it."""

@@ -15,14 +15,16 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from edge_fer import __version__, cli
+from edge_fer import __version__, cli, pipeline, profile
 from edge_fer.bundle import SHIPPED_MODELS
 from edge_fer.classifier import Classifier
 from edge_fer.cli import main
 from edge_fer.errors import BadInput
 from edge_fer.options import DEFAULT_MODEL
+from edge_fer.pipeline import Pipeline
 from edge_fer.sinks import SinkClosed, pictures
 from edge_fer.sources.synthetic import SyntheticCamera
+from edge_fer.tracking import Tracking
 
 TARGETS = [f"{runtime}-{precision}" for runtime in ("litert", "openvino", "onnx") for precision in ("int8", "float32")]
 COMMANDS = set(main.commands) | metadata.entry_points(group="edge_fer.commands").names
@@ -36,7 +38,7 @@ def call(*arguments: str, code: int = 0) -> str:
 
 
 def test_the_packages_add_their_commands():
-    assert {"run", "verify", "models", "bench", "convert", "eval", "train"} <= COMMANDS
+    assert {"run", "verify", "models", "bench", "convert", "eval", "train", "devices", "doctor"} <= COMMANDS
 
 
 def test_help_lists_every_command_and_the_exit_codes():
@@ -60,6 +62,45 @@ def test_run_prints_changes():
 def test_run_prints_a_json_object_for_each_frame():
     lines = call("run", "--model", TINY, "--frames", "5", "--json").splitlines()
     assert [json.loads(line)["index"] for line in lines] == list(range(5))
+
+
+@pytest.fixture
+def small_board(monkeypatch):
+    """A board of which small frames and a slow schedule are assumed."""
+    schedule = profile.Schedule(search_every_s=2.0, confirm_every_s=0.8, classify_fps=5.0)
+    assumed = profile.Profile(
+        model="compact", target="litert-int8", threads=2, board="small-board", assumed=True, frame_px=(320, 240),
+        schedule=schedule,
+    )  # fmt: skip
+    monkeypatch.setattr(profile, "of_board", {"small-board": assumed}.__getitem__)
+    return "small-board"
+
+
+@pytest.mark.parametrize(("option", "rate_hz"), [((), 5.0), (("--classify-fps", "20"), 20.0)])
+def test_run_begins_from_what_is_assumed_of_a_board(small_board, monkeypatch, option, rate_hz):
+    pipelines, sizes = [], set()
+
+    class Watched(Pipeline):
+        def __init__(self, classifier, tracker, **options):
+            super().__init__(classifier, tracker, **options)
+            pipelines.append((tracker.tracking, options["classify_fps"]))
+
+        def run(self, source):
+            for frame, record in super().run(source):
+                sizes.add(frame.image.shape)
+                yield frame, record
+
+    monkeypatch.setattr(pipeline, "Pipeline", Watched)
+    call("run", "--model", TINY, "--profile", small_board, "--frames", "5", *option)
+    assert pipelines == [(Tracking(search_every_s=2.0, confirm_every_s=0.8), rate_hz)]
+    assert sizes == {(240, 320)}
+    call("run", "--model", TINY, "--profile", small_board, "--frames", "5", "--size", "640x480")
+    assert sizes == {(240, 320), (480, 640)}
+
+
+def test_the_frame_size_of_a_board_is_for_cameras_alone(small_board, tmp_path):
+    cv2.imwrite(str(tmp_path / "face.png"), SyntheticCamera(seed=1).frame(0).image)
+    assert "face 1 at" in call("run", "--model", TINY, "--profile", small_board, "--source", str(tmp_path / "face.png"))
 
 
 def test_run_finds_faces_with_the_detector_that_it_is_told(tmp_path):

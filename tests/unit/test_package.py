@@ -35,6 +35,8 @@ def test_the_package_lists_its_public_names_and_no_others():
         "edge_fer.evaluation.command",
         "edge_fer_bench.command",
         "edge_fer_convert.command",
+        "edge_fer_devices.boards.command",
+        "edge_fer_devices.doctor.command",
         "edge_fer_train.command",
     ],
 )

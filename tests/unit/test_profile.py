@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -9,17 +10,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_fer import files
-from edge_fer.errors import BadInput, SinkError
+from edge_fer.errors import BadInput, MissingDependency, SinkError
 from edge_fer.profile import (
     Choice,
     Profile,
+    Schedule,
     Thresholds,
+    assume_of_this_machine,
     choose,
     default_path,
+    of_board,
     of_this_machine,
     replace_of_this_machine,
 )
 
+MEASURED = "chosen by this machine's profile"
+SLOW = Schedule(search_every_s=2.0, confirm_every_s=0.8, classify_fps=5.0)
+BOARD = Profile(
+    model="default", target="litert-int8", threads=2, board="small-board", assumed=True, frame_px=(320, 240),
+    schedule=SLOW,
+)  # fmt: skip
 WORDS = st.text(st.characters(blacklist_categories=("Cs", "Cc")), min_size=1)
 
 
@@ -72,13 +82,13 @@ def test_a_place_that_cannot_be_written_is_an_error(tmp_path):
 
 def test_without_a_profile_the_defaults_are_chosen():
     chosen = choose(None, None, None, "default")
-    assert chosen == Choice("default", None, 1, from_profile=False)
+    assert chosen == Choice("default", None, 1)
 
 
 def test_a_profile_completes_the_users_choice():
     Profile(model="mine", target="openvino-int8", threads=3).save(default_path())
-    assert choose(None, None, None, "default") == Choice("mine", "openvino-int8", 3, from_profile=True)
-    assert choose("mine", None, 2, "default") == Choice("mine", "openvino-int8", 2, from_profile=True)
+    assert choose(None, None, None, "default") == Choice("mine", "openvino-int8", 3, origin=MEASURED)
+    assert choose("mine", None, 2, "default") == Choice("mine", "openvino-int8", 2, origin=MEASURED)
 
 
 @pytest.mark.parametrize(
@@ -206,3 +216,97 @@ def test_a_folder_of_the_configuration_that_may_not_be_read_is_told(monkeypatch)
 def test_a_key_that_is_no_path_is_refused(value):
     with pytest.raises(ValueError, match="public_key"):
         Profile(model="a", target="b", threads=2, public_key=value)
+
+
+@pytest.fixture
+def small_board(monkeypatch):
+    """The name of a board of which `BOARD` is assumed."""
+
+    class Entry:
+        def load(self):
+            return {"small-board": BOARD}.__getitem__
+
+    monkeypatch.setattr(metadata, "entry_points", lambda *, group: [Entry()] if group == "edge_fer.boards" else [])
+    return "small-board"
+
+
+def test_what_is_assumed_of_a_board_survives_its_file_and_says_so(tmp_path):
+    path = tmp_path / "profile.toml"
+    BOARD.save(path)
+    assert Profile.load(path) == BOARD
+    assert "assumed = true" in path.read_text()
+    assert "Nothing of it was measured" in path.read_text()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "assumed = true",
+        'model = "a"\ntarget = "b"\nthreads = 1\nassumed = true',
+        'board = "b"\nassumed = true',
+        "frame_px = [640]",
+        "frame_px = [0, 480]",
+        "frame_px = [640, 99999]",
+        "[schedule]\nsearch_every_s = 0",
+        "[schedule]\nclassify_fps = inf",
+        "[schedule]\nclassify_fps = nan",
+        "[schedule]\nsearch_often = true",
+    ],
+)
+def test_an_assumption_that_cannot_be_is_refused(tmp_path, content):
+    path = tmp_path / "profile.toml"
+    path.write_text(content)
+    with pytest.raises(BadInput, match="cannot be used"):
+        Profile.load(path)
+
+
+def test_where_nothing_was_measured_the_board_is_begun_from(small_board):
+    assumed = Choice(
+        "default", "litert-int8", 2, origin="assumed of small-board", frame_px=(320, 240), schedule=SLOW
+    )  # fmt: skip
+    assert choose(None, None, None, "default", board=small_board) == assumed
+    assert choose(None, None, 4, "default", board=small_board).threads == 4
+    assert choose(None, None, None, "default") == Choice("default", None, 1)
+
+
+def test_another_model_keeps_the_frame_size_and_schedule_of_the_board(small_board):
+    other = Choice("other", None, 1, frame_px=(320, 240), schedule=SLOW)
+    assert choose("other", None, None, "default", board=small_board) == other
+
+
+def test_what_was_measured_wins_over_the_board(small_board):
+    replace_of_this_machine("mine", "onnx-int8", 3, "today")
+    best = Choice("mine", "onnx-int8", 3, origin=MEASURED, frame_px=(320, 240), schedule=SLOW)
+    assert choose(None, None, None, "default", board=small_board) == best
+    assume_of_this_machine(BOARD)
+    assert choose(None, None, None, "default") == best
+    assert of_this_machine().measured == "today"
+
+
+def test_what_is_assumed_is_replaced_by_what_is_measured_and_by_another_board():
+    default_path().parent.mkdir(parents=True)
+    default_path().write_text('public_key = "ours.pem"\n[check]\nmax_drop = 1.0\n')
+    assume_of_this_machine(BOARD)
+    assume_of_this_machine(BOARD.model_copy(update={"board": "other-board", "threads": 1}))
+    profile = of_this_machine()
+    assert (profile.board, profile.threads, profile.assumed) == ("other-board", 1, True)
+    replace_of_this_machine("mine", "onnx-int8", 3, "today")
+    profile = of_this_machine()
+    assert (profile.model, profile.threads, profile.assumed, profile.measured) == ("mine", 3, False, "today")
+    assert (profile.board, profile.frame_px, profile.schedule) == ("other-board", (320, 240), SLOW)
+    assert (profile.public_key, profile.check.max_drop) == ("ours.pem", 1.0)
+
+
+def test_without_boards_a_board_is_no_choice(monkeypatch):
+    monkeypatch.setattr(metadata, "entry_points", lambda *, group: [])
+    with pytest.raises(MissingDependency, match="knows no boards"):
+        of_board("raspberry-pi-4")
+
+
+def test_boards_are_looked_for_only_when_one_is_named(monkeypatch):
+    def refuse(**options):
+        raise AssertionError(options)
+
+    monkeypatch.setattr(metadata, "entry_points", refuse)
+    BOARD.save(default_path())
+    assert choose(None, None, None, "default").origin == "assumed of small-board"

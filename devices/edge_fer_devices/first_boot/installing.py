@@ -1,0 +1,238 @@
+"""The steps that install edge-fer from the card, without a network, in an order that a power cut may end anywhere.
+
+Each step raises `StepFailed`, and can be run again. Nothing is enabled before the golden answers match.
+"""
+
+from __future__ import annotations
+
+import grp
+import hashlib
+import json
+import os
+import pwd
+import shutil
+import sys
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from edge_fer_devices.first_boot import writing
+from edge_fer_devices.first_boot.commands import StepFailed, run, succeeds
+from edge_fer_devices.first_boot.places import KIOSK_UNIT, SERVICE_UNIT, USER
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from edge_fer_devices.first_boot.places import Places
+
+GROUPS: Final = ("video", "render", "gpio", "i2c", "spi")
+"""Groups that may use cameras, the graphics processor and pins. Those that the system lacks are left out."""
+NEEDED_MB: Final = 400
+"""Free space that installing takes for a moment, in MiB."""
+COMPLETE: Final = ".complete"
+PATIENCE: Final = 30
+"""How often an account is tried again: cloud-init may be editing the same files."""
+CHUNK_BYTES: Final = 1 << 20
+
+
+def check_machine(places: Places, card: dict[str, Any]) -> str:
+    """Check that the card is for this machine and for its Python."""
+    del places
+    machine = os.uname().machine
+    if machine != card["machine"]:
+        raise StepFailed(f"the card is for {card['machine']}, this is {machine}; flash a 64-bit image")
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    if python != card["python"]:
+        raise StepFailed(
+            f"the card's wheels are for Python {card['python']}, this is {python}; flash again with --python {python}"
+        )
+    return f"{machine}, Python {python}"
+
+
+def check_files(places: Places, card: dict[str, Any]) -> str:
+    """Check what was copied to the card against the checksums that its writer noted."""
+    for name, expected in card["files"].items():
+        path = places.card / name
+        try:
+            found = _sha256(path)
+        except OSError as exc:
+            raise StepFailed(f"{path} cannot be read: {exc.strerror}; flash the card again") from exc
+        if found != expected:
+            raise StepFailed(f"{path} is damaged: its sha256 is {found[:12]}…; flash the card again")
+    return f"{len(card['files'])} files"
+
+
+def check_room(places: Places, card: dict[str, Any]) -> str:
+    """Check that the root partition has room for the installation."""
+    del card
+    places.prefix.mkdir(parents=True, exist_ok=True)
+    free_mb = shutil.disk_usage(places.prefix).free >> 20
+    if free_mb < NEEDED_MB:
+        raise StepFailed(f"{free_mb} MiB are free on the root partition, {NEEDED_MB} are needed; use a larger card")
+    return f"{free_mb} MiB free"
+
+
+def make_user(places: Places, card: dict[str, Any]) -> str:
+    """Make the account of the service, and let it use the camera."""
+    del places, card
+    if not has_user(USER):
+        _patiently(
+            "useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/var/lib/edge-fer", "--shell",
+            "/usr/sbin/nologin", USER,
+        )  # fmt: skip
+    groups = [group for group in GROUPS if has_group(group)]
+    if groups:
+        _patiently("usermod", "--append", "--groups", ",".join(groups), USER)
+    return f"{USER} in {', '.join(groups) or 'no further group'}"
+
+
+def install(places: Places, card: dict[str, Any]) -> str:
+    """Install the wheels of the card into an environment of their own, then let the link `Places.venv` show it."""
+    wheels = places.card / "wheelhouse"
+    # By what it holds: a card with other wheels gets another environment, and the one in use stays whole.
+    target = places.prefix / f"venv-{card['wheelhouse'][:12]}"
+    if not (target / COMPLETE).exists():
+        shutil.rmtree(target, ignore_errors=True)
+        run([sys.executable, "-m", "venv", "--system-site-packages", target])
+        # --no-deps: the wheels are a complete set; --ignore-installed: not what the system happens to have.
+        requirements = sorted(wheels.glob("*.whl"))
+        pip: list[str | Path] = [target / "bin/python", "-m", "pip", "--disable-pip-version-check"]
+        options: list[str | Path] = [
+            "--no-index",
+            "--find-links",
+            wheels,
+            "--no-deps",
+            "--ignore-installed",
+            "--no-cache-dir",
+            "--quiet",
+        ]
+        run([*pip, "install", *options, *requirements], environment={"PIP_CONFIG_FILE": os.devnull, "HOME": "/root"})
+        os.sync()
+        writing.write(target / COMPLETE, card["wheelhouse"] + "\n")
+    _point(places.venv, target)
+    for other in places.prefix.glob("venv-*"):
+        if other.name != target.name:
+            shutil.rmtree(other, ignore_errors=True)
+    return target.name
+
+
+def configure(places: Places, card: dict[str, Any]) -> str:
+    """Copy the settings, the profile and the bundle of the card to where the service reads them."""
+    places.settings.mkdir(parents=True, exist_ok=True)
+    copied = []
+    for name in ("config.toml", "profile.toml"):
+        source = places.card / name
+        if source.exists():
+            writing.write(places.settings / name, source.read_text(encoding="utf-8"))
+            copied.append(name)
+    bundle = places.card / "bundle"
+    if bundle.is_dir():
+        fresh = places.prefix / "bundle.part"
+        shutil.rmtree(fresh, ignore_errors=True)
+        # Without the modes of FAT, on which everything may be executed.
+        shutil.copytree(bundle, fresh, copy_function=shutil.copyfile)
+        os.sync()
+        shutil.rmtree(places.prefix / "bundle", ignore_errors=True)
+        fresh.replace(places.prefix / "bundle")
+        copied.append("bundle")
+    del card
+    return ", ".join(copied)
+
+
+def verify(places: Places, card: dict[str, Any]) -> str:
+    """Let the bundle compute its golden answers here, as the account of the service."""
+    command = [places.venv / "bin/edge-fer", "verify", card["model"]]
+    # Not as root: the bundle may come from outside.
+    said = run(["runuser", "-u", USER, "--", "env", "HOME=/var/lib/edge-fer", "XDG_CONFIG_HOME=/etc", *command])
+    return "; ".join(said.split("\n"))[:300].strip("; ")
+
+
+def install_units(places: Places, card: dict[str, Any]) -> str:
+    """Install the units, enable the service, and the kiosk where there is a screen and its programs."""
+    del card
+    source = places.card / "lib/edge_fer_devices/first_boot/units"
+    for unit in (SERVICE_UNIT, KIOSK_UNIT):
+        writing.write(places.units / unit, (source / unit).read_text())
+    run(["systemctl", "daemon-reload"])
+    run(["systemctl", "enable", SERVICE_UNIT])
+    wanting = _without_screen(places)
+    run(["systemctl", "disable" if wanting else "enable", KIOSK_UNIT])
+    return f"{SERVICE_UNIT}; no kiosk: {wanting}" if wanting else f"{SERVICE_UNIT}, {KIOSK_UNIT}"
+
+
+def start(places: Places, card: dict[str, Any]) -> str:
+    """Start what is enabled; the service's health is asked for later."""
+    del card
+    run(["systemctl", "restart", "--no-block", SERVICE_UNIT])
+    if not _without_screen(places):
+        run(["systemctl", "restart", "--no-block", KIOSK_UNIT])
+    return ""
+
+
+def note_done(places: Places, card: dict[str, Any]) -> str:
+    """Note that this card is installed, so that the next boot only starts the service."""
+    os.sync()
+    writing.write(places.done, json.dumps({"card": card["id"], "wheelhouse": card["wheelhouse"]}) + "\n")
+    return ""
+
+
+def is_done(places: Places, card: dict[str, Any]) -> bool:
+    """Return whether this card was installed completely on an earlier boot."""
+    try:
+        noted = json.loads(places.done.read_text())
+    except (OSError, ValueError):
+        return False
+    return isinstance(noted, dict) and noted.get("card") == card["id"] and places.venv.exists()
+
+
+def _without_screen(places: Places) -> str:
+    """Return what a kiosk lacks here; nothing where it can be shown."""
+    missing = [name for name in ("cage", "chromium") if not shutil.which(name)]
+    if missing:
+        return f"{' and '.join(missing)} not installed"
+    for connector in places.root.glob("sys/class/drm/card*-*/status"):
+        if connector.read_text().strip() == "connected":
+            return ""
+    return "no screen is connected"
+
+
+def _point(link: Path, target: Path) -> None:
+    """Let *link* show *target*, which is beside it; at once, so that it never shows nothing."""
+    fresh = link.with_name(link.name + ".part")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(target.name)
+    fresh.replace(link)
+
+
+def _patiently(*command: str) -> None:
+    """Run *command*; again while another program, such as cloud-init, holds the files of the accounts."""
+    for _ in range(PATIENCE):
+        if succeeds(command):
+            return
+        time.sleep(1)
+    run(command)
+
+
+def has_user(name: str) -> bool:
+    """Return whether there is an account *name*."""
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
+
+
+def has_group(name: str) -> bool:
+    """Return whether there is a group *name*."""
+    try:
+        grp.getgrnam(name)
+    except KeyError:
+        return False
+    return True
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
