@@ -16,7 +16,7 @@ from typing import Final
 CLONE: Final = Path(__file__).resolve().parents[2]
 CACHE: Final = CLONE / "build" / "emulate"
 PACKAGES: Final = (
-    "ca-certificates", "cloud-init", "dbus", "dosfstools", "e2fsprogs", "fdisk", "initramfs-tools", "iproute2", "kmod",
+    "cloud-init", "dbus", "dosfstools", "e2fsprogs", "fdisk", "initramfs-tools", "iproute2", "kmod",
     "linux-image-arm64", "netplan.io", "procps", "python3-venv", "python3-yaml", "sudo", "systemd-sysv",
     "systemd-timesyncd", "udev",
 )  # fmt: skip
@@ -26,6 +26,10 @@ IMAGE_BYTES: Final = 4 << 30
 BOOT_START: Final = 8192
 """First sector of the boot partition, as on Raspberry Pi OS."""
 BOOT_SECTORS: Final = 512 * MIB // 512
+MODULES: Final = (
+    "ext4", "virtio_blk", "virtio_mmio", "virtio_net", "virtio_pci", "bcm2835", "dwc2", "mmc_block", "sdhci_iproc",
+)  # fmt: skip
+"""What the initial RAM disk needs. With all modules, making it under emulation would take longer than all the rest."""
 FSTAB: Final = """\
 LABEL=bootfs /boot/firmware vfat defaults 0 2
 LABEL=rootfs / ext4 defaults,noatime 0 1
@@ -102,11 +106,20 @@ def root_folder() -> Path:
         shutil.rmtree(fresh, ignore_errors=True)
         run(
             "mmdebstrap", "--architectures=arm64", "--variant=minbase", f"--include={','.join(PACKAGES)}",
-            "--aptopt=Acquire::Retries \"3\"", "trixie", fresh, mirror(),
+            f"--essential-hook={initramfs_hook()}", "trixie", fresh, mirror(),
         )  # fmt: skip
         configure(fresh)
         fresh.replace(root)
     return root
+
+
+def initramfs_hook() -> str:
+    """Return the command that settles what is in the initial RAM disk before the kernel is configured."""
+    modules = "\\n".join(MODULES)
+    return (
+        'cd "$1/etc" && mkdir -p initramfs-tools/conf.d && printf "MODULES=list\\n" >initramfs-tools/conf.d/emulate && '
+        f'printf "{modules}\\n" >initramfs-tools/modules'
+    )
 
 
 def configure(root: Path) -> None:
