@@ -40,7 +40,7 @@ def write(folder: Path, models: Collection[str], wheel: Path | None = None) -> P
         members = _members(wheel) if wheel is not None else _installed()
     name = wheel.name if wheel is not None else f"edge_fer-{edge_fer.__version__}-py3-none-any.whl"
     path = folder / name
-    _write(path, _for_devices(members, models))
+    write_wheel(path, _for_devices(members, models))
     return path
 
 
@@ -95,7 +95,7 @@ def _for_devices(members: Mapping[str, bytes], models: Collection[str]) -> dict[
     return kept
 
 
-def _write(path: Path, members: Mapping[str, bytes]) -> None:
+def write_wheel(path: Path, members: Mapping[str, bytes]) -> None:
     """Write *members* as a wheel to *path*: sorted, the metadata last, with a new record."""
     names = sorted(members, key=lambda name: (".dist-info/" in name, name))
     record = next(name for name in names if name.endswith(".dist-info/METADATA")).replace("METADATA", "RECORD")

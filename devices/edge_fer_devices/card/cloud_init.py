@@ -50,14 +50,19 @@ def user_data(settings: Settings, *, secrets: bool = True) -> str:
 
 
 def network_config(settings: Settings, *, secrets: bool = True) -> str:
-    """Return ``network-config``: any cable by DHCP, and the wireless network. The boot waits for neither."""
+    """Return ``network-config``. Without *secrets* it is what stays on the card after the first boot."""
+    return yaml(network(settings, secrets=secrets))
+
+
+def network(settings: Settings, *, secrets: bool = True) -> dict[str, Any]:
+    """Return netplan's values: any cable by DHCP, and with *secrets* the wireless network. The boot waits for none."""
     values: dict[str, Any] = {
         "version": 2,
         "ethernets": {"cable": {"match": {"name": "e*"}, "dhcp4": True, "optional": True}},
     }
     if settings.wifi is not None and secrets:
         values["wifis"] = {"wlan0": _wlan(settings.wifi)}
-    return yaml(values)
+    return values
 
 
 def meta_data(settings: Settings, instance_id: str) -> str:

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -169,7 +170,7 @@ def _would_add(
     source: Path, sha256: str | None, make_order: Callable[[Contents], Order], work: Path, progress: ProgressListener
 ) -> Iterator[str]:
     """Yield what would be added to the image at *source*, in lines, without the secrets."""
-    from edge_fer_devices.card import contents, flashing, showing
+    from edge_fer_devices.card import cloud_init, contents, flashing, showing
     from edge_fer_devices.card import image as images
 
     path = source
@@ -181,7 +182,10 @@ def _would_add(
             if sha256:
                 images.check(sums, sha256, source)
     _, found, line = flashing.look_at(path, source)
-    yield from showing.lines(contents.collect(make_order(found), found, line))
+    order = make_order(found)
+    shown = replace(order, settings=showing.without_secrets(order.settings))
+    card = cloud_init.new_instance_id()
+    yield from showing.lines(contents.collect(order, found, line, card), contents.collect(shown, found, line, card))
 
 
 def _write_manifest(out: Path, path: Path | None, made: Outcome) -> None:

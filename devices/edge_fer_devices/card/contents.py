@@ -51,12 +51,11 @@ class Order:
     read_only: bool = False
 
 
-def collect(order: Order, image: Contents, line: str) -> dict[str, bytes | Path]:
+def collect(order: Order, image: Contents, line: str, instance_id: str) -> dict[str, bytes | Path]:
     """Return the files of *order* for a card made from *image*, whose ``cmdline.txt`` holds *line*.
 
-    Those that make it boot into edge-fer come last.
+    *instance_id* should be that of no other card. Files that make it boot into edge-fer come last.
     """
-    instance_id = cloud_init.new_instance_id()
     files = _installed_files(order)
     card = _card(order, image, instance_id, files)
     files["card.json"] = (json.dumps(card, indent=1) + "\n").encode()

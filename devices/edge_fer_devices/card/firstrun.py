@@ -35,7 +35,7 @@ def setup(settings: Settings) -> str:
         "timezone": settings.timezone,
         "account": asdict(settings.account) if settings.account is not None else None,
         "connection": connection(wifi) if wifi is not None else None,
-        "netplan": cloud_init.yaml({"network": json.loads(cloud_init.network_config(settings))}),
+        "netplan": cloud_init.yaml({"network": cloud_init.network(settings)}),
         "country": wifi.country if wifi is not None else None,
     }
     return json.dumps(values, indent=1) + "\n"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
 
 from edge_fer import files
 from edge_fer.errors import BadInput, EdgeFerError, SinkError
-from edge_fer_devices.card import contents, image, inspection, partitions, spare
+from edge_fer_devices.card import cloud_init, contents, image, inspection, partitions, spare
 from edge_fer_devices.card.boot_partition import BootPartition, require_mtools
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def flash(
     found = _named(source, target.path, layout, boot)
     order = make_order(found)
     progress.step("adding edge-fer")
-    added = contents.collect(order, found, boot.read(CMDLINE) or "")
+    added = contents.collect(order, found, boot.read(CMDLINE) or "", cloud_init.new_instance_id())
     write(boot, added)
     if read_only:
         _set_aside(target, layout, source)

@@ -121,6 +121,6 @@ def check_ssh_key(line: str, where: str) -> str:
     # The key begins with the length and the name of its kind.
     if content[4 : 4 + len(words[0])] != words[0].encode():
         raise BadInput(f"{where} holds a damaged SSH key; copy it again")
-    if not line.isprintable():
+    if not line.strip().isprintable():
         raise BadInput(f"{where} holds control characters; copy the key again")
     return " ".join(words)

@@ -1,0 +1,426 @@
+"""``edge-fer flash`` from a stock image to a new image, with the real tools."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import lzma
+import os
+import re
+import shutil
+import subprocess
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from edge_fer.errors import BadInput, SinkError
+from edge_fer.stopping import Stopped
+from edge_fer_devices.card import flashing
+from edge_fer_devices.card import image as images
+from edge_fer_devices.card.boot_partition import BootPartition
+from edge_fer_devices.card.command import flash
+
+pytestmark = pytest.mark.usefixtures("no_passwords")
+
+
+@pytest.fixture
+def no_passwords(monkeypatch):
+    monkeypatch.delenv("EDGE_FER_PASSWORD", raising=False)
+    monkeypatch.delenv("EDGE_FER_WIFI_PASSWORD", raising=False)
+
+
+def sha256(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_the_new_image_has_edge_fer_on_its_boot_partition(stock, flashed, tmp_path):
+    before = sha256(stock)
+    boot = flashed(stock)
+    assert {"edge-fer", "user-data", "network-config", "meta-data", "edge-fer-status.json"} <= set(boot.names())
+    assert boot.read("user-data").startswith("#cloud-config\n")
+    assert json.loads(boot.read("edge-fer-status.json"))["outcome"] == "not started"
+    assert boot.read("config.txt") == "arm_64bit=1\n"  # what the image had is still there
+    assert sha256(stock) == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new.img", "wheels"]
+
+
+def test_the_file_system_is_sound_and_the_rest_of_the_image_the_same(stock, flashed, tmp_path):
+    fsck = shutil.which("fsck.vfat", path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+    if fsck is None:
+        pytest.skip("fsck.vfat is not installed: apt install dosfstools")
+    flashed(stock)
+    new = (tmp_path / "new.img").read_bytes()
+    begin = 8192 * 512
+    end = begin + 40 * (1 << 20)
+    partition = tmp_path / "boot.part"
+    partition.write_bytes(new[begin:end])
+    checked = subprocess.run([fsck, "-n", partition], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout
+    old = stock.read_bytes()
+    assert new[:begin] == old[:begin]
+    assert new[end:] == old[end:]
+
+
+def test_each_card_has_another_instance_id(stock, flashed):
+    ids = {json.loads(flashed(stock, "--force").read("meta-data"))["instance-id"] for _ in range(2)}
+    assert len(ids) == 2
+
+
+def test_the_card_file_lists_every_file_with_its_checksum(stock, flashed, tmp_path):
+    boot = flashed(stock)
+    out = tmp_path / "files"
+    out.mkdir()
+    subprocess.run(
+        ["mcopy", "-s", "-i", f"{tmp_path / 'new.img'}@@{8192 * 512}", "::edge-fer", out], check=True,
+        env={**os.environ, "MTOOLS_SKIP_CHECK": "1"},
+    )  # fmt: skip
+    del boot
+    card = json.loads((out / "edge-fer/card.json").read_text())
+    for name, expected in card["files"].items():
+        assert sha256(out / "edge-fer" / name) == expected
+    found = {path.relative_to(out / "edge-fer").as_posix() for path in out.rglob("*") if path.is_file()}
+    assert found - set(card["files"]) == {"card.json", "settled/user-data", "settled/network-config"}
+
+
+def test_systemd_gets_the_unit_by_the_kernels_command_line_from_trixie_on(stock, stock_of, flashed):
+    line = flashed(stock).read("cmdline.txt")
+    assert "systemd.wants=edge-fer-first-boot.service" in line
+    assert "systemd.unit-dropin.cloud-init-local.service" in line
+    assert line.startswith("console=serial0,115200 console=tty1 root=PARTUUID=1234-02")
+    assert len(line) < 1024
+
+
+def test_images_before_trixie_get_a_script_that_runs_once(stock_of, flashed, wheels):
+    stock = stock_of(debian=12, cloud_init=False)
+    boot = flashed(stock, "--hostname", "kiosk-1", wheelhouse=wheels("3.11", name="wheels-3.11"))
+    assert "user-data" not in boot.names()
+    assert "systemd.run=/boot/firmware/edge-fer/firstrun.sh" in boot.read("cmdline.txt")
+    assert "systemd.set_credential" not in boot.read("cmdline.txt")
+
+
+def test_a_card_that_was_flashed_before_is_flashed_anew(stock, flashed, tmp_path):
+    first = flashed(stock)
+    before = first.read("cmdline.txt")
+    again = flashed(tmp_path / "new.img", out=tmp_path / "again.img")
+    assert len(again.read("cmdline.txt").split()) == len(before.split())
+    assert again.read("meta-data") != first.read("meta-data")
+
+
+def test_packed_images_are_read_and_checked(stock, flashed, tmp_path):
+    packed = tmp_path / "stock.img.xz"
+    packed.write_bytes(lzma.compress(stock.read_bytes(), preset=0))
+    for given in (sha256(packed), sha256(stock)):
+        assert "user-data" in flashed(packed, "--sha256", given, "--force").names()
+    listed = tmp_path / "stock.img.xz.sha256"
+    listed.write_text(f"{sha256(packed)}  stock.img.xz\n")
+    assert "user-data" in flashed(packed, "--sha256", listed, "--force").names()
+
+
+def test_images_packed_by_zstd_are_read(stock, flashed, tmp_path):
+    zstd = shutil.which("zstd")
+    if zstd is None:
+        pytest.skip("zstd is not installed: apt install zstd")
+    packed = tmp_path / "stock.img.zst"
+    subprocess.run([zstd, "-q", "-1", stock, "-o", packed], check=True)
+    assert "user-data" in flashed(packed, "--sha256", sha256(stock)).names()
+    packed.write_bytes(packed.read_bytes()[:-1000])
+    with pytest.raises(BadInput, match="not downloaded completely"):
+        flashed(packed, out=tmp_path / "other.img")
+    assert not (tmp_path / "other.img").exists()
+
+
+def test_empty_parts_take_no_space(stock, flashed, tmp_path):
+    flashed(stock)
+    assert (tmp_path / "new.img").stat().st_blocks * 512 < stock.stat().st_size // 2
+
+
+# what cannot be used
+
+
+def refused(flashed, tmp_path, image, *arguments, match, error=BadInput, **more):
+    with pytest.raises(error, match=match):
+        flashed(image, *arguments, **more)
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith((".new", "new"))]
+
+
+def test_what_is_no_image_is_refused(flashed, tmp_path):
+    path = tmp_path / "text.img"
+    path.write_text("no image " * 100)
+    refused(flashed, tmp_path, path, match="no image of a card")
+    path.write_bytes(b"")
+    refused(flashed, tmp_path, path, match="no image of a card")
+    refused(flashed, tmp_path, tmp_path / "missing.img", match="cannot be read")
+    refused(flashed, tmp_path, tmp_path, match="it is a folder")
+
+
+@pytest.mark.parametrize(("start", "name"), [(b"\x1f\x8b\x08", "gzip"), (b"PK\x03\x04", "zip"), (b"QFI\xfb", "qcow2")])
+def test_other_packings_are_named(flashed, tmp_path, start, name):
+    path = tmp_path / "other.img"
+    path.write_bytes(start + bytes(1000))
+    refused(flashed, tmp_path, path, match=name)
+
+
+def test_a_truncated_image_is_refused(stock, flashed, tmp_path):
+    path = tmp_path / "short.img"
+    path.write_bytes(stock.read_bytes()[:-1024])
+    refused(flashed, tmp_path, path, match="ends too early")
+    packed = tmp_path / "short.img.xz"
+    packed.write_bytes(lzma.compress(stock.read_bytes(), preset=0)[:-100])
+    refused(flashed, tmp_path, packed, match="not downloaded completely")
+    damaged = bytearray(lzma.compress(stock.read_bytes(), preset=0))
+    damaged[len(damaged) // 2] ^= 0xFF
+    packed.write_bytes(damaged)
+    refused(flashed, tmp_path, packed, match="damaged")
+
+
+def test_another_checksum_is_refused(stock, flashed, tmp_path):
+    refused(flashed, tmp_path, stock, "--sha256", "0" * 64, match="not what was meant")
+    refused(flashed, tmp_path, stock, "--sha256", "abc", match="neither 64 hexadecimal digits")
+    empty = tmp_path / "empty.sha256"
+    empty.write_text("nothing\n")
+    refused(flashed, tmp_path, stock, "--sha256", empty, match="holds no sha256")
+
+
+def test_a_32_bit_image_is_refused_with_the_reason(stock_of, flashed, tmp_path):
+    refused(flashed, tmp_path, stock_of(arch="armhf"), match=r"32-bit image \(armhf\): .* loader of armhf")
+    refused(flashed, tmp_path, stock_of(arch="amd64"), match="another processor than arm64")
+
+
+def test_a_32_bit_image_is_known_by_its_kernels_without_debugfs(stock_of, flashed, tmp_path, monkeypatch):
+    old = stock_of(arch="armhf", boot_files={"kernel7l.img": "", "kernel8.img": ""})
+    which = shutil.which
+    monkeypatch.setattr(shutil, "which", lambda name, **more: None if name == "debugfs" else which(name, **more))
+    refused(flashed, tmp_path, old, match=r"armhf\): its boot partition has kernel7l.img")
+
+
+def test_an_image_without_a_boot_partition_is_refused(stock, flashed, tmp_path):
+    path = tmp_path / "other.img"
+    content = bytearray(stock.read_bytes())
+    content[446 + 4] = 0x83
+    path.write_bytes(content)
+    refused(flashed, tmp_path, path, match="no boot partition")
+    content[446 + 4] = 0x0C
+    content[8192 * 512 : 8193 * 512] = bytes(512)
+    path.write_bytes(content)
+    refused(flashed, tmp_path, path, match="no FAT file system")
+    content[446 + 4] = 0xEE
+    path.write_bytes(content)
+    refused(flashed, tmp_path, path, match="GPT")
+
+
+def test_a_full_boot_partition_is_refused(stock_of, flashed, tmp_path, wheels):
+    folder = wheels(name="large")
+    wheel = folder / "large-1.0-py3-none-any.whl"
+    wheel.write_bytes(os.urandom(45 << 20))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["wheels"][wheel.name] = sha256(wheel)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    refused(
+        flashed, tmp_path, stock_of(), match=r"full: \d+ MiB are free, \d+ MiB are needed", error=SinkError,
+        wheelhouse=folder,
+    )  # fmt: skip
+
+
+def test_a_wheelhouse_for_another_device_is_refused(stock, flashed, tmp_path, wheels):
+    refused(
+        flashed, tmp_path, stock, match="for Python 3.11, the image has 3.13", wheelhouse=wheels("3.11", name="old")
+    )
+    other = wheels(machine="x86_64", name="pc")
+    refused(flashed, tmp_path, stock, match="for x86_64, the device is aarch64", wheelhouse=other)
+    few = wheels(models=("cnn-1",), name="few")
+    refused(flashed, tmp_path, stock, match="has no model compact", wheelhouse=few)
+    refused(flashed, tmp_path, stock, match="no wheelhouse", wheelhouse=tmp_path)
+
+
+def test_a_damaged_wheelhouse_is_refused(stock, flashed, tmp_path, wheels):
+    folder = wheels(name="damaged")
+    wheel = next(folder.glob("*.whl"))
+    wheel.write_bytes(wheel.read_bytes() + b"x")
+    refused(flashed, tmp_path, stock, match="is damaged", wheelhouse=folder)
+    wheel.unlink()
+    refused(flashed, tmp_path, stock, match="lacks the wheel", wheelhouse=folder)
+
+
+def test_an_image_without_venv_is_refused(stock_of, flashed, tmp_path):
+    refused(flashed, tmp_path, stock_of(venv=False), match="without its venv module")
+
+
+def test_the_stock_image_itself_is_never_the_target(stock, flashed, tmp_path):
+    before = sha256(stock)
+    refused(flashed, tmp_path, stock, "--force", match="never changed", out=stock)
+    link = tmp_path / "link.img"
+    link.symlink_to(stock)
+    refused(flashed, tmp_path, stock, "--force", match="never changed", out=link)
+    assert sha256(stock) == before
+
+
+def test_an_image_that_exists_is_replaced_only_if_asked_to(stock, flashed, tmp_path):
+    (tmp_path / "new.img").write_text("mine")
+    with pytest.raises(BadInput, match="exists"):
+        flashed(stock)
+    assert (tmp_path / "new.img").read_text() == "mine"
+    assert "user-data" in flashed(stock, "--force").names()
+
+
+@pytest.mark.parametrize("place", ["_write", "check", "finish"])
+def test_an_interruption_leaves_nothing(stock, flashed, tmp_path, monkeypatch, place):
+    def interrupted(*arguments, **more):
+        raise Stopped(2)
+
+    where = {"_write": images, "check": BootPartition, "finish": flashing.NewImage}[place]
+    monkeypatch.setattr(where, place, interrupted)
+    before = sha256(stock)
+    with pytest.raises(click.Abort):
+        flashed(stock)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["wheels"]
+    assert sha256(stock) == before
+
+
+def test_a_file_that_reads_back_differently_is_no_success(stock, flashed, tmp_path, monkeypatch):
+    write = BootPartition.write
+    monkeypatch.setattr(
+        BootPartition, "write", lambda self, contents: write(self, {**contents, "meta-data": b"something else"})
+    )
+    refused(flashed, tmp_path, stock, match="meta-data is not what was written", error=SinkError)
+
+
+# secrets and options
+
+
+def test_no_password_is_on_the_image_in_clear(stock, flashed, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("correct horse battery\n")
+    wifi = tmp_path / "wifi"
+    wifi.write_text("pa\"ss'wörd\n")
+    flashed(
+        stock, "--user", "anna", "--password-file", secret, "--wifi", 'Café "1" 😀', "--wifi-country", "de",
+        "--wifi-password-file", wifi,
+    )  # fmt: skip
+    content = (tmp_path / "new.img").read_bytes()
+    assert b"correct horse battery" not in content
+    assert "pa\"ss'wörd".encode() not in content
+    assert b"pa\\\"ss'w" not in content
+    assert b"$6$" in content
+
+
+def test_a_dry_run_shows_every_file_and_no_secret(stock, tmp_path, wheels, monkeypatch):
+    monkeypatch.setenv("EDGE_FER_PASSWORD", "correct horse battery")
+    monkeypatch.setenv("EDGE_FER_WIFI_PASSWORD", "password of the network")
+    words = [stock, "--dry-run", "--wheelhouse", wheels(), "--user", "anna", "--wifi", "ours", "--wifi-country", "DE"]
+    done = CliRunner().invoke(flash, [str(word) for word in words])
+    assert done.exit_code == 0, done.output
+    for name in (
+        "user-data",
+        "network-config",
+        "meta-data",
+        "cmdline.txt",
+        "edge-fer/config.toml",
+        "edge-fer/card.json",
+    ):
+        assert re.search(rf"^{name} \(\d+ bytes\)$", done.stdout, re.MULTILINE)
+    assert '"password": "***"' in done.stdout
+    assert '"passwd": "***"' in done.stdout
+    assert "$6$" not in done.stdout
+    assert not re.search(
+        r'"[0-9a-f]{64}"[^,]*$', done.stdout.partition("network-config (")[2].partition("user-data (")[0]
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["wheels"]
+
+
+def test_a_dry_run_masks_the_settings_of_older_images(stock_of, tmp_path, wheels, monkeypatch):
+    monkeypatch.setenv("EDGE_FER_PASSWORD", "correct horse battery")
+    monkeypatch.setenv("EDGE_FER_WIFI_PASSWORD", 'back\\slash "quoted"')
+    words = [
+        stock_of(debian=12, cloud_init=False), "--dry-run", "--wheelhouse", wheels("3.11"), "--user", "anna",
+        "--wifi", "ours", "--wifi-country", "DE", "--wifi-security", "wpa3",
+    ]  # fmt: skip
+    done = CliRunner().invoke(flash, [str(word) for word in words])
+    assert done.exit_code == 0, done.output
+    assert "edge-fer/setup.json" in done.stdout
+    for part in ("$6$", "back", "quoted"):
+        assert part not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        (("--hostname", "under_score"), "no host"),
+        (("--hostname", "-x"), "no host"),
+        (("--timezone", "../etc"), "no time zone"),
+        (("--user", "Anna Übel"), "no account"),
+        (("--user", "root"), "no account"),
+        (("--user", "anna"), "no terminal"),
+        (("--ssh-key", "k.pub"), "needs an account"),
+        (("--wifi", "x"), "country"),
+        (("--wifi", "x" * 33, "--wifi-country", "DE"), "33 bytes"),
+        (("--wifi", "", "--wifi-country", "DE"), "0 bytes"),
+        (("--wifi", "ü" * 17, "--wifi-country", "DE"), "34 bytes"),
+        (("--wifi", "a\nb", "--wifi-country", "DE"), "control characters"),
+        (("--wifi", "x", "--wifi-country", "Germany", "--wifi-security", "open"), "no country"),
+        (("--wifi-country", "DE"), "needs the network's name"),
+        (("--device", "raspberry-pi-9"), "no board profile"),
+        (("--device", "generic-x86"), "x86_64"),
+        (("--bundle", "missing.zip"), "no bundle"),
+        (("--config", "missing.toml"), "cannot be used"),
+        (("--python", "3.12"), "has Python 3.13, not 3.12"),
+        (("--manifest", "image.json"), "rpi-imager-manifest"),
+    ],
+)
+def test_wrong_options_are_one_line_and_nothing_is_written(stock, flashed, tmp_path, arguments, match):
+    with pytest.raises(ValueError, match=match) as caught:
+        flashed(stock, *arguments)
+    assert "\n" not in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["wheels"]
+
+
+def test_exactly_one_target_is_needed(stock):
+    for arguments in ([], ["--out", "x.img", "--card", "/dev/sdz"]):
+        assert CliRunner().invoke(flash, [str(stock), *arguments]).exit_code == 2
+
+
+def test_the_settings_are_checked_before_they_are_copied(stock, flashed, tmp_path):
+    config = tmp_path / "config.toml"
+    config.write_text('source = "synthetic"\n[health]\nport = 80\n')
+    with pytest.raises(BadInput, match=r"health.port 80"):
+        flashed(stock, "--config", config)
+    config.write_text('source = "synthetic"\n[health]\nbind = "0.0.0.0"\n')
+    boot = flashed(stock, "--config", config, "--source", "@/etc/edge-fer/camera.txt")
+    del boot
+    done = CliRunner().invoke(
+        flash, [str(stock), "--dry-run", "--wheelhouse", str(tmp_path / "wheels"), "--config", str(config)]
+    )
+    assert 'bind = "0.0.0.0"' in done.stdout
+    assert 'source = "synthetic"' in done.stdout
+
+
+def test_a_read_only_card_has_room_and_a_partition_that_stays_writable(stock, flashed, tmp_path):
+    sfdisk = shutil.which("sfdisk", path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+    if sfdisk is None:
+        pytest.skip("sfdisk is not installed: apt install fdisk")
+    boot = flashed(stock, "--read-only")
+    assert " resize" not in boot.read("cmdline.txt")
+    table = json.loads(subprocess.run([sfdisk, "-J", tmp_path / "new.img"], capture_output=True, check=True).stdout)
+    first, root, data = table["partitiontable"]["partitions"]
+    assert first["start"] == 8192
+    assert root["size"] >= (1 << 30) // 512
+    assert data["start"] == root["start"] + root["size"]
+    assert data["size"] == (256 << 20) // 512
+    image = (tmp_path / "new.img").open("rb")
+    with image:
+        image.seek(data["start"] * 512 + 1024 + 120)
+        assert image.read(13) == b"edge-fer-data"
+
+
+def test_raspberry_pi_imager_is_told_of_the_image(stock, flashed, tmp_path):
+    manifest = tmp_path / "new.rpi-imager-manifest"
+    flashed(stock, "--manifest", manifest)
+    (entry,) = json.loads(manifest.read_text())["os_list"]
+    new = tmp_path / "new.img"
+    assert entry["url"] == new.as_uri()
+    assert entry["extract_sha256"] == sha256(new)
+    assert entry["extract_size"] == entry["image_download_size"] == new.stat().st_size
+    assert entry["architecture"] == "armv8"
+    assert entry["devices"]
+    for field in ("name", "description", "icon", "release_date"):
+        assert entry[field]
