@@ -90,6 +90,17 @@ class Schedule(Frozen):
 NO_SCHEDULE: Final = Schedule()
 
 
+class Budget(Frozen):
+    """What edge-fer may take on a machine."""
+
+    p90_ms: float = Field(gt=0, allow_inf_nan=False)
+    """90th percentile of the time that a frame takes, in milliseconds."""
+    memory_mb: int = Field(ge=1)
+    """Resident memory of the process, in MiB."""
+    temperature_c: float = Field(gt=0, allow_inf_nan=False)
+    """Temperature from which on the machine protects itself, in degrees Celsius."""
+
+
 class Profile(Frozen):
     """The model, target and threads that were measured to be best on this machine, and what somebody wrote by hand.
 
@@ -108,13 +119,15 @@ class Profile(Frozen):
     measured: str = ""
     """When it was measured and how fast it was, as a sentence."""
     board: str | None = Field(None, min_length=1)
-    """Name of the board profile that *frame_px* and *schedule* come from, and with *assumed* model, target and threads,
-    too."""
+    """Name of the board profile that *frame_px*, *schedule* and *budget* come from, and with *assumed* model, target
+    and threads, too."""
     assumed: bool = False
     """Whether model, target and threads are assumptions about *board*, which nobody has measured on this machine."""
     frame_px: tuple[Side, Side] | None = None
     """Width and height that a camera is asked for; None for edge-fer's own value."""
     schedule: Schedule = NO_SCHEDULE
+    budget: Budget | None = None
+    """What ``edge-fer bench`` and ``edge-fer doctor`` judge by; None where nobody has said."""
     check: Thresholds = Thresholds()
 
     @model_validator(mode="after")
@@ -128,15 +141,16 @@ class Profile(Frozen):
     def completed_by(self, board: Profile) -> Self:
         """Return this profile with what *board*, of `of_board`, assumes of all that nobody has measured here.
 
-        A model, target and threads that were measured on this machine or written by hand stay. Frame size and schedule
-        are measured by nobody: they become those of the board.
+        A model, target and threads that were measured on this machine or written by hand stay. Frame size, schedule
+        and budget are measured by nobody: they become those of the board.
         """
         if self.model is None or self.assumed:
             chosen = {"model": board.model, "target": board.target, "threads": board.threads, "assumed": True}
             begun = self.model_copy(update=chosen)
         else:
             begun = self
-        return begun.model_copy(update={"board": board.board, "frame_px": board.frame_px, "schedule": board.schedule})
+        unmeasured = {name: getattr(board, name) for name in ("board", "frame_px", "schedule", "budget")}
+        return begun.model_copy(update=unmeasured)
 
     @classmethod
     def load(cls, path: Path) -> Self:

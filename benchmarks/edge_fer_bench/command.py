@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from edge_fer.bundle import Bundle
     from edge_fer.evaluation.face_set import LabelledFaces
     from edge_fer.evaluation.votes import FerPlusVotes
-    from edge_fer.profile import Thresholds
+    from edge_fer.profile import Profile, Thresholds
     from edge_fer_bench.recommendation import Recommendation
     from edge_fer_bench.results import Run
     from edge_fer_bench.suites import Suite
@@ -101,19 +101,27 @@ Examples:
 )
 @click.option("--power", help="A command that prints the present power in watts.")
 @click.option("--json", "json_path", type=NEW_FILE, help="Write the raw values to this file; .gz compresses.")
+@click.option(
+    "--profile",
+    "board",
+    metavar="BOARD",
+    help="Say whether the budget of this board is kept (edge-fer devices lists them); by default that of this machine.",
+)
 @click.option("--write-profile", is_flag=True, help="Make the best target and threads the default of edge-fer run.")
 @ANYWAY
 @FORCE
 def run(
     model: str | None, target: str | None, backend: str | None, threads: int | None, detectors: tuple[str, ...],
     suite_name: str, minutes: float | None, data: Path | None, votes_csv: Path | None, fps: float, faces: int,
-    kind: str, seed: int, power: str | None, json_path: Path | None, write_profile: bool, anyway: bool, force: bool,
+    kind: str, seed: int, power: str | None, json_path: Path | None, board: str | None, write_profile: bool,
+    anyway: bool, force: bool,
 ) -> None:  # fmt: skip
     """Measure each target with each number of threads: frame times, stages, start, memory, golden answers.
 
     Without --target, all targets are measured; without --threads, one thread and all cores. The frames are drawn, so
     no camera and no data are needed. Progress goes to stderr and the table to stdout. The last lines of the table say
-    what to use on this machine, unless something disturbed the run; then the exit code of --write-profile is 1.
+    what to use on this machine, and whether that keeps its budget, unless something disturbed the run; then the exit
+    code of --write-profile is 1.
 
     Ctrl-C prints what was measured until then, recommends nothing, and leaves no profile; with --json FILE.json, the
     values are in FILE.partial.json.
@@ -128,6 +136,7 @@ def run(
 
     # Every error in the options is raised here: nobody should learn of it after minutes of measuring.
     suite = _suite(suite_name, minutes)
+    judged_by = _judged_by(board)
     scene = Scene.of(kind, frames=suite.film_frames, faces=faces, fps=fps)
     if json_path is not None:
         _refuse_output(json_path, "--json", force=force)
@@ -153,6 +162,7 @@ def run(
         measured = harness.run(candidates, command)
     # Shown before it is written, so that an error in writing does not hide the figures.
     click.echo(printable(table.render(measured, anyway=anyway), keep="\n"))
+    _print_budget(measured, judged_by, anyway=anyway)
     if harness.interrupted_by is not None:
         _save_partial(measured, json_path)
         raise harness.interrupted_by
@@ -163,6 +173,28 @@ def run(
         raise BadInput("nothing could be measured; see the reasons above")
     if write_profile:  # off by default: a benchmark should not change what edge-fer run does
         _write_profile(model, measured, detectors, anyway=anyway)
+
+
+def _judged_by(board: str | None) -> Profile | None:
+    """Return the profile whose budget counts: of *board*, else of this machine. Raises `BadInput` for no board."""
+    from edge_fer import profile
+
+    if board is not None:
+        return profile.of_board(board)
+    try:
+        return profile.of_this_machine()
+    except BadInput:  # whoever writes one, or opens a bundle that must be signed, is told
+        return None
+
+
+def _print_budget(measured: Run, judged_by: Profile | None, *, anyway: bool) -> None:
+    from edge_fer_bench import budget
+    from edge_fer_bench.recommendation import recommend_target
+
+    best = recommend_target(measured, anyway=anyway)
+    sentence = budget.sentence(best, judged_by) if best is not None and judged_by is not None else None
+    if sentence is not None:
+        click.echo(printable(sentence))
 
 
 def _labelled(data: Path, bundle: Bundle) -> tuple[Path, LabelledFaces]:

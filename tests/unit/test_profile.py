@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from edge_fer import files
 from edge_fer.errors import BadInput, MissingDependency, SinkError
 from edge_fer.profile import (
+    Budget,
     Choice,
     Profile,
     Schedule,
@@ -28,7 +29,7 @@ MEASURED = "chosen by this machine's profile"
 SLOW = Schedule(search_every_s=2.0, confirm_every_s=0.8, classify_fps=5.0)
 BOARD = Profile(
     model="default", target="litert-int8", threads=2, board="small-board", assumed=True, frame_px=(320, 240),
-    schedule=SLOW,
+    schedule=SLOW, budget=Budget(p90_ms=200.0, memory_mb=100, temperature_c=80.0),
 )  # fmt: skip
 WORDS = st.text(st.characters(blacklist_categories=("Cs", "Cc")), min_size=1)
 
@@ -251,6 +252,8 @@ def test_what_is_assumed_of_a_board_survives_its_file_and_says_so(tmp_path):
         "[schedule]\nclassify_fps = inf",
         "[schedule]\nclassify_fps = nan",
         "[schedule]\nsearch_often = true",
+        "[budget]\np90_ms = 5.0",
+        "[budget]\np90_ms = 0.0\nmemory_mb = 100\ntemperature_c = 80.0",
     ],
 )
 def test_an_assumption_that_cannot_be_is_refused(tmp_path, content):
@@ -294,6 +297,7 @@ def test_what_is_assumed_is_replaced_by_what_is_measured_and_by_another_board():
     profile = of_this_machine()
     assert (profile.model, profile.threads, profile.assumed, profile.measured) == ("mine", 3, False, "today")
     assert (profile.board, profile.frame_px, profile.schedule) == ("other-board", (320, 240), SLOW)
+    assert profile.budget == BOARD.budget
     assert (profile.public_key, profile.check.max_drop) == ("ours.pem", 1.0)
 
 

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from edge_fer.backends import MAX_THREADS
 from edge_fer.errors import BadInput, reason
 from edge_fer.frozen import Frozen
-from edge_fer.profile import Profile, Schedule
+from edge_fer.profile import Budget, Profile, Schedule
 from edge_fer.sources.options import MAX_SIDE_PX
 
 PROFILES: Final = Path(__file__).parents[1] / "profiles"
@@ -84,15 +84,9 @@ class DetectionSchedule(Frozen):
     facts_from: Evidence
 
 
-class Budget(Frozen):
+class BoardBudget(Budget):
     """What edge-fer may take on this board."""
 
-    p90_ms: float = Field(gt=0)
-    """90th percentile of the time that a frame takes, in milliseconds."""
-    memory_mb: int = Field(ge=1)
-    """Resident memory of the process, in MiB."""
-    temperature_c: float = Field(gt=0)
-    """Temperature from which on the board protects itself, in degrees Celsius."""
     facts_from: Evidence
 
 
@@ -111,7 +105,7 @@ class Board(Frozen):
     runtimes: Runtimes
     settings: Settings
     schedule: DetectionSchedule
-    budget: Budget
+    budget: BoardBudget
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -137,6 +131,7 @@ class Board(Frozen):
             assumed=True,
             frame_px=chosen.frame_px,
             schedule=Schedule(**self.schedule.model_dump(exclude={"facts_from"})),
+            budget=Budget(**self.budget.model_dump(exclude={"facts_from"})),
         )
 
 

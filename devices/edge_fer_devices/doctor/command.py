@@ -12,10 +12,12 @@ from edge_fer.errors import UnfitMachine
 from edge_fer.text import printable
 
 if TYPE_CHECKING:
-    from edge_fer_devices.boards.board import Budget
+    from edge_fer.profile import Budget
     from edge_fer_devices.doctor.finding import Finding
 
 NAME_WIDTH: Final = 16
+AUTO: Final = "auto"
+"""The name that stands for the board that this machine is."""
 
 
 @click.command(
@@ -58,20 +60,21 @@ def doctor(
 
 
 def _budget(board: str | None) -> Budget | None:
-    """Return the budgets of the *board*, else of the one that this machine is; None if it is unknown.
+    """Return the budget of the *board*, else that of this machine's profile or of its kind of board; None if unknown.
 
     Raises `BadInput` for a board that edge-fer does not know.
     """
-    if board is not None and board != "auto":
+    if board is not None and board != AUTO:
         from edge_fer_devices.boards.board import load
 
         return load(board).budget
     try:
-        from edge_fer import host
-        from edge_fer_devices.boards.recognition import recognise
+        from edge_fer import profile
+        from edge_fer_devices.boards.board import assumed
 
-        return recognise(host.facts()).board.budget
-    # An unknown architecture, or a package without which no board can be read: the checks must still run.
+        own = profile.of_this_machine() if board is None else None
+        return own.budget if own is not None and own.budget is not None else assumed(AUTO).budget
+    # An unknown architecture, a damaged profile, a package without which none can be read: the checks must still run.
     except (ValueError, ImportError):
         return None
 

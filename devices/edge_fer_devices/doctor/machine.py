@@ -17,7 +17,7 @@ from edge_fer import host
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from edge_fer_devices.boards.board import Budget
+    from edge_fer.profile import Budget
     from edge_fer_devices.doctor.probes import Probe
 
 OPENCV: Final = (
@@ -116,7 +116,7 @@ def this_machine(budget: Budget | None, source: str | None, probes: Mapping[str,
         budget=budget,
         environment=dict(os.environ),
         python=sys.version_info[:2],
-        executable=sys.executable,
+        executable=sys.executable or "python3",
         bits=64 if sys.maxsize > 2**32 else 32,
         now_s=time.time(),
         installed_s=Path(__file__).stat().st_mtime,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 CHILD: Final = "edge_fer_devices.doctor.probe_child"
 """The module that each process executes."""
-LIMIT_S: Final = 60.0
+LIMIT_S: Final = 120.0
 """How long a probe may take: a small board with a slow card imports for ten seconds."""
 SIDE_BY_SIDE_MB: Final = 500.0
 """Available memory from which on they run side by side; each takes about 90 MiB."""
@@ -63,7 +63,7 @@ class ChildProbe:
         paths = os.pathsep.join(os.path.abspath(entry) for entry in sys.path)  # noqa: PTH100  (keeps zips as they are)
         try:
             self._process = subprocess.Popen(  # noqa: S603  (a program of ours, with the user's own arguments)
-                [sys.executable, "-m", CHILD, *self._arguments],
+                [_this_python(), "-m", CHILD, *self._arguments],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                 env={**os.environ, "PYTHONPATH": paths, "OPENBLAS_NUM_THREADS": "1"},
             )  # fmt: skip
@@ -83,6 +83,11 @@ class ChildProbe:
         if self._process is not None and self._result is None:
             self._process.kill()
             self._process.communicate()
+
+
+def _this_python() -> str:
+    """Return the path of this Python, which does not know it where ``PATH`` is not set."""
+    return sys.executable or os.path.realpath("/proc/self/exe")
 
 
 def _wait(process: subprocess.Popen[bytes], limit_s: float) -> Result:

@@ -64,6 +64,23 @@ def test_one_target_alone_can_be_measured(tmp_path):
 
 
 @pytest.mark.usefixtures("short")
+def test_a_run_is_judged_by_the_budget_of_the_board_or_of_this_machine(monkeypatch):
+    options = ("--model", TINY, "--target", "litert-int8", "--threads", 1, "--anyway")
+    tight = profile.Profile(board="tight", budget=profile.Budget(p90_ms=1e-6, memory_mb=1, temperature_c=80))
+    monkeypatch.setattr(profile, "of_board", {"tight": tight}.__getitem__)
+    assert call(*options, "--profile", "tight").splitlines()[-1].startswith("the budget of tight is exceeded: p90 ")
+    assert "budget" not in call(*options)
+    profile.Profile(budget=profile.Budget(p90_ms=1e6, memory_mb=100_000, temperature_c=80)).save(profile.default_path())
+    assert call(*options).splitlines()[-1].startswith("the budget is kept: p90 ")
+    profile.default_path().write_text("no profile")
+    assert "budget" not in call(*options)
+
+
+def test_an_unknown_board_is_told_before_anything_is_measured():
+    assert "no board profile 'pi'" in call("--profile", "pi", code=3)
+
+
+@pytest.mark.usefixtures("short")
 def test_a_run_is_written_elsewhere_if_the_disk_is_full(tmp_path, monkeypatch):
     def full(run, path):
         if path.parent == tmp_path / "full":

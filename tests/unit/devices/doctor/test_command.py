@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 from click.testing import CliRunner
 
-from edge_fer import host
+from edge_fer import host, profile
 from edge_fer.cli import main
 from edge_fer.errors import BadInput, UnfitMachine
 from edge_fer_devices.boards import load
@@ -105,7 +105,14 @@ def test_what_is_asked_is_handed_on(machine, on, tmp_path):
 def test_the_budgets_are_those_of_this_board(monkeypatch):
     facts = {"machine": "aarch64", "model": "Raspberry Pi 5 Model B Rev 1.0", "cpu": None, "memory_mb": None}
     monkeypatch.setattr(host, "facts", lambda: facts)
-    assert module._budget(None) == module._budget("auto") == load("raspberry-pi-5").budget
+    assert module._budget(None) == module._budget("auto") == load("raspberry-pi-5").as_profile().budget
+    own = profile.Budget(p90_ms=1.0, memory_mb=2, temperature_c=3.0)
+    profile.Profile(budget=own).save(profile.default_path())
+    assert module._budget(None) == own
+    assert module._budget("auto") == load("raspberry-pi-5").as_profile().budget
+    profile.default_path().write_text("no profile")
+    assert module._budget(None) is None
+    profile.default_path().unlink()
     facts |= {"machine": "riscv64", "model": None}
     assert module._budget(None) is None
 
@@ -118,7 +125,7 @@ def test_an_unknown_board_is_bad_input(machine, on):
 
 def test_it_works_where_no_board_can_be_read(monkeypatch):
     """As without pydantic."""
-    monkeypatch.setitem(sys.modules, "edge_fer_devices.boards.recognition", None)
+    monkeypatch.setitem(sys.modules, "edge_fer_devices.boards.board", None)
     assert module._budget(None) is None
 
 

@@ -71,6 +71,12 @@ def test_a_child_that_cannot_be_started_is_told(monkeypatch):
     assert ChildProbe(["opencv"]).result().end == "could not be started: No such file or directory"
 
 
+def test_a_python_that_does_not_know_its_path_is_found(opencv, monkeypatch):
+    """As where PATH is not set."""
+    monkeypatch.setattr(sys, "executable", "")
+    assert opencv("__version__ = '5.0'").result().answer["version"] == "5.0"
+
+
 @pytest.mark.parametrize(("available_mb", "started"), [(None, True), (4000, True), (200, False)])
 def test_with_little_memory_probes_run_one_after_the_other(monkeypatch, available_mb, started):
     began = []
