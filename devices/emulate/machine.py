@@ -99,6 +99,11 @@ class Machine:
             time.sleep(POLL_S)
         raise NeverHappened(f"{what}: not within {within_s:.0f} s; see {self.console}")
 
+    def let_run(self, for_s: float) -> None:
+        """Wait *for_s* seconds, or until the machine ends."""
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(for_s)
+
     def cut_power(self) -> None:
         """End the machine between two instructions, as a pulled plug does."""
         self.process.send_signal(signal.SIGKILL)

@@ -105,6 +105,13 @@ def test_the_synthetic_camera_is_watched(machine, shared):
     assert records[-1]["faces"][0]["state"] != "unknown"
 
 
+def test_the_doctor_finds_no_fault(machine, shared):
+    rows = {row["check"]: row for row in objects(machine.run("python3", *CLI, "doctor", "--json", shared=shared))}
+    assert not [row for row in rows.values() if row["level"] == "fault"]
+    for check in ("64-bit system", "Python", "glibc", "OpenCV", "LiteRT", "XNNPACK", "golden answers"):
+        assert rows[check]["level"] == "ok", rows[check]
+
+
 @pytest.mark.parametrize("instruction", ["sdot", "fadd"])
 def test_what_a_cpu_does_not_have_is_refused_by_its_emulator(machine, shared, instruction):
     """The control: without it, the other tests would pass on an emulator that has every instruction."""
