@@ -1,0 +1,470 @@
+"""The first boot in a root of its own, with a system's programs that only take notes.
+
+One test has the real venv and the real pip, which take seconds; the others only have what those leave behind.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from edge_fer.profile import Profile
+from edge_fer_devices import wheelhouse
+from edge_fer_devices.card import contents
+from edge_fer_devices.card.inspection import CLOUD_INIT, FIRSTRUN, Contents
+from edge_fer_devices.card.settings import WPA2, Account, Settings, Wifi
+from edge_fer_devices.config import Config
+from edge_fer_devices.first_boot import __main__ as first_boot
+from edge_fer_devices.first_boot import cmdline, commands, firstrun, installing, persisting, settling, writing
+from edge_fer_devices.first_boot.places import Places
+from edge_fer_devices.health import Health, Server
+
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+CMDLINE = "console=tty1 root=PARTUUID=1-02 rootwait\n"
+PROGRAMS = (
+    "systemctl", "useradd", "usermod", "chown", "mount", "mountpoint", "resize2fs", "findmnt", "raspi-config", "rfkill",
+)  # fmt: skip
+SETTINGS = Settings(
+    "kiosk-1", "Europe/Berlin", Account("anna", "$6$salt$hash", ("ssh-ed25519 AAAA anna",)),
+    Wifi("ours", "DE", WPA2, "ab" * 32),
+)  # fmt: skip
+
+
+class Device:
+    """A device's root, below a folder."""
+
+    def __init__(self, root: Path, log: Path) -> None:
+        self.places = Places(root)
+        self._log = log
+
+    def boot(self, *arguments: str) -> dict:
+        """Run the first boot and return the status."""
+        self.code = first_boot.main(["--root", str(self.places.root), *arguments])
+        return self.status()
+
+    def status(self) -> dict:
+        return json.loads((self.places.boot / "edge-fer-status.json").read_text())
+
+    def said(self) -> list[str]:
+        """What the system's programs were asked."""
+        return self._log.read_text().splitlines() if self._log.exists() else []
+
+    def cloud_init_ran(self, *, instance: str | None = None) -> None:
+        card = json.loads((self.places.card / "card.json").read_text())
+        writing.write(self.places.root / "var/lib/cloud/data/instance-id", (instance or card["id"]) + "\n")
+        writing.write(self.places.root / "run/cloud-init/result.json", "{}")
+
+
+@pytest.fixture
+def device(tmp_path, wheels, monkeypatch):
+    """Return a function that makes a device with a card in it."""
+    log = tmp_path / "log"
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name in PROGRAMS:
+        program(programs / name, f'echo "{name} $@" >> {log}')
+    program(programs / "runuser", f'echo "runuser $@" >> {log}; shift 3; exec "$@"')
+    program(programs / "findmnt", "echo /dev/mmcblk0p2")
+    program(programs / "mountpoint", "exit 1")
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    # The account exists, as after the first useradd.
+    monkeypatch.setattr(installing, "has_user", lambda name: name == "edge-fer" and log.exists())
+    monkeypatch.setattr(installing, "has_group", lambda name: name in ("video", "render"))
+    monkeypatch.setattr(settling, "HEALTHY_WITHIN_S", 0.2)
+    monkeypatch.setattr(settling, "USER_DATA_WITHIN_S", 0.2)
+    monkeypatch.setattr(settling, "POLL_S", 0.05)
+    monkeypatch.setattr(installing, "run", pretended(installing.run))
+
+    def make(init=CLOUD_INIT, *, read_only=False, port=1, python=PYTHON, machine=None, again=False):
+        root = tmp_path / "root"
+        places = Places(root)
+        places.boot.mkdir(parents=True, exist_ok=True)
+        folder = wheels(python, machine or platform.machine(), name=f"wheels-{init}-{again}")
+        config = Config.model_validate({"health": {"port": max(1024, port)}})
+        order = contents.Order(SETTINGS, config, wheelhouse.load(folder), Profile(), "compact", None, read_only)
+        found = Contents("Debian", 13, python, True, init, False)
+        for name, content in contents.collect(order, found, CMDLINE, f"edge-fer-{again}").items():
+            path = places.boot / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content if isinstance(content, bytes) else content.read_bytes())
+        (root / "etc").mkdir(exist_ok=True)
+        (root / "etc/fstab").write_text("PARTUUID=1-02 / ext4 defaults 0 1\n")
+        return Device(root, log)
+
+    return make
+
+
+def pretended(run):
+    """Return *run* with a venv and a pip that are done at once."""
+
+    def quickly(command, **more):
+        words = [str(word) for word in command]
+        if words[1:3] == ["-m", "venv"]:
+            (Path(words[-1]) / "bin").mkdir(parents=True)
+        elif words[1:3] == ["-m", "pip"]:
+            program(Path(words[0]).with_name("edge-fer"), "echo the golden answers match")
+        else:
+            return run(command, **more)
+        return ""
+
+    return quickly
+
+
+def program(path: Path, script: str) -> None:
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+@pytest.fixture
+def service():
+    """A service that is healthy; its port."""
+    health = Health(20.0)
+    health.note(Record())
+    server = Server(health, "127.0.0.1", 0)
+    server.start()
+    yield server.port
+    server.stop()
+
+
+class Record:
+    def as_dict(self):
+        return {}
+
+
+def outcomes(status):
+    return {step["name"]: step["outcome"] for step in status["steps"]}
+
+
+def test_it_installs_verifies_enables_and_reports(device, service, monkeypatch):
+    one = device(port=service)
+    monkeypatch.setattr(installing, "run", commands.run)
+    one.cloud_init_ran()
+    status = one.boot()
+    assert status["outcome"] == "ok", status
+    assert set(outcomes(status).values()) == {"ok"}
+    assert status["user_data"] == "ran"
+    assert status["versions"]["machine"] == platform.machine()
+    assert (one.places.venv / "bin/edge-fer").exists()
+    assert (one.places.settings / "config.toml").exists()
+    asked = one.said()
+    # Nothing is enabled before the golden answers match.
+    verified = next(index for index, line in enumerate(asked) if line.startswith("runuser -u edge-fer -- env"))
+    enabled = asked.index("systemctl enable edge-fer.service")
+    assert verified < enabled < asked.index("systemctl restart --no-block edge-fer.service")
+    assert "systemctl disable edge-fer-kiosk.service" in asked
+    unit = (one.places.units / "multi-user.target.wants/edge-fer-first-boot.service").resolve()
+    assert unit.read_text().startswith("# Installs edge-fer")
+
+
+def test_secrets_leave_the_boot_partition_and_the_settings_stay(device, service):
+    one = device(port=service)
+    one.cloud_init_ran()
+    assert "$6$" in (one.places.boot / "user-data").read_text()
+    one.boot()
+    left = "".join(path.read_text(errors="replace") for path in one.places.boot.rglob("*") if path.is_file())
+    assert "$6$" not in left
+    assert "ab" * 32 not in left
+    assert json.loads((one.places.boot / "user-data").read_text().partition("\n")[2])["hostname"] == "kiosk-1"
+    assert (one.places.boot / "cmdline.txt").read_text() == CMDLINE
+
+
+def test_a_secret_is_overwritten_where_it_lies(tmp_path):
+    path = tmp_path / "secret"
+    path.write_text("secret" * 100)
+    with path.open("rb") as same:
+        writing.erase(path)
+        assert same.read() == bytes(600)
+    assert not path.exists()
+    writing.erase(path)  # nothing is left to do
+
+
+def test_it_says_when_user_data_never_ran_and_keeps_the_secrets_for_the_next_boot(device, service):
+    one = device(port=service)
+    status = one.boot()
+    assert status["outcome"] == "ok"
+    assert status["user_data"] == "never ran"
+    assert "$6$" in (one.places.boot / "user-data").read_text()
+    one.cloud_init_ran(instance="another-card")
+    assert one.boot()["user_data"] == "never ran"
+    one.cloud_init_ran()
+    status = one.boot()
+    assert status["user_data"] == "ran"
+    assert status["attempt"] == 3
+    assert "$6$" not in (one.places.boot / "user-data").read_text()
+
+
+def test_the_next_boot_has_nothing_to_do(device, service):
+    one = device(port=service)
+    one.cloud_init_ran()
+    first = one.boot()
+    asked = one.said()
+    assert one.boot() == first
+    assert one.said() == asked
+    again = one.boot("--again")
+    assert again["attempt"] == 2
+    assert again["outcome"] == "ok"
+
+
+def test_another_card_is_installed_over_it(device, service):
+    one = device(port=service)
+    one.cloud_init_ran()
+    one.boot()
+    two = device(port=service, again=True)
+    two.cloud_init_ran()
+    status = two.boot()
+    assert status["outcome"] == "ok"
+    assert status["card"] == "edge-fer-True"
+    assert status["attempt"] == 1
+
+
+def test_a_power_cut_while_it_installs_is_mended_by_the_next_boot(device, service, monkeypatch):
+    one = device(port=service)
+    one.cloud_init_ran()
+    run = installing.run
+
+    def cut(command, **more):
+        if "install" in map(str, command) and "pip" in map(str, command):
+            raise KeyboardInterrupt  # as hard as it gets without a kernel
+        return run(command, **more)
+
+    monkeypatch.setattr(installing, "run", cut)
+    with pytest.raises(KeyboardInterrupt):
+        one.boot()
+    assert one.status()["outcome"] == "running"
+    assert one.status()["steps"][-1]["name"] == "install the wheels"
+    assert not one.places.venv.exists()
+    monkeypatch.setattr(installing, "run", run)
+    assert one.boot()["outcome"] == "ok"
+    assert one.status()["attempt"] == 2
+
+
+def test_a_camera_that_is_missing_is_reported_and_no_failure(device, monkeypatch):
+    server = Server(Health(20.0), "127.0.0.1", 0)
+    server.start()
+    one = device(port=server.port)
+    one.cloud_init_ran()
+    status = one.boot()
+    server.stop()
+    assert status["outcome"] == "ok"
+    (step,) = [step for step in status["steps"] if step["name"] == "wait for its health"]
+    assert step["detail"] == "not healthy: no frame has come yet"
+
+
+def test_a_service_that_does_not_answer_is_a_failure(device):
+    one = device()
+    one.cloud_init_ran()
+    status = one.boot()
+    assert status["outcome"] == "failed"
+    assert "journalctl" in status["error"]
+    assert one.code == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "match"),
+    [({"python": "3.9"}, "the card's wheels are for Python 3.9"), ({"machine": "riscv64"}, "the card is for riscv64")],
+)
+def test_a_card_for_another_device_installs_nothing(device, kind, match):
+    one = device(**kind)
+    status = one.boot()
+    assert status["outcome"] == "failed"
+    assert match in status["error"]
+    assert not one.places.prefix.exists()
+
+
+def test_a_damaged_file_is_found_before_anything_is_installed(device):
+    one = device()
+    wheel = next((one.places.card / "wheelhouse").glob("*.whl"))
+    wheel.write_bytes(b"x" + wheel.read_bytes()[1:])
+    assert "is damaged" in one.boot()["error"]
+    wheel.unlink()
+    assert "cannot be read" in one.boot()["error"]
+    assert not one.places.venv.exists()
+
+
+def test_golden_answers_that_differ_enable_nothing(device, tmp_path):
+    one = device()
+    program(tmp_path / "programs/runuser", "echo 'litert-int8: DOES NOT MATCH' >&2; exit 4")
+    status = one.boot()
+    assert status["outcome"] == "failed"
+    assert "DOES NOT MATCH" in status["error"]
+    assert not [line for line in one.said() if "enable edge-fer" in line]
+
+
+def test_too_little_room_is_told(device, monkeypatch):
+    monkeypatch.setattr(installing, "NEEDED_MB", 1 << 40)
+    assert "use a larger card" in device().boot()["error"]
+
+
+def test_an_unforeseen_fault_is_in_the_status(device, monkeypatch):
+    def fault(places, card):
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setitem(first_boot.INSTALLATION, "check the room", fault)
+    status = device().boot()
+    assert status["error"] == "check the room: ZeroDivisionError: division by zero"
+
+
+def test_a_boot_partition_that_cannot_be_written_has_its_status_elsewhere(device, service, monkeypatch):
+    one = device(port=service)
+    one.cloud_init_ran()
+    write = writing.write
+
+    def refuse(path, content, **more):
+        if path.name == "edge-fer-status.json" and path.parent == one.places.boot:
+            raise OSError(30, "Read-only file system")
+        write(path, content, **more)
+
+    monkeypatch.setattr(writing, "write", refuse)
+    one.boot()
+    status = json.loads((one.places.root / "var/log/edge-fer-status.json").read_text())
+    assert status["outcome"] == "ok"
+
+
+def test_without_a_card_it_says_so(tmp_path, capsys):
+    assert first_boot.main(["--root", str(tmp_path)]) == 1
+    assert "card.json" in capsys.readouterr().err
+
+
+def test_two_at_once_wait_for_each_other(device, service):
+    one = device(port=service)
+    one.cloud_init_ran()
+    threads = [threading.Thread(target=one.boot) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert one.said().count("systemctl enable edge-fer.service") == 1
+
+
+def test_a_kiosk_needs_a_screen_and_both_programs(device, service, tmp_path):
+    one = device(port=service)
+    one.cloud_init_ran()
+    for name in ("cage", "chromium"):
+        program(tmp_path / "programs" / name, "true")
+    status = one.boot()
+    (step,) = [step for step in status["steps"] if step["name"] == "install the units"]
+    assert step["detail"].endswith("no kiosk: no screen is connected")
+    connector = one.places.root / "sys/class/drm/card1-HDMI-A-1/status"
+    connector.parent.mkdir(parents=True)
+    connector.write_text("connected\n")
+    one.boot("--again")
+    assert "systemctl enable edge-fer-kiosk.service" in one.said()
+
+
+# a read-only root
+
+
+def test_a_read_only_root_is_prepared_last(device, service):
+    one = device(port=service, read_only=True)
+    one.cloud_init_ran()
+    status = one.boot()
+    assert status["outcome"] == "ok"
+    assert list(outcomes(status))[-1] == "make the root read-only"
+    line = (one.places.boot / "cmdline.txt").read_text().split()
+    assert line == [*CMDLINE.split(), "init=/usr/local/sbin/edge-fer-overlay"]
+    script = one.places.root / "usr/local/sbin/edge-fer-overlay"
+    assert script.stat().st_mode & 0o777 == 0o755
+    fstab = (one.places.root / "etc/fstab").read_text()
+    assert fstab.count("LABEL=edge-fer-data /var/lib/edge-fer ext4") == 1
+    assert "nofail" in fstab
+    assert "resize2fs /dev/mmcblk0p2" in one.said()
+    assert "mount /var/lib/edge-fer" in one.said()
+    one.boot("--again")
+    assert (one.places.root / "etc/fstab").read_text() == fstab
+    assert (one.places.boot / "cmdline.txt").read_text().split() == line
+
+
+def test_a_writable_root_is_left_alone(device, service):
+    one = device(port=service)
+    one.cloud_init_ran()
+    one.boot()
+    assert "edge-fer-data" not in (one.places.root / "etc/fstab").read_text()
+    assert not (one.places.root / "usr/local/sbin/edge-fer-overlay").exists()
+
+
+# images without cloud-init
+
+
+@pytest.fixture
+def older(device, service, monkeypatch):
+    one = device(FIRSTRUN, port=service)
+    root = one.places.root
+    (root / "etc/NetworkManager/system-connections").mkdir(parents=True)
+    (root / "usr/share/zoneinfo/Europe").mkdir(parents=True)
+    (root / "usr/share/zoneinfo/Europe/Berlin").touch()
+    (root / "home/anna").mkdir(parents=True)
+    (root / "etc/hosts").write_text("127.0.0.1\tlocalhost\n127.0.1.1\traspberrypi\n")
+    monkeypatch.setattr(firstrun, "has_user", lambda name: False)
+    monkeypatch.setattr(firstrun, "has_group", lambda name: name in ("sudo", "video"))
+    return one
+
+
+def test_the_script_takes_the_settings_and_lets_the_next_boot_install(older):
+    root = older.places.root
+    assert firstrun.main(older.places) == 0
+    assert (root / "etc/hostname").read_text() == "kiosk-1\n"
+    assert (root / "etc/hosts").read_text() == "127.0.0.1\tlocalhost\n127.0.1.1\tkiosk-1\n"
+    assert (root / "etc/localtime").readlink() == Path("/usr/share/zoneinfo/Europe/Berlin")
+    connection = root / "etc/NetworkManager/system-connections/edge-fer.nmconnection"
+    assert connection.stat().st_mode & 0o777 == 0o600
+    assert "psk=" + "ab" * 32 in connection.read_text()
+    assert (root / "home/anna/.ssh/authorized_keys").read_text() == "ssh-ed25519 AAAA anna\n"
+    assert "usermod --password $6$salt$hash anna" in older.said()
+    assert (older.places.boot / "cmdline.txt").read_text() == CMDLINE
+    assert not (older.places.card / "setup.json").exists()
+    assert (older.places.units / "edge-fer-first-boot.service").exists()
+    status = older.boot()
+    assert status["outcome"] == "ok"
+    assert status["user_data"] == "not used"
+    assert {step["name"]: step["outcome"] for step in status["settings"]}["make the account"] == "ok"
+    assert not (older.places.card / "firstrun.sh").exists()
+
+
+def test_a_setting_that_fails_is_noted_and_the_device_goes_on(older):
+    (older.places.root / "usr/share/zoneinfo/Europe/Berlin").unlink()
+    assert firstrun.main(older.places) == 0
+    settings = {step["name"]: step for step in older.status()["settings"]}
+    assert settings["set the time zone"]["outcome"] == "failed"
+    assert "no time zone" in settings["set the time zone"]["detail"]
+    assert settings["join the network"]["outcome"] == "ok"
+    assert (older.places.boot / "cmdline.txt").read_text() == CMDLINE
+
+
+def test_settings_that_cannot_be_read_do_not_start_the_device_for_ever(older):
+    (older.places.card / "setup.json").write_text("{")
+    assert firstrun.main(older.places) == 0
+    assert (older.places.boot / "cmdline.txt").read_text() == CMDLINE
+
+
+def test_netplan_gets_the_network_where_there_is_no_network_manager(older):
+    root = older.places.root
+    (root / "etc/NetworkManager/system-connections").rmdir()
+    (root / "etc/NetworkManager").rmdir()
+    (root / "etc/netplan").mkdir()
+    firstrun.main(older.places)
+    written = root / "etc/netplan/90-edge-fer.yaml"
+    assert json.loads(written.read_text())["network"]["wifis"]["wlan0"]["access-points"]["ours"]
+    assert written.stat().st_mode & 0o777 == 0o600
+
+
+# the kernel's command line
+
+
+def test_words_are_added_once_and_removed_again():
+    words = ("systemd.wants=edge-fer-first-boot.service", "systemd.run=/boot/firmware/edge-fer/firstrun.sh")
+    line = cmdline.with_words(CMDLINE, words)
+    assert cmdline.with_words(line, words) == line
+    assert cmdline.without_ours(line) == CMDLINE
+    with pytest.raises(ValueError, match="1024 are allowed"):
+        cmdline.with_words("x" * 1100, words)
+
+
+def test_the_overlay_script_is_sound_shell():
+    script = Path(persisting.__file__).parent / "units/edge-fer-overlay"
+    assert os.system(f"sh -n {script}") == 0  # noqa: S605

@@ -1,0 +1,210 @@
+"""The wheels of a device: locked as the tests have seen them, and the same bytes each time."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import io
+import json
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from edge_fer.errors import BadInput, EdgeFerError
+from edge_fer.progress import ProgressListener
+from edge_fer_devices import own_wheel, wheelhouse
+from edge_fer_devices.wheelhouse_command import wheelhouse as command
+
+CLONE = Path(__file__).parents[3]
+UV_LOCK = CLONE / "uv.lock"
+MEMBERS = {
+    "edge_fer/__init__.py": b"",
+    "edge_fer/models/compact/manifest.json": b"{}",
+    "edge_fer/models/cnn-1/manifest.json": b"{}",
+    "edge_fer_devices/__init__.py": b"",
+    "edge_fer-0.1.0.dist-info/METADATA": b"Name: edge-fer\nVersion: 0.1.0\n",
+    "edge_fer-0.1.0.dist-info/RECORD": b"old",
+}
+
+
+@pytest.fixture
+def wheel(tmp_path):
+    path = tmp_path / "edge_fer-0.1.0-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in MEMBERS.items():
+            archive.writestr(name, content)
+    return path
+
+
+@pytest.fixture
+def pip(monkeypatch):
+    """A pip that has downloaded two wheels, or fails; what it was asked."""
+    asked = []
+
+    def download(command, **more):
+        asked.append((command, Path(command[command.index("--requirement") + 1]).read_text()))
+        folder = Path(command[-1])
+        (folder / "numpy-2.4.6-cp313-cp313-manylinux_2_28_aarch64.whl").write_bytes(b"numpy")
+        (folder / "click-8.5.1-py3-none-any.whl").write_bytes(b"click")
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(wheelhouse.subprocess, "run", download)
+    return asked
+
+
+def build(out, wheel, *, python="3.13", models=("compact",), streams=False):
+    return wheelhouse.build(
+        out, python=python, models=models, streams=streams, wheel=wheel, progress=ProgressListener()
+    )
+
+
+@pytest.mark.skipif(not UV_LOCK.is_file(), reason="uv.lock lies in a clone, not in the wheel")
+def test_the_lock_is_that_of_the_tests():
+    spec = importlib.util.spec_from_file_location("update_lock", CLONE / "devices/update_lock.py")
+    update_lock = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(update_lock)
+    expected = update_lock.lock(tomllib.loads(UV_LOCK.read_text()))
+    assert wheelhouse.requirements(streams=True) == expected, "run: python devices/update_lock.py"
+
+
+def test_every_requirement_is_pinned_with_hashes():
+    for streams in (False, True):
+        text = wheelhouse.requirements(streams=streams).replace("\\\n", " ")
+        lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+        assert all("==" in line and "--hash=sha256:" in line for line in lines)
+        names = {line.partition("==")[0] for line in lines}
+        assert {"numpy", "opencv-python-headless", "ai-edge-litert", "click", "pydantic", "tomli-w"} <= names
+        assert ("av" in names) == streams
+
+
+@pytest.mark.parametrize("python", ["3.11", "3.13"])
+def test_pip_is_asked_for_the_devices_wheels_only(tmp_path, wheel, pip, python):
+    build(tmp_path / "out", wheel, python=python)
+    ((words, lock),) = pip
+    assert words[:3] == [sys.executable, "-m", "pip"]
+    assert {"--require-hashes", "--no-deps", "--only-binary=:all:"} <= set(words)
+    assert words[words.index("--python-version") + 1] == python
+    platforms = [words[index + 1] for index, word in enumerate(words) if word == "--platform"]
+    assert all(platform.endswith("_aarch64") for platform in platforms)
+    assert "numpy==" in lock
+
+
+def test_it_is_the_same_each_time(tmp_path, wheel, pip):
+    one = build(tmp_path / "one", wheel)
+    two = build(tmp_path / "two", wheel)
+    assert one.digest == two.digest
+    for path in one.files:
+        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+    assert one.manifest.machine == "aarch64"
+    assert sorted(one.manifest.wheels) == list(one.manifest.wheels)
+
+
+def test_the_wheel_holds_the_models_that_were_named(tmp_path, wheel, pip):
+    for models in (("compact",), ("cnn-1", "compact")):
+        made = build(tmp_path / "-".join(models), wheel, models=models)
+        with zipfile.ZipFile(made.path / wheel.name) as archive:
+            found = {name.split("/")[2] for name in archive.namelist() if name.startswith("edge_fer/models/")}
+        assert found == set(models)
+
+
+def test_its_record_lists_every_file(tmp_path, wheel, pip):
+    made = build(tmp_path / "out", wheel)
+    with zipfile.ZipFile(made.path / wheel.name) as archive:
+        rows = list(csv.reader(io.StringIO(archive.read("edge_fer-0.1.0.dist-info/RECORD").decode())))
+        assert {row[0] for row in rows} == set(archive.namelist())
+        assert all(row[1].startswith("sha256=") for row in rows if not row[0].endswith("RECORD"))
+
+
+def test_an_installed_edge_fer_is_made_into_its_wheel_again(tmp_path, monkeypatch):
+    class Files:
+        files = (
+            Path("edge_fer/__init__.py"), Path("edge_fer/__pycache__/x.pyc"), Path("../../bin/edge-fer"),
+            Path("edge_fer-0.1.0.dist-info/METADATA"), Path("edge_fer-0.1.0.dist-info/RECORD"),
+            Path("edge_fer-0.1.0.dist-info/direct_url.json"),
+        )  # fmt: skip
+
+        @staticmethod
+        def locate_file(path):
+            return tmp_path / "site" / path
+
+    for path in Files.files[:1] + Files.files[3:]:
+        (tmp_path / "site" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "site" / path).write_text("")
+    monkeypatch.setattr(own_wheel.metadata, "distribution", lambda name: Files)
+    monkeypatch.setattr(own_wheel.edge_fer, "__file__", str(tmp_path / "site/edge_fer/__init__.py"))
+    made = own_wheel.write(tmp_path, ("compact",))
+    with zipfile.ZipFile(made) as archive:
+        assert sorted(archive.namelist()) == [
+            "edge_fer-0.1.0.dist-info/METADATA", "edge_fer-0.1.0.dist-info/RECORD", "edge_fer/__init__.py",
+        ]  # fmt: skip
+
+
+def test_a_download_that_fails_leaves_nothing(tmp_path, wheel, monkeypatch):
+    said = "WARNING: retrying\nERROR: THESE PACKAGES DO NOT MATCH THE HASHES\n"
+    monkeypatch.setattr(
+        wheelhouse.subprocess, "run", lambda command, **more: subprocess.CompletedProcess(command, 1, "", said)
+    )
+    with pytest.raises(EdgeFerError, match="DO NOT MATCH THE HASHES"):
+        build(tmp_path / "out", wheel)
+    assert list(tmp_path.iterdir()) == [wheel]
+
+
+@pytest.mark.parametrize("content", [b"", b"no zip"])
+def test_what_is_no_wheel_is_refused(tmp_path, pip, content):
+    path = tmp_path / "other.whl"
+    path.write_bytes(content)
+    with pytest.raises(BadInput, match="is no wheel"):
+        build(tmp_path / "out", path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("other/__init__.py", "")
+    with pytest.raises(BadInput, match="no wheel of edge-fer"):
+        build(tmp_path / "out", path)
+
+
+def test_a_manifest_from_outside_names_no_paths(tmp_path, wheel, pip):
+    made = build(tmp_path / "out", wheel)
+    manifest = json.loads((made.path / "manifest.json").read_text())
+    for name in ("../stolen.whl", "/etc/passwd", "manifest.json"):
+        (made.path / "manifest.json").write_text(json.dumps({**manifest, "wheels": {name: "0" * 64}}))
+        with pytest.raises(BadInput, match="lacks the wheel"):
+            wheelhouse.load(made.path)
+    (made.path / "manifest.json").write_text(json.dumps({**manifest, "format": 2}))
+    with pytest.raises(BadInput, match="has format 2"):
+        wheelhouse.load(made.path)
+
+
+def test_the_command_replaces_only_a_wheelhouse(tmp_path, wheel, pip):
+    out = tmp_path / "out"
+    words = ["--wheel", str(wheel), "--out", str(out), "--json"]
+    done = CliRunner().invoke(command, words, standalone_mode=False)
+    assert done.exception is None
+    assert json.loads(done.stdout)["python"] == "3.13"
+    again = CliRunner().invoke(command, words, standalone_mode=False)
+    assert isinstance(again.exception, BadInput)
+    assert CliRunner().invoke(command, [*words, "--force"], standalone_mode=False).exception is None
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "photo.jpg").touch()
+    refused = CliRunner().invoke(command, ["--wheel", str(wheel), "--out", str(mine), "--force"], standalone_mode=False)
+    assert isinstance(refused.exception, BadInput)
+    assert (mine / "photo.jpg").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        (("--device", "raspberry-pi-9"), "no board profile"),
+        (("--device", "generic-x86"), "x86_64"),
+        (("--model", "huge"), "no shipped model 'huge'"),
+    ],
+)
+def test_wrong_options_are_refused(tmp_path, pip, arguments, match):
+    done = CliRunner().invoke(command, ["--out", str(tmp_path / "out"), *arguments], standalone_mode=False)
+    assert isinstance(done.exception, BadInput)
+    assert match in str(done.exception)
+    assert not pip
