@@ -155,7 +155,7 @@ def qemu(card: Path, board: Board, console: Path, port: int | None) -> list[str]
             command += ["-netdev", net, "-device", "usb-net,netdev=net"]
         return command
     command += ["-smp", "2", "-drive", f"file={card},format=raw,if=virtio", "-serial", f"file:{console}"]
-    command += ["-netdev", net, "-device", "virtio-net-pci,netdev=net"] if port is not None else ["-nic", "none"]
+    command += ["-netdev", net, "-device", "virtio-net-pci,netdev=net,romfile="] if port is not None else ["-nic", "none"]
     return command
 
 

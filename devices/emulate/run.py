@@ -52,7 +52,7 @@ def prepare() -> Workshop:
     folder = stand_in.CACHE / "cards"
     folder.mkdir(exist_ok=True)
     wheelhouse = stand_in.CACHE / "wheelhouse"
-    edge_fer("wheelhouse", "--out", str(wheelhouse), "--python", "3.13")
+    edge_fer("wheelhouse", "--out", str(wheelhouse), "--python", "3.13", "--force")
     record = json.loads(edge_fer("run", "--source", "synthetic", "--frames", "1", "--json"))
     return Workshop(stock, folder, wheelhouse, record)
 

@@ -21,7 +21,7 @@ PACKAGES: Final = (
     "systemd-timesyncd", "udev",
 )  # fmt: skip
 MIB: Final = 1 << 20
-IMAGE_BYTES: Final = 4 << 30
+IMAGE_BYTES: Final = 2 << 30
 """A power of two, as QEMU's raspi3b wants of a card. Most of it is a hole."""
 BOOT_START: Final = 8192
 """First sector of the boot partition, as on Raspberry Pi OS."""
@@ -199,5 +199,5 @@ def mirror() -> str:
 def run(*command: object, stdin: str | None = None) -> str:
     """Run a program of the system and return what it printed. Raises `CalledProcessError`."""
     words = [str(word) for word in command]
-    done = subprocess.run(words, check=True, input=stdin, stdout=subprocess.PIPE, text=True, env=PATHS)
+    done = subprocess.run(words, check=True, input=stdin, capture_output=True, text=True, env=PATHS)
     return done.stdout
