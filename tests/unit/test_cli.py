@@ -38,7 +38,19 @@ def call(*arguments: str, code: int = 0) -> str:
 
 
 def test_the_packages_add_their_commands():
-    assert {"run", "verify", "models", "bench", "convert", "eval", "train", "devices", "doctor"} <= COMMANDS
+    assert {
+        "run",
+        "verify",
+        "models",
+        "bench",
+        "convert",
+        "eval",
+        "train",
+        "devices",
+        "doctor",
+        "flash",
+        "wheelhouse",
+    } <= COMMANDS
 
 
 def test_help_lists_every_command_and_the_exit_codes():

@@ -39,7 +39,6 @@ def user_data(settings: Settings, *, secrets: bool = True) -> str:
         if settings.account is not None:
             values["users"] = [_user(settings.account)]
             values["ssh_pwauth"] = bool(settings.account.password_hash)
-            values["enable_ssh"] = True  # Raspberry Pi OS starts its SSH server by this
         # Where systemd could not be given the unit on the kernel's command line, it is started from here.
         values["runcmd"] = [
             ["cp", UNIT_SOURCE, f"/etc/systemd/system/{FIRST_BOOT_UNIT}"],

@@ -98,8 +98,9 @@ def flash(image: Path, **options: Any) -> None:
 
     sha256 = expected_sha256(options["sha256"]) if options["sha256"] else None
     disk = _check_targets(image, options)
+    settings = _settings(options)  # asks for passwords, before progress is shown
     with tempfile.TemporaryDirectory(prefix="edge-fer-flash-") as work, ProgressDisplay() as progress:
-        make_order = _order_maker(options, Path(work), progress)
+        make_order = _order_maker(settings, options, Path(work), progress)
         if options["dry_run"]:
             for line in _would_add(image, sha256, make_order, Path(work), progress):
                 click.echo(line)
@@ -195,19 +196,22 @@ def _write_manifest(out: Path, path: Path | None, made: Outcome) -> None:
         files.write(path, imager.manifest(out, made.image.system))
 
 
-def _order_maker(options: dict[str, Any], work: Path, progress: ProgressListener) -> Callable[[Contents], Order]:
-    """Check all *options* at once, and return what makes the order when the image is known."""
+def _order_maker(
+    settings: Settings, options: dict[str, Any], work: Path, progress: ProgressListener
+) -> Callable[[Contents], Order]:
+    """Check all other *options* at once, and return what makes the order when the image is known."""
     from edge_fer_devices import wheelhouse
     from edge_fer_devices.card.contents import Order
 
     board = wheelhouse.board(options["device"])
-    settings = _settings(options)
     config = _config(options)
     profile = _profile(options["profile"]).completed_by(board.as_profile())
     bundle, model = _bundle(options["bundle"] or config.model, profile)
     wheels = wheelhouse.load(options["wheelhouse"]) if options["wheelhouse"] else None
 
     def make_order(found: Contents) -> Order:
+        if found.used:
+            progress.warn("this is no stock image: it was given settings before, which are replaced")
         python = _python(found, options["python"])
         known = wheels or wheelhouse.build(
             work / "wheelhouse", python=python, models=(model,), streams=options["streams"], wheel=options["wheel"],

@@ -18,6 +18,7 @@ from edge_fer_devices.card.inspection import CLOUD_INIT
 from edge_fer_devices.first_boot import cmdline
 from edge_fer_devices.first_boot.persisting import MOUNT_ORDER
 from edge_fer_devices.first_boot.places import FIRST_BOOT_UNIT, FOLDER, STATUS
+from edge_fer_devices.first_boot.status import FILE_BYTES
 
 if TYPE_CHECKING:
     from edge_fer.bundle import Bundle
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 FORMAT: Final = 1
 INSTALLED_BUNDLE: Final = "/opt/edge-fer/bundle"
 RUNNER: Final = "edge_fer_devices/first_boot"
+EDITABLE: Final = ("config.toml", "profile.toml")
 SETTLED: Final = "settled"
 IN_CREDENTIAL: Final = ("[Unit]", "RequiresMountsFor=", "After=", "[Service]", "Type=", "Environment=", "ExecStart=")
 """How the lines of the unit begin that the kernel's command line brings."""
@@ -68,6 +70,8 @@ def collect(order: Order, image: Contents, line: str, instance_id: str) -> dict[
         contents[f"{FOLDER}/setup.json"] = firstrun.setup(order.settings).encode()
         contents[f"{FOLDER}/firstrun.sh"] = firstrun.SCRIPT.encode()
         words = firstrun.WORDS
+    if order.settings.account is not None:
+        contents["ssh"] = b""  # by which Raspberry Pi OS starts its SSH server
     if line:
         kept = [word for word in line.split() if not (order.read_only and word in spare.WORDS)]
         contents["cmdline.txt"] = _cmdline(" ".join(kept), words).encode()
@@ -126,7 +130,8 @@ def _card(order: Order, image: Contents, instance_id: str, files: dict[str, byte
         "model": INSTALLED_BUNDLE if order.bundle is not None else order.model,
         "health": {"bind": order.config.health.bind, "port": order.config.health.port},
         "read_only": order.read_only,
-        "files": {name: _sha256(content) for name, content in files.items()},
+        # Settings may be edited on the card, in any computer.
+        "files": {name: _sha256(content) for name, content in files.items() if name not in EDITABLE},
     }
 
 
@@ -157,7 +162,8 @@ def _credentials() -> tuple[str, ...]:
 
 def _not_started(card: str) -> bytes:
     """Return the status of a card that no device has booted yet."""
-    return (json.dumps({"format": FORMAT, "outcome": "not started", "card": card, "attempt": 0}) + "\n").encode()
+    text = json.dumps({"format": FORMAT, "outcome": "not started", "card": card, "attempt": 0})
+    return text.ljust(FILE_BYTES - 1).encode() + b"\n"
 
 
 def _base64(text: str) -> str:

@@ -35,7 +35,6 @@ class Outcome:
 
     image: Contents
     sums: Checksums
-    contents: dict[str, bytes | Path]
     added_bytes: int
     added_s: float
     """How long all but the copy took, in seconds."""
@@ -131,9 +130,11 @@ def flash(
 ) -> Outcome:
     """Copy the image at *source* to *target* and add what *make_order* orders for it. Raises `EdgeFerError`."""
     require_mtools()
+    order = None
     with image.Image.open(source) as stock:
         if not stock.packing:
-            look_at(source, source)  # what cannot be used is refused before minutes of copying
+            # What cannot be used is refused before minutes of copying.
+            order = make_order(look_at(source, source)[1])
         sums = image.copy(
             stock, target.file, sparse=target.sparse, progress=lambda share: progress.step("copying the image", share)
         )
@@ -144,14 +145,14 @@ def flash(
     layout = target.layout(sums.content_bytes)
     boot = BootPartition(target.path, layout.boot.offset_bytes)
     found = _named(source, target.path, layout, boot)
-    order = make_order(found)
+    order = order or make_order(found)
     progress.step("adding edge-fer")
     added = contents.collect(order, found, boot.read(CMDLINE) or "", cloud_init.new_instance_id())
     write(boot, added)
     if read_only:
         _set_aside(target, layout, source)
     target.finish()
-    return Outcome(found, sums, added, total_bytes(added), time.monotonic() - began)
+    return Outcome(found, sums, total_bytes(added), time.monotonic() - began)
 
 
 def look_at(path: Path, source: Path) -> tuple[Layout, Contents, str]:

@@ -22,8 +22,6 @@ GPT_TYPE: Final = 0xEE
 ENTRIES: Final = 4
 ALIGN_SECTORS: Final = 8192
 """Partitions begin at multiples of 4 MiB, as Raspberry Pi OS has them."""
-EXT4_MAGIC_AT: Final = 1024 + 56
-EXT4_MAGIC: Final = b"\x53\xef"
 
 
 @dataclass(frozen=True)
@@ -118,11 +116,6 @@ def is_fat(sector: bytes) -> bool:
     # The names stand at fixed places, and the sector's size is said before them.
     named = sector[54:57] == b"FAT" or sector[82:85] == b"FAT"
     return named and sector[-2:] == SIGNATURE and struct.unpack_from("<H", sector, 11)[0] in (512, 1024, 2048, 4096)
-
-
-def is_ext4(superblock: bytes) -> bool:
-    """Return whether *superblock*, the first 2 KiB of a partition, are those of ext2, ext3 or ext4."""
-    return superblock[EXT4_MAGIC_AT : EXT4_MAGIC_AT + 2] == EXT4_MAGIC
 
 
 def with_entry(sector: bytes, number: int, start: int, sectors: int, kind: int = LINUX_TYPE) -> bytes:

@@ -42,5 +42,5 @@ def clean(path: Path) -> bool:
     clean_line = without_ours(line)
     if clean_line.split() == line.split():
         return False
-    writing.write(path, clean_line)
+    writing.update(path, clean_line)
     return True

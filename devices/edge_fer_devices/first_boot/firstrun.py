@@ -87,7 +87,6 @@ def make_account(places: Places, setup: dict[str, Any]) -> str:
     writing.write(places.root / "etc/sudoers.d/010_edge-fer", f"{name} {may}\n", mode=0o440)
     if account["ssh_keys"]:
         _write_keys(places.root / "home" / name, name, account["ssh_keys"])
-    succeeds(["systemctl", "enable", "ssh.service"])  # where there is an SSH server
     succeeds(["systemctl", "disable", "userconfig.service"])  # Raspberry Pi OS would ask for an account on the screen
     return str(name)
 

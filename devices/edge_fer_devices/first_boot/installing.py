@@ -12,16 +12,17 @@ import os
 import pwd
 import shutil
 import sys
+import sysconfig
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_fer_devices.first_boot import writing
 from edge_fer_devices.first_boot.commands import StepFailed, run, succeeds
+from edge_fer_devices.first_boot.persisting import disable, enable
 from edge_fer_devices.first_boot.places import KIOSK_UNIT, SERVICE_UNIT, USER
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from edge_fer_devices.first_boot.places import Places
 
 GROUPS: Final = ("video", "render", "gpio", "i2c", "spi")
@@ -92,10 +93,10 @@ def install(places: Places, card: dict[str, Any]) -> str:
     target = places.prefix / f"venv-{card['wheelhouse'][:12]}"
     if not (target / COMPLETE).exists():
         shutil.rmtree(target, ignore_errors=True)
-        run([sys.executable, "-m", "venv", "--system-site-packages", target])
+        run([sys.executable, "-m", "venv", "--system-site-packages", "--without-pip", target])
         # --no-deps: the wheels are a complete set; --ignore-installed: not what the system happens to have.
         requirements = sorted(wheels.glob("*.whl"))
-        pip: list[str | Path] = [target / "bin/python", "-m", "pip", "--disable-pip-version-check"]
+        pip: list[str | Path] = [target / "bin/python", _pip(), "--disable-pip-version-check"]
         options: list[str | Path] = [
             "--no-index",
             "--find-links",
@@ -103,9 +104,12 @@ def install(places: Places, card: dict[str, Any]) -> str:
             "--no-deps",
             "--ignore-installed",
             "--no-cache-dir",
+            "--no-compile",
             "--quiet",
         ]
         run([*pip, "install", *options, *requirements], environment={"PIP_CONFIG_FILE": os.devnull, "HOME": "/root"})
+        # In all cores at once; the service could not do it, as it may not write there.
+        run([target / "bin/python", "-m", "compileall", "-q", "-j", "0", *target.glob("lib/python*/site-packages")])
         os.sync()
         writing.write(target / COMPLETE, card["wheelhouse"] + "\n")
     _point(places.venv, target)
@@ -152,10 +156,13 @@ def install_units(places: Places, card: dict[str, Any]) -> str:
     source = places.card / "lib/edge_fer_devices/first_boot/units"
     for unit in (SERVICE_UNIT, KIOSK_UNIT):
         writing.write(places.units / unit, (source / unit).read_text())
-    run(["systemctl", "daemon-reload"])
-    run(["systemctl", "enable", SERVICE_UNIT])
+    enable(places, SERVICE_UNIT)
     wanting = _without_screen(places)
-    run(["systemctl", "disable" if wanting else "enable", KIOSK_UNIT])
+    if wanting:
+        disable(places, KIOSK_UNIT)
+    else:
+        enable(places, KIOSK_UNIT)
+    run(["systemctl", "daemon-reload"])
     return f"{SERVICE_UNIT}; no kiosk: {wanting}" if wanting else f"{SERVICE_UNIT}, {KIOSK_UNIT}"
 
 
@@ -193,6 +200,20 @@ def _without_screen(places: Places) -> str:
         if connector.read_text().strip() == "connected":
             return ""
     return "no screen is connected"
+
+
+def _pip() -> Path:
+    """Return pip, inside the wheel that Python's venv module brings along: it runs from there, and is not installed.
+
+    Raises `StepFailed` where the module is incomplete.
+    """
+    import ensurepip
+
+    folders = [sysconfig.get_config_var("WHEEL_PKG_DIR"), Path(ensurepip.__file__).parent / "_bundled"]
+    for folder in folders:
+        for wheel in sorted(Path(folder).glob("pip-*.whl")) if folder else ():
+            return wheel / "pip"
+    raise StepFailed("this Python has no pip to install with; use Raspberry Pi OS Lite (64-bit)")
 
 
 def _point(link: Path, target: Path) -> None:

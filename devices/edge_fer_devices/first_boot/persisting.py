@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from edge_fer_devices.first_boot.places import Places
 
+WANTED_BY: Final = "multi-user.target.wants"
 UNITS: Final = "lib/edge_fer_devices/first_boot/units"
 MOUNT_ORDER: Final = "[Unit]\nRequiresMountsFor=/boot/firmware\n"
 """cloud-init may start before the boot partition, from which it reads, is mounted."""
@@ -22,7 +23,7 @@ DATA_PATH: Final = "/var/lib/edge-fer"
 # nofail: a broken data partition must not stop the boot. commit: at most five seconds are lost at a power cut.
 FSTAB_LINE: Final = (
     f"LABEL={DATA_LABEL} {DATA_PATH} ext4 "
-    "nodev,nosuid,noexec,noatime,commit=5,nofail,x-systemd.device-timeout=15s 0 2\n"
+    "nodev,nosuid,noexec,noatime,commit=5,nofail,x-systemd.device-timeout=60s 0 2\n"
 )
 
 
@@ -32,13 +33,25 @@ def keep_unit(places: Places, card: dict[str, Any]) -> str:
     writing.write(places.units / FIRST_BOOT_UNIT, unit)
     if card.get("instance_id"):
         writing.write(places.units / "cloud-init-local.service.d/edge-fer.conf", MOUNT_ORDER)
-    # By hand: systemctl does not enable a unit while the kernel's command line brings another one of its name.
-    wanted = places.units / "multi-user.target.wants" / FIRST_BOOT_UNIT
+    enable(places, FIRST_BOOT_UNIT)
+    return FIRST_BOOT_UNIT
+
+
+def enable(places: Places, unit: str) -> None:
+    """Let *unit* be started at each boot.
+
+    By hand: systemctl refuses that while the kernel's command line brings a unit of the same name, and it reads all
+    units again each time, which takes seconds.
+    """
+    wanted = places.units / WANTED_BY / unit
     wanted.parent.mkdir(parents=True, exist_ok=True)
     if not wanted.is_symlink():
-        wanted.symlink_to(f"../{FIRST_BOOT_UNIT}")
-    run(["systemctl", "daemon-reload"])
-    return FIRST_BOOT_UNIT
+        wanted.symlink_to(f"../{unit}")
+
+
+def disable(places: Places, unit: str) -> None:
+    """Let *unit* not be started at a boot."""
+    (places.units / WANTED_BY / unit).unlink(missing_ok=True)
 
 
 def grow_root(places: Places, card: dict[str, Any]) -> str:
@@ -63,7 +76,6 @@ def mount_data(places: Places, card: dict[str, Any]) -> str:
     if f"LABEL={DATA_LABEL} " not in lines:
         writing.write(fstab, lines.rstrip("\n") + "\n" + FSTAB_LINE)
     (places.root / DATA_PATH[1:]).mkdir(parents=True, exist_ok=True)
-    run(["systemctl", "daemon-reload"])
     if not succeeds(["mountpoint", "--quiet", DATA_PATH]):
         run(["mount", DATA_PATH])
     return DATA_PATH
@@ -87,4 +99,4 @@ def _start_with_overlay(line: Path) -> None:
     words = [word for word in before.split() if not word.startswith("init=")]
     after = " ".join([*words, f"init={OVERLAY_PATH}"]) + "\n"
     if after.split() != before.split():
-        writing.write(line, after)
+        writing.update(line, after)

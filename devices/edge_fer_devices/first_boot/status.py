@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from edge_fer_devices.first_boot.places import Places
 
 FORMAT: Final = 1
+FILE_BYTES: Final = 1 << 13
+"""Size of the file on a new card: room for all that is noted, so that it is never replaced."""
 LOCAL: Final = "var/log/edge-fer-status.json"
 """The same file on the root partition, for a boot partition that cannot be written."""
 
@@ -70,7 +72,7 @@ class Status:
         text = json.dumps({**self._values, "times": times, "steps": self._steps}, indent=1) + "\n"
         for path in (self._places.boot / STATUS, self._places.root / LOCAL):
             try:
-                writing.write(path, text)
+                writing.update(path, text)
             except OSError as exc:
                 sys.stderr.write(f"edge-fer: {path} cannot be written: {exc.strerror}\n")
             else:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import json
+import os
+import shutil
 import subprocess
 
 import pytest
@@ -13,6 +15,7 @@ from edge_fer.errors import BadInput, MissingDependency, SinkError
 from edge_fer.progress import ProgressListener
 from edge_fer_devices.card import card as cards
 from edge_fer_devices.card import disks, image
+from edge_fer_devices.card.boot_partition import BootPartition
 from edge_fer_devices.card.card import Card
 from edge_fer_devices.card.command import flash
 
@@ -225,3 +228,25 @@ def test_a_card_that_is_pulled_out_while_it_is_written_is_not_finished(reader, t
     with pytest.raises(SinkError, match="not finished: insert it and flash it again"):
         write(reader, source)
     assert reader.read_bytes()[:512] == bytes(512)
+
+
+def test_a_real_block_device_becomes_a_card(stock, wheels, tmp_path):
+    losetup = shutil.which("losetup", path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+    if os.geteuid() != 0 or losetup is None:
+        pytest.skip("a loop device needs root and losetup")
+    file = tmp_path / "card"
+    with file.open("wb") as raw:
+        raw.write(b"\xff" * (1 << 20))
+        raw.truncate(stock.stat().st_size + (16 << 20))
+    made = subprocess.run([losetup, "--find", "--show", file], capture_output=True, text=True, check=False)
+    if made.returncode != 0:
+        pytest.skip(f"there is no loop device: {made.stderr}")
+    loop = made.stdout.strip()
+    try:
+        words = [str(stock), "--card", loop, "--confirm", loop.rpartition("/")[2], "--wheelhouse", str(wheels())]
+        done = CliRunner().invoke(flash, words, standalone_mode=False)
+        assert done.exception is None, done.exception
+    finally:
+        subprocess.run([losetup, "--detach", loop], check=True)
+    assert file.read_bytes()[:512] == stock.read_bytes()[:512]
+    assert "user-data" in BootPartition(file, 8192 * 512).names()

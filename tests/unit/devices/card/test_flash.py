@@ -20,6 +20,7 @@ from edge_fer_devices.card import flashing
 from edge_fer_devices.card import image as images
 from edge_fer_devices.card.boot_partition import BootPartition
 from edge_fer_devices.card.command import flash
+from edge_fer_devices.card.inspection import Contents
 
 pytestmark = pytest.mark.usefixtures("no_passwords")
 
@@ -80,7 +81,13 @@ def test_the_card_file_lists_every_file_with_its_checksum(stock, flashed, tmp_pa
     for name, expected in card["files"].items():
         assert sha256(out / "edge-fer" / name) == expected
     found = {path.relative_to(out / "edge-fer").as_posix() for path in out.rglob("*") if path.is_file()}
-    assert found - set(card["files"]) == {"card.json", "settled/user-data", "settled/network-config"}
+    assert found - set(card["files"]) == {
+        "card.json",
+        "settled/user-data",
+        "settled/network-config",
+        "config.toml",
+        "profile.toml",
+    }
 
 
 def test_systemd_gets_the_unit_by_the_kernels_command_line_from_trixie_on(stock, stock_of, flashed):
@@ -105,6 +112,18 @@ def test_a_card_that_was_flashed_before_is_flashed_anew(stock, flashed, tmp_path
     again = flashed(tmp_path / "new.img", out=tmp_path / "again.img")
     assert len(again.read("cmdline.txt").split()) == len(before.split())
     assert again.read("meta-data") != first.read("meta-data")
+
+
+def test_it_is_known_what_an_image_holds_and_whether_it_was_used(stock, stock_of, flashed, tmp_path):
+    _, found, line = flashing.look_at(stock, stock)
+    assert found == Contents("Debian GNU/Linux 13 (test)", 13, "3.13", True, "cloud-init", False)
+    assert line.startswith("console=")
+    flashed(stock)
+    assert flashing.look_at(tmp_path / "new.img", stock)[1].used
+    templates = stock_of(boot_files={"user-data": "#cloud-config\n# nothing yet\n", "meta-data": "dsmode: local\n"})
+    assert not flashing.look_at(templates, templates)[1].used
+    older = stock_of(debian=12, cloud_init=False)
+    assert flashing.look_at(older, older)[1].init == "firstrun"
 
 
 def test_packed_images_are_read_and_checked(stock, flashed, tmp_path):
@@ -302,6 +321,13 @@ def test_no_password_is_on_the_image_in_clear(stock, flashed, tmp_path):
     assert "pa\"ss'wörd".encode() not in content
     assert b"pa\\\"ss'w" not in content
     assert b"$6$" in content
+
+
+def test_the_ssh_server_is_started_only_for_an_account(stock, flashed, tmp_path):
+    key = tmp_path / "k.pub"
+    key.write_text("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIWWFqSIXQ33VwQZhx6DP3fa4YU5SAHrsRqRI3MqFuuc anna\n")
+    assert "ssh" not in flashed(stock).names()
+    assert "ssh" in flashed(stock, "--force", "--user", "anna", "--ssh-key", key).names()
 
 
 def test_a_dry_run_shows_every_file_and_no_secret(stock, tmp_path, wheels, monkeypatch):
