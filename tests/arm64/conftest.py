@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 TESTS = Path(__file__).resolve().parents[1]
-FRAMES = 20
+FRAMES = 14
 FPS = 10
 
 if str(TESTS) not in sys.path:
