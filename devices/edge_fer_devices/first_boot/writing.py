@@ -24,10 +24,7 @@ def write(path: Path, content: str, *, mode: int = 0o644) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-        beside.replace(path)
-        # Linux notes on FAT where a renamed file's content lies only when the file itself is written again. Until then
-        # its name shows what has been freed: half a minute in which a power cut would lose it.
-        os.fsync(file.fileno())
+    beside.replace(path)
     # On FAT, the entry in the folder reaches the card with the file, not with the folder.
     _sync(path)
     _sync(path.parent)
