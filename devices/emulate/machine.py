@@ -155,8 +155,10 @@ def qemu(card: Path, board: Board, console: Path, port: int | None) -> list[str]
             command += ["-netdev", net, "-device", "usb-net,netdev=net"]
         return command
     command += ["-smp", "2", "-drive", f"file={card},format=raw,if=virtio", "-serial", f"file:{console}"]
-    command += ["-netdev", net, "-device", "virtio-net-pci,netdev=net,romfile="] if port is not None else ["-nic", "none"]
-    return command
+    if port is None:
+        return [*command, "-nic", "none"]
+    # Without the ROM for starting from a network, which is in a package of its own.
+    return [*command, "-netdev", net, "-device", "virtio-net-pci,netdev=net,romfile="]
 
 
 def status(card: Path) -> dict[str, Any]:
