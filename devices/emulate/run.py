@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -37,6 +38,8 @@ def main() -> int:
         for name, scenario in SCENARIOS.items():
             print(f"{name:24}{(scenario.__doc__ or '').splitlines()[0]}")
         return 0
+    # So that no machine is left running.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     workshop = prepare()
     failed = 0
     for name in options.only or SCENARIOS:
