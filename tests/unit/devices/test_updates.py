@@ -120,8 +120,8 @@ def test_what_the_service_and_the_update_write_survives_a_change_of_the_slot():
     assert all(line.startswith("Path=/") for line in lines[1:])
     assert str(Path(TRIAL).parent) in paths
     service = unit(DEVICES / "edge_fer_devices" / "first_boot" / "units" / "edge-fer.service")
-    (state,) = [value for key, value in service["Service"] if key == "StateDirectory"]
-    assert f"/var/lib/{state}" in paths
+    (written,) = [value for key, value in service["Service"] if key == "ReadWritePaths"]
+    assert {path.removeprefix("-") for path in written.split()} <= set(paths)
 
 
 def test_rauc_system_has_two_slots_of_one_kind():
