@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from edge_fer.clock import SystemClock
 from edge_fer.detectors.haar import HaarDetector
 from edge_fer.errors import BadInput
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from concurrent.futures import Executor, Future
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from edge_fer.classifier import Classifier
@@ -33,6 +34,8 @@ STAGES: Final = ("capture", "detect", "preprocess", "classify", "smooth")
 """Names of the steps whose time each record holds."""
 CLASSIFY_FPS: Final = 10.0
 """How often a second each face is classified, at most: expressions change more slowly than frames come."""
+NOTHING: Final = np.empty((0, 0), np.uint8)
+"""In place of a frame that is not looked at."""
 TRUST: Final = {Seen.FOUND: 1.0, Seen.TURNED: 0.5, Seen.BRIDGED: 0.3}
 """How much a frame counts for a face's state, by how the face was seen in it."""
 
@@ -113,17 +116,19 @@ class Pipeline:
         # Each reading of the clock ends one stage and begins the next: together they are the whole time.
         now = self._clock.now
         started = now()
-        tracks: Sequence[Track] = ()
-        gray: NDArray[np.uint8] | None = None
-        if not self.tracker.rests(frame.time_s):
-            gray = to_gray(frame.image)
-            tracks = self.tracker.update(gray, frame.time_s, frame.reduced)
+        rests = self.tracker.rests(frame.time_s)
+        gray = NOTHING if rests else to_gray(frame.image)
+        tracks = [] if rests else self.tracker.update(gray, frame.time_s, frame.reduced)
         detected = now()
         strangers = any(track.id not in self._people for track in tracks)
         self._take_answers(wait=strangers)
-        if gray is not None and self._asked is None:
-            self._ask(gray, tracks, frame.time_s)
+        due = self._due(tracks, frame.time_s)
+        boxes = [None if track.cropped else track.box for track in due]
+        crops = self.classifier.crop(gray, boxes, [track.face.roll_deg for track in due])
         cropped = now()
+        # Without a face, no runtime is called.
+        if due:
+            self._asked = _Asked(due, frame.time_s, self._executor.submit(self.classifier.scores, crops))
         # Only somebody new is waited for: a record of others repeats their last scores until there are newer ones.
         self._take_answers(wait=strangers)
         classified = now()
@@ -177,18 +182,16 @@ class Pipeline:
         self.tracker.reset()
         self._people.clear()
 
-    def _is_due(self, track: Track, time_s: float) -> bool:
-        person = self._people.get(track.id)
-        return person is None or person.is_due(time_s, self._period_s)
-
-    def _ask(self, gray: NDArray[np.uint8], tracks: Sequence[Track], time_s: float) -> None:
-        """Ask for the scores of those of *tracks* that are due in *gray*, the frame of *time_s*."""
-        due = [track for track in tracks if self._is_due(track, time_s)]
-        # Without a face, no runtime is called.
-        if due:
-            boxes = [None if track.cropped else track.box for track in due]
-            crops = self.classifier.crop(gray, boxes, [track.face.roll_deg for track in due])
-            self._asked = _Asked(due, time_s, self._executor.submit(self.classifier.scores, crops))
+    def _due(self, tracks: Sequence[Track], time_s: float) -> list[Track]:
+        """Return those of *tracks* that should be classified at *time_s*: none while the classifier is at work."""
+        if self._asked is not None:
+            return []
+        due = []
+        for track in tracks:
+            person = self._people.get(track.id)
+            if person is None or person.is_due(time_s, self._period_s):
+                due.append(track)
+        return due
 
     def _take_answers(self, *, wait: bool) -> None:
         """Take the scores that were asked for: if they are there, or, with *wait*, in any case."""
