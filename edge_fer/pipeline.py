@@ -7,6 +7,8 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from edge_fer.clock import SystemClock
 from edge_fer.detectors.haar import HaarDetector
 from edge_fer.errors import BadInput
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from concurrent.futures import Executor, Future
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from edge_fer.classifier import Classifier
@@ -33,6 +34,8 @@ STAGES: Final = ("capture", "detect", "preprocess", "classify", "smooth")
 detector and the classifier work beside it."""
 CLASSIFY_FPS: Final = 10.0
 """How often a second each face is classified, at most: expressions change more slowly than frames come."""
+NOTHING: Final = np.empty((0, 0), np.uint8)
+"""In place of a frame that is not looked at."""
 TRUST: Final = {Seen.FOUND: 1.0, Seen.TURNED: 0.5, Seen.BRIDGED: 0.3}
 """How much a frame counts for a face's state, by how the face was seen in it."""
 
@@ -113,19 +116,20 @@ class Pipeline:
         # Each reading of the clock ends one stage and begins the next: together they are the whole time.
         now = self._clock.now
         started = now()
-        # At rest, a frame is not even made grey.
-        gray = None if self.tracker.rests(frame.time_s) else to_gray(frame.image)
-        tracks = [] if gray is None else self.tracker.update(gray, frame.time_s, frame.reduced)
+        rests = self.tracker.rests(frame.time_s)
+        gray = NOTHING if rests else to_gray(frame.image)
+        tracks = [] if rests else self.tracker.update(gray, frame.time_s, frame.reduced)
         detected = now()
         # Only somebody new is waited for: a record of others repeats their last scores until there are newer ones.
         has_stranger = any(track.id not in self._people for track in tracks)
         self._take_answers(wait=has_stranger)
         answered = now()
         due = self._due(tracks, frame.time_s)
-        crops = self._cut_out(gray, due) if gray is not None and due else None
+        boxes = [None if track.cropped else track.box for track in due]
+        crops = self.classifier.crop(gray, boxes, [track.face.roll_deg for track in due])
         cropped = now()
         # Without a face, no runtime is called.
-        if crops is not None:
+        if due:
             self._asked = _Asked(due, frame.time_s, self._executor.submit(self.classifier.scores, crops))
         if has_stranger:
             self._wait_for_answers()
@@ -185,18 +189,15 @@ class Pipeline:
         self._people.clear()
 
     def _due(self, tracks: Sequence[Track], time_s: float) -> list[Track]:
-        """Return which of *tracks* to classify at *time_s*: none while the classifier still works on others."""
+        """Return those of *tracks* that should be classified at *time_s*: none while the classifier is at work."""
         if self._asked is not None:
             return []
-        return [track for track in tracks if self._is_due(track, time_s)]
-
-    def _is_due(self, track: Track, time_s: float) -> bool:
-        person = self._people.get(track.id)
-        return person is None or person.is_due(time_s, self._period_s)
-
-    def _cut_out(self, gray: NDArray[np.uint8], tracks: Sequence[Track]) -> NDArray[np.uint8]:
-        boxes = [None if track.cropped else track.box for track in tracks]
-        return self.classifier.crop(gray, boxes, [track.face.roll_deg for track in tracks])
+        due = []
+        for track in tracks:
+            person = self._people.get(track.id)
+            if person is None or person.is_due(time_s, self._period_s):
+                due.append(track)
+        return due
 
     def _wait_for_answers(self) -> None:
         """Wait until the scores that were asked for are there, if any were."""

@@ -181,8 +181,11 @@ def _turned_back(box: Box, matrix: NDArray[np.float64], roll_deg: float) -> Box:
     """Return the upright box around the face that *box* holds in pixels levelled by *roll_deg*."""
     if roll_deg == 0:
         return box
-    x, y = matrix @ (box.x + box.width / 2, box.y + box.height / 2, 1.0)
-    return box._replace(x=float(x) - box.width / 2, y=float(y) - box.height / 2)
+    x = box.x + box.width / 2
+    y = box.y + box.height / 2
+    # Not as a product of matrices, whose last bit is another on another CPU.
+    (a, b, right), (c, d, down) = matrix.tolist()
+    return box._replace(x=a * x + b * y + right - box.width / 2, y=c * x + d * y + down - box.height / 2)
 
 
 def _detect(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import cv2
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+TIE_BREAK: Final = 1e-6
+"""Added to means of pixels: one half is rounded up then, also where its last bit is another."""
 
 
 def scaled(gray: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
@@ -17,9 +20,12 @@ def scaled(gray: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
         return gray
     height, width = gray.shape
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    # INTER_AREA averages the pixels; bilinear resampling would skip some and alias.
-    method = cv2.INTER_AREA if scale < 1.0 else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(gray, size, interpolation=method), np.uint8)
+    if scale > 1.0:
+        return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+    # INTER_AREA averages the pixels; bilinear resampling would skip some and alias. In float64, since the means that
+    # OpenCV computes in float32 are rounded to other pixels on other CPUs, and a cascade then finds other faces.
+    means = np.asarray(cv2.resize(gray.astype(np.float64), size, interpolation=cv2.INTER_AREA), np.float64)
+    return np.asarray(cv2.convertScaleAbs(means + TIE_BREAK), np.uint8)
 
 
 def levelled(gray: NDArray[np.uint8], roll_deg: float) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:

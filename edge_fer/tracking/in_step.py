@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy as np
+    from numpy.typing import NDArray
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -23,3 +26,11 @@ class InStep(Executor):
         except Exception as exc:  # noqa: BLE001  (whoever asks for the result gets it)
             future.set_exception(exc)
         return future
+
+
+def lasting(executor: Executor, gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return grey *gray* for what *executor* executes: a copy, unless it executes at once.
+
+    Until another thread looks at a frame, the source may have filled its array with the next one.
+    """
+    return gray if isinstance(executor, InStep) else gray.copy()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from edge_fer.tracking.changes import Changes
+from edge_fer.tracking.in_step import lasting
 from edge_fer.tracking.looking import TILT_DEG
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ class Searches:
         self, executor: Executor, gray: NDArray[np.uint8], time_s: float, known: Sequence[Box],
         regions: Sequence[Box] | None, reduced: int, tilt_deg: float = 0.0,
     ) -> None:  # fmt: skip
+        gray = lasting(executor, gray)
         future = executor.submit(_find, self._detector, gray, known, regions, reduced, tilt_deg)
         self._search = Search(gray, time_s, tilt_deg, future)
 

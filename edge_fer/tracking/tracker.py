@@ -11,7 +11,7 @@ from edge_fer.detectors import SURE
 from edge_fer.records import Seen
 from edge_fer.tracking.association import LIKE_ITSELF, MOMENT_S, distance, same, whose
 from edge_fer.tracking.changes import HEAD
-from edge_fer.tracking.in_step import InStep
+from edge_fer.tracking.in_step import InStep, lasting
 from edge_fer.tracking.looking import Look, see, tilts
 from edge_fer.tracking.patches import Patch
 from edge_fer.tracking.searching import Searches
@@ -101,9 +101,6 @@ class FaceTracker:
         if time_s < self._now_s:
             self._start_again(time_s)
         self._now_s = time_s
-        if not isinstance(self._executor, InStep):
-            # Until the thread looks at it, the source may have filled the frame's array with the next one.
-            gray = gray.copy()
         before = self._tracks
         self._tracks = [self._follow(gray, track) for track in before]
         self._part(gray, before)
@@ -146,8 +143,9 @@ class FaceTracker:
         moved, as_confirmed = self._by_looks(gray, track)
         if track.id not in self._looks and self._is_look_due(moved, as_confirmed):
             tilts_deg = tilts(moved.face.roll_deg, moved.followed)
-            future = self._executor.submit(see, self.detector, gray, moved.box, tilts_deg)
-            self._looks[track.id] = Look(gray, self._now_s, moved.box, future)
+            kept = lasting(self._executor, gray)
+            future = self._executor.submit(see, self.detector, kept, moved.box, tilts_deg)
+            self._looks[track.id] = Look(kept, self._now_s, moved.box, future)
         look = self._looks.get(track.id)
         if look is None or not look.face.done():
             return moved

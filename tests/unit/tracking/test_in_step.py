@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
-from edge_fer.tracking.in_step import InStep
+from edge_fer.tracking.in_step import InStep, lasting
 
 
 def test_what_is_submitted_has_been_done_in_the_same_thread():
@@ -33,3 +35,12 @@ def test_an_interrupt_is_not_kept_back():
 
     with pytest.raises(KeyboardInterrupt):
         InStep().submit(interrupted)
+
+
+def test_only_what_another_thread_looks_at_is_copied():
+    gray = np.zeros((4, 4), np.uint8)
+    assert lasting(InStep(), gray) is gray
+    with ThreadPoolExecutor(1) as executor:
+        copy = lasting(executor, gray)
+    assert copy is not gray
+    assert np.array_equal(copy, gray)
