@@ -35,7 +35,8 @@ def on_another_architecture(monkeypatch):
 
 @pytest.mark.usefixtures("on_a_pi")
 def test_the_boards_are_listed_and_this_one_is_marked():
-    lines = call().splitlines()
+    heading, *lines = call().splitlines()
+    assert heading.split()[0] == "board"
     assert [line.split()[0] for line in lines if line.startswith("  ")] == [
         name for name in names() if name != "raspberry-pi-4"
     ]
