@@ -19,9 +19,17 @@ PYTHONS: Final = ("3.11", "3.13")
 Examples:
   edge-fer wheelhouse --device raspberry-pi-4
   edge-fer wheelhouse --device raspberry-pi-3 --python 3.11 --out wheels-bookworm
-  edge-fer wheelhouse --model cnn-1-votes --streams"""
+  edge-fer wheelhouse --model cnn-1-votes --streams
+
+edge-fer flash makes one in passing. With one at hand, it needs no network: pass it by --wheelhouse."""
 )
-@click.option("--device", default="raspberry-pi-4", show_default=True, help="The board that the wheels are for.")
+@click.option(
+    "--device",
+    metavar="BOARD",
+    default="raspberry-pi-4",
+    show_default=True,
+    help="The board that the wheels are for; edge-fer devices lists them.",
+)
 @click.option(
     "--python",
     type=click.Choice(PYTHONS),
@@ -29,10 +37,18 @@ Examples:
     show_default=True,
     help="The device's Python: 3.13 on Raspberry Pi OS trixie, 3.11 on bookworm.",
 )
-@click.option("--model", "models", multiple=True, help="A shipped model to take along; by default the board's.")
+@click.option(
+    "--model", "models", multiple=True, help="A shipped model to take along; repeatable; by default the board's."
+)
 @click.option("--streams", is_flag=True, help="Also what films and network streams need (34 MB).")
-@click.option("--wheel", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The wheel of edge-fer.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("wheelhouse"), show_default=True, help="Folder.")
+@click.option(
+    "--wheel",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Take this wheel of edge-fer; by default the installed edge-fer.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("wheelhouse"), show_default=True, help="Folder to make."
+)
 @click.option("--force", is_flag=True, help="Replace a wheelhouse that exists.")
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest as JSON.")
 def wheelhouse(
@@ -58,6 +74,7 @@ def wheelhouse(
         f"{out}: {len(made.manifest.wheels)} wheels, {made.size_bytes / 2**20:.1f} MiB, for Python {python} on "
         f"{made.manifest.machine}; sha256 {made.digest}"
     ))  # fmt: skip
+    click.echo(printable(f"Next: edge-fer flash IMAGE --out NEW.img --wheelhouse {out}"), err=True)
 
 
 def _models(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from edge_fer.profile import Profile
     from edge_fer_devices.boards.board import Board
     from edge_fer_devices.boards.recognition import Recognition
+
+
+CARD_MACHINE: Final = "aarch64"
+"""What ``uname -m`` prints on boards for which edge-fer flash makes cards."""
 
 
 @click.group(
@@ -44,19 +48,21 @@ def devices(ctx: click.Context, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([_as_dict(board, here) for board in boards], indent=2))
         return
+    click.echo(f"  {'board':22} what it is: model, target, threads and frame size that are assumed for it")
     for board in boards:
         mark = "*" if _is_here(board, here) else " "
         click.echo(f"{mark} {board.name:22} {board.title}: {_settings(board)}")
     click.echo(printable(f"* this machine: {here.evidence}" if here else "this machine is none of them"))
+    click.echo("edge-fer devices show BOARD explains one; edge-fer devices use begins from what is assumed.", err=True)
 
 
 @devices.command(epilog="\b\nExamples:\n  edge-fer devices show\n  edge-fer devices show raspberry-pi-4 --json")
-@click.argument("name", required=False)
+@click.argument("name", metavar="[BOARD]", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 def show(name: str | None, as_json: bool) -> None:
-    """Explain the profile of the board NAME.
+    """Explain the profile of a board.
 
-    Prints its facts with their units and sources, and what is assumed. Without NAME, it is the board that this machine
+    Prints its facts with their units and sources, and what is assumed. Without BOARD, it is the board that this machine
     is, and the last line says where edge-fer run begins here.
     """
     from edge_fer import profile
@@ -72,14 +78,16 @@ def show(name: str | None, as_json: bool) -> None:
         click.echo(f"  {'':10}   source: {facts_from}")
     if _is_here(board, here) and here is not None:
         click.echo(printable(f"This machine is one: {here.evidence}. {_in_use(profile.of_this_machine())}"))
+    elif board.machine == CARD_MACHINE:
+        click.echo(f"A card for one: edge-fer flash IMAGE --out NEW.img --device {board.name}", err=True)
 
 
 @devices.command(epilog="\b\nExamples:\n  edge-fer devices use\n  edge-fer devices use raspberry-pi-zero-2-w")
-@click.argument("name", required=False)
+@click.argument("name", metavar="[BOARD]", required=False)
 def use(name: str | None) -> None:
-    """Begin from what is assumed of the board NAME.
+    """Let edge-fer run begin from what is assumed of a board.
 
-    Without NAME, it is the board that this machine is. Writes it, marked as assumed, into the profile of this machine
+    Without BOARD, it is the board that this machine is. Writes it, marked as assumed, into the profile of this machine
     (~/.config/edge-fer/profile.toml), for edge-fer run. What was measured on this machine or written by hand stays, and
     edge-fer bench --write-profile replaces the rest.
     """

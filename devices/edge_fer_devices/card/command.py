@@ -42,26 +42,43 @@ STDIN: Final = "-"
     epilog="""\b
 Examples:
   edge-fer flash raspios-lite-arm64.img.xz --out edge-fer.img --user anna --ssh-key ~/.ssh/id_ed25519.pub
-  edge-fer flash raspios-lite-arm64.img.xz --card /dev/sdb --wifi "Our network" --wifi-country DE --user anna
+  edge-fer flash raspios-lite-arm64.img.xz --out edge-fer.img --wifi "Our network" --wifi-country DE --user anna
+  sudo .venv/bin/edge-fer flash raspios-lite-arm64.img.xz --card /dev/sdb --user anna --ssh-key ~/.ssh/id_ed25519.pub
   edge-fer flash raspios-lite-arm64.img.xz --out kiosk.img --config kiosk.toml --read-only
-  edge-fer flash raspios-lite-arm64.img --out edge-fer.img --dry-run
+  edge-fer flash raspios-lite-arm64.img --dry-run
 
 Passwords are asked for, or read from the file of --password-file and --wifi-password-file, or from the variables
 EDGE_FER_PASSWORD and EDGE_FER_WIFI_PASSWORD; no option takes one."""
 )
 @click.argument("image", type=FILE)
 @click.option("--out", type=FILE, help="The new image to write.")
-@click.option("--card", help="The card to write instead: its device, such as /dev/sdb. All of it is overwritten.")
-@click.option("--confirm", metavar="NAME", help="The card's name, as sdb, instead of being asked for it.")
-@click.option("--sha256", help="Checksum of the image, packed or not, or the file that holds it.")
-@click.option("--device", default="raspberry-pi-4", show_default=True, help="The board that it is for.")
-@click.option("--hostname", default="edge-fer", show_default=True, help="Name of the device.")
-@click.option("--timezone", default="Etc/UTC", show_default=True, help="Its time zone.")
-@click.option("--user", help="Make an account that may log in and administer the device.")
+@click.option(
+    "--card",
+    metavar="DEVICE",
+    help="The card to write instead, such as /dev/sdb (lsblk lists them). All of it is overwritten, after a question.",
+)
+@click.option("--confirm", metavar="NAME", help="Answers that question beforehand: the card's name, such as sdb.")
+@click.option(
+    "--sha256",
+    metavar="SUM",
+    help="Refuse another image: its checksum, packed or unpacked, or the file offered beside it.",
+)
+@click.option(
+    "--device",
+    metavar="BOARD",
+    default="raspberry-pi-4",
+    show_default=True,
+    help="The board that it is for; edge-fer devices lists them.",
+)
+@click.option(
+    "--hostname", default="edge-fer", show_default=True, help="Name of the device; others find it as NAME.local."
+)
+@click.option("--timezone", default="Etc/UTC", show_default=True, help="Its time zone, such as Europe/Berlin.")
+@click.option("--user", metavar="NAME", help="Make an account that may log in and administer it. Without: nobody can.")
 @click.option("--ssh-key", "ssh_keys", type=FILE, multiple=True, help="A public SSH key of the account; repeatable.")
 @click.option("--password-file", help="File with the account's password; - reads stdin.")
-@click.option("--wifi", help="Name of a wireless network.")
-@click.option("--wifi-country", help="Country that the radio is in: two letters.")
+@click.option("--wifi", metavar="NAME", help="A wireless network to join; a cable always works.")
+@click.option("--wifi-country", metavar="CODE", help="Country that the radio is in: two letters, such as DE.")
 @click.option("--wifi-password-file", help="File with the network's password; - reads stdin.")
 @click.option(
     "--wifi-security",
@@ -71,13 +88,15 @@ EDGE_FER_PASSWORD and EDGE_FER_WIFI_PASSWORD; no option takes one."""
     help="How the network is protected. WPA3 needs the password in clear on the card until the first boot.",
 )
 @click.option("--wifi-hidden", is_flag=True, help="The network does not tell its name.")
-@click.option("--config", "config_path", type=FILE, help="Settings of the service (TOML); see the documentation.")
-@click.option("--source", help="What the service watches, as edge-fer run --source; by default the first camera.")
+@click.option("--config", "config_path", type=FILE, help="Settings of the service (TOML); docs/card.md lists them.")
+@click.option(
+    "--source", help="What the service watches, as edge-fer run --source; by default 0, the first USB camera."
+)
 @click.option("--bundle", help="The model: a folder, a .zip, or a shipped name; by default the board's.")
-@click.option("--profile", type=FILE, help="What edge-fer bench --write-profile has written on such a board.")
-@click.option("--wheelhouse", type=FILE, help="A folder made by edge-fer wheelhouse; by default one is made.")
+@click.option("--profile", type=FILE, help="The file that edge-fer bench --write-profile has written on such a board.")
+@click.option("--wheelhouse", type=FILE, help="Folder made by edge-fer wheelhouse; else the wheels are downloaded.")
 @click.option("--python", help="The image's Python, where it cannot be told, as in 3.13.")
-@click.option("--wheel", type=FILE, help="The wheel of edge-fer, where a wheelhouse is made.")
+@click.option("--wheel", type=FILE, help="Put this wheel of edge-fer on the card; by default the installed edge-fer.")
 @click.option("--streams", is_flag=True, help="Also install what films and network streams need (34 MB).")
 @click.option("--read-only", is_flag=True, help="Never write to the root partition after the first boot.")
 @click.option(
@@ -91,6 +110,7 @@ def flash(image: Path, **options: Any) -> None:
 
     IMAGE (.img, .img.xz or .img.zst) is copied, and the copy's boot partition gets edge-fer with all that it needs:
     the device downloads nothing. The stock image is never changed. Needs mtools; only writing to a card needs root.
+    Pass --out or --card; --dry-run needs neither.
     """
     from edge_fer.progress import ProgressDisplay
     from edge_fer_devices.card import flashing
@@ -98,19 +118,24 @@ def flash(image: Path, **options: Any) -> None:
 
     sha256 = expected_sha256(options["sha256"]) if options["sha256"] else None
     disk = _check_targets(image, options)
+    config = _config(options)
     settings = _settings(options)  # asks for passwords, before progress is shown
     with tempfile.TemporaryDirectory(prefix="edge-fer-flash-") as work, ProgressDisplay() as progress:
-        make_order = _order_maker(settings, options, Path(work), progress)
+        make_order = _order_maker(settings, config, options, Path(work), progress)
         if options["dry_run"]:
             for line in _would_add(image, sha256, make_order, Path(work), progress):
-                click.echo(line)
+                click.echo(line.rstrip())  # a file may be padded by spaces
+            progress.tell("nothing was written")
             return
         with _target(disk, options["out"]) as target:
             made = flashing.flash(
                 image, target, make_order, sha256=sha256, read_only=options["read_only"], progress=progress
             )
-    _write_manifest(options["out"], options["manifest"], made)
+        _write_manifest(options["out"], options["manifest"], made, progress)
     _report(made, disk.path if disk else str(options["out"]), as_json=options["as_json"])
+    if not options["as_json"]:
+        for line in _next_steps(settings, config, options):
+            click.echo(printable(line), err=True)
 
 
 def _check_targets(image: Path, options: dict[str, Any]) -> Disk | None:
@@ -179,7 +204,9 @@ def _would_add(
         if stock.packing or sha256:
             path = work / "stock.img"
             with path.open("wb") as file:
-                sums = images.copy(stock, file, sparse=True, progress=lambda share: progress.step("reading", share))
+                sums = images.copy(
+                    stock, file, sparse=True, progress=lambda share: progress.step("reading the image", share)
+                )
             if sha256:
                 images.check(sums, sha256, source)
     _, found, line = flashing.look_at(path, source)
@@ -189,25 +216,28 @@ def _would_add(
     yield from showing.lines(contents.collect(order, found, line, card), contents.collect(shown, found, line, card))
 
 
-def _write_manifest(out: Path, path: Path | None, made: Outcome) -> None:
+def _write_manifest(out: Path, path: Path | None, made: Outcome, progress: ProgressListener) -> None:
     from edge_fer_devices.card import imager
 
     if path is not None:
+        progress.step("reading the image for the manifest")
         files.write(path, imager.manifest(out, made.image.system))
 
 
 def _order_maker(
-    settings: Settings, options: dict[str, Any], work: Path, progress: ProgressListener
+    settings: Settings, config: Config, options: dict[str, Any], work: Path, progress: ProgressListener
 ) -> Callable[[Contents], Order]:
     """Check all other *options* at once, and return what makes the order when the image is known."""
     from edge_fer_devices import wheelhouse
     from edge_fer_devices.card.contents import Order
 
     board = wheelhouse.board(options["device"])
-    config = _config(options)
     profile = _profile(options["profile"]).completed_by(board.as_profile())
     bundle, model = _bundle(options["bundle"] or config.model, profile)
     wheels = wheelhouse.load(options["wheelhouse"]) if options["wheelhouse"] else None
+    _check_source(config.source, streams=wheels.manifest.streams if wheels else options["streams"])
+    for warning in _warnings(settings, config):
+        progress.warn(warning)
 
     def make_order(found: Contents) -> Order:
         if found.used:
@@ -221,6 +251,54 @@ def _order_maker(
         return Order(settings, config, known, profile, model, bundle, options["read_only"])
 
     return make_order
+
+
+def _check_source(source: str, *, streams: bool) -> None:
+    """Raise `BadInput` for a *source* that cannot be read on the device, and `SourceError` for one that is none."""
+    from edge_fer.sources.addresses import Kind, kind_of
+
+    if kind_of(source) is Kind.STREAM and not streams:
+        raise BadInput("the source is a network stream; pass --streams, also to edge-fer wheelhouse")
+
+
+def _warnings(settings: Settings, config: Config) -> list[str]:
+    """Return what the card will lack, to be read before minutes of copying."""
+    from edge_fer.sources.addresses import Kind, kind_of, redact
+
+    found = []
+    if settings.account is None:
+        found.append("there will be no account: nobody can log in; pass --user NAME to make one")
+    if kind_of(config.source) is Kind.PICAMERA:
+        found.append(
+            "a ribbon-cable camera needs python3-picamera2, which Raspberry Pi OS Lite lacks; "
+            "install it on the device: docs/card.md says how"
+        )
+    if redact(config.source) != config.source:
+        found.append(
+            "the address of the camera holds a password, which stays on the card in clear; "
+            "pass --source @/etc/edge-fer/camera.txt and write it there, on the device"
+        )
+    return found
+
+
+def _next_steps(settings: Settings, config: Config, options: dict[str, Any]) -> list[str]:
+    """Return in lines what the user does now, and how to see that it works."""
+    import ipaddress
+
+    steps = ["Next:"]
+    if options["out"] is not None:
+        steps.append(f"  Write {options['out']} to a card: Raspberry Pi Imager, Use custom.")
+    network = f"the network {settings.wifi.ssid}" if settings.wifi else "a network cable"
+    steps.append(f"  Put the card into the device, switch it on, and give it some minutes. It uses {network}.")
+    host = f"{settings.hostname}.local"
+    bind, port = config.health.bind, config.health.port
+    if not ipaddress.ip_address(bind).is_loopback:
+        steps.append(f"  Then open http://{host}:{port}/")
+    elif settings.account is not None:
+        steps.append(f"  Then: ssh -L {port}:{bind}:{port} {settings.account.name}@{host}")
+        steps.append(f"  and, while that runs, open http://localhost:{port}/")
+    steps.append("  If that fails, read edge-fer-status.json on the card, in any computer.")
+    return steps
 
 
 def _python(found: Contents, given: str | None) -> str:
@@ -351,7 +429,11 @@ def _profile(path: Path | None) -> Profile:
     """Return the profile that was measured on such a board; an empty one without *path*."""
     from edge_fer.profile import Profile
 
-    return Profile.load(path) if path is not None else Profile()
+    if path is None:
+        return Profile()
+    if not path.exists():
+        raise BadInput(f"there is no profile {path}; of a board, pass its name by --device")
+    return Profile.load(path)
 
 
 def _report(made: Outcome, out: str, *, as_json: bool) -> None:

@@ -32,7 +32,9 @@ The exit code is 11 if there is a fault, and 0 otherwise, also with warnings."""
 @click.option("--target", help="The target of it; by default the one that run takes here.")
 @click.option("--key", type=click.Path(path_type=Path), help="A public key (.pem) by which the bundle must be signed.")
 @click.option("--source", help="Also judge this camera (0, /dev/video0): may it be used, and is it opened rightly?")
-@click.option("--profile", "board", metavar="BOARD", help="Judge by the budgets of this board; by default of this one.")
+@click.option(
+    "--profile", "board", metavar="BOARD", help="Judge by the budgets of BOARD; by default by those of this machine's."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object for each check.")
 def doctor(
     model: str | None, target: str | None, key: Path | None, source: str | None, board: str | None, as_json: bool
@@ -48,13 +50,17 @@ def doctor(
     from edge_fer_devices.doctor.probes import Probes
 
     faults = 0
+    warnings = 0
     with Probes(board or "", model or "", target or "", str(key or "")) as probes:
         machine = this_machine(_budget(probes["budget"].result(), board), source, probes)
         for name, finding in diagnose(machine):
             faults += finding.level is Level.FAULT
+            warnings += finding.level is Level.WARNING
             click.echo(_json(name, finding) if as_json else _text(name, finding))
     if faults:
         raise UnfitMachine(f"{'one fault' if faults == 1 else f'{faults} faults'} on this machine; see above")
+    if not as_json:
+        click.echo(f"no fault, {warnings} warning{'' if warnings == 1 else 's'}: edge-fer runs here", err=True)
 
 
 def _budget(result: Result, board: str | None) -> Budget | None:

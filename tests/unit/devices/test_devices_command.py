@@ -35,7 +35,8 @@ def on_another_architecture(monkeypatch):
 
 @pytest.mark.usefixtures("on_a_pi")
 def test_the_boards_are_listed_and_this_one_is_marked():
-    lines = call().splitlines()
+    heading, *lines = call().splitlines()
+    assert heading.split()[0] == "board"
     assert [line.split()[0] for line in lines if line.startswith("  ")] == [
         name for name in names() if name != "raspberry-pi-4"
     ]
@@ -92,3 +93,13 @@ def test_use_writes_the_assumptions_into_the_profile_of_this_machine():
 def test_json_belongs_after_the_command():
     with pytest.raises(BadInput, match="pass --json after show"):
         call("--json", "show")
+
+
+@pytest.mark.usefixtures("on_a_pi")
+def test_what_comes_next_is_said_beside_the_result():
+    assert "edge-fer devices use" in CliRunner().invoke(devices, []).stderr
+    assert (
+        "flash IMAGE --out NEW.img --device raspberry-pi-5"
+        in CliRunner().invoke(devices, ["show", "raspberry-pi-5"]).stderr
+    )
+    assert "flash" not in CliRunner().invoke(devices, ["show", "generic-x86"]).stderr

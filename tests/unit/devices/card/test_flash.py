@@ -14,7 +14,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from edge_fer.errors import BadInput, SinkError
+from edge_fer.errors import BadInput, SinkError, SourceError
 from edge_fer.stopping import Stopped
 from edge_fer_devices.card import flashing
 from edge_fer_devices.card import image as images
@@ -23,6 +23,8 @@ from edge_fer_devices.card.command import flash
 from edge_fer_devices.card.inspection import Contents
 
 pytestmark = pytest.mark.usefixtures("no_passwords")
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIWWFqSIXQ33VwQZhx6DP3fa4YU5SAHrsRqRI3MqFuuc anna\n"
 
 
 @pytest.fixture
@@ -325,7 +327,7 @@ def test_no_password_is_on_the_image_in_clear(stock, flashed, tmp_path):
 
 def test_the_ssh_server_is_started_only_for_an_account(stock, flashed, tmp_path):
     key = tmp_path / "k.pub"
-    key.write_text("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIWWFqSIXQ33VwQZhx6DP3fa4YU5SAHrsRqRI3MqFuuc anna\n")
+    key.write_text(KEY)
     assert "ssh" not in flashed(stock).names()
     assert "ssh" in flashed(stock, "--force", "--user", "anna", "--ssh-key", key).names()
 
@@ -352,6 +354,8 @@ def test_a_dry_run_shows_every_file_and_no_secret(stock, tmp_path, wheels, monke
         r'"[0-9a-f]{64}"[^,]*$', done.stdout.partition("network-config (")[2].partition("user-data (")[0]
     )
     assert [path.name for path in tmp_path.iterdir()] == ["wheels"]
+    assert not any(line.endswith(" ") for line in done.stdout.splitlines())
+    assert done.stderr.endswith("nothing was written\n")
 
 
 def test_a_dry_run_masks_the_settings_of_older_images(stock_of, tmp_path, wheels, monkeypatch):
@@ -391,12 +395,20 @@ def test_a_dry_run_masks_the_settings_of_older_images(stock_of, tmp_path, wheels
         (("--config", "missing.toml"), "cannot be used"),
         (("--python", "3.12"), "has Python 3.13, not 3.12"),
         (("--manifest", "image.json"), "rpi-imager-manifest"),
+        (("--profile", "raspberry-pi-4"), "by --device"),
+        (("--source", "rtsp://camera/1"), "pass --streams"),
     ],
 )
 def test_wrong_options_are_one_line_and_nothing_is_written(stock, flashed, tmp_path, arguments, match):
     with pytest.raises(ValueError, match=match) as caught:
         flashed(stock, *arguments)
     assert "\n" not in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["wheels"]
+
+
+def test_a_source_that_is_none_is_refused(stock, flashed, tmp_path):
+    with pytest.raises(SourceError, match="streams begin with rtsp"):
+        flashed(stock, "--source", "ftp://camera/1")
     assert [path.name for path in tmp_path.iterdir()] == ["wheels"]
 
 
@@ -450,3 +462,45 @@ def test_raspberry_pi_imager_is_told_of_the_image(stock, flashed, tmp_path):
     assert entry["devices"]
     for field in ("name", "description", "icon", "release_date"):
         assert entry[field]
+
+
+@pytest.fixture
+def told(stock, wheels, tmp_path):
+    """Return a function that calls the command with its arguments, and returns what it tells the user on stderr."""
+    key = tmp_path / "key.pub"
+    key.write_text(KEY)
+    folder = wheels()
+
+    def call(*arguments):
+        out = tmp_path / "told.img"
+        words = [stock, "--out", out, "--force", "--wheelhouse", folder, *arguments]
+        done = CliRunner().invoke(flash, [str(word) for word in words])
+        assert done.exit_code == 0, done.output
+        return done.stderr
+
+    return call
+
+
+def test_it_says_what_to_do_next_and_how_to_see_that_it_works(told, tmp_path):
+    said = told("--user", "anna", "--ssh-key", tmp_path / "key.pub", "--hostname", "hall")
+    assert "Raspberry Pi Imager" in said
+    assert "a network cable" in said
+    assert "ssh -L 8737:127.0.0.1:8737 anna@hall.local" in said
+    assert "edge-fer-status.json" in said
+    config = tmp_path / "config.toml"
+    config.write_text('[health]\nbind = "0.0.0.0"\nport = 9000\n')
+    said = told("--config", config, "--wifi", "ours", "--wifi-country", "DE", "--wifi-security", "open")
+    assert "the network ours" in said
+    assert "http://edge-fer.local:9000/" in said
+    assert "ssh" not in said
+    assert told("--json", "--user", "anna", "--ssh-key", tmp_path / "key.pub").count("Next") == 0
+
+
+def test_it_warns_of_what_the_card_will_lack(told, tmp_path):
+    account = ("--user", "anna", "--ssh-key", tmp_path / "key.pub")
+    assert "nobody can log in" in told()
+    assert "warning" not in told(*account)
+    assert "python3-picamera2" in told(*account, "--source", "picamera")
+    said = told(*account, "--source", "anna:hush@camera/1")
+    assert "in clear" in said
+    assert "hush" not in said

@@ -47,12 +47,14 @@ def test_a_healthy_machine_has_exit_code_0_and_a_line_a_check(machine, on):
     lines = done.stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["ok"] * len(CHECKS)
     assert [line[9:25].strip() for line in lines] == list(CHECKS)
+    assert done.stderr == "no fault, 0 warnings: edge-fer runs here\n"
 
 
 def test_warnings_leave_the_exit_code_at_0(machine, on):
     on(machine(free_mb=lambda path: 300.0))
     done = CliRunner().invoke(doctor, [])
     assert done.exit_code == 0
+    assert done.stderr == "no fault, 1 warning: edge-fer runs here\n"
     assert "warning  disk             only 300 MiB are free on /\n    sudo apt clean" in done.stdout
 
 
