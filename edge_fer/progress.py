@@ -1,11 +1,12 @@
 """Progress of long work for a person at a terminal: one live line on stderr, and messages that stay.
 
-The live line needs rich. Without it, each new step is a line.
+The live line is rich's bar. Without rich, it is the step with its share in percent.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+CLEAR: Final = "\r\x1b[K"
+"""Moves to the start of a terminal's line and empties it."""
 STDERR: Final = 2
 """Descriptor of stderr, which C++ libraries write to without Python."""
 TABLE_WIDTH: Final = 200
@@ -49,14 +52,19 @@ class ProgressDisplay(ProgressListener):
         self._quiet = quiet
         self._last_step = ""
         self._bar: Any = None
+        self._is_terminal = False
+        self._line = ""
 
     def __enter__(self) -> Self:
         """Start the display."""
         with ExitStack() as stack:
             self._stream = stack.enter_context(_message_stream(self._quiet))
             # A log file or a pipe gets plain lines: nothing there can be moved or removed.
-            if self._stream.isatty():
+            self._is_terminal = self._stream.isatty()
+            if self._is_terminal:
                 self._bar = _live_line(self._stream)
+            if self._is_terminal and self._bar is None:
+                stack.callback(self._rewrite, "")
             if self._bar is not None:
                 stack.callback(self._bar.stop)
             self._undo = stack.pop_all()
@@ -72,6 +80,8 @@ class ProgressDisplay(ProgressListener):
         if self._bar is not None:
             total = 1.0 if share else None  # a bar without a total only pulses
             self._bar.update(self._bar.task_ids[0], description=message, completed=share, total=total)
+        elif self._is_terminal:
+            self._rewrite(f"{message} {share:.0%}" if share else message)
         elif message != self._last_step:
             self._print(message)
         self._last_step = message
@@ -91,8 +101,18 @@ class ProgressDisplay(ProgressListener):
             # markup=False, rich would take a name in square brackets for a style.
             self._bar.console.print(message, style=style, highlight=False, soft_wrap=True, markup=False)
         else:
+            self._rewrite("")
             self._stream.write(f"{message}\n")
             self._stream.flush()
+
+    def _rewrite(self, line: str) -> None:
+        """Let *line* stand in the place of the live line; an empty one removes it."""
+        # A line that wraps could not be emptied.
+        line = line[: shutil.get_terminal_size().columns - 1]
+        if line != self._line:
+            self._stream.write(CLEAR + line)
+            self._stream.flush()
+            self._line = line
 
 
 def _message_stream(quiet: bool) -> AbstractContextManager[TextIO]:

@@ -23,10 +23,10 @@ WAITING: Final = "no frame has come yet"
 ANSWER_WITHIN_S: Final = 5.0
 """Time that a client has to send its request."""
 PAGE: Final = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>edge-fer</title>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>edge-fer</title>
 <style>html{background:#111;color:#eee;font:min(12vw,9rem) system-ui;cursor:none}body{display:grid;place-items:center;
-height:95vh;margin:0}small{font-size:.25em;color:#aaa}</style>
-<body><div><span id="state">…</span><br><small id="note"></small></div>
+min-height:95vh;margin:0 4vw;text-align:center}small{display:block;font-size:max(.25em,18px);color:#aaa}</style>
+<body><div><span id="state">…</span><small id="note"></small></div>
 <script>
 async function show() {
   const state = document.getElementById("state"), note = document.getElementById("note");
@@ -34,7 +34,7 @@ async function show() {
     const health = await (await fetch("/health")).json();
     const faces = ((await (await fetch("/last")).json()) || {}).faces || [];
     state.textContent = faces.length ? faces.map(face => face.state).join(", ") : "–";
-    note.textContent = health.status === "ok" ? "" : health.reason;
+    note.textContent = health.status !== "ok" ? health.reason : faces.length ? "" : "no face is in sight";
   } catch (error) {
     state.textContent = "–";
     note.textContent = "the service does not answer";

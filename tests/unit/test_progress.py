@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -18,6 +19,23 @@ def test_without_a_terminal_each_new_step_is_a_line(capfd):
     assert capfd.readouterr().err.splitlines() == [
         "reading", "writing", "done in [1] s", "warning: a file was skipped",
     ]  # fmt: skip
+
+
+def test_at_a_terminal_without_rich_one_line_shows_the_share(monkeypatch):
+    shown = io.StringIO()
+    shown.isatty = lambda: True
+    monkeypatch.setattr(sys, "stderr", shown)
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    with ProgressDisplay() as progress:
+        progress.step("copying")
+        for share in (0.101, 0.102, 0.5):
+            progress.step("copying", share)
+        progress.tell("half of it")
+        progress.step("x" * 500)
+    lines = shown.getvalue().split("\r\x1b[K")
+    assert lines[:5] == ["", "copying", "copying 10%", "copying 50%", "half of it\n"]
+    assert len(lines[5]) < 500
+    assert lines[6:] == [""]
 
 
 def test_a_quiet_display_discards_what_libraries_write_to_descriptor_2(capfd):
