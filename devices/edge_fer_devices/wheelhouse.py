@@ -107,8 +107,6 @@ def load(path: Path) -> Wheelhouse:
         raise BadInput(f"{path} has format {manifest.format}, this edge-fer reads {FORMAT}; make it again")
     if manifest.edge_fer != edge_fer.__version__:
         raise BadInput(f"{path} is of edge-fer {manifest.edge_fer}, this is {edge_fer.__version__}; make it again")
-    if not any(name.startswith(own_wheel.PREFIX) for name in manifest.wheels):
-        raise BadInput(f"{path} has no wheel of edge-fer itself; make it again: edge-fer wheelhouse")
     size = 0
     for name, expected in manifest.wheels.items():
         wheel = path / name
@@ -118,6 +116,8 @@ def load(path: Path) -> Wheelhouse:
         if sha256(wheel) != expected:
             raise BadInput(f"{wheel} is damaged: its sha256 is not that of the manifest; make the wheelhouse again")
         size += wheel.stat().st_size
+    if not any(name.startswith(own_wheel.PREFIX) for name in manifest.wheels):
+        raise BadInput(f"{path} has no wheel of edge-fer itself; make it again: edge-fer wheelhouse")
     return Wheelhouse(path, manifest, size)
 
 

@@ -100,7 +100,7 @@ class NewImage:
     def layout(self, size_bytes: int) -> Layout:
         """Return the partitions of what was written."""
         self.file.flush()
-        return partitions.read(self.file, self.path, size_bytes)
+        return partitions.read(self.file, self.name, size_bytes)
 
     def sector(self) -> bytes:
         """Return the first sector."""

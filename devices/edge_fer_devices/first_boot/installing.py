@@ -150,9 +150,7 @@ def _edited(path: Path) -> str:
         tomllib.loads(text)
     except (ValueError, RecursionError) as exc:
         reason = " ".join(str(exc).split())
-        raise StepFailed(
-            f"{path.name} on the boot partition cannot be used: {reason}; mend it and start again"
-        ) from exc
+        raise StepFailed(f"{path.name} on the boot partition cannot be used: {reason}; mend it") from exc
     return text
 
 

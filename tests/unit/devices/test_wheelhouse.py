@@ -156,7 +156,7 @@ def test_a_download_that_fails_leaves_nothing(tmp_path, wheel, monkeypatch):
 
 @pytest.mark.parametrize("content", [b"", b"no zip"])
 def test_what_is_no_wheel_is_refused(tmp_path, pip, content):
-    path = tmp_path / "other.whl"
+    path = tmp_path / "edge_fer-0.1.0-py3-none-any.whl"
     path.write_bytes(content)
     with pytest.raises(BadInput, match="is no wheel"):
         build(tmp_path / "out", path)

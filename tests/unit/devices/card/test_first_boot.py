@@ -266,7 +266,7 @@ def test_the_port_may_be_edited_on_the_card(device, service):
     kiosk = device(port=1)
     config = kiosk.places.card / "config.toml"
     # As an editor of Windows saves it.
-    config.write_text("\ufeff" + re.sub(r"port = \d+", f"port = {service.port}", config.read_text()))
+    config.write_text("\ufeff" + re.sub(r"port = \d+", f"port = {service}", config.read_text()))
     kiosk.cloud_init_ran()
     assert kiosk.boot()["outcome"] == "ok"
     assert (kiosk.places.settings / "config.toml").read_text().isascii()
@@ -274,12 +274,12 @@ def test_the_port_may_be_edited_on_the_card(device, service):
 
 @pytest.mark.parametrize("content", [b"source = 0\nsource = 1\n", b"port = ", b"\xff\xfes\x00", b"x = " + b"[" * 9999])
 def test_settings_that_cannot_be_read_are_told(device, service, content):
-    kiosk = device(port=service.port)
+    kiosk = device(port=service)
     (kiosk.places.card / "config.toml").write_bytes(content)
     status = kiosk.boot()
     assert status["outcome"] == "failed"
     assert "config.toml on the boot partition cannot be used" in status["error"]
-    assert not enabled(kiosk)
+    assert not kiosk.places.done.exists()
 
 
 @pytest.mark.parametrize("text", ["[]", "{}", "3", '{"id": "x"}', "[" * 99_999, "\ufffd", '{"attempt": 1'])
@@ -288,12 +288,12 @@ def test_a_damaged_card_file_is_told(device, capsys, text):
     (kiosk.places.card / "card.json").write_text(text)
     assert first_boot.main(["--root", str(kiosk.places.root)]) == 1
     assert "card.json" in capsys.readouterr().err
-    assert not enabled(kiosk)
+    assert not kiosk.places.done.exists()
 
 
 @pytest.mark.parametrize("attempt", ["[]", "null", "1e999", '"x"', "{}"])
 def test_a_damaged_status_keeps_nobody_from_installing(device, service, attempt):
-    kiosk = device(port=service.port)
+    kiosk = device(port=service)
     card = json.loads((kiosk.places.card / "card.json").read_text())["id"]
     (kiosk.places.boot / "edge-fer-status.json").write_text(f'{{"card": "{card}", "attempt": {attempt}}}')
     kiosk.cloud_init_ran()

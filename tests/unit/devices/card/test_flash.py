@@ -199,6 +199,21 @@ def test_a_truncated_image_is_refused(stock, flashed, tmp_path):
     refused(flashed, tmp_path, packed, match="damaged")
 
 
+@pytest.mark.parametrize("content", [b"", b"no image " * 100, bytes(9 << 20)])
+def test_what_was_packed_and_is_no_image_is_refused_at_once(flashed, tmp_path, content, monkeypatch):
+    packed = tmp_path / "text.img.xz"
+    packed.write_bytes(lzma.compress(content))
+    monkeypatch.setattr(images, "_write", None)  # would fail if it were called
+    refused(flashed, tmp_path, packed, match=r"^\S*/text.img.xz is ")
+
+
+def test_a_small_file_that_unpacks_to_a_whole_disk_is_refused(stock, flashed, tmp_path, monkeypatch):
+    monkeypatch.setattr(images, "SPARE_BYTES", 1 << 20)
+    packed = tmp_path / "bomb.img.xz"
+    packed.write_bytes(lzma.compress(stock.read_bytes() + bytes(16 << 20), preset=0))
+    refused(flashed, tmp_path, packed, match="long after its last partition")
+
+
 def test_another_checksum_is_refused(stock, flashed, tmp_path):
     refused(flashed, tmp_path, stock, "--sha256", "0" * 64, match="not what was meant")
     refused(flashed, tmp_path, stock, "--sha256", "abc", match="neither 64 hexadecimal digits")
