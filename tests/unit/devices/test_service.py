@@ -278,3 +278,12 @@ def test_a_client_that_sends_a_byte_now_and_then_is_hung_up_on(monkeypatch):
         client.sendall(b"GET /health")
         assert client.recv(100) == b""
     server.stop()
+
+
+def test_no_password_of_a_camera_is_in_the_journal(tmp_path, capsys):
+    config = tmp_path / "config.toml"
+    config.write_text('source = "rtsp://me:geheim@camera/\\u0007"\n')
+    assert service.main([str(config)]) == 3
+    said = capsys.readouterr().err
+    assert "config.toml cannot be used: source" in said
+    assert "geheim" not in said
