@@ -121,8 +121,11 @@ def load(path: Path) -> Wheelhouse:
     return Wheelhouse(path, manifest, size)
 
 
-def check_fits(wheelhouse: Wheelhouse, *, python: str | None, models: Collection[str]) -> None:
-    """Raise `BadInput` unless *wheelhouse* is for *python*, where that is known, and has the shipped *models*."""
+def check_fits(wheelhouse: Wheelhouse, *, python: str | None, models: Collection[str], streams: bool = False) -> None:
+    """Raise `BadInput` unless *wheelhouse* is for *python*, where that is known, and has the shipped *models*.
+
+    With *streams*, it must have what films and network streams need.
+    """
     manifest = wheelhouse.manifest
     if manifest.machine != MACHINE:
         raise BadInput(f"{wheelhouse.path} is for {manifest.machine}, the device is {MACHINE}; make another")
@@ -131,6 +134,8 @@ def check_fits(wheelhouse: Wheelhouse, *, python: str | None, models: Collection
             f"{wheelhouse.path} is for Python {manifest.python}, the image has {python}; make another: "
             f"edge-fer wheelhouse --python {python}"
         )
+    if streams and not manifest.streams:
+        raise BadInput(f"{wheelhouse.path} has nothing for streams; make another: edge-fer wheelhouse --streams")
     for model in models:
         if model not in manifest.models:
             raise BadInput(f"{wheelhouse.path} has no model {model}; make another: edge-fer wheelhouse --model {model}")

@@ -219,7 +219,8 @@ def _order_maker(
             work / "wheelhouse", python=python, models=(model,), streams=options["streams"], wheel=options["wheel"],
             progress=progress,
         )  # fmt: skip
-        wheelhouse.check_fits(known, python=python, models=() if bundle else (model,))
+        models = () if bundle else (model,)
+        wheelhouse.check_fits(known, python=python, models=models, streams=options["streams"])
         return Order(settings, config, known, profile, model, bundle, options["read_only"])
 
     return make_order

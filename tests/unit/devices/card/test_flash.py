@@ -271,6 +271,15 @@ def test_a_wheelhouse_for_another_device_is_refused(stock, flashed, tmp_path, wh
     few = wheels(models=("cnn-1",), name="few")
     refused(flashed, tmp_path, stock, match="has no model compact", wheelhouse=few)
     refused(flashed, tmp_path, stock, match="no wheelhouse", wheelhouse=tmp_path)
+    refused(flashed, tmp_path, stock, "--streams", match="has nothing for streams")
+
+
+@pytest.mark.parametrize("arguments", [(), ("--read-only",)])
+def test_an_image_whose_kernel_cannot_be_told_what_to_start_is_refused(stock_of, flashed, tmp_path, wheels, arguments):
+    older = stock_of(debian=12, cloud_init=False, boot_files={"cmdline.txt": ""})
+    folder = wheels("3.11", name="wheels-3.11")
+    refused(flashed, tmp_path, older, *arguments, match="no cmdline.txt", wheelhouse=folder)
+    refused(flashed, tmp_path, stock_of(boot_files={"cmdline.txt": ""}), "--read-only", match="no cmdline.txt")
 
 
 def test_a_damaged_wheelhouse_is_refused(stock, flashed, tmp_path, wheels):

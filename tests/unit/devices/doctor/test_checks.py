@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from edge_fer import host
 from edge_fer_devices.doctor import CHECKS, Level, diagnose
 from edge_fer_devices.doctor import machine as machines
 from edge_fer_devices.doctor.machine import Package
@@ -277,3 +278,4 @@ def test_damaged_metadata_of_a_package_hides_no_other(tmp_path, monkeypatch, met
     found = machines._packages()
     assert found["numpy"].version == machines.UNKNOWN
     assert found["gpiozero"].version == "1.0"
+    assert host.facts()["packages"].get("numpy") is None
