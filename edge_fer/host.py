@@ -235,7 +235,7 @@ def _packages() -> dict[str, str]:
     for name in PACKAGES:
         try:
             versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
+        except (metadata.PackageNotFoundError, KeyError, ValueError):  # missing, or with damaged metadata
             continue
     return versions
 

@@ -6,6 +6,7 @@ and takes no picture.
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import json
 import socket
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 
 WAITING: Final = "no frame has come yet"
 ANSWER_WITHIN_S: Final = 5.0
-"""Time that a client has to send its request."""
+"""Time that a client has to send its request and to take the answer."""
+MAX_CLIENTS: Final = 16
+"""Connections at a time: each takes a thread. One more, and the oldest is closed."""
 PAGE: Final = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>edge-fer</title>
 <style>html{background:#111;color:#eee;font:min(12vw,9rem) system-ui;cursor:none}body{display:grid;place-items:center;
@@ -123,9 +126,8 @@ class Server:
 
     def __init__(self, health: Health, bind: str, port: int) -> None:
         handler = type("Handler", (_Handler,), {"health": health})
-        family = _V6 if ":" in bind else http.server.ThreadingHTTPServer
+        family = _V6 if ":" in bind else _Clients
         self._server = family((bind, port), handler)
-        self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, name="health", daemon=True)
 
     @property
@@ -143,7 +145,51 @@ class Server:
         self._server.server_close()
 
 
-class _V6(http.server.ThreadingHTTPServer):
+class _Clients(http.server.ThreadingHTTPServer):
+    """Answers few clients at a time, each not for long, so that none keeps another from its answer."""
+
+    daemon_threads = True
+
+    def __init__(self, *arguments: Any) -> None:
+        self._came_s: dict[socket.socket, float] = {}
+        """The open connections, the oldest first."""
+        self._lock = threading.Lock()
+        super().__init__(*arguments)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answer in a thread of its own."""
+        with self._lock:
+            self._came_s[request] = time.monotonic()
+            if len(self._came_s) > MAX_CLIENTS:
+                self._hang_up(next(iter(self._came_s)))
+        super().process_request(request, client_address)
+
+    def service_actions(self) -> None:
+        """Close what was open for too long; called about twice a second."""
+        with self._lock:
+            overdue = [
+                request for request, came_s in self._came_s.items() if came_s < time.monotonic() - ANSWER_WITHIN_S
+            ]
+            for request in overdue:
+                self._hang_up(request)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close a connection that was answered."""
+        with self._lock:
+            self._came_s.pop(request, None)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of clients that go away: a journal would fill."""
+
+    def _hang_up(self, request: socket.socket) -> None:
+        # Its thread then reads the end, and closes it.
+        self._came_s.pop(request, None)
+        with contextlib.suppress(OSError):
+            request.shutdown(socket.SHUT_RDWR)
+
+
+class _V6(_Clients):
     address_family = socket.AF_INET6
 
 

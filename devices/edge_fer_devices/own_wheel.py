@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import lzma
 import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -19,6 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 DISTRIBUTION: Final = "edge-fer"
+PREFIX: Final = "edge_fer-"
+"""How the name of its wheel begins."""
+METADATA: Final = ".dist-info/METADATA"
+MAX_BYTES: Final = 1 << 30
+"""Largest content of a wheel."""
 MODELS: Final = "edge_fer/models/"
 OF_THE_INSTALLATION: Final = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
 """Files that an installer adds beside those of the wheel."""
@@ -58,12 +65,18 @@ def _built(clone: Path, folder: Path) -> Path:
 
 def _members(wheel: Path) -> dict[str, bytes]:
     """Return the files of *wheel* by name."""
+    if not wheel.name.startswith(PREFIX) or wheel.suffix != ".whl":
+        raise BadInput(f"{wheel} has not the name of a wheel of edge-fer, {PREFIX}VERSION-….whl; pass another")
     try:
         with zipfile.ZipFile(wheel) as archive:
+            if sum(info.file_size for info in archive.infolist()) > MAX_BYTES:
+                raise BadInput(f"{wheel} holds more than {MAX_BYTES >> 20} MiB; pass another")
             members = {name: archive.read(name) for name in archive.namelist() if not name.endswith("/")}
-    except (OSError, zipfile.BadZipFile) as exc:
+    # What zipfile raises for members that are damaged, encrypted, or packed in a way that it does not know.
+    except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, lzma.LZMAError) as exc:
         raise BadInput(f"{wheel} is no wheel: {one_line(exc)}; pass another") from exc
-    if "edge_fer/__init__.py" not in members or "edge_fer_devices/__init__.py" not in members:
+    has_metadata = any(name.endswith(METADATA) for name in members)
+    if "edge_fer/__init__.py" not in members or "edge_fer_devices/__init__.py" not in members or not has_metadata:
         raise BadInput(f"{wheel} is no wheel of edge-fer; pass another")
     return members
 
@@ -98,7 +111,7 @@ def _for_devices(members: Mapping[str, bytes], models: Collection[str]) -> dict[
 def write_wheel(path: Path, members: Mapping[str, bytes]) -> None:
     """Write *members* as a wheel to *path*: sorted, the metadata last, with a new record."""
     names = sorted(members, key=lambda name: (".dist-info/" in name, name))
-    record = next(name for name in names if name.endswith(".dist-info/METADATA")).replace("METADATA", "RECORD")
+    record = next(name for name in names if name.endswith(METADATA)).replace("METADATA", "RECORD")
     lines = []
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name in names:

@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Final
 
 from edge_fer.dependencies import spare_memory
 from edge_fer.errors import BadInput, EdgeFerError, SourceError
+from edge_fer.sources.addresses import scrub
 from edge_fer.stopping import Signals, Stopped
+from edge_fer.text import printable
 from edge_fer_devices.config import Config
 from edge_fer_devices.health import Health, Server
 
@@ -52,7 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
             # systemd ends a service by SIGTERM: that is no failure.
             return 0 if stopped.number == signal.SIGTERM else stopped.exit_code
         except EdgeFerError as exc:
-            sys.stderr.write(f"edge-fer: {exc}\n")
+            # The journal keeps no password of a camera.
+            sys.stderr.write(f"edge-fer: {printable(scrub(str(exc)))}\n")
             return exc.exit_code
     return 0
 

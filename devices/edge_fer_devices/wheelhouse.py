@@ -88,15 +88,25 @@ def board(name: str) -> Board:
     return found
 
 
+def is_wheelhouse(path: Path) -> bool:
+    """Return whether the folder at *path* holds a manifest and, if any, wheels of it, and nothing else."""
+    try:
+        known = {MANIFEST, *_manifest(path).wheels}
+        return not path.is_symlink() and all(entry.name in known and entry.is_file() for entry in path.iterdir())
+    except (OSError, ValueError):
+        return False
+
+
 def load(path: Path) -> Wheelhouse:
     """Check the wheelhouse at *path*. Raises `BadInput` if it is none, or damaged."""
     try:
-        with open_regular(path / MANIFEST) as file:
-            manifest = Manifest.model_validate_json(file.read(MAX_MANIFEST_BYTES))
+        manifest = _manifest(path)
     except (OSError, ValueError) as exc:
         raise BadInput(f"{path} is no wheelhouse: {reason(exc)}; make one: edge-fer wheelhouse") from exc
     if manifest.format != FORMAT:
         raise BadInput(f"{path} has format {manifest.format}, this edge-fer reads {FORMAT}; make it again")
+    if manifest.edge_fer != edge_fer.__version__:
+        raise BadInput(f"{path} is of edge-fer {manifest.edge_fer}, this is {edge_fer.__version__}; make it again")
     size = 0
     for name, expected in manifest.wheels.items():
         wheel = path / name
@@ -106,11 +116,16 @@ def load(path: Path) -> Wheelhouse:
         if sha256(wheel) != expected:
             raise BadInput(f"{wheel} is damaged: its sha256 is not that of the manifest; make the wheelhouse again")
         size += wheel.stat().st_size
+    if not any(name.startswith(own_wheel.PREFIX) for name in manifest.wheels):
+        raise BadInput(f"{path} has no wheel of edge-fer itself; make it again: edge-fer wheelhouse")
     return Wheelhouse(path, manifest, size)
 
 
-def check_fits(wheelhouse: Wheelhouse, *, python: str | None, models: Collection[str]) -> None:
-    """Raise `BadInput` unless *wheelhouse* is for *python*, where that is known, and has the shipped *models*."""
+def check_fits(wheelhouse: Wheelhouse, *, python: str | None, models: Collection[str], streams: bool = False) -> None:
+    """Raise `BadInput` unless *wheelhouse* is for *python*, where that is known, and has the shipped *models*.
+
+    With *streams*, it must have what films and network streams need.
+    """
     manifest = wheelhouse.manifest
     if manifest.machine != MACHINE:
         raise BadInput(f"{wheelhouse.path} is for {manifest.machine}, the device is {MACHINE}; make another")
@@ -119,6 +134,8 @@ def check_fits(wheelhouse: Wheelhouse, *, python: str | None, models: Collection
             f"{wheelhouse.path} is for Python {manifest.python}, the image has {python}; make another: "
             f"edge-fer wheelhouse --python {python}"
         )
+    if streams and not manifest.streams:
+        raise BadInput(f"{wheelhouse.path} has nothing for streams; make another: edge-fer wheelhouse --streams")
     for model in models:
         if model not in manifest.models:
             raise BadInput(f"{wheelhouse.path} has no model {model}; make another: edge-fer wheelhouse --model {model}")
@@ -190,11 +207,16 @@ def _download(folder: Path, python: str, *, streams: bool) -> None:
 def _replace(folder: Path, out: Path) -> None:
     """Put *folder* in the place of *out*, which is an earlier wheelhouse or nothing."""
     try:
-        if out.is_dir() and (out / MANIFEST).is_file():
+        if is_wheelhouse(out):
             shutil.rmtree(out)
         folder.rename(out)
     except OSError as exc:
         raise SinkError(f"{out} cannot be written: {exc.strerror}; pass another --out") from exc
+
+
+def _manifest(path: Path) -> Manifest:
+    with open_regular(path / MANIFEST) as file:
+        return Manifest.model_validate_json(file.read(MAX_MANIFEST_BYTES))
 
 
 def _dumps(manifest: Manifest) -> str:

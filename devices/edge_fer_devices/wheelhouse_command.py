@@ -87,12 +87,12 @@ def _models(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _refuse_existing(out: Path, *, force: bool) -> None:
-    """Raise `BadInput` for a folder that is there, and for one that is no wheelhouse even with *force*."""
-    if not out.exists():
+    """Raise `BadInput` for what is there; with *force* unless it is a wheelhouse, all of which may be removed."""
+    if not out.exists() and not out.is_symlink():
         return
-    from edge_fer_devices.wheelhouse import MANIFEST
+    from edge_fer_devices.wheelhouse import is_wheelhouse
 
-    if not (out / MANIFEST).is_file():
-        raise BadInput(f"{out} exists and is no wheelhouse; pass another --out")
+    if not is_wheelhouse(out):
+        raise BadInput(f"{out} exists and is no wheelhouse, or holds other files too; pass another --out")
     if not force:
         raise BadInput(f"{out} exists; pass another --out, or --force to replace it")

@@ -6,14 +6,14 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from edge_fer.errors import BadInput, EdgeFerError, MissingDependency, SinkError, one_line
+from edge_fer_devices.card.programs import plain, scratch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 FREE: Final = re.compile(r"^\s*([\d\s\u00a0,.]+) bytes free", re.MULTILINE)
 CLUSTER_BYTES: Final = 1 << 15
@@ -24,10 +24,12 @@ TIMEOUT_S: Final = 900
 class BootPartition:
     """A FAT file system that begins at *offset_bytes* of the file or device at *path*."""
 
-    def __init__(self, path: Path, offset_bytes: int) -> None:
+    def __init__(self, path: Path, offset_bytes: int, name: Path | None = None) -> None:
+        """*name* is how errors call it, where *path* is temporary."""
         require_mtools()
         self._path = path
-        self._drive = f"{path}@@{offset_bytes}"
+        self._offset_bytes = offset_bytes
+        self._name = name or path
 
     def names(self) -> list[str]:
         """Return the names at the top, as they were written."""
@@ -44,7 +46,7 @@ class BootPartition:
         """Return how many bytes are free."""
         found = FREE.search(self._run("mdir", "::/"))
         if found is None:
-            raise BadInput(f"the boot partition of {self._path} cannot be read; download the image again")
+            raise BadInput(f"the boot partition of {self._name} cannot be read; download the image again")
         return int(re.sub(r"\D", "", found[1]))
 
     def check_room(self, contents: Mapping[str, bytes | Path]) -> None:
@@ -67,8 +69,7 @@ class BootPartition:
 
     def write(self, contents: Mapping[str, bytes | Path]) -> None:
         """Write *contents*: files by their name, with ``/`` between folders. What is there is replaced."""
-        with tempfile.TemporaryDirectory(prefix="edge-fer-card-") as work:
-            staged = Path(work)
+        with scratch() as staged:
             for name, content in contents.items():
                 path = staged / name
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -82,27 +83,30 @@ class BootPartition:
 
     def check(self, contents: Mapping[str, bytes | Path]) -> None:
         """Read *contents* back. Raises `SinkError` for a file that is not what was written."""
-        with tempfile.TemporaryDirectory(prefix="edge-fer-card-") as work:
+        with scratch() as work:
             top = sorted({name.partition("/")[0] for name in contents})
-            self._run("mcopy", "-s", "-n", *(f"::/{name}" for name in top), work)
+            self._run("mcopy", "-s", "-n", *(f"::/{name}" for name in top), str(work))
             for name, content in contents.items():
                 expected = content if isinstance(content, bytes) else content.read_bytes()
-                written = Path(work, name)
+                written = work / name
                 if not written.is_file() or written.read_bytes() != expected:
-                    raise SinkError(f"{self._path}: {name} is not what was written; use another card or disk")
+                    raise SinkError(f"{self._name}: {name} is not what was written; use another card or disk")
 
     def _run(self, program: str, *arguments: str) -> str:
-        command = [program, "-i", self._drive, *arguments]
         # The size of a partition and that of its file system may differ by a few sectors.
         environment = {**os.environ, "MTOOLS_SKIP_CHECK": "1", "MTOOLSRC": os.devnull, "LC_ALL": "C.UTF-8"}
         try:
-            done = subprocess.run(  # noqa: S603
-                command, capture_output=True, timeout=TIMEOUT_S, env=environment, check=False, stdin=subprocess.DEVNULL
-            )
+            with plain(self._path) as path:
+                command = [program, "-i", f"{path}@@{self._offset_bytes}", *arguments]
+                done = subprocess.run(  # noqa: S603
+                    command, capture_output=True, timeout=TIMEOUT_S, env=environment, check=False,
+                    stdin=subprocess.DEVNULL,
+                )  # fmt: skip
         except (OSError, subprocess.TimeoutExpired) as exc:
             raise EdgeFerError(f"{program} cannot be run: {exc}; install it again: apt install mtools") from exc
         if done.returncode != 0:
-            raise _refused(self._path, done.stderr.decode(errors="replace"))
+            said = done.stderr.decode(errors="replace").strip()
+            raise _refused(self._name, said or f"{program} ended with {done.returncode}")
         return done.stdout.decode(errors="replace")
 
 

@@ -44,6 +44,7 @@ class Card:
 
     def __init__(self, path: Path, file: BinaryIO) -> None:
         self.path = path
+        self.name = path
         self._device = file
         self._kept = _KeptBack(file)
         self.file: BinaryIO = self._kept  # type: ignore[assignment]  # it has what copying needs
@@ -56,10 +57,6 @@ class Card:
             descriptor = os.open(path, os.O_RDWR | os.O_EXCL | os.O_CLOEXEC)
             with os.fdopen(descriptor, "r+b", buffering=0) as raw:
                 file: Any = raw
-                # From here on it is no card any more, until it is finished.
-                file.write(bytes(SECTOR_BYTES))
-                os.fsync(descriptor)
-                file.seek(0)
                 yield cls(path, file)
 
     def layout(self, size_bytes: int) -> Layout:
@@ -129,7 +126,9 @@ class _KeptBack(io.RawIOBase):
         block = memoryview(content)
         if at == 0:
             self.sector = bytes(block[:SECTOR_BYTES])
+            # From here on it is no card any more, until it is finished.
             self._device.write(bytes(SECTOR_BYTES))
+            os.fsync(self._device.fileno())
             block = block[SECTOR_BYTES:]
         while block:
             block = block[self._device.write(block) :]

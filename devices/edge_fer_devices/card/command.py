@@ -6,7 +6,6 @@ import json
 import os
 import sys
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,7 +33,8 @@ if TYPE_CHECKING:
 FILE: Final = click.Path(path_type=Path)
 PASSWORD: Final = "EDGE_FER_PASSWORD"  # noqa: S105  (the name of a variable)
 WIFI_PASSWORD: Final = "EDGE_FER_WIFI_PASSWORD"  # noqa: S105
-MAX_SECRET_BYTES: Final = 4096
+MAX_SECRET_BYTES: Final = 1 << 16
+"""Size of the largest file of a password or of SSH keys."""
 STDIN: Final = "-"
 
 
@@ -153,9 +153,11 @@ def _check_targets(image: Path, options: dict[str, Any]) -> Disk | None:
         if manifest is not None:
             raise BadInput("--manifest describes an image; pass --out instead of --card")
         return _disk(image, options)
-    flashing.check_apart(image, out)
+    if manifest is not None and manifest.resolve() == out.resolve():
+        raise BadInput(f"{out} cannot be the image and its manifest; pass another --manifest")
     paths = [out] if manifest is None else [out, manifest]
     for path in paths:
+        flashing.check_apart(image, path)
         files.refuse_unwritable(path, "pass another path")
         if not options["force"]:
             files.refuse_existing(path, "pass another path")
@@ -211,7 +213,7 @@ def _would_add(
                 images.check(sums, sha256, source)
     _, found, line = flashing.look_at(path, source)
     order = make_order(found)
-    shown = replace(order, settings=showing.without_secrets(order.settings))
+    shown = showing.without_secrets(order)
     card = cloud_init.new_instance_id()
     yield from showing.lines(contents.collect(order, found, line, card), contents.collect(shown, found, line, card))
 
@@ -247,7 +249,8 @@ def _order_maker(
             work / "wheelhouse", python=python, models=(model,), streams=options["streams"], wheel=options["wheel"],
             progress=progress,
         )  # fmt: skip
-        wheelhouse.check_fits(known, python=python, models=() if bundle else (model,))
+        models = () if bundle else (model,)
+        wheelhouse.check_fits(known, python=python, models=models, streams=options["streams"])
         return Order(settings, config, known, profile, model, bundle, options["read_only"])
 
     return make_order
@@ -307,7 +310,7 @@ def _python(found: Contents, given: str | None) -> str:
 
     python = given or found.python
     if python is None:
-        raise BadInput("the image's Python cannot be told without debugfs: apt install e2fsprogs, or pass --python")
+        raise BadInput("the image's Python cannot be told: apt install e2fsprogs for debugfs, or pass --python")
     if found.python is not None and python != found.python:
         raise BadInput(f"the image has Python {found.python}, not {python}; leave out --python")
     if python not in PYTHONS:
@@ -340,7 +343,9 @@ def _account(options: dict[str, Any]) -> Account | None:
     # An account with a key needs no password, unless one is given.
     asked = "" if keys else f"Password of the account {name}"
     password = _secret(options["password_file"], PASSWORD, asked)
-    return settings.Account(name, secrets.password_hash(password) if password else "", tuple(keys))
+    # An empty file is a mistake: without any password, sudo would ask for none.
+    wanted = password or options["password_file"] is not None or not keys
+    return settings.Account(name, secrets.password_hash(password) if wanted else "", tuple(keys))
 
 
 def _ssh_keys(path: Path) -> list[str]:
@@ -375,7 +380,7 @@ def _wifi(options: dict[str, Any]) -> Wifi | None:
 def _secret(path: str | None, variable: str, question: str) -> str:
     """Return a password from the file at *path*, else the environment's *variable*, else by asking, if *question*."""
     if path == STDIN:
-        return sys.stdin.readline().rstrip("\r\n")
+        return sys.stdin.readline(MAX_SECRET_BYTES).rstrip("\r\n")
     if path is not None:
         return _read(Path(path), "the password's file").partition("\n")[0].rstrip("\r")
     if os.environ.get(variable):
@@ -391,10 +396,15 @@ def _read(path: Path, what: str) -> str:
     try:
         # A pipe is welcome: a shell's <(…) is one.
         with path.expanduser().open("rb") as file:
-            return file.read(MAX_SECRET_BYTES).decode()
+            content = file.read(MAX_SECRET_BYTES + 1)
+        # Without the mark that editors of Windows write before a text.
+        text = content.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as exc:
         reason = getattr(exc, "strerror", None) or "it is no text"
         raise BadInput(f"{what} {path} cannot be read: {reason}") from exc
+    if len(content) > MAX_SECRET_BYTES:
+        raise BadInput(f"{what} {path} has more than {MAX_SECRET_BYTES} bytes; pass another")
+    return text
 
 
 def _config(options: dict[str, Any]) -> Config:

@@ -72,6 +72,8 @@ def collect(order: Order, image: Contents, line: str, instance_id: str) -> dict[
         words = firstrun.WORDS
     if order.settings.account is not None:
         contents["ssh"] = b""  # by which Raspberry Pi OS starts its SSH server
+    if not line.strip() and (order.read_only or image.init != CLOUD_INIT):
+        raise BadInput("the image has no cmdline.txt, by which its kernel is told what to start; use a stock image")
     if line:
         kept = [word for word in line.split() if not (order.read_only and word in spare.WORDS)]
         contents["cmdline.txt"] = _cmdline(" ".join(kept), words).encode()

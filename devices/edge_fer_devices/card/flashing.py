@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import tempfile
+import os
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
 
 from edge_fer import files
 from edge_fer.errors import BadInput, EdgeFerError, SinkError
 from edge_fer_devices.card import cloud_init, contents, image, inspection, partitions, spare
 from edge_fer_devices.card.boot_partition import BootPartition, require_mtools
+from edge_fer_devices.card.programs import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from edge_fer.progress import ProgressListener
     from edge_fer_devices.card.contents import Order
@@ -44,6 +45,8 @@ class Target(Protocol):
     """What an image is copied to. It counts as finished only after `finish`."""
 
     path: Path
+    name: Path
+    """How errors call it."""
     sparse: bool
 
     @property
@@ -77,17 +80,18 @@ class NewImage:
 
     sparse = True
 
-    def __init__(self, path: Path, file: BinaryIO) -> None:
+    def __init__(self, path: Path, file: BinaryIO, name: Path) -> None:
         self.path = path
         self.file = file
+        self.name = name
 
     @classmethod
     @contextmanager
     def open(cls, out: Path) -> Iterator[NewImage]:
         """Yield the target for *out*, which is there only if nothing was raised. Raises `SinkError`."""
         try:
-            with files.replacing(out) as beside, beside.open("w+b") as file:
-                yield cls(beside, file)
+            with files.replacing(out) as beside, _private(beside) as file:
+                yield cls(beside, file, out)
         except OSError as exc:
             if isinstance(exc, EdgeFerError):
                 raise
@@ -96,7 +100,7 @@ class NewImage:
     def layout(self, size_bytes: int) -> Layout:
         """Return the partitions of what was written."""
         self.file.flush()
-        return partitions.read(self.file, self.path, size_bytes)
+        return partitions.read(self.file, self.name, size_bytes)
 
     def sector(self) -> bytes:
         """Return the first sector."""
@@ -143,7 +147,7 @@ def flash(
     target.verify(sums, progress)
     began = time.monotonic()
     layout = target.layout(sums.content_bytes)
-    boot = BootPartition(target.path, layout.boot.offset_bytes)
+    boot = BootPartition(target.path, layout.boot.offset_bytes, target.name)
     found = _named(source, target.path, layout, boot)
     order = order or make_order(found)
     progress.step("adding edge-fer")
@@ -181,16 +185,25 @@ def total_bytes(added: dict[str, bytes | Path]) -> int:
 
 def _set_aside(target: Target, layout: Layout, source: Path) -> None:
     plan = spare.plan(layout, target.sector(), source)
-    with tempfile.TemporaryDirectory(prefix="edge-fer-data-") as work:
-        data = Path(work) / "data"
+    with scratch() as work:
+        data = work / "data"
         spare.make_file_system(data)
         target.set_aside(plan, data)
 
 
 def check_apart(source: Path, out: Path) -> None:
-    """Raise `BadInput` if *out* is the stock image itself, which is never changed."""
-    if out.exists() and source.exists() and source.samefile(out):
+    """Raise `BadInput` if *out* is the stock image itself, which is never changed, or a disk or another device."""
+    if not out.exists():
+        return
+    if source.exists() and source.samefile(out):
         raise BadInput(f"{out} is the stock image itself, which is never changed; pass another --out")
+    if not out.is_file() and not out.is_dir():
+        raise BadInput(f"{out} is a device or a pipe, no file; pass a new file, or --card to write to a card")
+
+
+def _private(path: Path) -> BinaryIO:
+    """Make the file *path*, of which nobody else may read the keys and hashes that it will hold."""
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w+b")
 
 
 def _named(source: Path, path: Path, layout: Layout, boot: BootPartition) -> Contents:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol, Self
 
 from edge_fer import files
 from edge_fer.errors import BadInput, MissingDependency
+from edge_fer_devices.card import partitions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 BLOCK_BYTES: Final = 1 << 22
 HOLE_BYTES: Final = 1 << 16
 """An image is copied in pieces of this size, of which empty ones are left out where that is possible."""
+SPARE_BYTES: Final = 1 << 30
+"""How much may follow the last partition of an image. A file of a few kilobytes can unpack to all of a disk."""
 SHA256: Final = re.compile(r"\b[0-9a-fA-F]{64}\b")
 MAX_SUM_BYTES: Final = 1 << 16
 MAGIC: Final = {b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
@@ -194,10 +197,16 @@ def copy(image: Image, target: BinaryIO, *, sparse: bool, progress: Callable[[fl
     *sparse* leaves out what is empty, for a new file; a card must get its zeros. Raises `BadInput` for a damaged image,
     `OSError` if the target cannot be written.
     """
-    size = 0
+    size = most = 0
     while block := image.read(BLOCK_BYTES):
-        _write(target, block, sparse=sparse)
+        if not size:
+            # What was packed and is no image is refused before all of it is unpacked.
+            table = partitions.parse(block[: partitions.SECTOR_BYTES], image.path)
+            most = max(partition.end for partition in table) * partitions.SECTOR_BYTES + SPARE_BYTES
         size += len(block)
+        if size > most:
+            raise BadInput(f"{image.path} goes on long after its last partition; download it again")
+        _write(target, block, sparse=sparse)
         progress(image.share)
     if size == 0:
         raise BadInput(f"{image.path} is empty; download it again")

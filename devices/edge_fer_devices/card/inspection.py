@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from edge_fer.errors import BadInput
+from edge_fer_devices.card.programs import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -129,17 +130,20 @@ class _Root:
 
     def __init__(self, path: Path, layout: Layout) -> None:
         self._program = shutil.which("debugfs", path=with_sbin())
-        self._where = f"{path}?offset={layout.root.offset_bytes}" if layout.root else ""
-        self.readable = bool(self._program and self._where and "Inode:" in self.ask("stat /"))
+        self._path = path
+        self._root = layout.root
+        self.readable = "Inode:" in self.ask("stat /")
 
     def ask(self, request: str) -> str:
         """Return what debugfs answers, with its errors; nothing where it cannot be asked."""
-        if not self._program or not self._where:
+        if not self._program or self._root is None:
             return ""
         try:
-            done = subprocess.run(  # noqa: S603
-                [self._program, "-R", request, self._where], capture_output=True, timeout=TIMEOUT_S, check=False
-            )
+            with plain(self._path) as path:
+                where = f"{path}?offset={self._root.offset_bytes}"
+                done = subprocess.run(  # noqa: S603
+                    [self._program, "-R", request, where], capture_output=True, timeout=TIMEOUT_S, check=False
+                )
         except (OSError, subprocess.TimeoutExpired):
             return ""
         return done.stdout.decode(errors="replace")

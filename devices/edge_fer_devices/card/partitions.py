@@ -86,9 +86,14 @@ def read(file: Readable, path: Path, size_bytes: int) -> Layout:
     boot = next((partition for partition in table if partition.type in FAT_TYPES), None)
     if boot is None:
         raise BadInput(f"{path} has no boot partition with FAT; pass an image of Raspberry Pi OS Lite (64-bit)")
+    _check_apart(table, path)
     file.seek(boot.offset_bytes)
-    if not is_fat(file.read(SECTOR_BYTES)):
+    first = file.read(SECTOR_BYTES)
+    if not is_fat(first):
         raise BadInput(f"the boot partition of {path} has no FAT file system; download the image again")
+    # What is written to the file system would land in the partition after it.
+    if fat_bytes(first) > boot.size_bytes:
+        raise BadInput(f"the file system of {path} is larger than its boot partition; download the image again")
     root = next((partition for partition in table if partition.type == LINUX_TYPE), None)
     return Layout(boot, root, last)
 
@@ -116,6 +121,21 @@ def is_fat(sector: bytes) -> bool:
     # The names stand at fixed places, and the sector's size is said before them.
     named = sector[54:57] == b"FAT" or sector[82:85] == b"FAT"
     return named and sector[-2:] == SIGNATURE and struct.unpack_from("<H", sector, 11)[0] in (512, 1024, 2048, 4096)
+
+
+def fat_bytes(sector: bytes) -> int:
+    """Return the size of the FAT file system that begins with *sector*."""
+    sector_bytes, few, many = struct.unpack_from("<H6xH11xI", sector, 11)
+    return int(sector_bytes * (few or many))
+
+
+def _check_apart(table: list[Partition], path: Path) -> None:
+    """Raise `BadInput` if two partitions of *table* overlap, or one contains the table."""
+    end = 1
+    for partition in sorted(table, key=lambda partition: partition.start):
+        if partition.start < end:
+            raise BadInput(f"{path} has partitions that overlap; download the image again")
+        end = partition.end
 
 
 def with_entry(sector: bytes, number: int, start: int, sectors: int, kind: int = LINUX_TYPE) -> bytes:

@@ -6,6 +6,7 @@ import hashlib
 import re
 import shutil
 import subprocess
+import unicodedata
 from typing import Final
 
 from edge_fer.errors import BadInput, EdgeFerError, MissingDependency
@@ -18,6 +19,8 @@ MAX_PASSPHRASE: Final = 63
 SHA512_CRYPT: Final = re.compile(r"\$6\$[./0-9A-Za-z]{1,16}\$[./0-9A-Za-z]{86}")
 TIMEOUT_S: Final = 60
 MIN_PASSWORD: Final = 8
+MAX_PASSWORD_BYTES: Final = 255
+"""OpenSSL takes no more, and leaves out the rest without an error."""
 
 
 def wifi_key(password: str, ssid: str) -> str:
@@ -39,6 +42,8 @@ def check_passphrase(password: str) -> str:
         raise BadInput("the network's password is no UTF-8; type it in a terminal that is") from exc
     if not MIN_PASSPHRASE <= size <= MAX_PASSPHRASE:
         raise BadInput(f"the network's password has {size} bytes; it has {MIN_PASSPHRASE} to {MAX_PASSPHRASE}")
+    if any(unicodedata.category(character) == "Cc" for character in password):
+        raise BadInput("the network's password holds control characters, which no network has; type it again")
     return password
 
 
@@ -51,6 +56,8 @@ def password_hash(password: str) -> str:
         raise BadInput(f"the account's password has {len(password)} characters; take at least {MIN_PASSWORD}")
     if "\n" in password or "\0" in password or not password.isprintable():
         raise BadInput("the account's password holds control characters; take another")
+    if len(password.encode()) > MAX_PASSWORD_BYTES:
+        raise BadInput(f"the account's password has {len(password.encode())} bytes; take at most {MAX_PASSWORD_BYTES}")
     program = shutil.which("openssl")
     if program is None:
         raise MissingDependency("openssl is not installed: apt install openssl, or pass --ssh-key alone")

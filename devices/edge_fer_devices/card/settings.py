@@ -14,7 +14,14 @@ HOSTNAME: Final = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 """One label of a host's name (RFC 1123)."""
 ACCOUNT: Final = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 """What Debian's useradd takes."""
-RESERVED: Final = frozenset({"root", "edge-fer", "daemon", "bin", "sys", "www-data", "nobody", "systemd"})
+RESERVED: Final = frozenset({
+    "_apt", "adm", "audio", "avahi", "backup", "bin", "bluetooth", "cdrom", "daemon", "dialout", "dip", "disk",
+    "edge-fer", "fax", "floppy", "games", "gpio", "i2c", "input", "irc", "kmem", "kvm", "list", "lp", "mail",
+    "man", "messagebus", "netdev", "news", "nobody", "nogroup", "operator", "plugdev", "polkitd", "proxy",
+    "render", "root", "sasl", "shadow", "spi", "src", "sshd", "staff", "sudo", "sync", "sys", "systemd", "tape",
+    "tty", "users", "utmp", "uucp", "video", "voice", "www-data",
+})  # fmt: skip
+"""Accounts and groups that a system has already: useradd refuses both."""
 COUNTRY: Final = re.compile(r"[A-Z]{2}")
 TIMEZONE: Final = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}")
 MAX_SSID_BYTES: Final = 32
@@ -104,6 +111,18 @@ def check_ssid(ssid: str) -> str:
     return ssid
 
 
+def _parts(key: bytes) -> list[bytes]:
+    """Return the parts of a public key, each after its length (RFC 4251); none if they do not fill it."""
+    parts = []
+    while key:
+        size = int.from_bytes(key[:4], "big")
+        if len(key) < 4 + size:
+            return []
+        parts.append(key[4 : 4 + size])
+        key = key[4 + size :]
+    return parts
+
+
 def check_ssh_key(line: str, where: str) -> str:
     """Return the public key in *line*, which comes from *where*. Raises `BadInput`, also for a private key."""
     import base64
@@ -118,8 +137,8 @@ def check_ssh_key(line: str, where: str) -> str:
         content = base64.b64decode(words[1], validate=True)
     except binascii.Error as exc:
         raise BadInput(f"{where} holds a damaged SSH key; copy it again") from exc
-    # The key begins with the length and the name of its kind.
-    if content[4 : 4 + len(words[0])] != words[0].encode():
+    parts = _parts(content)
+    if len(parts) < 2 or parts[0] != words[0].encode():
         raise BadInput(f"{where} holds a damaged SSH key; copy it again")
     if not line.strip().isprintable():
         raise BadInput(f"{where} holds control characters; copy the key again")

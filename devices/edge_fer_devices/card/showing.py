@@ -11,6 +11,7 @@ from edge_fer.text import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from edge_fer_devices.card.contents import Order
     from edge_fer_devices.card.settings import Settings
 
 SHOWN: Final = frozenset({"user-data", "network-config", "meta-data", "cmdline.txt", "edge-fer-status.json"})
@@ -20,8 +21,15 @@ MASK: Final = "***"
 MAX_BYTES: Final = 1 << 15
 
 
-def without_secrets(settings: Settings) -> Settings:
-    """Return *settings* with ``***`` in place of every password, key and hash of one."""
+def without_secrets(order: Order) -> Order:
+    """Return *order* with ``***`` in place of every password, key and hash of one, also in the source's address."""
+    from edge_fer.sources.addresses import scrub
+
+    config = order.config.model_copy(update={"source": scrub(order.config.source)})
+    return replace(order, settings=_without_secrets(order.settings), config=config)
+
+
+def _without_secrets(settings: Settings) -> Settings:
     account = settings.account
     wifi = settings.wifi
     if account is not None and account.password_hash:

@@ -25,6 +25,8 @@ OPENCV: Final = (
 """Distributions of OpenCV. All of them install the same folder, ``cv2``."""
 LITERT: Final = ("ai-edge-litert", "tflite-runtime", "tensorflow", "tensorflow-cpu")
 OTHERS: Final = ("numpy", "picamera2", "simplejpeg", "gpiozero", "lgpio", "openvino", "onnxruntime")
+UNKNOWN: Final = "of an unknown version"
+"""What stands for the version of a distribution whose metadata is damaged or missing."""
 
 
 @dataclass(frozen=True)
@@ -135,16 +137,22 @@ def _packages() -> dict[str, Package]:
     found = {}
     for name in (*OPENCV, *LITERT, *OTHERS):
         try:
-            distribution = metadata.distribution(name)
+            found[name] = _package(metadata.distribution(name))
         except metadata.PackageNotFoundError:
             continue
-        tags = []
-        for line in (distribution.read_text("WHEEL") or "").splitlines():
-            key, _, value = line.partition(":")
-            if key == "Tag":
-                tags.append(value.strip())
-        found[name] = Package(distribution.version, tuple(tags))
+        except Exception:  # noqa: BLE001  (whatever damaged metadata makes its parser raise)
+            found[name] = Package(UNKNOWN)
     return found
+
+
+def _package(distribution: metadata.Distribution) -> Package:
+    tags = []
+    for line in (distribution.read_text("WHEEL") or "").splitlines():
+        key, _, value = line.partition(":")
+        if key == "Tag":
+            tags.append(value.strip())
+    # Without its metadata, a distribution has no version, whatever its type says.
+    return Package(distribution.version or UNKNOWN, tuple(tags))
 
 
 def _has_module(name: str) -> bool:

@@ -35,6 +35,8 @@ INSTALLATION: Final[dict[str, Step]] = {
     "note that it is installed": installing.note_done,
 }
 """The steps in their order. What they change is enabled last."""
+NEEDED: Final = ("id", "machine", "python", "wheelhouse", "model", "health", "files")
+"""What a card says of itself."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -46,8 +48,14 @@ def main(arguments: list[str] | None = None) -> int:
     places = Places(options.root)
     try:
         card = json.loads((places.card / "card.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as exc:
+        lacking = [name for name in NEEDED if name not in card] if isinstance(card, dict) else NEEDED
+    except (OSError, ValueError, RecursionError) as exc:
         sys.stderr.write(f"edge-fer: the boot partition has no usable {FOLDER}/card.json: {exc}\n")
+        return 1
+    if lacking:
+        sys.stderr.write(
+            f"edge-fer: {FOLDER}/card.json is damaged: {', '.join(lacking)} missing; flash the card again\n"
+        )
         return 1
     with _alone(places):
         status = Status(places, card)
@@ -98,7 +106,7 @@ def _succeeded_before(places: Places, card: dict[str, Any]) -> bool:
     """Return whether the status file tells of a success with this card: then there is nothing to do."""
     try:
         before = json.loads((places.boot / STATUS).read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     good = isinstance(before, dict) and before.get("card") == card["id"] and before.get("outcome") == "ok"
     return good and before.get("user_data") != "never ran"

@@ -14,6 +14,7 @@ import shutil
 import sys
 import sysconfig
 import time
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -126,7 +127,7 @@ def configure(places: Places, card: dict[str, Any]) -> str:
     for name in ("config.toml", "profile.toml"):
         source = places.card / name
         if source.exists():
-            writing.write(places.settings / name, source.read_text(encoding="utf-8"))
+            writing.write(places.settings / name, _edited(source))
             copied.append(name)
     bundle = places.card / "bundle"
     if bundle.is_dir():
@@ -140,6 +141,17 @@ def configure(places: Places, card: dict[str, Any]) -> str:
         copied.append("bundle")
     del card
     return ", ".join(copied)
+
+
+def _edited(path: Path) -> str:
+    """Return the settings at *path*, which people edit on any computer. Raises `StepFailed` if nobody can read them."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")  # without the mark that editors of Windows write
+        tomllib.loads(text)
+    except (ValueError, RecursionError) as exc:
+        reason = " ".join(str(exc).split())
+        raise StepFailed(f"{path.name} on the boot partition cannot be used: {reason}; mend it") from exc
+    return text
 
 
 def verify(places: Places, card: dict[str, Any]) -> str:

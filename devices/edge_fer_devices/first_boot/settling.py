@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import time
+import tomllib
 import urllib.request
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_fer_devices.first_boot import cmdline, writing
@@ -26,11 +28,11 @@ SEED: Final = ("user-data", "network-config")
 
 def wait_for_health(places: Places, card: dict[str, Any]) -> str:
     """Wait until the service says that frames come. A camera that is missing is reported, and is no failure."""
-    del places
+    port = _port(places, card)
     deadline = uptime_s() + HEALTHY_WITHIN_S
     answer: dict[str, Any] = {}
     while uptime_s() < deadline:
-        answer = _health(card["health"]["port"]) or answer
+        answer = _health(port) or answer
         if answer.get("status") == "ok":
             return f"ok, {answer.get('frames')} frames"
         time.sleep(POLL_S)
@@ -81,13 +83,21 @@ def _replace(path: Path, replacement: Path) -> None:
     writing.write(path, text)
 
 
+def _port(places: Places, card: dict[str, Any]) -> int:
+    """Return the port that the service listens at: settings may have been edited on the card."""
+    try:
+        return int(tomllib.loads((places.settings / "config.toml").read_text())["health"]["port"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return int(card["health"]["port"])
+
+
 def _health(port: int) -> dict[str, Any] | None:
     """Return what the service answers; also with status 503, which says that no frames come."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _AnyStatus())
     try:
         with opener.open(f"http://127.0.0.1:{port}/health", timeout=ANSWER_WITHIN_S) as response:
             answer = json.loads(response.read())
-    except (OSError, ValueError):
+    except (OSError, ValueError, HTTPException):  # also of another program that has the port
         return None
     return answer if isinstance(answer, dict) else None
 

@@ -85,7 +85,7 @@ class Status:
             if before.get("card") == card.get("id"):
                 self._values["attempt"] = int(before.get("attempt", 0)) + 1
                 self._values["settings"] = before.get("settings", [])
-        except (OSError, ValueError, AttributeError):
+        except (OSError, ValueError, AttributeError, TypeError, OverflowError, RecursionError):
             pass  # there is none, or it is damaged
 
 

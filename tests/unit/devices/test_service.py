@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from edge_fer.errors import BadInput
-from edge_fer_devices import service
+from edge_fer_devices import health, service
 from edge_fer_devices.config import Config
 from edge_fer_devices.health import Health, Server
 
@@ -246,3 +246,44 @@ def test_the_end_of_the_service_ends_its_threads(monkeypatch, tmp_path):
             thread.join(10)
     assert threading.active_count() <= before
     assert os.environ["XDG_CONFIG_HOME"] == str(tmp_path)
+
+
+def test_clients_that_keep_silent_keep_nobody_from_an_answer(monkeypatch):
+    server = Server(Health(20.0), "127.0.0.1", 0)
+    server.start()
+    threads = threading.active_count()
+    silent = []
+    for _ in range(3 * health.MAX_CLIENTS):
+        client = socket.create_connection(("127.0.0.1", server.port))
+        client.sendall(b"GET /health HTTP/1.1\r\nX: ")
+        silent.append(client)
+    try:
+        with pytest.raises(urllib.error.HTTPError, match="503"):
+            urllib.request.urlopen(f"http://127.0.0.1:{server.port}/health", timeout=20)
+        assert threading.active_count() <= threads + 2 * health.MAX_CLIENTS
+        # The oldest was hung up on.
+        silent[0].settimeout(20)
+        assert silent[0].recv(100) == b""
+    finally:
+        server.stop()
+        for client in silent:
+            client.close()
+
+
+def test_a_client_that_sends_a_byte_now_and_then_is_hung_up_on(monkeypatch):
+    monkeypatch.setattr(health, "ANSWER_WITHIN_S", 0.0)
+    server = Server(Health(20.0), "127.0.0.1", 0)
+    server.start()
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as client:
+        client.sendall(b"GET /health")
+        assert client.recv(100) == b""
+    server.stop()
+
+
+def test_no_password_of_a_camera_is_in_the_journal(tmp_path, capsys):
+    config = tmp_path / "config.toml"
+    config.write_text('source = "rtsp://me:geheim@camera/\\u0007"\n')
+    assert service.main([str(config)]) == 3
+    said = capsys.readouterr().err
+    assert "config.toml cannot be used: source" in said
+    assert "geheim" not in said

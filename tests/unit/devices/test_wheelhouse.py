@@ -156,7 +156,7 @@ def test_a_download_that_fails_leaves_nothing(tmp_path, wheel, monkeypatch):
 
 @pytest.mark.parametrize("content", [b"", b"no zip"])
 def test_what_is_no_wheel_is_refused(tmp_path, pip, content):
-    path = tmp_path / "other.whl"
+    path = tmp_path / "edge_fer-0.1.0-py3-none-any.whl"
     path.write_bytes(content)
     with pytest.raises(BadInput, match="is no wheel"):
         build(tmp_path / "out", path)
@@ -208,3 +208,67 @@ def test_wrong_options_are_refused(tmp_path, pip, arguments, match):
     assert isinstance(done.exception, BadInput)
     assert match in str(done.exception)
     assert not pip
+
+
+@pytest.mark.parametrize("other", ["notes.txt", "folder/file", "other-1.0-py3-none-any.whl"])
+def test_force_removes_no_file_that_is_not_of_a_wheelhouse(tmp_path, wheel, pip, other):
+    out = tmp_path / "out"
+    build(out, wheel)
+    mine = out / other
+    mine.parent.mkdir(exist_ok=True)
+    mine.write_text("mine")
+    refuse = CliRunner().invoke(command, ["--out", str(out), "--wheel", str(wheel), "--force"], standalone_mode=False)
+    assert isinstance(refuse.exception, BadInput)
+    with pytest.raises(EdgeFerError):
+        build(out, wheel)
+    assert mine.read_text() == "mine"
+
+
+@pytest.mark.parametrize("text", ["{}", '{"name": "a project", "version": "1"}', "", "[" * 100_000])
+def test_a_manifest_of_something_else_makes_no_wheelhouse(tmp_path, wheel, pip, text):
+    out = tmp_path / "project"
+    out.mkdir()
+    (out / "manifest.json").write_text(text)
+    refuse = CliRunner().invoke(command, ["--out", str(out), "--wheel", str(wheel), "--force"], standalone_mode=False)
+    assert isinstance(refuse.exception, BadInput)
+    assert (out / "manifest.json").read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"wheels": {}}, "no wheel of edge-fer itself"),
+        ({"edge_fer": "9.9"}, "is of edge-fer 9.9"),
+        ({"wheels": {"../out.whl": "0" * 64, "edge_fer-1.whl": "0" * 64}}, "lacks the wheel"),
+    ],
+)
+def test_a_wheelhouse_that_could_install_nothing_is_refused(tmp_path, wheel, pip, change, match):
+    made = build(tmp_path / "out", wheel)
+    manifest = made.path / "manifest.json"
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), **change}))
+    with pytest.raises(BadInput, match=match):
+        wheelhouse.load(made.path)
+
+
+def test_odd_wheels_are_refused(tmp_path, wheel):
+    renamed = tmp_path / "edge.zip"
+    renamed.write_bytes(wheel.read_bytes())
+    with pytest.raises(BadInput, match="name of a wheel"):
+        own_wheel.write(tmp_path, ("compact",), renamed)
+    content = wheel.read_bytes()
+    wheel.write_bytes(content.replace(b"METADATA", b"METADATE"))
+    with pytest.raises(BadInput, match="no wheel of edge-fer"):
+        own_wheel.write(tmp_path / "new", ("compact",), wheel)
+    encrypted = bytearray(content)
+    for start in (b"PK\x03\x04", b"PK\x01\x02"):
+        flags = encrypted.index(start) + (6 if start == b"PK\x03\x04" else 8)
+        encrypted[flags] |= 1
+    wheel.write_bytes(encrypted)
+    with pytest.raises(BadInput, match="encrypted"):
+        own_wheel.write(tmp_path / "new", ("compact",), wheel)
+
+
+def test_a_wheel_that_unpacks_to_more_than_any_wheel_is_not_unpacked(tmp_path, wheel, monkeypatch):
+    monkeypatch.setattr(own_wheel, "MAX_BYTES", 10)
+    with pytest.raises(BadInput, match="holds more than"):
+        own_wheel.write(tmp_path / "new", ("compact",), wheel)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -176,9 +177,19 @@ def test_the_table_of_partitions_is_written_last(reader, tmp_path):
 
 
 def test_a_card_is_no_card_any_more_from_the_first_write_on(reader, tmp_path):
-    with pytest.raises(KeyboardInterrupt), Card.open(reader):
+    with contextlib.suppress(KeyboardInterrupt), Card.open(reader) as card:
+        card.file.write(content(1024))
         raise KeyboardInterrupt
     assert reader.read_bytes()[:512] == bytes(512)
+
+
+def test_a_card_stays_as_it_is_where_the_image_cannot_be_used(reader, stock_of, wheels, monkeypatch):
+    monkeypatch.setattr(disks, "disks", lambda: [disks._disk(device(str(reader), 32 * GB))])
+    words = [str(stock_of(arch="armhf")), "--card", str(reader), "--confirm", "sdb", "--wheelhouse", str(wheels())]
+    before = reader.read_bytes()
+    done = CliRunner().invoke(flash, words, standalone_mode=False)
+    assert isinstance(done.exception, BadInput)
+    assert reader.read_bytes() == before
 
 
 def test_a_card_that_forgets_is_found(reader, tmp_path, monkeypatch):
@@ -220,7 +231,8 @@ def test_a_card_that_is_pulled_out_while_it_is_written_is_not_finished(reader, t
     source = tmp_path / "stock.img"
     source.write_bytes(content())
 
-    def gone(*arguments, **more):
+    def gone(target, block, **more):
+        target.write(block)
         raise OSError(errno.EIO, "Input/output error")
 
     monkeypatch.setattr(cards.os, "fsync", lambda descriptor: None)

@@ -5,11 +5,13 @@ One test has the real venv and the real pip, which take seconds; the others only
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -258,6 +260,60 @@ def test_settings_may_be_edited_on_the_card(device, service):
     config.write_text(config.read_text().replace('source = "0"', 'source = "/dev/video2"'))
     assert one.boot()["outcome"] == "ok"
     assert 'source = "/dev/video2"' in (one.places.settings / "config.toml").read_text()
+
+
+def test_the_port_may_be_edited_on_the_card(device, service):
+    kiosk = device(port=1)
+    config = kiosk.places.card / "config.toml"
+    # As an editor of Windows saves it.
+    config.write_text("\ufeff" + re.sub(r"port = \d+", f"port = {service}", config.read_text()))
+    kiosk.cloud_init_ran()
+    assert kiosk.boot()["outcome"] == "ok"
+    assert (kiosk.places.settings / "config.toml").read_text().isascii()
+
+
+@pytest.mark.parametrize("content", [b"source = 0\nsource = 1\n", b"port = ", b"\xff\xfes\x00", b"x = " + b"[" * 9999])
+def test_settings_that_cannot_be_read_are_told(device, service, content):
+    kiosk = device(port=service)
+    (kiosk.places.card / "config.toml").write_bytes(content)
+    status = kiosk.boot()
+    assert status["outcome"] == "failed"
+    assert "config.toml on the boot partition cannot be used" in status["error"]
+    assert not kiosk.places.done.exists()
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", "3", '{"id": "x"}', "[" * 99_999, "\ufffd", '{"attempt": 1'])
+def test_a_damaged_card_file_is_told(device, capsys, text):
+    kiosk = device()
+    (kiosk.places.card / "card.json").write_text(text)
+    assert first_boot.main(["--root", str(kiosk.places.root)]) == 1
+    assert "card.json" in capsys.readouterr().err
+    assert not kiosk.places.done.exists()
+
+
+@pytest.mark.parametrize("attempt", ["[]", "null", "1e999", '"x"', "{}"])
+def test_a_damaged_status_keeps_nobody_from_installing(device, service, attempt):
+    kiosk = device(port=service)
+    card = json.loads((kiosk.places.card / "card.json").read_text())["id"]
+    (kiosk.places.boot / "edge-fer-status.json").write_text(f'{{"card": "{card}", "attempt": {attempt}}}')
+    kiosk.cloud_init_ran()
+    assert kiosk.boot()["outcome"] == "ok"
+
+
+def test_another_program_at_the_port_is_a_service_that_does_not_answer(device):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+
+        def answer():
+            with contextlib.suppress(OSError):
+                while True:
+                    client, _ = other.accept()
+                    client.sendall(b"220 mail\r\n")
+                    client.close()
+
+        threading.Thread(target=answer, daemon=True).start()
+        status = device(port=other.getsockname()[1]).boot()
+        other.shutdown(socket.SHUT_RDWR)
+    assert status["error"].startswith("the service does not answer")
 
 
 def test_another_card_is_installed_over_it(device, service):

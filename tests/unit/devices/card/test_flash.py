@@ -8,7 +8,10 @@ import lzma
 import os
 import re
 import shutil
+import struct
 import subprocess
+import tempfile
+from pathlib import Path
 
 import click
 import pytest
@@ -16,12 +19,15 @@ from click.testing import CliRunner
 
 from edge_fer.errors import BadInput, SinkError, SourceError
 from edge_fer.stopping import Stopped
-from edge_fer_devices.card import flashing
+from edge_fer_devices.card import flashing, partitions
 from edge_fer_devices.card import image as images
 from edge_fer_devices.card.boot_partition import BootPartition
 from edge_fer_devices.card.command import flash
 from edge_fer_devices.card.inspection import Contents
+from edge_fer_devices.card.programs import scratch
+from edge_fer_devices.card.secrets import wifi_key
 
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIWWFqSIXQ33VwQZhx6DP3fa4YU5SAHrsRqRI3MqFuuc anna\n"
 pytestmark = pytest.mark.usefixtures("no_passwords")
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIWWFqSIXQ33VwQZhx6DP3fa4YU5SAHrsRqRI3MqFuuc anna\n"
@@ -195,6 +201,21 @@ def test_a_truncated_image_is_refused(stock, flashed, tmp_path):
     refused(flashed, tmp_path, packed, match="damaged")
 
 
+@pytest.mark.parametrize("content", [b"", b"no image " * 100, bytes(9 << 20)])
+def test_what_was_packed_and_is_no_image_is_refused_at_once(flashed, tmp_path, content, monkeypatch):
+    packed = tmp_path / "text.img.xz"
+    packed.write_bytes(lzma.compress(content))
+    monkeypatch.setattr(images, "_write", None)  # would fail if it were called
+    refused(flashed, tmp_path, packed, match=r"^\S*/text.img.xz is ")
+
+
+def test_a_small_file_that_unpacks_to_a_whole_disk_is_refused(stock, flashed, tmp_path, monkeypatch):
+    monkeypatch.setattr(images, "SPARE_BYTES", 1 << 20)
+    packed = tmp_path / "bomb.img.xz"
+    packed.write_bytes(lzma.compress(stock.read_bytes() + bytes(16 << 20), preset=0))
+    refused(flashed, tmp_path, packed, match="long after its last partition")
+
+
 def test_another_checksum_is_refused(stock, flashed, tmp_path):
     refused(flashed, tmp_path, stock, "--sha256", "0" * 64, match="not what was meant")
     refused(flashed, tmp_path, stock, "--sha256", "abc", match="neither 64 hexadecimal digits")
@@ -252,6 +273,15 @@ def test_a_wheelhouse_for_another_device_is_refused(stock, flashed, tmp_path, wh
     few = wheels(models=("cnn-1",), name="few")
     refused(flashed, tmp_path, stock, match="has no model compact", wheelhouse=few)
     refused(flashed, tmp_path, stock, match="no wheelhouse", wheelhouse=tmp_path)
+    refused(flashed, tmp_path, stock, "--streams", match="has nothing for streams")
+
+
+@pytest.mark.parametrize("arguments", [(), ("--read-only",)])
+def test_an_image_whose_kernel_cannot_be_told_what_to_start_is_refused(stock_of, flashed, tmp_path, wheels, arguments):
+    older = stock_of(debian=12, cloud_init=False, boot_files={"cmdline.txt": ""})
+    folder = wheels("3.11", name="wheels-3.11")
+    refused(flashed, tmp_path, older, *arguments, match="no cmdline.txt", wheelhouse=folder)
+    refused(flashed, tmp_path, stock_of(boot_files={"cmdline.txt": ""}), "--read-only", match="no cmdline.txt")
 
 
 def test_a_damaged_wheelhouse_is_refused(stock, flashed, tmp_path, wheels):
@@ -276,6 +306,77 @@ def test_the_stock_image_itself_is_never_the_target(stock, flashed, tmp_path):
     assert sha256(stock) == before
 
 
+def test_a_hard_link_to_the_stock_image_is_never_the_target(stock, flashed, tmp_path):
+    copy = tmp_path / "copy.img"
+    shutil.copyfile(stock, copy)
+    (tmp_path / "other.img").hardlink_to(copy)
+    refused(flashed, tmp_path, copy, "--force", match="never changed", out=tmp_path / "other.img")
+    manifest = tmp_path / "stock.rpi-imager-manifest"
+    manifest.hardlink_to(copy)
+    refused(flashed, tmp_path, copy, "--force", "--manifest", manifest, match="never changed")
+
+
+@pytest.mark.parametrize("option", ["--out", "--manifest"])
+def test_a_device_is_no_new_image(stock, flashed, tmp_path, monkeypatch, option):
+    """As `--out /dev/sdb` would else overwrite a disk that nobody has looked at."""
+    pipe = tmp_path / "disk.rpi-imager-manifest"
+    os.mkfifo(pipe)
+    paths = {"--out": tmp_path / "image.img", "--manifest": tmp_path / "m.rpi-imager-manifest", option: pipe}
+    for force in ([], ["--force"]):
+        with pytest.raises(BadInput, match="is a device or a pipe, no file"):
+            flashed(stock, "--manifest", paths["--manifest"], *force, out=paths["--out"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == [pipe.name, "wheels"]
+
+
+def test_an_image_is_not_its_own_manifest(stock, flashed, tmp_path):
+    same = tmp_path / "same.rpi-imager-manifest"
+    refused(flashed, tmp_path, stock, "--manifest", same, match="the image and its manifest", out=same)
+
+
+@pytest.mark.parametrize(
+    "name", ["a@@b.img", "a?offset=1.img", "a b\n.img", "'$(x)\".img", "-i.img", "::.img", "ü😀.img"]
+)
+def test_names_mean_nothing_to_other_programs(stock, flashed, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    shutil.copyfile(stock, name)
+    new = flashed(tmp_path / name, out=tmp_path / f"new-{name}")
+    assert "user-data" in new.names()
+    assert flashing.look_at(Path(name), Path(name))[1].python == "3.13"
+
+
+def test_only_the_owner_may_read_the_keys_in_an_image(stock, flashed, tmp_path):
+    flashed(stock)
+    assert (tmp_path / "new.img").stat().st_mode & 0o077 == 0
+
+
+def test_partitions_that_reach_into_others_are_refused(stock, flashed, tmp_path):
+    path = tmp_path / "odd.img"
+    content = stock.read_bytes()
+    larger = partitions.with_entry(content[:512], 1, 8192, (40 << 11) + 8, kind=0x0C)
+    path.write_bytes(larger + content[512:])
+    refused(flashed, tmp_path, path, match="partitions that overlap")
+    path.write_bytes(partitions.with_entry(content[:512], 1, 0, 100, kind=0x0C) + content[512:])
+    refused(flashed, tmp_path, path, match="partitions that overlap")
+    # The file system itself says that it goes on in the root partition.
+    said = 8192 * 512 + 32
+    path.write_bytes(content[:said] + struct.pack("<I", (40 << 11) + 8) + content[said + 4 :])
+    refused(flashed, tmp_path, path, match="larger than its boot partition")
+
+
+def test_errors_name_no_temporary_file(stock, flashed, tmp_path):
+    path = tmp_path / "odd.img"
+    content = bytearray(stock.read_bytes())
+    content[8192 * 512 + 16] = 0  # no table of clusters
+    path.write_bytes(content)
+    with pytest.raises(SinkError) as caught:
+        flashed(path)
+    assert ".part-" not in str(caught.value)
+    content[8192 * 512 + 13] = 0  # no sectors in a cluster, on which mtools ends without a word
+    path.write_bytes(content)
+    with pytest.raises(SinkError, match="mdir"):
+        flashed(path)
+
+
 def test_an_image_that_exists_is_replaced_only_if_asked_to(stock, flashed, tmp_path):
     (tmp_path / "new.img").write_text("mine")
     with pytest.raises(BadInput, match="exists"):
@@ -296,6 +397,21 @@ def test_an_interruption_leaves_nothing(stock, flashed, tmp_path, monkeypatch, p
         flashed(stock)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["wheels"]
     assert sha256(stock) == before
+
+
+def test_no_key_stays_behind_where_its_removal_is_interrupted(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    remove, interrupts = tempfile.TemporaryDirectory._rmtree, [Stopped(2)]
+
+    def interrupted(self, *arguments, **more):
+        if interrupts:  # signals interrupt once
+            raise interrupts.pop()
+        remove(*arguments, **more)
+
+    monkeypatch.setattr(tempfile.TemporaryDirectory, "_rmtree", interrupted)
+    with pytest.raises(Stopped), scratch() as folder:
+        (folder / "user-data").write_text("a hash")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_file_that_reads_back_differently_is_no_success(stock, flashed, tmp_path, monkeypatch):
@@ -358,6 +474,54 @@ def test_a_dry_run_shows_every_file_and_no_secret(stock, tmp_path, wheels, monke
     assert done.stderr.endswith("nothing was written\n")
 
 
+def test_a_dry_run_masks_the_password_of_a_camera(stock, tmp_path, wheels):
+    words = [stock, "--dry-run", "--wheelhouse", wheels(), "--source", "rtsp://anna:geheim@camera/1"]
+    done = CliRunner().invoke(flash, [str(word) for word in words])
+    assert done.exit_code == 0, done.output
+    assert "rtsp://" in done.stdout
+    assert "geheim" not in done.output
+
+
+@pytest.mark.parametrize(
+    ("content", "match"),
+    [
+        (b"", "0 characters"),
+        (b"\n", "0 characters"),
+        (b"x" * 256, "256 bytes; take at most 255"),
+        (b"x" * (1 << 17), "more than 65536 bytes"),
+        (b"\xff\xfe12345678", "it is no text"),
+        (b"\x00" * 20, "control characters"),
+        (b"secret\x1b[31mpassword", "control characters"),
+    ],
+)
+@pytest.mark.parametrize("with_key", [False, True])
+def test_odd_files_of_passwords_make_no_account(stock, flashed, tmp_path, content, match, with_key):
+    key, secret = tmp_path / "k.pub", tmp_path / "secret"
+    key.write_text(KEY)
+    secret.write_bytes(content)
+    arguments = ["--user", "anna", "--password-file", secret, *(["--ssh-key", key] if with_key else [])]
+    refused(flashed, tmp_path, stock, *arguments, match=match)
+
+
+def test_text_files_of_windows_are_read(stock, flashed, tmp_path):
+    key, secret = tmp_path / "k.pub", tmp_path / "secret"
+    key.write_text("\ufeff" + KEY.replace("\n", "\r\n"))
+    secret.write_text("\ufeffpassword of the network\r\n")
+    boot = flashed(
+        stock, "--user", "anna", "--ssh-key", key, "--wifi", "ours", "--wifi-country", "DE", "--wifi-password-file",
+        secret,
+    )  # fmt: skip
+    assert wifi_key("password of the network", "ours") in boot.read("network-config")
+    assert KEY.strip() in boot.read("user-data")
+
+
+def test_many_ssh_keys_are_taken(stock, flashed, tmp_path):
+    keys = tmp_path / "authorized_keys"
+    keys.write_text(KEY * 200)
+    boot = flashed(stock, "--user", "anna", "--ssh-key", keys)
+    assert boot.read("user-data").count(KEY.strip()) == 200
+
+
 def test_a_dry_run_masks_the_settings_of_older_images(stock_of, tmp_path, wheels, monkeypatch):
     monkeypatch.setenv("EDGE_FER_PASSWORD", "correct horse battery")
     monkeypatch.setenv("EDGE_FER_WIFI_PASSWORD", 'back\\slash "quoted"')
@@ -380,6 +544,11 @@ def test_a_dry_run_masks_the_settings_of_older_images(stock_of, tmp_path, wheels
         (("--timezone", "../etc"), "no time zone"),
         (("--user", "Anna Übel"), "no account"),
         (("--user", "root"), "no account"),
+        (("--user", "video"), "no account"),
+        (("--user", "anna\n"), "no account"),
+        (("--hostname", "a\nusers: []"), "no host"),
+        (("--hostname", "$(reboot)"), "no host"),
+        (("--timezone", "Etc/UTC\nruncmd: [reboot]"), "no time zone"),
         (("--user", "anna"), "no terminal"),
         (("--ssh-key", "k.pub"), "needs an account"),
         (("--wifi", "x"), "country"),

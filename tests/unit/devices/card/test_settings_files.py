@@ -21,7 +21,7 @@ KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIWWFqSIXQ33VwQZhx6DP3fa4YU5SAHrsRqRI
 SSIDS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=32).filter(
     lambda text: len(text.encode()) <= 32
 )
-PASSPHRASES = st.text(st.characters(exclude_categories=["Cs"]), min_size=8, max_size=63).filter(
+PASSPHRASES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=8, max_size=63).filter(
     lambda text: 8 <= len(text.encode()) <= 63
 )
 NASTY = [

@@ -8,7 +8,9 @@ from importlib import metadata
 import pytest
 from packaging.requirements import Requirement
 
+from edge_fer import host
 from edge_fer_devices.doctor import CHECKS, Level, diagnose, packages
+from edge_fer_devices.doctor import machine as machines
 from edge_fer_devices.doctor.machine import Package
 from edge_fer_devices.doctor.probes import Result
 
@@ -272,3 +274,18 @@ def test_files_that_are_no_text_break_no_check(machine, tmp_path):
             path.write_bytes(b"\xff\x00\xfe\n=\n:\n")
     for name, finding in diagnose(healthy):
         assert "could not be checked" not in finding.says, name
+
+
+@pytest.mark.parametrize("metadata", [None, b"", b"\xff\xfe", b"Name: numpy\n"])
+def test_damaged_metadata_of_a_package_hides_no_other(tmp_path, monkeypatch, metadata):
+    folder = tmp_path / "numpy-2.0.0.dist-info"
+    folder.mkdir()
+    if metadata is not None:
+        (folder / "METADATA").write_bytes(metadata)
+    (tmp_path / "gpiozero-1.0.dist-info").mkdir()
+    (tmp_path / "gpiozero-1.0.dist-info/METADATA").write_text("Name: gpiozero\nVersion: 1.0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    found = machines._packages()
+    assert found["numpy"].version == machines.UNKNOWN
+    assert found["gpiozero"].version == "1.0"
+    assert host.facts()["packages"].get("numpy") is None
