@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+import zoneinfo
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -85,8 +86,10 @@ def check_account(name: str) -> str:
 
 
 def check_timezone(name: str) -> str:
-    """Return *name* if it is written as a time zone. Raises `BadInput`."""
-    if not TIMEZONE.fullmatch(name):
+    """Return *name* if it is a time zone. Raises `BadInput`."""
+    # Where this system has no list of them, the name must at least be written as one.
+    known = zoneinfo.available_timezones()
+    if not TIMEZONE.fullmatch(name) or (known and name not in known):
         raise BadInput(f"{name[:60]!r} is no time zone; pass one such as Europe/Berlin")
     return name
 

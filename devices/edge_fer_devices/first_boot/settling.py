@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import time
 import tomllib
 import urllib.request
+from contextlib import suppress
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,11 +30,11 @@ SEED: Final = ("user-data", "network-config")
 
 def wait_for_health(places: Places, card: dict[str, Any]) -> str:
     """Wait until the service says that frames come. A camera that is missing is reported, and is no failure."""
-    port = _port(places, card)
+    address = _address(places, card)
     deadline = uptime_s() + HEALTHY_WITHIN_S
     answer: dict[str, Any] = {}
     while uptime_s() < deadline:
-        answer = _health(port) or answer
+        answer = _health(address) or answer
         if answer.get("status") == "ok":
             return f"ok, {answer.get('frames')} frames"
         time.sleep(POLL_S)
@@ -83,19 +85,27 @@ def _replace(path: Path, replacement: Path) -> None:
     writing.write(path, text)
 
 
-def _port(places: Places, card: dict[str, Any]) -> int:
-    """Return the port that the service listens at: settings may have been edited on the card."""
+def _address(places: Places, card: dict[str, Any]) -> str:
+    """Return where the service answers, as host and port: settings may have been edited on the card."""
+    health = dict(card["health"])
+    # What is wrong with them, the service says.
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        health |= tomllib.loads((places.settings / "config.toml").read_text())["health"]
     try:
-        return int(tomllib.loads((places.settings / "config.toml").read_text())["health"]["port"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return int(card["health"]["port"])
+        host = ipaddress.ip_address(health["bind"])
+    except ValueError as exc:
+        raise StepFailed(f"the service cannot listen at {health['bind']!r}; mend bind in config.toml") from exc
+    # What listens at every address is asked at this machine's own.
+    if host.is_unspecified:
+        host = ipaddress.ip_address("127.0.0.1" if host.version == 4 else "::1")
+    return f"[{host}]:{health['port']}" if host.version == 6 else f"{host}:{health['port']}"
 
 
-def _health(port: int) -> dict[str, Any] | None:
+def _health(address: str) -> dict[str, Any] | None:
     """Return what the service answers; also with status 503, which says that no frames come."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _AnyStatus())
     try:
-        with opener.open(f"http://127.0.0.1:{port}/health", timeout=ANSWER_WITHIN_S) as response:
+        with opener.open(f"http://{address}/health", timeout=ANSWER_WITHIN_S) as response:
             answer = json.loads(response.read())
     except (OSError, ValueError, HTTPException):  # also of another program that has the port
         return None

@@ -57,7 +57,9 @@ def stock(stock_of):
 def wheels(tmp_path):
     """Return a function that makes a wheelhouse, for another Python or processor if asked to."""
 
-    def give(python="3.13", machine="aarch64", models=("compact", "cnn-1", "cnn-1-votes"), name="wheels"):
+    def give(
+        python="3.13", machine="aarch64", models=("compact", "cnn-1", "cnn-1-votes"), name="wheels", streams=False
+    ):
         folder = tmp_path / name
         folder.mkdir()
         members = {
@@ -72,7 +74,7 @@ def wheels(tmp_path):
         own_wheel.write_wheel(wheel, members)
         manifest = {
             "format": 1, "edge_fer": "0.1.0", "machine": machine, "python": python, "models": list(models),
-            "streams": False, "wheels": {wheel.name: hashlib.sha256(wheel.read_bytes()).hexdigest()},
+            "streams": streams, "wheels": {wheel.name: hashlib.sha256(wheel.read_bytes()).hexdigest()},
         }  # fmt: skip
         (folder / "manifest.json").write_text(json.dumps(manifest))
         return folder

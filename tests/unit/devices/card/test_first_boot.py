@@ -662,3 +662,32 @@ def test_where_the_root_cannot_be_laid_over_the_system_starts_as_it_is(root_imag
     assert "- overlay" not in told
     assert "it can be written" in told
     assert kept
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (None, "127.0.0.1:8000"),
+        ("", "127.0.0.1:8000"),
+        ("[health]\nport = 9000\n", "127.0.0.1:9000"),
+        ('[health]\nbind = "0.0.0.0"\n', "127.0.0.1:8000"),
+        ('[health]\nbind = "192.168.1.7"\nport = 9000\n', "192.168.1.7:9000"),
+        ('[health]\nbind = "::"\n', "[::1]:8000"),
+        ("health = 5\n", "127.0.0.1:8000"),
+        ("no toml", "127.0.0.1:8000"),
+    ],
+)
+def test_the_service_is_asked_where_the_edited_settings_say(tmp_path, text, expected):
+    places = Places(tmp_path)
+    if text is not None:
+        places.settings.mkdir(parents=True)
+        (places.settings / "config.toml").write_text(text)
+    assert settling._address(places, {"health": {"bind": "127.0.0.1", "port": 8000}}) == expected
+
+
+def test_settings_that_name_no_address_fail_the_step_with_their_value(tmp_path):
+    places = Places(tmp_path)
+    places.settings.mkdir(parents=True)
+    (places.settings / "config.toml").write_text('[health]\nbind = "everywhere"\n')
+    with pytest.raises(commands.StepFailed, match="'everywhere'"):
+        settling._address(places, {"health": {"bind": "127.0.0.1", "port": 8000}})

@@ -475,7 +475,8 @@ def test_a_dry_run_shows_every_file_and_no_secret(stock, tmp_path, wheels, monke
 
 
 def test_a_dry_run_masks_the_password_of_a_camera(stock, tmp_path, wheels):
-    words = [stock, "--dry-run", "--wheelhouse", wheels(), "--source", "rtsp://anna:geheim@camera/1"]
+    source = "rtsp://anna:geheim@camera/1"
+    words = [stock, "--dry-run", "--wheelhouse", wheels(streams=True), "--streams", "--source", source]
     done = CliRunner().invoke(flash, [str(word) for word in words])
     assert done.exit_code == 0, done.output
     assert "rtsp://" in done.stdout
@@ -542,6 +543,7 @@ def test_a_dry_run_masks_the_settings_of_older_images(stock_of, tmp_path, wheels
         (("--hostname", "under_score"), "no host"),
         (("--hostname", "-x"), "no host"),
         (("--timezone", "../etc"), "no time zone"),
+        (("--timezone", "Europe/Berln"), "no time zone"),
         (("--user", "Anna Übel"), "no account"),
         (("--user", "root"), "no account"),
         (("--user", "video"), "no account"),
