@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import subprocess
@@ -25,6 +26,10 @@ CUTS: Final = 10
 CUT_SEED: Final = 30
 CUT_WITHIN_S: Final = (15.0, 150.0)
 """When the power is cut, in seconds after the start: from the first mount to some time after the first frames."""
+RUN_ON_S: Final = 40.0
+"""How long a card with a read-only root is watched after the first frames: two rounds of the probe."""
+CHUNK_SECTORS: Final = 2048
+"""What is read at once, 1 MiB: partitions are aligned to it."""
 SLOW_MOUNT: Final = """\
 [Unit]
 Description=A boot partition that is slow to appear
@@ -194,8 +199,8 @@ def late_boot_partition(workshop: Workshop) -> dict[str, Any]:
 
 
 def no_network(workshop: Workshop) -> dict[str, Any]:
-    """Boot a new card without a network card: nothing waits for one."""
-    card, _ = workshop.flash("no-network")
+    """Flash an installed card again, and boot it without a network card: nothing waits for one."""
+    card, _ = workshop.flash("no-network", stock=_installed(workshop, "used"))
     with running(card, VIRT_A72, workshop.console("no-network"), network=False) as one:
         status = one.wait_status("ok", PATIENCE_S)
     details = {step["name"]: step["detail"] for step in status["steps"]}
@@ -206,12 +211,17 @@ def no_network(workshop: Workshop) -> dict[str, Any]:
 def read_only(workshop: Workshop) -> dict[str, Any]:
     """Boot a card with a read-only root, then again: an overlay is the root, and nothing is written to it."""
     card, _ = workshop.flash("read-only", "--read-only")
-    boot(workshop, card, VIRT_A72, "read-only-1")
+    first = boot(workshop, card, VIRT_A72, "read-only-1")
+    steps = _steps(machine.status(card))
     with running(card, VIRT_A72, workshop.console("read-only-2")) as one:
-        one.wait_healthy(PATIENCE_S)
-        probe = one.wait_probe(PATIENCE_S, lambda found: bool(found["service_rss"]))
-    assert probe["root"] == "overlay", probe
-    return {"probe": probe}
+        one.wait_probe(PATIENCE_S, lambda found: found["root"] == "overlay")
+        before = _root_digest(card)
+        healthy_s = one.wait_healthy(PATIENCE_S)
+        check_first(one.get("/first"), workshop.expected)
+        one.let_run(RUN_ON_S)
+        probe = one.probes()[-1]
+        assert _root_digest(card) == before, "the root partition was written to"
+    return {**first, "steps": steps, "second_boot": {"healthy_s": healthy_s, "probe": probe}, "root": "not written to"}
 
 
 def power_cuts(workshop: Workshop) -> dict[str, Any]:
@@ -269,6 +279,18 @@ def _change_root(card: Path, *requests: str) -> None:
     """Change the root file system of *card* by debugfs."""
     where = f"{card}?offset={machine.ROOT_OFFSET}"
     stand_in.run("debugfs", "-w", "-f", "-", where, stdin="\n".join(requests) + "\n")
+
+
+def _root_digest(card: Path) -> str:
+    """Return the checksum of the root partition: as long as nobody writes to it, it stays the same."""
+    table = json.loads(stand_in.run("sfdisk", "--json", card))["partitiontable"]
+    root = table["partitions"][1]
+    digest = hashlib.sha256()
+    with card.open("rb") as file:
+        file.seek(root["start"] * 512)
+        for _ in range(root["size"] // CHUNK_SECTORS):
+            digest.update(file.read(CHUNK_SECTORS * 512))
+    return digest.hexdigest()
 
 
 def _steps(status: dict[str, Any]) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from edge_fer_devices.first_boot import writing
+from edge_fer_devices.first_boot.persisting import OVERLAY_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +24,9 @@ OURS: Final = (
 
 def with_words(line: str, words: Sequence[str]) -> str:
     """Return *line* with *words* at its end. Words of an earlier card go. Raises `ValueError` if it gets too long."""
-    longer = " ".join([*without_ours(line).split(), *words]) + "\n"
+    # A used card may have a read-only root: what the first boot installs would be gone at the next start.
+    kept = [word for word in without_ours(line).split() if word != f"init={OVERLAY_PATH}"]
+    longer = " ".join([*kept, *words]) + "\n"
     if len(longer) > MAX_BYTES:
         raise ValueError(f"cmdline.txt would have {len(longer)} bytes, {MAX_BYTES} are allowed")
     return longer

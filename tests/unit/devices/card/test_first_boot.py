@@ -573,6 +573,12 @@ def test_words_are_added_once_and_removed_again():
         cmdline.with_words("x" * 1100, words)
 
 
+def test_a_used_card_with_a_read_only_root_can_be_installed_again():
+    used = f"{CMDLINE.strip()} init={persisting.OVERLAY_PATH}\n"
+    line = cmdline.with_words(used, ("systemd.wants=edge-fer-first-boot.service",))
+    assert line == f"{CMDLINE.strip()} systemd.wants=edge-fer-first-boot.service\n"
+
+
 # a root that nobody writes to
 
 
