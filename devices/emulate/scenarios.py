@@ -75,7 +75,10 @@ class Workshop:
             ],
             check=True, stdout=subprocess.PIPE, text=True,
         ).stdout  # fmt: skip
-        return card, json.loads(said)
+        # Without the path: results are kept, and must not tell where they were made.
+        told = json.loads(said)
+        del told["path"]
+        return card, told
 
     def console(self, name: str) -> Path:
         """Return where the console of the boot *name* is written."""
