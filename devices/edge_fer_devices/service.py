@@ -187,13 +187,10 @@ def _source(config: Config, chosen: Choice) -> Source:
 def _pipeline(chosen: Choice, min_face_px: int, classifier: Classifier) -> Pipeline:
     from edge_fer.detectors import open_detector
     from edge_fer.pipeline import CLASSIFY_FPS, Pipeline
-    from edge_fer.tracking import FaceTracker, Tracking
+    from edge_fer.tracking import FaceTracker
 
     schedule = chosen.schedule
-    # What nobody has set stays as edge-fer has it.
-    times = {"search_every_s": schedule.search_every_s, "confirm_every_s": schedule.confirm_every_s}
-    tracking = replace(Tracking(), **{name: value for name, value in times.items() if value is not None})
-    tracker = FaceTracker(open_detector(chosen.detector, min_face_px), tracking)
+    tracker = FaceTracker(open_detector(chosen.detector, min_face_px), schedule.tracking())
     return Pipeline(classifier, tracker, classify_fps=schedule.classify_fps or CLASSIFY_FPS)
 
 

@@ -40,7 +40,6 @@ FORMAT: Final = 1
 STREAMS: Final = "# streams"
 MAX_MANIFEST_BYTES: Final = 1 << 20
 DOWNLOAD_TIMEOUT_S: Final = 1800
-CHUNK_BYTES: Final = 1 << 20
 
 
 class Manifest(Frozen):
@@ -168,11 +167,8 @@ def build(
 
 def sha256(path: Path) -> str:
     """Return the sha256 of the file at *path*."""
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def requirements(*, streams: bool) -> str:

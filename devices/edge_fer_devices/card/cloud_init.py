@@ -12,13 +12,12 @@ import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_fer_devices.card.settings import OPEN, WPA3
+from edge_fer_devices.first_boot.firstrun import GROUPS, sudo_rule
 from edge_fer_devices.first_boot.places import FIRST_BOOT_UNIT, FOLDER
 
 if TYPE_CHECKING:
     from edge_fer_devices.card.settings import Account, Settings, Wifi
 
-GROUPS: Final = "adm,dialout,cdrom,sudo,audio,video,plugdev,games,users,input,render,netdev,gpio,i2c,spi"
-"""Groups of the account that Raspberry Pi OS makes."""
 NOT_ASCII: Final = re.compile(r"[^\x20-\x7e\n]")
 UNIT_SOURCE: Final = f"/boot/firmware/{FOLDER}/lib/edge_fer_devices/first_boot/units/{FIRST_BOOT_UNIT}"
 
@@ -84,11 +83,10 @@ def _user(account: Account) -> dict[str, Any]:
     user: dict[str, Any] = {
         "name": account.name,
         "gecos": account.name,
-        "groups": GROUPS,
+        "groups": ",".join(GROUPS),
         "shell": "/bin/bash",
         "lock_passwd": not account.password_hash,
-        # With a password, sudo asks for it.
-        "sudo": "ALL=(ALL:ALL) ALL" if account.password_hash else "ALL=(ALL:ALL) NOPASSWD:ALL",
+        "sudo": sudo_rule(account.password_hash),
     }
     if account.password_hash:
         user["passwd"] = account.password_hash

@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_fer_devices.first_boot import cmdline, persisting, writing
@@ -28,6 +29,7 @@ GROUPS: Final = (
     "adm", "dialout", "cdrom", "sudo", "audio", "video", "plugdev", "games", "users", "input", "render", "netdev",
     "gpio", "i2c", "spi",
 )  # fmt: skip
+"""Groups of the account that Raspberry Pi OS makes."""
 USERCONF: Final = "usr/lib/userconf-pi/userconf"
 """Raspberry Pi OS' own program, which gives its first account another name and a password."""
 
@@ -43,7 +45,7 @@ def main(places: Places | None = None) -> int:
         return _go_on(places)
     status = Status(places, card)
     for name, setting in SETTINGS.items():
-        _try(status, name, lambda setting=setting: setting(places, setup))  # type: ignore[misc]
+        _try(status, name, partial(setting, places, setup))
     _try(status, "let the next boot install", lambda: persisting.keep_unit(places, card))
     status.keep_settings()
     code = _go_on(places)
@@ -83,12 +85,17 @@ def make_account(places: Places, setup: dict[str, Any]) -> str:
         return "none"
     name = account["name"]
     _add_user(places, name, account["password_hash"])
-    may = "ALL=(ALL:ALL) ALL" if account["password_hash"] else "ALL=(ALL:ALL) NOPASSWD:ALL"
-    writing.write(places.root / "etc/sudoers.d/010_edge-fer", f"{name} {may}\n", mode=0o440)
+    rule = sudo_rule(account["password_hash"])
+    writing.write(places.root / "etc/sudoers.d/010_edge-fer", f"{name} {rule}\n", mode=0o440)
     if account["ssh_keys"]:
         _write_keys(places.root / "home" / name, name, account["ssh_keys"])
     succeeds(["systemctl", "disable", "userconfig.service"])  # Raspberry Pi OS would ask for an account on the screen
     return str(name)
+
+
+def sudo_rule(password_hash: str) -> str:
+    """Return what sudo lets the account do; it asks for the password of an account that has one."""
+    return "ALL=(ALL:ALL) ALL" if password_hash else "ALL=(ALL:ALL) NOPASSWD:ALL"
 
 
 def join_network(places: Places, setup: dict[str, Any]) -> str:

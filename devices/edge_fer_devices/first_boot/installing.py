@@ -33,7 +33,6 @@ NEEDED_MB: Final = 400
 COMPLETE: Final = ".complete"
 PATIENCE: Final = 30
 """How often an account is tried again: cloud-init may be editing the same files."""
-CHUNK_BYTES: Final = 1 << 20
 
 
 def check_machine(places: Places, card: dict[str, Any]) -> str:
@@ -264,8 +263,5 @@ def has_group(name: str) -> bool:
 
 
 def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
