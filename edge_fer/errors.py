@@ -53,6 +53,12 @@ class SinkError(EdgeFerError, OSError):
     exit_code = 6
 
 
+class OutletError(EdgeFerError, OSError):
+    """A broker, a server or a player that events are sent to does not take them."""
+
+    exit_code = 6
+
+
 class BackendError(EdgeFerError, RuntimeError):
     """A runtime refused a model file or failed while executing it."""
 

@@ -1,0 +1,1 @@
+"""The settings of the appliance, one TOML file."""

@@ -1,0 +1,1 @@
+"""The store of events, and what makes events of records."""

@@ -1,0 +1,1 @@
+"""The page: what the camera sees and how the appliance is, over HTTP."""
