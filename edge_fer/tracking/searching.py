@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 SMALLEST_PX: Final = 24
 """What changes is searched for faces if it is at least so large: no detector finds smaller ones."""
 
+CALM: Final = 3
+"""How many times as long is the pause between searches of the whole frame where nothing has changed since the last one:
+what the next one would find, the last one has found."""
+
+CALM_S: Final = 1.0
+"""After so long without a change, looks for one are half as frequent."""
+
 
 @dataclass(frozen=True)
 class Search:
@@ -65,8 +72,7 @@ class Searches:
         """Begin the search that is due at *time_s*, if any, unless one goes on. The *known* faces are left out."""
         if self._search is not None:
             return
-        pause_s = self._tracking.search_every_s
-        if time_s - self._whole_s >= pause_s:
+        if self._is_whole_due(time_s):
             self.whole += 1
             self._whole_s = self._checked_s = time_s
             self._changes.searched(gray, time_s)
@@ -76,7 +82,7 @@ class Searches:
             self._tilted_s = time_s
             self._tilt_deg = -self._tilt_deg
             self._begin(executor, gray, time_s, known, None, reduced, self._tilt_deg)
-        elif time_s - self._checked_s >= self._tracking.search_again_s:
+        elif self._is_check_due(time_s):
             self._checked_s = time_s
             regions = self._changes.regions(gray, time_s, known, SMALLEST_PX)
             if regions:
@@ -84,9 +90,21 @@ class Searches:
 
     def rests(self, time_s: float) -> bool:
         """Return whether no search goes on, and none is due at *time_s*."""
-        if self._search is not None or time_s - self._whole_s >= self._tracking.search_every_s:
+        if self._search is not None or self._is_whole_due(time_s):
             return False
-        return time_s - self._checked_s < self._tracking.search_again_s and not self._is_tilted_due(time_s)
+        return not (self._is_check_due(time_s) or self._is_tilted_due(time_s))
+
+    def _is_whole_due(self, time_s: float) -> bool:
+        """Return whether all of the frame should be searched: more often if anything has changed since."""
+        changed = self._changes.changed_s >= self._whole_s
+        pause_s = self._tracking.search_every_s * (1 if changed else CALM)
+        return time_s - self._whole_s >= pause_s
+
+    def _is_check_due(self, time_s: float) -> bool:
+        """Return whether to look for what has changed: half as often while nothing does."""
+        calm = time_s - self._changes.changed_s >= CALM_S
+        pause_s = self._tracking.search_again_s * (2 if calm else 1)
+        return time_s - self._checked_s >= pause_s
 
     def _is_tilted_due(self, time_s: float) -> bool:
         """Return whether the frame should be searched tilted: between two upright searches, if anything changed."""
