@@ -53,6 +53,7 @@ ALL = (
     "power.py",
     "stopping.py",
     "tracking.py",
+    "wake_up.py",
 )
 
 
