@@ -22,6 +22,7 @@ from edge_fer.errors import BadInput, EdgeFerError, SinkError, one_line, reason
 from edge_fer.files import open_regular
 from edge_fer.frozen import Frozen
 from edge_fer_devices import own_wheel
+from edge_fer_devices.first_boot.installing import INSTALLER
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -39,6 +40,8 @@ MANIFEST: Final = "manifest.json"
 FORMAT: Final = 1
 STREAMS: Final = "# streams"
 MAX_MANIFEST_BYTES: Final = 1 << 20
+NEEDED: Final = {"edge-fer itself": own_wheel.PREFIX, "installer, which installs the others": INSTALLER}
+"""Wheels without which nothing can be installed, and how their names begin."""
 DOWNLOAD_TIMEOUT_S: Final = 1800
 
 
@@ -115,8 +118,9 @@ def load(path: Path) -> Wheelhouse:
         if sha256(wheel) != expected:
             raise BadInput(f"{wheel} is damaged: its sha256 is not that of the manifest; make the wheelhouse again")
         size += wheel.stat().st_size
-    if not any(name.startswith(own_wheel.PREFIX) for name in manifest.wheels):
-        raise BadInput(f"{path} has no wheel of edge-fer itself; make it again: edge-fer wheelhouse")
+    for what, prefix in NEEDED.items():
+        if not any(name.startswith(prefix) for name in manifest.wheels):
+            raise BadInput(f"{path} has no wheel of {what}; make it again: edge-fer wheelhouse")
     return Wheelhouse(path, manifest, size)
 
 

@@ -49,7 +49,7 @@ class Contents:
     python: str | None
     """Its Python, as in ``3.13``."""
     has_venv: bool | None
-    """Whether its Python can make environments with pip."""
+    """Whether its Python can make environments."""
     init: str
     """How it takes settings: `CLOUD_INIT` or `FIRSTRUN`."""
     used: bool
@@ -70,7 +70,7 @@ def inspect(path: Path, layout: Layout, boot: BootPartition) -> Contents:
     version = release.get("VERSION_ID", "")
     debian = int(version) if version.isdecimal() else None
     python = _python(root)
-    has_venv = root.has(f"/usr/lib/python{python}/ensurepip/__init__.py") if python else None
+    has_venv = root.has(f"/usr/lib/python{python}/venv/__init__.py") if python else None
     return Contents(
         release.get("PRETTY_NAME"), debian, python, has_venv, _init(root, names, debian), _used(boot, names)
     )

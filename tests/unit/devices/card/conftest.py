@@ -5,16 +5,16 @@ An image has the partitions and the few files by which it is known, and is made 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
 import subprocess
+from importlib import metadata
 
 import pytest
 from click.testing import CliRunner
 
-from edge_fer_devices import own_wheel
+from edge_fer_devices import own_wheel, wheelhouse
 from edge_fer_devices.card import partitions
 from edge_fer_devices.card.boot_partition import BootPartition
 from edge_fer_devices.card.command import flash
@@ -53,8 +53,25 @@ def stock(stock_of):
     return stock_of()
 
 
+@pytest.fixture(scope="session")
+def installer(tmp_path_factory):
+    """The wheel that installs the others on a device, made of what is installed here."""
+    found = metadata.distribution("installer")
+    members = {}
+    for path in found.files:
+        if (
+            "__pycache__" not in path.parts
+            and path.name not in own_wheel.OF_THE_INSTALLATION
+            and ".." not in path.parts
+        ):
+            members[path.as_posix()] = found.locate_file(path).read_bytes()
+    wheel = tmp_path_factory.mktemp("installer") / f"installer-{found.version}-py3-none-any.whl"
+    own_wheel.write_wheel(wheel, members)
+    return wheel
+
+
 @pytest.fixture
-def wheels(tmp_path):
+def wheels(tmp_path, installer):
     """Return a function that makes a wheelhouse, for another Python or processor if asked to."""
 
     def give(
@@ -72,9 +89,10 @@ def wheels(tmp_path):
         }
         wheel = folder / "edge_fer-0.1.0-py3-none-any.whl"
         own_wheel.write_wheel(wheel, members)
+        shutil.copy(installer, folder)
         manifest = {
             "format": 1, "edge_fer": "0.1.0", "machine": machine, "python": python, "models": list(models),
-            "streams": streams, "wheels": {wheel.name: hashlib.sha256(wheel.read_bytes()).hexdigest()},
+            "streams": streams, "wheels": {path.name: wheelhouse.sha256(path) for path in sorted(folder.glob("*.whl"))},
         }  # fmt: skip
         (folder / "manifest.json").write_text(json.dumps(manifest))
         return folder
@@ -138,8 +156,8 @@ def _root(path, offset, root_mib, arch, debian, *, cloud_init, venv):
     (lib / loader).touch()
     (lib / "os-release").write_text(f'PRETTY_NAME="Debian GNU/Linux {debian} (test)"\nVERSION_ID="{debian}"\n')
     if venv:
-        (lib / f"python{python}/ensurepip").mkdir(parents=True)
-        (lib / f"python{python}/ensurepip/__init__.py").touch()
+        (lib / f"python{python}/venv").mkdir(parents=True)
+        (lib / f"python{python}/venv/__init__.py").touch()
     if cloud_init:
         (root / "usr/bin/cloud-init").touch()
     subprocess.run(
