@@ -332,7 +332,7 @@ def _settings(options: dict[str, Any]) -> Settings:
 
 
 def _account(options: dict[str, Any]) -> Account | None:
-    from edge_fer_devices.card import secrets, settings
+    from edge_fer_devices.card import passwords, settings
 
     if options["user"] is None:
         if options["ssh_keys"] or options["password_file"]:
@@ -345,7 +345,7 @@ def _account(options: dict[str, Any]) -> Account | None:
     password = _secret(options["password_file"], PASSWORD, asked)
     # An empty file is a mistake: without any password, sudo would ask for none.
     wanted = password or options["password_file"] is not None or not keys
-    return settings.Account(name, secrets.password_hash(password) if wanted else "", tuple(keys))
+    return settings.Account(name, passwords.password_hash(password) if wanted else "", tuple(keys))
 
 
 def _ssh_keys(path: Path) -> list[str]:
@@ -358,7 +358,7 @@ def _ssh_keys(path: Path) -> list[str]:
 
 
 def _wifi(options: dict[str, Any]) -> Wifi | None:
-    from edge_fer_devices.card import secrets, settings
+    from edge_fer_devices.card import passwords, settings
 
     if options["wifi"] is None:
         if options["wifi_password_file"] or options["wifi_country"]:
@@ -372,7 +372,7 @@ def _wifi(options: dict[str, Any]) -> Wifi | None:
     if security != settings.OPEN:
         password = _secret(options["wifi_password_file"], WIFI_PASSWORD, f"Password of the network {printable(ssid)}")
         is_wpa3 = security == settings.WPA3
-        key = secrets.check_passphrase(password) if is_wpa3 else secrets.wifi_key(password, ssid)
+        key = passwords.check_passphrase(password) if is_wpa3 else passwords.wifi_key(password, ssid)
     country = settings.check_country(options["wifi_country"])
     return settings.Wifi(ssid, country, security, key, options["wifi_hidden"])
 

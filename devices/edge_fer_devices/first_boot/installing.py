@@ -14,7 +14,6 @@ import shutil
 import sys
 import time
 import tomllib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_fer_devices.first_boot import writing
@@ -23,6 +22,8 @@ from edge_fer_devices.first_boot.persisting import disable, enable
 from edge_fer_devices.first_boot.places import KIOSK_UNIT, SERVICE_UNIT, USER
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from edge_fer_devices.first_boot.places import Places
 
 GROUPS: Final = ("video", "render", "gpio", "i2c", "spi")

@@ -17,8 +17,9 @@ from click.testing import CliRunner
 
 from edge_fer.errors import BadInput, EdgeFerError
 from edge_fer.progress import ProgressListener
-from edge_fer_devices import own_wheel, wheelhouse
-from edge_fer_devices.wheelhouse_command import wheelhouse as command
+from edge_fer_devices import wheelhouse
+from edge_fer_devices.wheelhouse import building, own_wheel
+from edge_fer_devices.wheelhouse.command import wheelhouse as command
 
 CLONE = Path(__file__).parents[3]
 UV_LOCK = CLONE / "uv.lock"
@@ -53,7 +54,7 @@ def pip(monkeypatch):
         (folder / "installer-1.1.0-py3-none-any.whl").write_bytes(b"installer")
         return subprocess.CompletedProcess(command, 0, "", "")
 
-    monkeypatch.setattr(wheelhouse.subprocess, "run", download)
+    monkeypatch.setattr(building.subprocess, "run", download)
     return asked
 
 
@@ -69,12 +70,12 @@ def test_the_lock_is_that_of_the_tests():
     update_lock = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(update_lock)
     expected = update_lock.lock(tomllib.loads(UV_LOCK.read_text()))
-    assert wheelhouse.requirements(streams=True) == expected, "run: python devices/update_lock.py"
+    assert building.requirements(streams=True) == expected, "run: python devices/update_lock.py"
 
 
 def test_every_requirement_is_pinned_with_hashes():
     for streams in (False, True):
-        text = wheelhouse.requirements(streams=streams).replace("\\\n", " ")
+        text = building.requirements(streams=streams).replace("\\\n", " ")
         lines = [line for line in text.splitlines() if line and not line.startswith("#")]
         assert all("==" in line and "--hash=sha256:" in line for line in lines)
         names = {line.partition("==")[0] for line in lines}
@@ -156,7 +157,7 @@ def test_an_installed_edge_fer_is_made_into_its_wheel_again(tmp_path, monkeypatc
 def test_a_download_that_fails_leaves_nothing(tmp_path, wheel, monkeypatch):
     said = "WARNING: retrying\nERROR: THESE PACKAGES DO NOT MATCH THE HASHES\n"
     monkeypatch.setattr(
-        wheelhouse.subprocess, "run", lambda command, **more: subprocess.CompletedProcess(command, 1, "", said)
+        building.subprocess, "run", lambda command, **more: subprocess.CompletedProcess(command, 1, "", said)
     )
     with pytest.raises(EdgeFerError, match="DO NOT MATCH THE HASHES"):
         build(tmp_path / "out", wheel)

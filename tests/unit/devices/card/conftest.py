@@ -14,10 +14,11 @@ from importlib import metadata
 import pytest
 from click.testing import CliRunner
 
-from edge_fer_devices import own_wheel, wheelhouse
+from edge_fer_devices import wheelhouse
 from edge_fer_devices.card import partitions
 from edge_fer_devices.card.boot_partition import BootPartition
 from edge_fer_devices.card.command import flash
+from edge_fer_devices.wheelhouse import own_wheel
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 MIB = 1 << 20

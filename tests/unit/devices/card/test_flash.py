@@ -24,8 +24,8 @@ from edge_fer_devices.card import image as images
 from edge_fer_devices.card.boot_partition import BootPartition
 from edge_fer_devices.card.command import flash
 from edge_fer_devices.card.inspection import Contents
+from edge_fer_devices.card.passwords import wifi_key
 from edge_fer_devices.card.programs import scratch
-from edge_fer_devices.card.secrets import wifi_key
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIWWFqSIXQ33VwQZhx6DP3fa4YU5SAHrsRqRI3MqFuuc anna\n"
 pytestmark = pytest.mark.usefixtures("no_passwords")
