@@ -8,13 +8,23 @@ from edge_fer.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from edge_fer_devices.wheelhouse.building import build
-    from edge_fer_devices.wheelhouse.wheels import PYTHONS, Wheelhouse, board, check_fits, is_wheelhouse, load, sha256
+    from edge_fer_devices.wheelhouse.wheels import (
+        DEFAULT_PYTHON,
+        PYTHONS,
+        Wheelhouse,
+        board,
+        check_fits,
+        is_wheelhouse,
+        load,
+        sha256,
+    )
 
-__all__ = ["PYTHONS", "Wheelhouse", "board", "build", "check_fits", "is_wheelhouse", "load", "sha256"]
+__all__ = ["DEFAULT_PYTHON", "PYTHONS", "Wheelhouse", "board", "build", "check_fits", "is_wheelhouse", "load", "sha256"]
 
 __getattr__, __dir__ = lazy_exports(
     __name__,
     {
+        "DEFAULT_PYTHON": "wheels",
         "PYTHONS": "wheels",
         "Wheelhouse": "wheels",
         "board": "wheels",

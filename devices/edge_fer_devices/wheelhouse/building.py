@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import importlib.util
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from importlib import resources
@@ -13,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import edge_fer
-from edge_fer.errors import EdgeFerError, SinkError, one_line
+from edge_fer.errors import EdgeFerError, MissingDependency, SinkError, one_line
+from edge_fer_devices.running import run
 from edge_fer_devices.wheelhouse import own_wheel
 from edge_fer_devices.wheelhouse.wheels import (
     FORMAT,
@@ -72,6 +72,10 @@ def requirements(*, streams: bool) -> str:
 
 def _download(folder: Path, python: str, *, streams: bool) -> None:
     """Let pip download the locked wheels into *folder*, and check their hashes."""
+    if importlib.util.find_spec("pip") is None:
+        raise MissingDependency(
+            f"pip, which downloads the wheels, is not installed: {sys.executable} -m ensurepip, or pass --wheelhouse"
+        )
     platforms = [word for platform in PLATFORMS for word in ("--platform", platform)]
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as lock:
         lock.write(requirements(streams=streams))
@@ -81,12 +85,7 @@ def _download(folder: Path, python: str, *, streams: bool) -> None:
             "--require-hashes", "--only-binary=:all:", "--implementation", "cp", "--python-version", python,
             *platforms, "--requirement", lock.name, "--dest", str(folder),
         ]  # fmt: skip
-        try:
-            done = subprocess.run(  # noqa: S603
-                command, capture_output=True, text=True, timeout=DOWNLOAD_TIMEOUT_S, check=False, env=os.environ
-            )
-        except (OSError, subprocess.TimeoutExpired) as exc:
-            raise EdgeFerError(f"pip cannot be run: {exc}; install it: python -m ensurepip") from exc
+        done = run(command, timeout_s=DOWNLOAD_TIMEOUT_S, remedy="try again, or pass --wheelhouse")
     if done.returncode != 0:
         errors = re.findall(r"^ERROR: (.*)$", done.stderr, re.MULTILINE)
         said = errors[-1] if errors else done.stderr

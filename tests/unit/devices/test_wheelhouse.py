@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from edge_fer.errors import BadInput, EdgeFerError
+from edge_fer.errors import BadInput, EdgeFerError, MissingDependency
 from edge_fer.progress import ProgressListener
 from edge_fer_devices import wheelhouse
 from edge_fer_devices.wheelhouse import building, own_wheel
@@ -54,7 +54,7 @@ def pip(monkeypatch):
         (folder / "installer-1.1.0-py3-none-any.whl").write_bytes(b"installer")
         return subprocess.CompletedProcess(command, 0, "", "")
 
-    monkeypatch.setattr(building.subprocess, "run", download)
+    monkeypatch.setattr(building, "run", download)
     return asked
 
 
@@ -156,12 +156,16 @@ def test_an_installed_edge_fer_is_made_into_its_wheel_again(tmp_path, monkeypatc
 
 def test_a_download_that_fails_leaves_nothing(tmp_path, wheel, monkeypatch):
     said = "WARNING: retrying\nERROR: THESE PACKAGES DO NOT MATCH THE HASHES\n"
-    monkeypatch.setattr(
-        building.subprocess, "run", lambda command, **more: subprocess.CompletedProcess(command, 1, "", said)
-    )
+    monkeypatch.setattr(building, "run", lambda command, **more: subprocess.CompletedProcess(command, 1, "", said))
     with pytest.raises(EdgeFerError, match="DO NOT MATCH THE HASHES"):
         build(tmp_path / "out", wheel)
     assert list(tmp_path.iterdir()) == [wheel]
+
+
+def test_without_pip_it_says_what_to_install(tmp_path, wheel, monkeypatch):
+    monkeypatch.setattr(building.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(MissingDependency, match="-m ensurepip"):
+        build(tmp_path / "out", wheel)
 
 
 @pytest.mark.parametrize("content", [b"", b"no zip"])
