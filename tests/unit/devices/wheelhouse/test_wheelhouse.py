@@ -21,7 +21,7 @@ from edge_fer_devices import wheelhouse
 from edge_fer_devices.wheelhouse import building, own_wheel
 from edge_fer_devices.wheelhouse.command import wheelhouse as command
 
-CLONE = Path(__file__).parents[3]
+CLONE = Path(__file__).parents[4]
 UV_LOCK = CLONE / "uv.lock"
 MEMBERS = {
     "edge_fer/__init__.py": b"",
