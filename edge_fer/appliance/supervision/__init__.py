@@ -1,5 +1,5 @@
 """Keeps parts working: each has a deadline; what blocks is abandoned and started again, counted and told.
 
-`watching` keeps the watcher's process, `couriers` the outlets, `record` the store of events. `restarts` says how soon and
+`watching` keeps the watcher's process, `couriers` the outlets, `keeping` the store of events. `restarts` says how soon and
 how often, `reporter` tells what happened, `bundles` keeps the bundles that were accepted, `jumps` watches the wall clock.
 """

@@ -1,9 +1,8 @@
-"""Tells what happens to the parts: in the status, as events, and in the log, where each kind stands once a minute."""
+"""Tells what happens to the parts: in the status, as events, and in the log."""
 
 from __future__ import annotations
 
 import logging
-import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_fer.appliance.event import Event, Kind
@@ -13,12 +12,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from edge_fer.appliance.status import Status
-    from edge_fer.clock import Clock
 
 log = logging.getLogger("edge_fer.appliance")
 
-QUIET_S: Final = 60.0
-"""Time between two lines of one kind."""
 WORKING: Final = "working"
 FAILING: Final = "failing"
 
@@ -26,24 +22,18 @@ FAILING: Final = "failing"
 class Reporter:
     """Everything that happens is told here. May be used from any thread.
 
-    *publish* is handed each event; *wall* is the time for people, *clock* the one that measures.
+    *publish* is handed each event; *wall* is the time for people.
     """
 
-    def __init__(
-        self, status: Status, publish: Callable[[Event], None], wall: Callable[[], datetime], clock: Clock
-    ) -> None:
+    def __init__(self, status: Status, publish: Callable[[Event], None], wall: Callable[[], datetime]) -> None:
         self._status = status
         self._publish = publish
         self._wall = wall
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._quiet_until_s: dict[str, float] = {}
-        self._untold: dict[str, int] = {}
 
     def works(self, part: str) -> None:
         """Note that *part* works."""
         if self._status.works(part):
-            self.say(part, f"{part} works again", logging.INFO)
+            self.say(f"{part} works", f"{part} works again", logging.INFO)
             self._health(part, FAILING, WORKING, {})
 
     def fails(self, part: str, fault: str) -> None:
@@ -71,16 +61,8 @@ class Reporter:
         self._status.count(what, number)
 
     def say(self, kind: str, words: str, level: int = logging.WARNING) -> None:
-        """Log *words*, unless something of that *kind* was logged within a minute: then the next line counts it."""
-        with self._lock:
-            now = self._clock.now()
-            if now < self._quiet_until_s.get(kind, now):
-                self._untold[kind] = self._untold.get(kind, 0) + 1
-                return
-            self._quiet_until_s[kind] = now + QUIET_S
-            untold = self._untold.pop(kind, 0)
-        more = f" (and {untold} more since the last line of this kind)" if untold else ""
-        log.log(level, "%s%s", words, more)
+        """Log *words*. The log has one line a minute of each *kind*, and counts the others."""
+        log.log(level, "%s", words, extra={"kind": kind})
 
     def _health(self, part: str, before: str, after: str, detail: dict[str, Any]) -> None:
         self._publish(Event(self._wall(), Kind.HEALTH, part, before, after, detail))

@@ -39,6 +39,9 @@ class Watcher(Protocol):
     def pid(self) -> int:
         """Number of its process."""
 
+    def start(self) -> None:
+        """Start its process. Raises `OSError` where there can be none."""
+
     def tell(self, order: Order) -> None:
         """Tell it *order*. Never blocks; what a process that hangs is told is lost."""
 
@@ -56,23 +59,28 @@ class ChildWatcher:
     """A watcher in a process of its own.
 
     *hear* is called with itself and each message, in a thread; *log* with each line that it writes to stderr, in
-    another one. Raises `OSError` where no process can be started.
+    another one.
     """
 
     def __init__(self, job: Job, hear: Callable[[Watcher, Message], None], log: Callable[[str], None]) -> None:
         self._job = job
         self._hear = hear
         self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+        self._reader: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start its process."""
         # -P: no module of the folder in which the service happens to run. In a session of its own, since Ctrl-C in a
         # terminal is for the service alone.
-        self._process = subprocess.Popen(  # noqa: S603  (nothing of the user's is in the command)
+        self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", CHILD],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
-        self._write(as_line(job))
+        self._write(as_line(self._job))
         self._reader = self._started(self._read, "watcher, messages")
         self._started(self._read_lines, "watcher, log")
 
@@ -84,7 +92,7 @@ class ChildWatcher:
     @property
     def pid(self) -> int:
         """Number of its process."""
-        return self._process.pid
+        return 0 if self._process is None else self._process.pid
 
     def tell(self, order: Order) -> None:
         """Tell it *order*."""
@@ -92,6 +100,8 @@ class ChildWatcher:
 
     def ended(self) -> int | None:
         """Return the exit code, or minus the signal that ended it; None while it runs."""
+        if self._process is None or self._reader is None:
+            return None
         code = self._process.poll()
         if code is not None:
             self._reader.join(LAST_WORDS_S)
@@ -99,23 +109,27 @@ class ChildWatcher:
 
     def terminate(self) -> None:
         """Ask it to end."""
-        self._process.send_signal(signal.SIGTERM)
+        self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
         """Let the kernel end it."""
-        self._process.send_signal(signal.SIGKILL)
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
 
     def _write(self, line: bytes) -> None:
-        stdin = self._process.stdin
-        if stdin is None:
+        if self._process is None or self._process.stdin is None:
             return
+        stdin = self._process.stdin
         os.set_blocking(stdin.fileno(), False)
         # Gone, or full since it hangs: both are seen elsewhere.
         with contextlib.suppress(OSError):
             os.write(stdin.fileno(), line)
 
     def _read(self) -> None:
-        stream = _stream(self._process.stdout)
+        stream = self._pipe("stdout")
         with stream:
             try:
                 for message in read_all(stream):
@@ -125,7 +139,7 @@ class ChildWatcher:
                 self.kill()
 
     def _read_lines(self) -> None:
-        stream = _stream(self._process.stderr)
+        stream = self._pipe("stderr")
         with stream:
             while line := stream.readline(MAX_LINE_BYTES):
                 text = one_line(line.decode(errors="replace"))
@@ -137,9 +151,6 @@ class ChildWatcher:
         thread.start()
         return thread
 
-
-def _stream(stream: object) -> BinaryIO:
-    """Return *stream*, one of the pipes that were asked for."""
-    if stream is None:
-        raise ValueError("the process has no pipe")
-    return stream  # type: ignore[return-value]  # Popen types all pipes as one that may be None
+    def _pipe(self, name: str) -> BinaryIO:
+        pipe: BinaryIO = getattr(self._process, name)
+        return pipe
