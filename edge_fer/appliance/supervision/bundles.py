@@ -51,7 +51,9 @@ def mark_of(source: Path) -> str | None:
         return None
     if not paths:
         return None
-    facts = [f"{path.name} {stat.st_size} {stat.st_mtime_ns} {stat.st_ino}" for path, stat in zip(paths, stats, strict=True)]
+    facts = [
+        f"{path.name} {stat.st_size} {stat.st_mtime_ns} {stat.st_ino}" for path, stat in zip(paths, stats, strict=True)
+    ]
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()
 
 

@@ -27,6 +27,8 @@ KILL_S: Final = 5.0
 """How long the kernel may take to end it. One that takes longer hangs in a driver."""
 LATE_S: Final = 3.0
 """After so long without a frame, the status says so."""
+RECONNECTS: Final = "camera_reconnects"
+"""What the status counts when the camera is opened again."""
 NAMES: Final = {"search": "the detector", "follow": "the detector", "classify": "the classifier"}
 """Stages that must end soon, in words. Others wait for a camera, which has deadlines of its own."""
 
@@ -227,9 +229,11 @@ class WatcherKeeper:
             self._audience.frame(message)
         elif message.kind is Kind.TRIED:
             life.active = True
-            self._reporter.count("source_tries")
+            self._reporter.count(RECONNECTS)
             if message.content["fault"] is not None:
                 self._reporter.fails("camera", message.content["fault"])
+        elif message.kind is Kind.REOPENED:
+            self._reporter.count(RECONNECTS)
         elif message.kind is Kind.OPENED:
             self._audience.gone("the source was opened")
 

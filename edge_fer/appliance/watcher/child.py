@@ -136,9 +136,14 @@ class _Watch:
         came = False
         with source:
             self._voice.say(Kind.OPENED)
+            reopened = 0
             for frame, record in self._paced(self._pipeline(classifier), source):
                 came = True
                 self._send(frame, record)
+                # Cameras count it.
+                if getattr(source, "reopened", 0) > reopened:
+                    reopened += 1
+                    self._voice.say(Kind.REOPENED)
         return came
 
     def _send(self, frame: Frame, record: Record) -> None:

@@ -33,6 +33,8 @@ class Kind(StrEnum):
     """``record``, as ``edge-fer run --json`` prints it, and ``size``: width and height in pixels."""
     OPENED = "opened"
     """The source was opened: tracks are counted from 1 again."""
+    REOPENED = "reopened"
+    """The camera had stopped delivering, was opened again, and delivers."""
     TRIED = "tried"
     """The source has ended, or could not be opened, which is then in ``fault``; it is tried again."""
     LOG = "log"
