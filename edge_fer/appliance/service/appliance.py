@@ -96,6 +96,13 @@ class Appliance:
         return self._showing.port
 
     @property
+    def address(self) -> str:
+        """Address of the page, for people on this machine or beside it."""
+        page = self._config.page
+        host_name = f"[{page.bind}]" if ":" in page.bind else page.bind
+        return f"{'https' if page.encrypted else 'http'}://{host_name}:{self.port}/"
+
+    @property
     def watcher_pid(self) -> int | None:
         """Number of the watcher's process; None while there is none."""
         return self._keeper.pid

@@ -1,4 +1,4 @@
-"""Carries events to the outlets, each in a thread of its own. An outlet that hangs is abandoned, and a new one opened."""
+"""Carries events to the outlets, each in a thread of its own; one that hangs is abandoned, and a new one opened."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the watcher does: loads the model, opens the source, and sends the record of each frame, for as long as it runs."""
+"""What the watcher does: loads the model, opens the source, and sends the record of each frame."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ class ChildWatcher:
         """Start its process."""
         # -P: no module of the folder in which the service happens to run. In a session of its own, since Ctrl-C in a
         # terminal is for the service alone.
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # noqa: S603  (nothing of the user's is in the command)
             [sys.executable, "-P", "-m", CHILD],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

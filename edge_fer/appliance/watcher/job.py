@@ -1,4 +1,4 @@
-"""What a watcher is to do, and what it is told meanwhile. Sent as JSON, since a source's address may hold a password."""
+"""What a watcher is to do, and what it is told meanwhile: through a pipe, since an address may hold a password."""
 
 from __future__ import annotations
 
