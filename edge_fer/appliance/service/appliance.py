@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import threading
 from datetime import UTC, datetime
@@ -217,7 +218,10 @@ class Appliance:
     # parts
 
     def _spawn(self, job: Job, hear: Callable[[Watcher, Message], None]) -> Watcher:
-        return ChildWatcher(job, hear, lambda words: self._reporter.say(f"watcher {words[:40]}", f"watcher: {words}"))
+        def note(words: str) -> None:
+            self._reporter.say(f"watcher {words[:40]}", f"watcher: {words}", logging.INFO)
+
+        return ChildWatcher(job, hear, note)
 
     def _new_store(self) -> Keeper:
         settings = self._config.events

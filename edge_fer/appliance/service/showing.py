@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from edge_fer.appliance.config import credentials
-from edge_fer.appliance.events.store import Reader
+from edge_fer.appliance.events.reader import Reader
 from edge_fer.appliance.supervision.restarts import Restarts
 from edge_fer.appliance.watcher.job import Pictures
 from edge_fer.errors import EdgeFerError
@@ -48,7 +48,6 @@ class Showing:
         self._restarts = Restarts(clock)
         self._config: Config | None = None
         self._page: Page | None = None
-        self._events: _Events | None = None
         self._resume_s = clock.now()
 
     @property
@@ -94,13 +93,12 @@ class Showing:
 
         settings = config.page
         token = None if settings.token is None else credentials.read(settings.token)
-        self._events = _Events(config.events.path)
         page = Page(
             settings,
             self._shown.latest,
             self._shown.status,
             self._shown.metrics,
-            self._events.listed,
+            partial(_listed, config.events.path),
             token,
             lambda on: self._want(_pictures(settings) if on else None),
         )
@@ -113,34 +111,11 @@ class Showing:
             self._page.stop()
             self._page = None
             self._want(None)
-        if self._events is not None:
-            self._events.close()
-            self._events = None
 
 
-class _Events:
-    """Reads the events for the page, whose threads call it. The database may be made later than the page."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = threading.Lock()
-        self._reader: Reader | None = None
-
-    def listed(self, after: int | None, limit: int) -> list[dict[str, Any]]:
-        """Return events as `Reader.listed`; none before there is a database. Raises `EdgeFerError`."""
-        with self._lock:
-            if self._reader is None:
-                if not self._path.exists():
-                    return []
-                self._reader = Reader(self._path)
-            return self._reader.listed(after, limit)
-
-    def close(self) -> None:
-        """Close the database."""
-        with self._lock:
-            if self._reader is not None:
-                self._reader.close()
-                self._reader = None
+def _listed(path: Path, after: int | None, limit: int) -> list[dict[str, Any]]:
+    """Return events as `Reader.listed`; none before the store has made its database. Raises `EdgeFerError`."""
+    return Reader(path).listed(after, limit) if path.exists() else []
 
 
 def _pictures(settings: PageSettings) -> Pictures | None:
