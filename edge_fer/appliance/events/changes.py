@@ -75,36 +75,43 @@ class Changes:
         faces = {face["track"]: face for face in moment.record["faces"]}
         for track, visit in self._visits.items():
             visit.in_view = visit.in_view and track in faces
-        full = False
+        is_complete = True
         for track, face in faces.items():
-            visit = self._visits.get(track)
-            if visit is None and len(self._visits) >= self._settings.max_faces:
-                full = True
-                continue
-            if visit is None:
-                visit = _Visit(time, self._now_s, time, self._now_s, face["state"])
-                self._visits[track] = visit
-            event = self._see(track, visit, face, time)
+            if track not in self._visits:
+                if not self._has_room():
+                    is_complete = False
+                    continue
+                self._visits[track] = _Visit(time, self._now_s, time, self._now_s, face["state"])
+            event = self._see(track, self._visits[track], face, time)
             if event is not None:
                 events.append(event)
-        self.left_out += full
+        self.left_out += not is_complete
         return events
 
     def gone(self, time: datetime, reason: str | None = None) -> list[Event]:
-        """End all visits at *time*: nobody looks any more. *reason* becomes part of the events."""
+        """End all visits: from *time* on, nobody looks. *reason* becomes part of the events.
+
+        They have the time at which each face was last seen, or *time* if the clock was set back since then.
+        """
         events = []
         for track, visit in self._visits.items():
             if visit.told is None:
                 continue
-            # What was last seen a moment ago was there until now, as far as anybody knows.
-            if visit.in_view:
-                visit.seen = time
+            visit.seen = min(visit.seen, time)
             event = _went(track, visit)
             if reason is not None:
                 event.detail["reason"] = reason
             events.append(event)
         self._visits.clear()
         return events
+
+    def _has_room(self) -> bool:
+        """Return whether one more visit may begin. Who was seen for a moment only makes room."""
+        if len(self._visits) >= self._settings.max_faces:
+            for track, visit in list(self._visits.items()):
+                if visit.told is None and not visit.in_view:
+                    del self._visits[track]
+        return len(self._visits) < self._settings.max_faces
 
     def _expire(self) -> list[Event]:
         """Return the events of those who were out of sight for too long, and forget them."""
