@@ -26,8 +26,6 @@ class Supervision(Frozen):
     it again later."""
     give_up_within_s: float = Field(60.0, ge=1, le=86_400)
     """See `give_up_restarts`. In seconds."""
-    outlet_deadline_s: float = Field(10.0, ge=0.1, le=600)
-    """Seconds that an outlet may take to connect or to send one event before it is abandoned."""
     outlet_queue: int = Field(1000, ge=1, le=100_000)
     """Events that wait for each outlet; one more, and the oldest is dropped and counted."""
     memory_queue: int = Field(1000, ge=1, le=100_000)

@@ -13,6 +13,7 @@ import tomli_w
 from pydantic import Field, ValidationError, field_validator
 
 from edge_fer import files
+from edge_fer.appliance.events.settings import EventSettings
 from edge_fer.appliance.limits import Supervision
 from edge_fer.appliance.outlets.settings import GpioSettings, MqttSettings, MusicSettings, WebhookSettings
 from edge_fer.appliance.page.settings import PageSettings
@@ -61,6 +62,8 @@ class Config(Frozen):
     """Deadlines of the parts, and what is done about one that hangs."""
     page: PageSettings = PageSettings()
     """What the page shows, and whom it answers."""
+    events: EventSettings = EventSettings()
+    """What becomes an event, where events are kept, and for how long."""
     mqtt: MqttSettings | None = None
     """The MQTT broker that is told; by default none."""
     webhook: tuple[WebhookSettings, ...] = Field((), max_length=MAX_WEBHOOKS)
@@ -109,7 +112,7 @@ class Config(Frozen):
         return tomli_w.dumps(values | tables)
 
 
-TABLES: Final = {"supervision", "page", "mqtt", "webhook", "gpio", "music"}
+TABLES: Final = {"supervision", "page", "events", "mqtt", "webhook", "gpio", "music"}
 """Fields of `Config` that are tables of the file."""
 
 

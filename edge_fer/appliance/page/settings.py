@@ -29,6 +29,8 @@ class PageSettings(Frozen):
     """Port to listen at; 0 takes a free one."""
     token: str | None = Field(None, pattern=CREDENTIAL)
     """Name of the credential that viewers must give, ``@FILE`` for a file; at least 16 characters, without spaces."""
+    trust_this_device: bool = False
+    """Whether programs on this device need no token, its own screen for one. Not beside a proxy or other users."""
     certificate: str | None = Field(None, pattern=LINE)
     """File with the certificate chain for HTTPS, PEM. Together with ``key``."""
     key: str | None = Field(None, pattern=LINE)
