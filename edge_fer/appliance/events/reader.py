@@ -69,10 +69,8 @@ class Reader:
         None stands for the newest ones; so does an id that no event has yet, since the database was begun anew.
         Raises `BadInput`.
         """
-        if after is None or after > self.newest_id():
-            wanted = self.newest(Wanted(), limit)
-        else:
-            wanted = Wanted(after)
+        is_known = after is not None and after <= self.newest_id()
+        wanted = schema.wanted_from(after) if is_known else self.newest(Wanted(), limit)
         return [{"id": number, **event.as_dict()} for number, event in self.select(wanted, limit)]
 
     def _answer(self, ask: Callable[[sqlite3.Connection], T], empty: T) -> T:
