@@ -110,7 +110,7 @@ def test_what_was_not_sent_is_sent_again_after_opening(world):
     assert world.outlets[0].sent == ["track 0"]
     assert world.outlets[0].opened == 3
     assert world.outlets[0].closed == 2
-    assert [one.detail.get("fault") for one in world.events][0] == "the broker is gone"
+    assert world.events[0].detail["fault"] == "the broker is gone"
     until(lambda: world.part()["fault"] is None)
 
 
