@@ -1,0 +1,74 @@
+"""Who is in view, which alerts are raised and what fails, as the events tell: what lamps, music and states follow."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+from edge_fer.appliance.event import Kind
+from edge_fer.emotions import UNKNOWN
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from edge_fer.appliance.event import Event
+
+MAX_SUBJECTS: Final = 64
+"""Most faces, alerts and faults that are remembered, of each; the oldest goes first."""
+NOBODY: Final = "nobody"
+"""The state of a camera that sees no face."""
+
+
+class Presence:
+    """Remembers what is there now. The same event twice is as good as once."""
+
+    def __init__(self) -> None:
+        self.faces: dict[str, str] = {}
+        """Subject → state, who has been there longest first."""
+        self.alerts: dict[str, str] = {}
+        """Subject → what is raised."""
+        self.faults: dict[str, str] = {}
+        """Part → what is wrong with it."""
+
+    def take(self, event: Event) -> None:
+        """Remember what *event* tells."""
+        kinds = {Kind.FACE: self.faces, Kind.ALERT: self.alerts, Kind.HEALTH: self.faults}
+        known = kinds.get(event.kind)
+        if known is None:
+            return
+        after = None if event.kind is Kind.HEALTH and event.after in WORKS else event.after
+        if after is None:
+            known.pop(event.subject, None)
+            return
+        known[event.subject] = after
+        while len(known) > MAX_SUBJECTS:
+            del known[next(iter(known))]
+
+    def correct(self, status: Mapping[str, Any]) -> None:
+        """Take over what *status* knows: events may have been lost on the way."""
+        faces = status.get("faces")
+        if faces is not None:
+            # Who was there before keeps the place.
+            kept = {subject: faces[subject] for subject in self.faces if subject in faces}
+            self.faces = dict(list({**kept, **faces}.items())[:MAX_SUBJECTS])
+        parts = status.get("parts")
+        if parts is not None:
+            faulty = {name: part["fault"] for name, part in parts.items() if part["fault"] is not None}
+            self.faults = dict(list(faulty.items())[:MAX_SUBJECTS])
+
+    def first(self) -> str:
+        """Return the state of who has been in view longest, or `NOBODY`."""
+        return next(iter(self.faces.values()), NOBODY)
+
+    def most(self) -> str:
+        """Return the state that most faces have, or `NOBODY`; where two are as many, that of who came first.
+
+        Faces whose state is unknown count only where nobody's is known.
+        """
+        known = [state for state in self.faces.values() if state != UNKNOWN]
+        counts = Counter(known or self.faces.values())
+        return counts.most_common(1)[0][0] if counts else NOBODY
+
+
+WORKS: Final = frozenset({"ok", "works"})
+"""Words in which an event about health says that nothing is wrong any more."""
