@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from edge_fer import files
-from edge_fer.errors import BadInput
+from edge_fer.errors import BadInput, reason
 from edge_fer.options import DEFAULT_MODEL
 from edge_fer.text import printable
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
+    from edge_fer.appliance.config import Config
     from edge_fer.bundle import Bundle
     from edge_fer.profile import Profile
     from edge_fer.progress import ProgressListener
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from edge_fer_devices.card.flashing import Outcome, Target
     from edge_fer_devices.card.inspection import Contents
     from edge_fer_devices.card.settings import Account, Settings, Wifi
-    from edge_fer_devices.config import Config
 
 FILE: Final = click.Path(path_type=Path)
 PASSWORD: Final = "EDGE_FER_PASSWORD"  # noqa: S105  (the name of a variable)
@@ -286,17 +286,16 @@ def _warnings(settings: Settings, config: Config) -> list[str]:
 
 def _next_steps(settings: Settings, config: Config, options: dict[str, Any]) -> list[str]:
     """Return in lines what the user does now, and how to see that it works."""
-    import ipaddress
-
     steps = ["Next:"]
     if options["out"] is not None:
         steps.append(f"  Write {options['out']} to a card: Raspberry Pi Imager, Use custom.")
     network = f"the network {settings.wifi.ssid}" if settings.wifi else "a network cable"
     steps.append(f"  Put the card into the device, switch it on, and give it some minutes. It uses {network}.")
     host = f"{settings.hostname}.local"
-    bind, port = config.health.bind, config.health.port
-    if not ipaddress.ip_address(bind).is_loopback:
-        steps.append(f"  Then open http://{host}:{port}/")
+    bind, port = config.page.bind, config.page.port
+    if not config.page.only_this_device:
+        scheme = "https" if config.page.encrypted else "http"
+        steps.append(f"  Then open {scheme}://{host}:{port}/")
     elif settings.account is not None:
         steps.append(f"  Then: ssh -L {port}:{bind}:{port} {settings.account.name}@{host}")
         steps.append(f"  and, while that runs, open http://localhost:{port}/")
@@ -408,14 +407,21 @@ def _read(path: Path, what: str) -> str:
 
 
 def _config(options: dict[str, Any]) -> Config:
-    from edge_fer_devices.config import Config
+    from edge_fer.appliance.config import Config
 
     config = Config.load(options["config_path"]) if options["config_path"] else Config()
-    given = {"device": options["device"]}
+    given: dict[str, Any] = {"device": options["device"]}
     if options["source"] is not None:
         given["source"] = options["source"]
+    if not config.page.only_this_device:
+        # Browsers ask for the device by these names; the page answers to no others.
+        names = (*config.page.hosts, options["hostname"], f"{options['hostname']}.local")
+        given["page"] = config.page.model_dump() | {"hosts": tuple(dict.fromkeys(names))}
     # Checked again, as what is copied is not.
-    return Config.model_validate({**config.model_dump(), **given})
+    try:
+        return Config.model_validate({**config.model_dump(), **given})
+    except ValueError as exc:
+        raise BadInput(f"the card's settings cannot be used: {reason(exc)}; change the options, or --config") from exc
 
 
 def _bundle(name: str | None, profile: Profile) -> tuple[Bundle | None, str]:
