@@ -24,6 +24,7 @@ PATTERNS: Final = (
 """What is masked, in this order."""
 ADDRESS: Final = re.compile(r"(?<![\w.:])[0-9A-Fa-f.:]{3,}(?![\w.])")
 """What may be an address of the Internet; whether it is one, Python's own module says."""
+PACKAGES: Final = "packages"
 PERSONAL: Final = frozenset(
     {"contact", "notice", "title", "name", "user", "client_id", "prefix", "camera", "hosts", "playlists"}
 )
@@ -58,7 +59,11 @@ def _without_address(found: re.Match[str]) -> str:
 def clean_all(values: Any) -> Any:
     """Return *values*, as JSON or TOML holds them, with every text in them cleaned."""
     if isinstance(values, dict):
-        return {clean(str(key)): clean_all(value) for key, value in values.items()}
+        cleaned = {}
+        for key, value in values.items():
+            # Versions look like addresses, and packages are nobody's.
+            cleaned[clean(str(key))] = value if key == PACKAGES else clean_all(value)
+        return cleaned
     if isinstance(values, list | tuple):
         return [clean_all(value) for value in values]
     return clean(values) if isinstance(values, str) else values

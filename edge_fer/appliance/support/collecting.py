@@ -17,7 +17,7 @@ import tomli_w
 
 from edge_fer import __version__, host
 from edge_fer.appliance import asking
-from edge_fer.appliance.support.cleaning import clean, clean_all, masked
+from edge_fer.appliance.support.cleaning import PACKAGES, clean, clean_all, masked
 from edge_fer.errors import BadInput, EdgeFerError, one_line
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _versions(_: Path) -> dict[str, Any]:
     packages = {}
     for distribution in metadata.distributions():
         packages[distribution.name] = distribution.version
-    return {"edge_fer": __version__, "python": sys.version.split()[0], "packages": dict(sorted(packages.items()))}
+    return {"edge_fer": __version__, "python": sys.version.split()[0], PACKAGES: dict(sorted(packages.items()))}
 
 
 def _machine(settings: Path) -> dict[str, Any]:
@@ -154,7 +154,9 @@ def _doctor(_: Path) -> Any:
         [sys.executable, "-m", "edge_fer.cli", "doctor", "--json"],
         capture_output=True, text=True, errors="replace", timeout=DOCTOR_TIMEOUT_S, check=False,
     )  # fmt: skip
-    return json.loads(said.stdout) if said.stdout else f"not collected: {one_line(said.stderr)}\n"
+    # A finding a line.
+    found = [json.loads(line) for line in said.stdout.splitlines() if line.strip()]
+    return found or f"not collected: {one_line(said.stderr)}\n"
 
 
 def _profile(_: Path) -> Any:
