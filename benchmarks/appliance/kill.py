@@ -72,7 +72,7 @@ class Series:
 
     def __init__(self, path: Path, max_mb: float) -> None:
         self.path = path
-        self._max_mb = max_mb
+        self.max_mb = max_mb
         self._committed: dict[int, str] = {}
 
     def kill(self, number: int, chance: random.Random) -> dict[str, Any]:
@@ -89,13 +89,13 @@ class Series:
                 committed += 1
         log = self.path.with_name(f"{self.path.name}-wal")
         return {
-            "full": self._max_mb == FULL_MB, "after": moment, "pause_s": round(pause_s, 4), "committed": committed,
+            "full": self.max_mb == FULL_MB, "after": moment, "pause_s": round(pause_s, 4), "committed": committed,
             "log_bytes": log.stat().st_size if log.exists() else 0, "replaced": replaced, **self._left(),
         }  # fmt: skip
 
     def _killed(self, number: int, moment: str, pause_s: float) -> list[dict[str, Any]]:
         """Return what a child has printed until it was killed."""
-        command = [sys.executable, __file__, "--child", str(self.path), "--max-mb", str(self._max_mb)]
+        command = [sys.executable, __file__, "--child", str(self.path), "--max-mb", str(self.max_mb)]
         with subprocess.Popen([*command, "--seed", str(number)], stdout=subprocess.PIPE) as child:
             if child.stdout is None:
                 raise AssertionError
@@ -114,7 +114,7 @@ class Series:
             return {"integrity": "none yet", "events": 0, "missing": len(self._committed), "gaps": 0}
         events = {number: event.subject for number, event in Reader(self.path).since(None)}
         # Removed are only the oldest ones, of a database that is full.
-        first = min(events, default=1) if self._max_mb == FULL_MB else 1
+        first = min(events, default=1) if self.max_mb == FULL_MB else 1
         missing = 0
         for number, subject in self._committed.items():
             if number >= first and events.get(number) != subject:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
+import signal
 import sys
 import tempfile
+import time
 from datetime import UTC, datetime
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -59,7 +63,7 @@ def kept(tmp_path_factory):
 
 
 @given(st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_a_log_that_ends_anywhere_gives_all_events_that_were_committed_by_then(kept, data):
     source, commits = kept
     log = (source / "events.db-wal").read_bytes()
@@ -79,7 +83,7 @@ def test_a_log_that_ends_anywhere_gives_all_events_that_were_committed_by_then(k
 
 
 @given(st.data())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_moving_the_log_into_the_database_may_end_anywhere(kept, data):
     source, commits = kept
     with tempfile.TemporaryDirectory() as name:
@@ -107,6 +111,27 @@ def test_moving_the_log_into_the_database_may_end_anywhere(kept, data):
     assert events == [f"track {number}" for number in range(commits[-1][1])]
 
 
+def killed(series, number, moment, pause_s):
+    """As the script's, in a fork of this process, which is there at once."""
+    receiver, sender = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.dup2(sender, 1)
+        sys.stdout = os.fdopen(1, "w")
+        try:
+            sys.modules["kill"].keep(series.path, series.max_mb, number)
+        finally:
+            os._exit(1)
+    os.close(sender)
+    with os.fdopen(receiver) as stdout:
+        lines = [stdout.readline(), stdout.readline()] if moment == "event" else []
+        time.sleep(pause_s)
+        os.kill(child, signal.SIGKILL)
+        lines += stdout.readlines()
+    os.waitpid(child, 0)
+    return [json.loads(line) for line in lines if line.endswith("\n")]
+
+
 @pytest.mark.skipif(not SCRIPT.is_file(), reason="the scripts are not part of the wheel")
 def test_ten_kills_lose_nothing(monkeypatch):
     spec = spec_from_file_location("kill", SCRIPT)
@@ -114,6 +139,8 @@ def test_ten_kills_lose_nothing(monkeypatch):
     monkeypatch.setitem(sys.modules, "kill", kill)
     spec.loader.exec_module(kill)
     monkeypatch.setattr(kill, "PAUSE_S", (0.0, 0.1))
+    monkeypatch.setattr(kill, "START_S", (0.0, 0.1))
+    monkeypatch.setattr(kill.Series, "_killed", killed)
     kills = kill.measure(10, 5)
     assert [kill.is_whole(each) for each in kills] == [True] * 10
     assert sum(each["committed"] for each in kills) > 10
