@@ -229,7 +229,7 @@ def cuts(actions: list[Action], count: int, seed: int) -> list[dict[str, Any]]:
 def is_whole(cut: dict[str, Any]) -> bool:
     """Return whether nothing was lost by *cut*."""
     lost = cut["missing"] + cut["damaged"] + cut["gaps"] + cut["replaced"]
-    return lost == 0 and cut["goes_on"] and cut["integrity"] == "ok"
+    return bool(lost == 0 and cut["goes_on"] and cut["integrity"] == "ok")
 
 
 def cost(batch: int, count: int) -> dict[str, Any]:
