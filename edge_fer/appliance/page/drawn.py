@@ -55,7 +55,7 @@ class DrawnCamera:
 
 
 def _face(truth: Truth, time_s: float) -> dict[str, Any]:
-    sure = 0.66 + 0.3 * math.sin(time_s * 0.9 + truth.person * 2)
+    sure = 0.74 + 0.22 * math.sin(time_s * 0.9 + truth.person * 2)
     scores = _scores(truth.label, sure, time_s + truth.person)
     turned = abs(truth.yaw_deg) > TURNED_DEG
     return {
@@ -98,13 +98,15 @@ class DrawnDevice:
         self._index = first
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
-        history = self._history(history_s)
+        self._events: list[dict[str, Any]] = []
+        self._states: dict[str, str] = {}
+        self._recall(history_s)
         self.page: Final = Page(
             settings,
             self.latest,
             self.status.as_dict,
             lambda: b"",
-            lambda _, limit: history[-limit:],
+            lambda _, limit: self._events[-limit:],
             token,
             self._watch,
         )
@@ -128,11 +130,14 @@ class DrawnDevice:
 
     def show(self, moment: Moment) -> None:
         """Hand out *moment*."""
+        self._note(moment.record, datetime.now(UTC))
         self.latest.put(moment)
         self.status.saw_frame()
 
     def _run(self, ended: threading.Event, fps: float) -> None:
-        while not ended.wait(1 / fps):
+        next_s = time.monotonic()
+        while not ended.wait(max(0.0, next_s - time.monotonic())):
+            next_s += 1 / fps
             self.show(self.camera.moment(self._index, with_picture=self.watched.is_set()))
             self._index += 1
 
@@ -142,20 +147,21 @@ class DrawnDevice:
         else:
             self.watched.clear()
 
-    def _history(self, history_s: float) -> list[dict[str, Any]]:
-        """Return the events that the moments before the first one would have made."""
-        events: list[dict[str, Any]] = []
-        states: dict[str, str] = {}
+    def _recall(self, history_s: float) -> None:
+        """Note the events that the moments before the first one would have made."""
         now = datetime.now(UTC)
-        steps = int(history_s / HISTORY_STEP_S)
-        for step in range(steps, 0, -1):
+        for step in range(int(history_s / HISTORY_STEP_S), 0, -1):
             ago_s = step * HISTORY_STEP_S
-            record = self.camera.moment(max(0, self._index - int(ago_s * 10)), with_picture=False).record
-            seen = {f"track {face['track']}": face["state"] for face in record["faces"]}
-            for subject in {**states, **seen}:
-                before, after = states.get(subject), seen.get(subject)
-                if before != after:
-                    event = Event(now - timedelta(seconds=ago_s), Kind.FACE, subject, before, after)
-                    events.append({"id": len(events) + 1, **event.as_dict()})
-            states = seen
-        return events
+            moment = self.camera.moment(max(0, self._index - int(ago_s * 10)), with_picture=False)
+            self._note(moment.record, now - timedelta(seconds=ago_s))
+
+    def _note(self, record: dict[str, Any], time: datetime) -> None:
+        """Note an event for each face that came, changed its state, or went."""
+        states = {f"track {face['track']}": face["state"] for face in record["faces"]}
+        for subject in {**self._states, **states}:
+            before = self._states.get(subject)
+            after = states.get(subject)
+            if before != after:
+                event = Event(time, Kind.FACE, subject, before, after)
+                self._events.append({"id": len(self._events) + 1, **event.as_dict()})
+        self._states = states

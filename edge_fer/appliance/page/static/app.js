@@ -85,11 +85,13 @@ class App {
     const state = face?.state ?? null;
     const root = element("state");
     root.style.setProperty("--colour", state ? `var(${variable(state)})` : "var(--soft)");
+    const other = root.dataset.state !== (state ?? "none");
     root.dataset.state = state ?? "none";
     element("state-glyph").setAttribute("d", outline(state ?? "unknown"));
-    element("state-word").textContent = state ? stateWord(state) : word("no_face");
-    element("state-hint").textContent = hint(face);
-    this.scores.show(face?.scores ?? null);
+    setText("state-word", state ? stateWord(state) : word("no_face"));
+    if (this.scores.show(face?.scores ?? null) || other) {
+      setText("state-hint", hint(face));
+    }
     this.say(state ? stateWord(state) : word("no_face"));
   }
 
@@ -120,7 +122,8 @@ class App {
     const button = document.createElement("button");
     button.type = "button";
     button.dataset.track = face.track;
-    button.textContent = word("face", { n: face.track });
+    button.textContent = number(face.track);
+    button.setAttribute("aria-label", word("face", { n: number(face.track) }));
     button.addEventListener("click", () => this.choose(face.track));
     return button;
   }
@@ -207,7 +210,9 @@ class App {
   want() {
     this.feed.want(this.picturesShown() && document.visibilityState === "visible");
     element("numbers-only").hidden = this.picturesShown();
-    setText("toggle-word", word(this.wish ? "hide_picture" : "show_picture"));
+    const offer = word(this.wish ? "hide_picture" : "show_picture");
+    setText("toggle-word", offer);
+    element("toggle").setAttribute("aria-label", offer);
     element("stage").classList.toggle("bare", !this.picturesShown());
     if (!this.picturesShown()) {
       this.stage.clear();
@@ -248,7 +253,7 @@ function hint(face) {
     return word("unsure_hint");
   }
   const score = face.scores[face.state];
-  return score === undefined ? "\u00a0" : word("certain", { n: number(Math.round(score * 100)) });
+  return score === undefined ? "\u00a0" : word("score", { n: number(Math.round(score * 100)) });
 }
 
 function setText(name, text) {

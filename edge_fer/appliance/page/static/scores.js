@@ -16,7 +16,7 @@ export class Scores {
     this.saidAt = 0;
   }
 
-  /** Show a score for each label; null shows that there are none. */
+  /** Show a score for each label; null shows that there are none. Return whether numbers were written. */
   show(scores) {
     this.list.classList.toggle("none", !scores);
     if (!scores) {
@@ -26,7 +26,8 @@ export class Scores {
         row.meter.setAttribute("aria-valuenow", "0");
         row.item.classList.remove("most");
       }
-      return;
+      this.numbersAt = 0;
+      return true;
     }
     const labels = Object.keys(scores);
     if (labels.length !== this.rows.size || labels.some((label) => !this.rows.has(label))) {
@@ -50,6 +51,7 @@ export class Scores {
     }
     this.numbersAt = writes ? now : this.numbersAt;
     this.saidAt = says ? now : this.saidAt;
+    return writes;
   }
 
   /** Make the rows. */

@@ -1,7 +1,7 @@
 // The picture, and what was found in it drawn over it.
 
 import { colour, path, variable } from "./shapes.js";
-import { stateWord } from "./words.js";
+import { number, stateWord } from "./words.js";
 
 /** A picture that stands still would show somebody who has long gone. */
 const BLANK_AFTER_S = 30;
@@ -117,26 +117,33 @@ export class Stage {
     ];
     const pen = this.pen;
     const main = face.track === this.selected;
-    const shade = colour(variable(face.state));
+    const shade = this.shade(face.state);
     pen.globalAlpha = face.seen === "bridged" ? 0.6 : 1;
     const corner = Math.min(width, height) * 0.22;
     // A dark line below a light one can be seen before anything.
-    for (const [style, thickness] of [["rgb(0 0 0 / 60%)", main ? 0.42 : 0.3], [shade, main ? 0.24 : 0.13]]) {
+    const below = this.blank ? colour("--panel") : "rgb(0 0 0 / 60%)";
+    for (const [style, thickness] of [[below, main ? 0.42 : 0.3], [shade, main ? 0.24 : 0.13]]) {
       pen.strokeStyle = style;
       pen.lineWidth = thickness * rem;
       pen.lineCap = "round";
       pen.lineJoin = "round";
       corners(pen, x, y, width, height, corner);
     }
-    this.drawLabel(face, x, y, rem, shade);
+    this.drawLabel(face, x, y, rem);
     pen.globalAlpha = 1;
   }
 
-  drawLabel(face, x, y, rem, shade) {
+  /** Return the colour of a state's box: over a picture, a bright one whatever the scheme. */
+  shade(state) {
+    return this.blank ? colour(variable(state)) : bright(state);
+  }
+
+  drawLabel(face, x, y, rem) {
     const pen = this.pen;
     const size = 1.15 * rem;
     pen.font = `600 ${size}px system-ui, sans-serif`;
-    const text = stateWord(face.state);
+    const several = this.moment.faces.length > 1;
+    const text = several ? `${stateWord(face.state)} · ${number(face.track)}` : stateWord(face.state);
     const width = pen.measureText(text).width + size * 2.1;
     const height = size * 1.6;
     const left = Math.max(0, Math.min(x - 0.12 * rem, this.marks.width - width));
@@ -148,7 +155,7 @@ export class Stage {
     pen.save();
     pen.translate(left + size * 0.5, top + (height - size * 0.8) / 2);
     pen.scale((size * 0.8) / 24, (size * 0.8) / 24);
-    pen.fillStyle = colour(`--on-picture-${variable(face.state).slice(2)}`) || shade;
+    pen.fillStyle = bright(face.state);
     pen.fill(path(face.state), "evenodd");
     pen.restore();
     pen.fillStyle = "#fff";
@@ -172,6 +179,10 @@ export class Stage {
     }
     return null;
   }
+}
+
+function bright(state) {
+  return colour(`--bright-${variable(state).slice(2)}`);
 }
 
 function corners(pen, x, y, width, height, length) {

@@ -209,23 +209,19 @@ export class Timeline {
 
   drawBlock(state, box, view) {
     const { pen } = this;
-    const radius = Math.min(box.height * 0.22, box.width / 2, view.rem * 0.5);
-    pen.beginPath();
-    pen.roundRect(box.left, box.top, box.width, box.height, radius);
+    const outline = new Path2D();
+    outline.roundRect(box.left, box.top, box.width, box.height, Math.min(box.height * 0.22, box.width / 2, view.rem * 0.5));
     const unsure = state === "unknown";
+    pen.fillStyle = colour(unsure ? "--panel" : variable(state));
+    pen.fill(outline);
     if (unsure) {
-      pen.fillStyle = colour("--panel");
-      pen.fill();
       pen.save();
-      pen.clip();
-      hatch(pen, box.left, box.top, box.width, box.height, view.rem * 0.45, colour("--soft"), view.ratio);
+      pen.clip(outline);
+      hatch(pen, box.left, box.top, box.width, box.height, view.rem * 0.45, colour("--line"), view.ratio * 1.5);
       pen.restore();
       pen.strokeStyle = colour("--soft");
       pen.lineWidth = view.ratio;
-      pen.stroke();
-    } else {
-      pen.fillStyle = colour(variable(state));
-      pen.fill();
+      pen.stroke(outline);
     }
     this.drawWord(state, box, view, unsure);
   }
