@@ -26,6 +26,8 @@ LEAST: Final = 0.55
 """Score below which the state is unknown."""
 TURNED_DEG: Final = 35.0
 HISTORY_STEP_S: Final = 0.5
+HISTORY_FPS: Final = 3
+"""People hold an expression for longer than the drawn ones do."""
 
 
 class DrawnCamera:
@@ -152,7 +154,7 @@ class DrawnDevice:
         now = datetime.now(UTC)
         for step in range(int(history_s / HISTORY_STEP_S), 0, -1):
             ago_s = step * HISTORY_STEP_S
-            moment = self.camera.moment(max(0, self._index - int(ago_s * 10)), with_picture=False)
+            moment = self.camera.moment(max(0, self._index - int(ago_s * HISTORY_FPS)), with_picture=False)
             self._note(moment.record, now - timedelta(seconds=ago_s))
 
     def _note(self, record: dict[str, Any], time: datetime) -> None:

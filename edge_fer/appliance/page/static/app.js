@@ -214,10 +214,7 @@ class App {
     setText("toggle-word", offer);
     element("toggle").setAttribute("aria-label", offer);
     element("stage").classList.toggle("bare", !this.picturesShown());
-    if (!this.picturesShown()) {
-      this.stage.clear();
-      this.stage.draw();
-    }
+    this.stage.allow(this.picturesShown());
   }
 
   /** Fill the timeline with what the device has kept of the last minutes. */

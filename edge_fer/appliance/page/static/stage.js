@@ -16,6 +16,7 @@ export class Stage {
     this.moment = null;
     this.selected = null;
     this.blank = true;
+    this.allowed = true;
     new ResizeObserver(() => this.draw()).observe(marks);
     marks.addEventListener("click", (event) => chosen(this.faceAt(event)));
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
@@ -25,7 +26,9 @@ export class Stage {
   async show(moment, blob, selected) {
     if (blob) {
       const bitmap = await createImageBitmap(blob);
-      this.paint(bitmap);
+      if (this.allowed) {
+        this.paint(bitmap);
+      }
       bitmap.close();
     }
     this.moment = moment;
@@ -40,6 +43,15 @@ export class Stage {
     }
     this.painter.drawImage(bitmap, 0, 0);
     this.blank = false;
+  }
+
+  /** Say whether pictures may be shown; one that is under way is not, if they may not. */
+  allow(pictures) {
+    this.allowed = pictures;
+    if (!pictures) {
+      this.clear();
+    }
+    this.draw();
   }
 
   /** Take the picture away. */
@@ -86,8 +98,11 @@ export class Stage {
       this.drawFrame(place);
     }
     const rem = parseFloat(getComputedStyle(document.documentElement).fontSize) * place.ratio;
-    for (const face of this.moment.faces) {
-      this.drawFace(face, place, rem);
+    // The selected face first: its label has the best place.
+    const faces = [...this.moment.faces].sort((one, other) => Number(other.track === this.selected) - Number(one.track === this.selected));
+    const taken = [];
+    for (const face of faces) {
+      this.drawFace(face, place, rem, taken);
     }
   }
 
@@ -107,7 +122,7 @@ export class Stage {
     pen.stroke();
   }
 
-  drawFace(face, place, rem) {
+  drawFace(face, place, rem, taken) {
     const { scale, left, top } = place;
     const [x, y, width, height] = [
       left + face.box[0] * scale,
@@ -129,7 +144,7 @@ export class Stage {
       pen.lineJoin = "round";
       corners(pen, x, y, width, height, corner);
     }
-    this.drawLabel(face, x, y, rem);
+    this.drawLabel(face, { x, y, height }, rem, taken);
     pen.globalAlpha = 1;
   }
 
@@ -138,7 +153,7 @@ export class Stage {
     return this.blank ? colour(variable(state)) : bright(state);
   }
 
-  drawLabel(face, x, y, rem) {
+  drawLabel(face, box, rem, taken) {
     const pen = this.pen;
     const size = 1.15 * rem;
     pen.font = `600 ${size}px system-ui, sans-serif`;
@@ -146,8 +161,11 @@ export class Stage {
     const text = several ? `${stateWord(face.state)} · ${number(face.track)}` : stateWord(face.state);
     const width = pen.measureText(text).width + size * 2.1;
     const height = size * 1.6;
-    const left = Math.max(0, Math.min(x - 0.12 * rem, this.marks.width - width));
-    const top = Math.max(0, y - height - 0.45 * rem);
+    const left = Math.max(0, Math.min(box.x - 0.12 * rem, this.marks.width - width));
+    const above = Math.max(0, box.y - height - 0.45 * rem);
+    const covers = (other) => left < other.left + other.width && other.left < left + width && Math.abs(above - other.top) < height;
+    const top = taken.some(covers) ? box.y + box.height + 0.45 * rem : above;
+    taken.push({ left, top, width });
     pen.fillStyle = "rgb(8 12 16 / 82%)";
     pen.beginPath();
     pen.roundRect(left, top, width, height, height / 2);

@@ -1,7 +1,7 @@
 // How the device is: frames a second, latency, temperature, and which of its parts work.
 
 import { LAMPS, glyph } from "./shapes.js";
-import { duration, number, word } from "./words.js";
+import { duration, number, shortDuration, word } from "./words.js";
 
 const WINDOW_S = 5;
 const LATENCIES = 20;
@@ -48,7 +48,7 @@ export class Vitals {
     if (status.temperature_c !== null) {
       this.find("temperature").textContent = `${number(status.temperature_c)} °C`;
     }
-    this.find("running").textContent = health.running_s === undefined ? "–" : duration(health.running_s);
+    this.find("running").textContent = health.running_s === undefined ? "–" : shortDuration(health.running_s);
   }
 
   /** Show that nothing is known. */

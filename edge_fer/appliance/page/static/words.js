@@ -31,6 +31,12 @@ const STEPS = [
   ["second", 1],
 ];
 
+/** Return a duration in its largest unit, as short as a figure: "12 min". */
+export function shortDuration(seconds) {
+  const [name, length] = STEPS.find(([, length]) => seconds >= length) ?? ["second", 1];
+  return word(`short_${name}`, { n: number(Math.floor(seconds / length)) });
+}
+
 /** Return a duration in words, in its largest unit: "12 seconds". */
 export function duration(seconds) {
   const whole = Math.max(0, Math.round(seconds));
