@@ -23,6 +23,7 @@ import pytest
 from edge_fer.appliance.event import Event, Kind
 from edge_fer.appliance.outlets import OUTLETS, TellsStatus, make
 from edge_fer.appliance.outlets.gpio import GpioOutlet, open_light
+from edge_fer.appliance.outlets.presence import DOUBTS
 from edge_fer.appliance.outlets.settings import GpioSettings, MqttSettings, MusicSettings, WebhookSettings
 from edge_fer.appliance.outlets.webhook import WebhookOutlet, signature
 from edge_fer.errors import OutletError
@@ -383,7 +384,8 @@ class TestMqtt(OutletSuite):
             outlet.send(face(None, after))
         for _ in range(3):
             outlet.publish_status({"status": "no frames", "parts": {}})
-        outlet.publish_status({"status": "ok", "parts": {}, "faces": {}})
+        for _ in range(DOUBTS):
+            outlet.publish_status({"status": "ok", "parts": {}, "faces": {}})
         until(lambda: listener.payloads("test/device/camera/state")[-1:] == ["nobody"])
         assert listener.payloads("test/device/camera/state") == ["nobody", "happy", "sad", "nobody"]
         assert listener.payloads("test/device/camera/status") == ["offline", "online"]

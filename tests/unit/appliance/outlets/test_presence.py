@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from edge_fer.appliance.event import Event, Kind
-from edge_fer.appliance.outlets.presence import MAX_SUBJECTS, NOBODY, Presence
+from edge_fer.appliance.outlets.presence import DOUBTS, MAX_SUBJECTS, NOBODY, Presence
 
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
 
@@ -50,18 +50,33 @@ def test_it_remembers_a_bounded_number():
     presence = told(*[(f"track {number}", "happy") for number in range(10 * MAX_SUBJECTS)])
     assert len(presence.faces) == MAX_SUBJECTS
     assert f"track {10 * MAX_SUBJECTS - 1}" in presence.faces
-    presence.correct({"faces": {f"track {number}": "sad" for number in range(10 * MAX_SUBJECTS)}})
+    for _ in range(2 * DOUBTS):
+        presence.correct({"faces": {f"track {number}": "sad" for number in range(10 * MAX_SUBJECTS)}})
     assert len(presence.faces) == MAX_SUBJECTS
 
 
-def test_the_status_corrects_what_lost_events_have_left():
+def test_the_status_mends_what_lost_events_have_left():
     presence = told(("a", "sad"), ("b", "happy"), ("c", "sad"))
-    presence.correct({"faces": {"d": "fear", "c": "sad", "b": "angry"}})
+    for _ in range(DOUBTS):
+        assert list(presence.faces.items()) == [("a", "sad"), ("b", "happy"), ("c", "sad")]
+        presence.correct({"faces": {"d": "fear", "c": "sad", "b": "angry"}})
     assert list(presence.faces.items()) == [("b", "angry"), ("c", "sad"), ("d", "fear")]
     presence.correct({})
     assert len(presence.faces) == 3
-    presence.correct({"parts": {"camera": {"fault": "gone"}, "page": {"fault": None}}})
-    assert presence.faults == {"camera": "gone"}
-    presence.correct({"faces": {}, "parts": {}})
-    assert presence.first() == NOBODY
+
+
+def test_a_moment_out_of_sight_ends_nothing():
+    presence = told(("a", "sad"))
+    for _ in range(10):
+        for _ in range(DOUBTS - 1):
+            presence.correct({"faces": {}})
+        presence.correct({"faces": {"a": "sad"}})
+    assert presence.first() == "sad"
+
+
+def test_faults_are_those_of_the_status():
+    presence = told(("camera", "gone"), kind=Kind.HEALTH)
+    presence.correct({"parts": {"mqtt": {"fault": "gone"}, "camera": {"fault": None}}})
+    assert presence.faults == {"mqtt": "gone"}
+    presence.correct({"parts": {}})
     assert presence.faults == {}
