@@ -97,7 +97,7 @@ def test_a_part_that_fails_is_told_once_and_when_it_works_again(told, caplog):
     ]
     assert told.status.as_dict()["counts"] == {"camera_faults": 1}
     assert [record.getMessage() for record in caplog.records] == ["camera: gone"]
-    assert caplog.records[0].kind == "camera"
+    assert caplog.records[0].kind == "camera fails"
 
 
 def test_a_notice_holds_its_words(told):
