@@ -1,7 +1,7 @@
 """Soaks the appliance: the whole service runs for half an hour, and everything around it fails again and again.
 
-The camera is a local web server with MJPEG, the broker a real mosquitto, the disk a small tmpfs (so it needs root), the
-pages WebSocket clients. The camera goes 10 times and blocks 5 times, the broker goes 5 times, the disk is full once, the
+The camera is a local web server with MJPEG, the broker a real mosquitto, the disk a small tmpfs (it needs root), the
+pages WebSocket clients. The camera goes 10 times and blocks 5 times, the broker goes 5 times, the disk is full once, a
 bundle is damaged once, the wall clock jumps twice, the watcher is ended by SIGSEGV 3 times and stopped twice, and the
 page is opened and closed 100 times. After each fault the service must live, have told of it, and soon work again.
 
@@ -127,7 +127,7 @@ class Soak:
             "page": {"port": self.port},
             "events": {"path": str(self.database)},
             "mqtt": {"host": "127.0.0.1", "port": self.broker.port, "prefix": "soak", "client_id": "soaked"},
-            "supervision": {"state_folder": str(self.folder / "state"), "bundle_trial_s": 2.0, "stuck_after_s": 8.0},
+            "supervision": {"state_folder": str(self.folder / "state"), "bundle_trial_s": 2.0, "stuck_after_s": 6.0},
         }
 
     def start(self) -> None:

@@ -61,7 +61,7 @@ def test_a_full_queue_drops_the_oldest_and_counts_it():
 def test_pauses_grow_and_are_short_again_after_a_calm_minute():
     clock = FakeClock()
     restarts = Restarts(clock)
-    assert [restarts.failed() for _ in range(6)] == [0.5, 1.0, 2.0, 5.0, 10.0, 10.0]
+    assert [restarts.failed() for _ in range(6)] == [0.5, 1.0, 2.0, 5.0, 5.0, 5.0]
     clock.advance(61)
     assert restarts.failed() == 0.5
     restarts.failed()
