@@ -93,6 +93,12 @@ def test_any_detail_can_be_kept(open_store, event, detail, read):
     assert kept(store)[1].detail == read
 
 
+def test_a_time_without_a_zone_is_in_utc(open_store, event):
+    store = open_store()
+    store.append(event(time=event(5).time.replace(tzinfo=None)))
+    assert kept(store)[1].time == event(5).time
+
+
 def test_a_detail_without_end_and_a_long_one_are_shortened(open_store, event):
     endless: dict = {}
     endless["self"] = endless
