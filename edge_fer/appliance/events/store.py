@@ -170,8 +170,8 @@ class Store:
             with _transaction(connection):
                 removed = self._remove_surplus(connection) or self._remove_old(connection)
             if scalar(connection, "PRAGMA freelist_count") > FREE_PAGES:
-                # It works while its rows, which are empty, are fetched.
-                connection.execute(f"PRAGMA incremental_vacuum({FREE_PAGES})").fetchall()
+                # As a script, since `execute` takes its first step only, and frees one page.
+                connection.executescript(f"PRAGMA incremental_vacuum({FREE_PAGES})")
             return removed
 
     def _remove_old(self, connection: sqlite3.Connection) -> int:
@@ -218,10 +218,12 @@ class Store:
             # Before anything is changed.
             number = database.version(connection, self._path)
             self._prepare(connection)
-            _check(connection)
+            inode = self._path.stat().st_ino
+            if inode != self._inode:  # not again and again while the disk is full
+                _check(connection)
             for step in range(number, schema.FORMAT):
                 _migrate(connection, step)
-            self._inode = self._path.stat().st_ino
+            self._inode = inode
             undo.pop_all()
         return connection
 
