@@ -109,6 +109,14 @@ class Machine:
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(for_s)
 
+    def copy_as_cut(self, target: Path) -> None:
+        """Copy the card while the machine stands still between two instructions: what a pulled plug would leave."""
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            stand_in.run("cp", "--sparse=always", self.card, target)
+        finally:
+            self.process.send_signal(signal.SIGCONT)
+
     def cut_power(self) -> None:
         """End the machine between two instructions, as a pulled plug does."""
         self.process.send_signal(signal.SIGKILL)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import edge_fer
 from edge_fer.errors import BadInput
 from edge_fer.manifest import MANIFEST, SIGNATURE
-from edge_fer_devices.card import cloud_init, firstrun, spare
+from edge_fer_devices.card import cloud_init, firstrun_files, spare
 from edge_fer_devices.card.inspection import CLOUD_INIT
 from edge_fer_devices.first_boot import cmdline
 from edge_fer_devices.first_boot.persisting import MOUNT_ORDER
@@ -67,9 +67,9 @@ def collect(order: Order, image: Contents, line: str, instance_id: str) -> dict[
         contents.update(_for_cloud_init(order.settings, instance_id))
         words = _credentials() if image.takes_credentials else ()
     else:
-        contents[f"{FOLDER}/setup.json"] = firstrun.setup(order.settings).encode()
-        contents[f"{FOLDER}/firstrun.sh"] = firstrun.SCRIPT.encode()
-        words = firstrun.WORDS
+        contents[f"{FOLDER}/setup.json"] = firstrun_files.setup(order.settings).encode()
+        contents[f"{FOLDER}/firstrun.sh"] = firstrun_files.SCRIPT.encode()
+        words = firstrun_files.WORDS
     if order.settings.account is not None:
         contents["ssh"] = b""  # by which Raspberry Pi OS starts its SSH server
     if not line.strip() and (order.read_only or image.init != CLOUD_INIT):

@@ -1,6 +1,6 @@
 """The first boot in a root of its own, with a system's programs that only take notes.
 
-One test has the real venv and the real pip, which take seconds; the others only have what those leave behind.
+One test has the real venv and the real installer, which take seconds; the others only have what those leave behind.
 """
 
 from __future__ import annotations
@@ -114,13 +114,13 @@ def device(tmp_path, wheels, monkeypatch):
 
 
 def pretended(run):
-    """Return *run* with a venv and a pip that are done at once."""
+    """Return *run* with a venv and an installer that are done at once."""
 
     def quickly(command, **more):
         words = [str(word) for word in command]
         if words[1:3] == ["-m", "venv"]:
             (Path(words[-1]) / "bin").mkdir(parents=True)
-        elif words[1].endswith("/pip"):
+        elif words[1:3] == ["-m", "installer"]:
             program(Path(words[0]).with_name("edge-fer"), "echo the golden answers match")
         elif words[1:3] == ["-m", "compileall"]:
             pass
@@ -348,7 +348,7 @@ def test_a_power_cut_while_it_installs_is_mended_by_the_next_boot(device, servic
     run = installing.run
 
     def cut(command, **more):
-        if "install" in map(str, command):
+        if "installer" in map(str, command):
             raise KeyboardInterrupt  # as hard as it gets without a kernel
         return run(command, **more)
 
