@@ -7,9 +7,8 @@ import sqlite3
 import tempfile
 import time
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote
 
 from edge_fer.appliance.events import database, schema
@@ -18,23 +17,18 @@ from edge_fer.appliance.events.schema import Wanted
 from edge_fer.errors import BadInput, reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from edge_fer.appliance.event import Event
+
+T = TypeVar("T")
 
 TRIES: Final = 40
 """How often reading is begun again while the database changes under it."""
 PAUSE_S: Final = 0.05
 NO_SHARING: Final = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM})
 """What SQLite says where it may read a database, but not take part in its log."""
-
-
-@dataclass(frozen=True)
-class _Question:
-    wanted: Wanted
-    limit: int
-    newest: bool
 
 
 class Reader:
@@ -57,21 +51,17 @@ class Reader:
         """
         return schema.in_chunks(self.select, schema.wanted_from(after), limit)
 
-    def select(self, wanted: Wanted, limit: int, *, newest: bool = False) -> list[tuple[int, Event]]:
-        """Return up to *limit* of the *wanted* events in the order of their ids: the first, or the *newest* ones.
+    def select(self, wanted: Wanted, limit: int) -> list[tuple[int, Event]]:
+        """Return the first *limit* of the *wanted* events in the order of their ids. Raises `BadInput`."""
+        return self._answer(lambda connection: schema.select(connection, wanted, limit), [])
 
-        Raises `BadInput`.
-        """
-        for _ in range(TRIES):
-            if self._path.is_file():
-                found = self._unless_changed(_Question(wanted, limit, newest))
-                if found is not None:
-                    self._was_there = True
-                    return found
-            elif not self._was_there:
-                raise BadInput(f"there are no events at {self._path}; edge-fer kiosk keeps them; pass another path")
-            time.sleep(PAUSE_S)
-        raise BadInput(f"{self._path} changes too quickly to be read, or was removed; try again")
+    def newest(self, wanted: Wanted, limit: int) -> Wanted:
+        """Return the wish for only the newest *limit* of the *wanted* events. Raises `BadInput`."""
+        return self._answer(lambda connection: schema.newest(connection, wanted, limit), wanted)
+
+    def newest_id(self) -> int:
+        """Return the id of the newest event, 0 if there is none. Raises `BadInput`."""
+        return self._answer(lambda connection: database.scalar(connection, "SELECT ifnull(max(id), 0) FROM event"), 0)
 
     def listed(self, after: int | None, limit: int) -> list[dict[str, Any]]:
         """Return up to *limit* events after id *after* as dicts with their ``id``, the oldest first.
@@ -79,39 +69,55 @@ class Reader:
         None stands for the newest ones; so does an id that no event has yet, since the database was begun anew.
         Raises `BadInput`.
         """
-        if after is not None and after <= self.newest_id():
-            found = self.select(Wanted(after), limit)
-        else:
-            found = self.select(Wanted(), limit, newest=True)
-        return [{"id": number, **event.as_dict()} for number, event in found]
+        is_known = after is not None and after <= self.newest_id()
+        wanted = schema.wanted_from(after) if is_known else self.newest(Wanted(), limit)
+        return [{"id": number, **event.as_dict()} for number, event in self.select(wanted, limit)]
 
-    def newest_id(self) -> int:
-        """Return the id of the newest event, 0 if there is none. Raises `BadInput`."""
-        found = self.select(Wanted(), 1, newest=True)
-        return found[0][0] if found else 0
+    def _answer(self, ask: Callable[[sqlite3.Connection], T], empty: T) -> T:
+        """Return what *ask* finds; *empty* for a database that has just been made. Raises `BadInput`."""
+        for _ in range(TRIES):
+            if self._path.is_file():
+                answers = self._try(ask, empty)
+                if answers:
+                    self._was_there = True
+                    return answers[0]
+            elif not self._was_there:
+                raise BadInput(f"there are no events at {self._path}; edge-fer kiosk keeps them; pass another path")
+            time.sleep(PAUSE_S)
+        raise BadInput(f"{self._path} changes too quickly to be read, or was removed; try again")
 
-    def _unless_changed(self, question: _Question) -> list[tuple[int, Event]] | None:
-        """Return the answer; None if the database changed meanwhile, so that it has to be asked again."""
+    def _try(self, ask: Callable[[sqlite3.Connection], T], empty: T) -> list[T]:
+        """Return the answer as the only item; none if the database changed meanwhile, so that it has to be asked again.
+
+        Raises `BadInput`.
+        """
         before = self._fingerprint()
+
+        def asked(address: str) -> T:
+            with closing(database.connect(address)) as connection:
+                return ask(connection) if database.version(connection, self._path) > 0 else empty
+
         try:
-            return self._answer(question)
+            answer, is_certain = self._in_some_way(asked)
         except (sqlite3.Error, Damaged, OSError) as exc:
             # A log that came or went meanwhile explains any error.
             if self._fingerprint() != before:
-                return None
+                return []
             raise self._refused(exc) from exc
+        return [answer] if is_certain or self._fingerprint() == before else []
 
-    def _answer(self, question: _Question) -> list[tuple[int, Event]] | None:
-        """Ask the database in the way that its state allows. Raises `sqlite3.Error`, `Damaged` or `OSError`."""
+    def _in_some_way(self, asked: Callable[[str], T]) -> tuple[T, bool]:
+        """Return the answer of the database, opened as its state allows, and whether it is right whoever writes.
+
+        Raises `sqlite3.Error`, `Damaged` or `OSError`.
+        """
         address = f"file:{quote(str(self._path))}"
-        before = self._fingerprint()
-        if before[0] == 0:
-            # Nobody writes, so the file alone is read; if SQLite made a log for us, it would be in the writer's way.
-            found = self._ask(f"{address}?immutable=1", question)
-            return found if self._fingerprint() == before else None
+        if self._fingerprint()[0] == 0:
+            # Nobody writes, so the file alone is read. If SQLite made a log for us, it would be in the writer's way.
+            return asked(f"{address}?immutable=1"), False
         if self._shared.exists():
             try:
-                return self._ask(f"{address}?mode=ro", question)
+                return asked(f"{address}?mode=ro"), True
             except sqlite3.Error as exc:
                 if database.code(exc) not in NO_SHARING:
                     raise
@@ -120,13 +126,7 @@ class Reader:
             copy = Path(folder, "events.db")
             shutil.copyfile(self._path, copy)
             shutil.copyfile(self._log, copy.with_name(f"{copy.name}-wal"))
-            return self._ask(str(copy), question) if self._fingerprint() == before else None
-
-    def _ask(self, address: str, question: _Question) -> list[tuple[int, Event]]:
-        with closing(database.connect(address)) as connection:
-            if database.version(connection, self._path) == 0:
-                return []
-            return schema.select(connection, question.wanted, question.limit, newest=question.newest)
+            return asked(str(copy)), False
 
     def _fingerprint(self) -> tuple[int, ...]:
         """Return what differs once the database has changed; first of all, the length of its log in bytes."""

@@ -90,10 +90,24 @@ def wanted_from(after: int | datetime | None) -> Wanted:
     return Wanted(since=after) if isinstance(after, datetime) else Wanted(after or 0)
 
 
-def select(
-    connection: sqlite3.Connection, wanted: Wanted, limit: int, *, newest: bool = False
-) -> list[tuple[int, Event]]:
-    """Return up to *limit* of the *wanted* events in the order of their ids: the first ones, or the *newest* ones."""
+def select(connection: sqlite3.Connection, wanted: Wanted, limit: int) -> list[tuple[int, Event]]:
+    """Return the first *limit* of the *wanted* events in the order of their ids."""
+    conditions, values = _conditions(wanted)
+    query = f"SELECT {COLUMNS} FROM event WHERE {conditions} ORDER BY id LIMIT ?"  # noqa: S608 (values are bound)
+    rows = connection.execute(query, (*values, limit)).fetchall()
+    return [(columns[0], event(columns)) for columns in rows]
+
+
+def newest(connection: sqlite3.Connection, wanted: Wanted, limit: int) -> Wanted:
+    """Return the wish for only the newest *limit* of the *wanted* events."""
+    conditions, values = _conditions(wanted)
+    query = f"SELECT id FROM event WHERE {conditions} ORDER BY id DESC LIMIT 1 OFFSET ?"  # noqa: S608 (values are bound)
+    first = connection.execute(query, (*values, limit - 1)).fetchone()
+    return wanted if first is None else replace(wanted, after=first[0] - 1)
+
+
+def _conditions(wanted: Wanted) -> tuple[str, list[object]]:
+    """Return what follows WHERE, and the values to bind."""
     conditions = ["id > ?"]
     values: list[object] = [wanted.after]
     if wanted.since is not None:
@@ -105,13 +119,7 @@ def select(
     if wanted.kinds:
         conditions.append(f"kind IN ({', '.join('?' * len(wanted.kinds))})")
         values.extend(kind.value for kind in wanted.kinds)
-    order = "DESC" if newest else "ASC"
-    # Only words from above are in the text; all values are bound.
-    query = f"SELECT {COLUMNS} FROM event WHERE {' AND '.join(conditions)} ORDER BY id {order} LIMIT ?"  # noqa: S608
-    rows = connection.execute(query, (*values, limit)).fetchall()
-    if newest:
-        rows.reverse()
-    return [(columns[0], event(columns)) for columns in rows]
+    return " AND ".join(conditions), values
 
 
 def in_chunks(

@@ -92,7 +92,7 @@ class Courier:
         while current is not None and current.works and len(self.queue) and self.clock.now() < end_s:
             self.clock.sleep(0.02)
         self.closing.set()
-        self.queue.wake()
+        self.queue.end()
         if current is not None:
             current.thread.join(CLOSING_S)
 

@@ -68,7 +68,7 @@ class Keeper:
     def close(self, within_s: float) -> None:
         """Keep what waits, within *within_s*, and close the store."""
         self._closing.set()
-        self._queue.wake()
+        self._queue.end()
         self._thread.join(within_s)
         left = len(self._queue)
         if left:
@@ -94,7 +94,7 @@ class Keeper:
         """Keep the next event, if one comes soon. Return whether the service ends and nothing waits."""
         if self._store is None:
             self._store = self._open()
-        event = self._queue.head(0.0 if self._closing.is_set() else LOOK_S)
+        event = self._queue.head(LOOK_S)
         if event is not None:
             self._store.append(event)
             self._queue.done(event)

@@ -17,6 +17,7 @@ class LossyQueue(Generic[T]):
         self._changed = threading.Condition()
         self._things: deque[T] = deque()
         self._dropped = 0
+        self._ended = False
 
     def put(self, thing: T) -> bool:
         """Add *thing*. Return whether the oldest one had to go."""
@@ -32,7 +33,7 @@ class LossyQueue(Generic[T]):
     def head(self, timeout_s: float) -> T | None:
         """Return the oldest thing, which stays; None if there is none within *timeout_s*."""
         with self._changed:
-            self._changed.wait_for(lambda: self._things, timeout_s)
+            self._changed.wait_for(lambda: self._things or self._ended, timeout_s)
             return self._things[0] if self._things else None
 
     def done(self, thing: T) -> None:
@@ -41,9 +42,10 @@ class LossyQueue(Generic[T]):
             if self._things and self._things[0] is thing:
                 self._things.popleft()
 
-    def wake(self) -> None:
-        """Let `head` look at once, for instance since the service ends."""
+    def end(self) -> None:
+        """Let `head` wait no more, since the service ends. What is in the queue stays."""
         with self._changed:
+            self._ended = True
             self._changed.notify_all()
 
     @property
