@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import parse_qs
@@ -111,7 +112,9 @@ class Answers:
         except ValueError:
             return _error(HTTPStatus.BAD_REQUEST, "after and limit are whole numbers from 0")
         limit = MAX_EVENTS if limit is None else min(limit, MAX_EVENTS)
-        return _json({"events": await self._ask(self._asked.events, after, limit)})
+        events = await self._ask(self._asked.events, after, limit)
+        # A browser's clock is another one: what counts is how long ago an event was.
+        return _json({"now": datetime.now(UTC).isoformat(timespec="milliseconds"), "events": events})
 
     async def metrics(self, _: Request) -> Response:
         """Answer the figures for Prometheus."""
