@@ -71,10 +71,10 @@ class Changes:
         """Return what *moment*, which came at *time*, has changed."""
         # A clock that is set back would count negative seconds.
         self._now_s = max(self._now_s, moment.came_s)
-        events = self._expire()
         faces = {face["track"]: face for face in moment.record["faces"]}
         for track, visit in self._visits.items():
             visit.in_view = visit.in_view and track in faces
+        events = self._expire()
         is_complete = True
         for track, face in faces.items():
             if track not in self._visits:
@@ -117,7 +117,8 @@ class Changes:
         """Return the events of those who were out of sight for too long, and forget them."""
         events = []
         for track, visit in list(self._visits.items()):
-            if self._now_s - visit.seen_s <= self._settings.grace_s:
+            # Who is in this frame and was in the one before has not gone, however much time was between them.
+            if visit.in_view or self._now_s - visit.seen_s <= self._settings.grace_s:
                 continue
             del self._visits[track]
             if visit.told is not None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MARK: Final = "damaged"
-COMPANIONS: Final = ("-wal", "-shm")
+COMPANIONS: Final = ("-wal", "-journal", "-shm")
 """Suffixes of the files that SQLite keeps beside a database."""
 
 
@@ -26,9 +26,10 @@ def move_aside(path: Path, time: datetime, keep: int) -> Path | None:
     target = files.unused(wanted)
     try:
         path.replace(target)
-        with contextlib.suppress(FileNotFoundError):
-            path.with_name(f"{path.name}-wal").replace(target.with_name(f"{target.name}-wal"))
-        path.with_name(f"{path.name}-shm").unlink(missing_ok=True)
+        # After the database: a log that is left alone is nobody's, and SQLite removes it.
+        for suffix in COMPANIONS:
+            with contextlib.suppress(FileNotFoundError):
+                path.with_name(path.name + suffix).replace(target.with_name(target.name + suffix))
         files.sync(path.parent)
         _thin_out(path, keep)
     except OSError as exc:

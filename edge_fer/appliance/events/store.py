@@ -170,8 +170,8 @@ class Store:
             with _transaction(connection):
                 removed = self._remove_surplus(connection) or self._remove_old(connection)
             if scalar(connection, "PRAGMA freelist_count") > FREE_PAGES:
-                # It works while its rows, which are empty, are fetched.
-                connection.execute(f"PRAGMA incremental_vacuum({FREE_PAGES})").fetchall()
+                # As a script, since `execute` takes its first step only, and frees one page.
+                connection.executescript(f"PRAGMA incremental_vacuum({FREE_PAGES})")
             return removed
 
     def _remove_old(self, connection: sqlite3.Connection) -> int:
