@@ -1,4 +1,4 @@
-"""Writes the lock of the wheels that a device installs, from ``uv.lock``: the versions that the tests have seen.
+"""Writes the lock of the wheels that a card holds, from ``uv.lock``: the versions that the tests have seen.
 
 Run in a clone, after ``uv lock``: ``python devices/update_lock.py``.
 """
@@ -22,6 +22,8 @@ NOT_ON_DEVICES: Final = {
 }  # fmt: skip
 """What edge-fer or its packages ask for and a device does not need, each with the reason."""
 CPYTHONS: Final = ("cp311", "cp313")
+EXTRA: Final = "device"
+"""What a card holds besides what edge-fer needs anywhere: an extra of pyproject.toml."""
 STREAMS: Final = "# streams"
 """Stands before the packages that only ``--streams`` installs."""
 
@@ -35,19 +37,21 @@ def lock(uv: dict[str, Any]) -> str:
     """Return the lock as text: requirements with the hashes of their wheels for aarch64."""
     packages = {package["name"]: package for package in uv["package"]}
     lines = ["# Written by devices/update_lock.py from uv.lock."]
-    for name in sorted(_needed(packages, "edge-fer")):
+    own = packages["edge-fer"]
+    needed = _needed(packages, own["dependencies"]) | _needed(packages, own["optional-dependencies"][EXTRA])
+    for name in sorted(needed):
         lines += _requirement(packages[name])
     lines += [STREAMS, *_requirement(packages["av"])]
     return "\n".join(lines) + "\n"
 
 
-def _needed(packages: dict[str, Any], name: str) -> set[str]:
-    """Return the names of all packages that *name* needs on a device."""
+def _needed(packages: dict[str, Any], dependencies: list[dict[str, Any]]) -> set[str]:
+    """Return the names of *dependencies*, and of all packages that these need on a device."""
     needed: set[str] = set()
-    for dependency in packages[name].get("dependencies", ()):
-        other = dependency["name"]
-        if other not in NOT_ON_DEVICES:
-            needed |= {other} | _needed(packages, other)
+    for dependency in dependencies:
+        name = dependency["name"]
+        if name not in NOT_ON_DEVICES:
+            needed |= {name} | _needed(packages, packages[name].get("dependencies", []))
     return needed
 
 

@@ -126,7 +126,8 @@ def first_fault(exc: ValidationError) -> str:
     if first["type"] != "missing" and len(repr(first["input"])) <= MAX_SHOWN:
         parts.append(repr(first["input"]))
     subject = " ".join(filter(None, parts))
-    message = f"{subject}: {first['msg']}" if subject else first["msg"]
+    said = "there is no such field" if first["type"] == "extra_forbidden" else first["msg"]
+    message = f"{subject}: {said}" if subject else said
     more = len(faults) - 1
     if more == 0:
         return message

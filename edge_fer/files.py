@@ -78,15 +78,15 @@ def refuse_unwritable(path: Path, remedy: str) -> None:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, keep_mode: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside *path* to write to, which replaces *path* at the end.
 
     It has the suffix of *path*, by which some writers choose their format, and no other thread or process gets the same
-    one. Missing folders are created. A file that is replaced keeps its permissions, and a link stays a link to the
-    file; a link to a file that is not there is refused, since it would be written where nobody expects it. If writing
-    fails, *path* stays as it was and the temporary file is removed. The file is on the disk before it replaces *path*:
-    after a power cut there is the old one or the new one. A device or a pipe cannot be replaced: its own path is
-    yielded. Raises `OSError`.
+    one. Missing folders are created. A file that is replaced keeps its permissions, unless *keep_mode* is false, and a
+    link stays a link to the file; a link to a file that is not there is refused, since it would be written where nobody
+    expects it. If writing fails, *path* stays as it was and the temporary file is removed. The file is on the disk
+    before it replaces *path*: after a power cut there is the old one or the new one. A device or a pipe cannot be
+    replaced: its own path is yielded. Raises `OSError`.
     """
     if path.exists() and not path.is_file() and not path.is_dir():
         yield path
@@ -96,7 +96,7 @@ def replacing(path: Path) -> Iterator[Path]:
     beside = _beside(target)
     try:
         yield beside
-        if target.is_file():
+        if keep_mode and target.is_file():
             shutil.copymode(target, beside)
         _sync(beside)
         beside.replace(target)

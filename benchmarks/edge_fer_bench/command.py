@@ -102,7 +102,7 @@ Examples:
 @click.option("--power", help="A command that prints the present power in watts.")
 @click.option("--json", "json_path", type=NEW_FILE, help="Write the raw values to this file; .gz compresses.")
 @click.option(
-    "--profile",
+    "--device",
     "board",
     metavar="BOARD",
     help="Say whether the budget of this board is kept (edge-fer devices lists them); by default that of this machine.",

@@ -7,6 +7,7 @@ import json
 import random
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,8 +25,10 @@ PATIENCE_S: Final = 1500.0
 """Longest boot. Emulated, on processors that others use too, one takes minutes."""
 CUTS: Final = 10
 CUT_SEED: Final = 30
-CUT_WITHIN_S: Final = (15.0, 150.0)
-"""When the power is cut, in seconds after the start: from the first mount to some time after the first frames."""
+CUT_EVERY_S: Final = (2.0, 6.0)
+"""Time between two moments, in seconds, of which some are chosen to cut the power at."""
+CUT_AFTER_FRAMES_S: Final = 30.0
+"""How long moments are chosen after the first frames: the first boot's last steps, and the service at work."""
 RUN_ON_S: Final = 40.0
 """How long a card with a read-only root is watched after the first frames: two rounds of the probe."""
 CHUNK_SECTORS: Final = 2048
@@ -44,9 +47,11 @@ CONFIG: Final = f"""\
 source = "synthetic"
 max_fps = 5.0
 
-[health]
+[page]
 bind = "0.0.0.0"
 port = {machine.HEALTH_PORT}
+token = "{machine.CREDENTIAL}"
+hosts = ["127.0.0.1"]
 """
 """The service is asked from outside of the emulated machine."""
 
@@ -228,43 +233,76 @@ def read_only(workshop: Workshop) -> dict[str, Any]:
 
 
 def power_cuts(workshop: Workshop) -> dict[str, Any]:
-    """Cut the power ten times, from the middle of the first boot on; after each cut the card must boot well."""
+    """Cut the power ten times, during the first boot, the service's first frames and the second boot."""
     return _cuts(workshop, "power-cuts")
 
 
 def power_cuts_read_only(workshop: Workshop) -> dict[str, Any]:
-    """Cut the power of a card with a read-only root ten times."""
+    """Cut the power of a card with a read-only root ten times, during its first boot and the second one."""
     return _cuts(workshop, "power-cuts-read-only", "--read-only")
 
 
 def _cuts(workshop: Workshop, name: str, *options: str) -> dict[str, Any]:
-    """Cut the power of new cards: while they are installed, and once more soon after the first frames."""
-    fresh, _ = workshop.flash(name, *options)
-    rng = random.Random(CUT_SEED)  # noqa: S311  (it chooses moments)
+    """Boot a new card twice, keep it as it was at moments of both boots, and boot what was kept: all must be good.
+
+    A card is kept while its machine stands still, so that two boots are enough for all cuts.
+    """
+    card, _ = workshop.flash(name, *options)
+    sample = Sample(workshop.folder / name, CUTS, random.Random(CUT_SEED))  # noqa: S311  (it chooses moments)
+    for boot_number in (1, 2):
+        with running(card, VIRT_A72, workshop.console(f"{name}-{boot_number}")) as one:
+            _take_moments(one, sample, boot_number)
     rows = []
-    for number in range(CUTS // 2):
-        card = workshop.folder / f"{name}-cut.img"
-        copy_card(fresh, card)
-        after_s = round(rng.uniform(*CUT_WITHIN_S), 1)
-        with running(card, VIRT_A72, workshop.console(f"{name}-{number}-a")) as one:
-            one.let_run(after_s)
-            one.cut_power()
-        rows.append({"cut": f"{after_s} s after the start", "at": _last_step(machine.status(card)), **check_card(card)})
-        after_s = round(rng.uniform(0, 20), 1)
-        with running(card, VIRT_A72, workshop.console(f"{name}-{number}-b")) as one:
+    for number, (kept, moment) in enumerate(sample.kept):
+        rows.append({"cut": moment, **check_card(kept)})
+        with running(kept, VIRT_A72, workshop.console(f"{name}-cut-{number}")) as one:
             _check_good(one, workshop, rows[-1])
-            one.let_run(after_s)
-            one.cut_power()
-        rows.append({"cut": f"{after_s} s after the first frames", **check_card(card)})
-        with running(card, VIRT_A72, workshop.console(f"{name}-{number}-c")) as one:
-            _check_good(one, workshop, rows[-1])
+        kept.unlink()
     return {"good_boots": len(rows), "cuts": rows}
+
+
+class Sample:
+    """Cards as they were at moments that are chosen evenly from all that are offered, however many that will be."""
+
+    def __init__(self, folder: Path, size: int, rng: random.Random) -> None:
+        folder.mkdir(exist_ok=True)
+        self._folder = folder
+        self._size = size
+        self._rng = rng
+        self._offered = 0
+        self.kept: list[tuple[Path, str]] = []
+
+    def offer(self, one: machine.Machine, moment: str) -> None:
+        """Keep the card of *one* as it is now, perhaps; another one goes for it (reservoir sampling)."""
+        self._offered += 1
+        place = len(self.kept) if len(self.kept) < self._size else self._rng.randrange(self._offered)
+        if place >= self._size:
+            return
+        path = self._folder / f"cut-{place}.img"
+        one.copy_as_cut(path)
+        self.kept[place : place + 1] = [(path, moment)]
+
+
+def _take_moments(one: machine.Machine, sample: Sample, boot_number: int) -> None:
+    """Offer the card to *sample* from the start of the machine to some time after its first frames."""
+    rng = random.Random(CUT_SEED + boot_number)  # noqa: S311
+    healthy_at: float | None = None
+    while healthy_at is None or time.monotonic() < healthy_at + CUT_AFTER_FRAMES_S:
+        one.let_run(rng.uniform(*CUT_EVERY_S))
+        if healthy_at is None and (one.get("/health") or {}).get("status") == "ok":
+            healthy_at = time.monotonic()
+        passed_s = time.monotonic() - one.began_s
+        if passed_s > PATIENCE_S or one.process.poll() is not None:
+            raise machine.NeverHappened(f"no frames in boot {boot_number}; see {one.console}")
+        at = "frames come" if healthy_at is not None else _last_step(machine.status(one.card))
+        sample.offer(one, f"boot {boot_number}, {passed_s:.0f} s after the start: {at}")
 
 
 def _check_good(one: machine.Machine, workshop: Workshop, row: dict[str, Any]) -> None:
     """Wait for frames after a cut, compare the first record, and note it in *row*."""
     one.wait_healthy(PATIENCE_S)
     check_first(one.get("/first"), workshop.expected)
+    one.wait_status("ok", PATIENCE_S)
     row["next_boot"] = "good"
 
 

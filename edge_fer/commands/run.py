@@ -35,13 +35,13 @@ Examples:
   edge-fer run --source faces/ --json > faces.jsonl
   edge-fer run --source drive.mp4 --save out/
   edge-fer run --source /dev/video0 --show
-  edge-fer run --source 0 --profile raspberry-pi-4
+  edge-fer run --source 0 --device raspberry-pi-4
   edge-fer run --source picamera --json"""
 )
 @source_options
 @model_options
 @click.option(
-    "--profile",
+    "--device",
     "board",
     metavar="BOARD",
     help="Begin from what is assumed of this board (edge-fer devices lists them; auto: the one that this is), where "
@@ -78,7 +78,7 @@ def run(
     Prints a line when a face comes, goes or changes its state; for still images, a line for each face. Stores no
     picture of anybody unless --save is given. Uses the model, target, threads and detector that edge-fer bench
     --write-profile found best on this machine, unless --model, --target or --detector name others; where nothing was
-    measured, what edge-fer devices use or --profile assumes of the board. Ctrl-C, SIGTERM and SIGHUP finish the film
+    measured, what edge-fer devices use or --device assumes of the board. Ctrl-C, SIGTERM and SIGHUP finish the film
     and print the summary.
     """
     spare_memory()

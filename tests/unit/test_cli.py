@@ -104,16 +104,16 @@ def test_run_begins_from_what_is_assumed_of_a_board(small_board, monkeypatch, op
                 yield frame, record
 
     monkeypatch.setattr(pipeline, "Pipeline", Watched)
-    call("run", "--model", TINY, "--profile", small_board, "--frames", "5", *option)
+    call("run", "--model", TINY, "--device", small_board, "--frames", "5", *option)
     assert pipelines == [(Tracking(search_every_s=2.0, confirm_every_s=0.8), rate_hz)]
     assert sizes == {(240, 320)}
-    call("run", "--model", TINY, "--profile", small_board, "--frames", "5", "--size", "640x480")
+    call("run", "--model", TINY, "--device", small_board, "--frames", "5", "--size", "640x480")
     assert sizes == {(240, 320), (480, 640)}
 
 
 def test_the_frame_size_of_a_board_is_for_cameras_alone(small_board, tmp_path):
     cv2.imwrite(str(tmp_path / "face.png"), SyntheticCamera(seed=1).frame(0).image)
-    assert "face 1 at" in call("run", "--model", TINY, "--profile", small_board, "--source", str(tmp_path / "face.png"))
+    assert "face 1 at" in call("run", "--model", TINY, "--device", small_board, "--source", str(tmp_path / "face.png"))
 
 
 def test_run_finds_faces_with_the_detector_that_it_is_told(tmp_path):

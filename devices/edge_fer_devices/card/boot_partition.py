@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 from typing import TYPE_CHECKING, Final
 
 from edge_fer.errors import BadInput, EdgeFerError, MissingDependency, SinkError, one_line
 from edge_fer_devices.card.programs import plain, scratch
+from edge_fer_devices.running import run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,19 +95,14 @@ class BootPartition:
     def _run(self, program: str, *arguments: str) -> str:
         # The size of a partition and that of its file system may differ by a few sectors.
         environment = {**os.environ, "MTOOLS_SKIP_CHECK": "1", "MTOOLSRC": os.devnull, "LC_ALL": "C.UTF-8"}
-        try:
-            with plain(self._path) as path:
-                command = [program, "-i", f"{path}@@{self._offset_bytes}", *arguments]
-                done = subprocess.run(  # noqa: S603
-                    command, capture_output=True, timeout=TIMEOUT_S, env=environment, check=False,
-                    stdin=subprocess.DEVNULL,
-                )  # fmt: skip
-        except (OSError, subprocess.TimeoutExpired) as exc:
-            raise EdgeFerError(f"{program} cannot be run: {exc}; install it again: apt install mtools") from exc
+        with plain(self._path) as path:
+            done = run(
+                [program, "-i", f"{path}@@{self._offset_bytes}", *arguments], timeout_s=TIMEOUT_S,
+                environment=environment, remedy="use another card or disk, or install it again: apt install mtools",
+            )  # fmt: skip
         if done.returncode != 0:
-            said = done.stderr.decode(errors="replace").strip()
-            raise _refused(self._name, said or f"{program} ended with {done.returncode}")
-        return done.stdout.decode(errors="replace")
+            raise _refused(self._name, done.stderr.strip() or f"{program} ended with {done.returncode}")
+        return done.stdout
 
 
 def require_mtools() -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import edge_fer
 from edge_fer.errors import BadInput
 from edge_fer.manifest import MANIFEST, SIGNATURE
-from edge_fer_devices.card import cloud_init, firstrun, spare
+from edge_fer_devices.card import cloud_init, firstrun_files, spare
 from edge_fer_devices.card.inspection import CLOUD_INIT
 from edge_fer_devices.first_boot import cmdline
 from edge_fer_devices.first_boot.persisting import MOUNT_ORDER
@@ -21,11 +21,11 @@ from edge_fer_devices.first_boot.places import FIRST_BOOT_UNIT, FOLDER, STATUS
 from edge_fer_devices.first_boot.status import FILE_BYTES
 
 if TYPE_CHECKING:
+    from edge_fer.appliance.config import Config
     from edge_fer.bundle import Bundle
     from edge_fer.profile import Profile
     from edge_fer_devices.card.inspection import Contents
     from edge_fer_devices.card.settings import Settings
-    from edge_fer_devices.config import Config
     from edge_fer_devices.wheelhouse import Wheelhouse
 
 FORMAT: Final = 1
@@ -67,9 +67,9 @@ def collect(order: Order, image: Contents, line: str, instance_id: str) -> dict[
         contents.update(_for_cloud_init(order.settings, instance_id))
         words = _credentials() if image.takes_credentials else ()
     else:
-        contents[f"{FOLDER}/setup.json"] = firstrun.setup(order.settings).encode()
-        contents[f"{FOLDER}/firstrun.sh"] = firstrun.SCRIPT.encode()
-        words = firstrun.WORDS
+        contents[f"{FOLDER}/setup.json"] = firstrun_files.setup(order.settings).encode()
+        contents[f"{FOLDER}/firstrun.sh"] = firstrun_files.SCRIPT.encode()
+        words = firstrun_files.WORDS
     if order.settings.account is not None:
         contents["ssh"] = b""  # by which Raspberry Pi OS starts its SSH server
     if not line.strip() and (order.read_only or image.init != CLOUD_INIT):
@@ -130,7 +130,6 @@ def _card(order: Order, image: Contents, instance_id: str, files: dict[str, byte
         "python": manifest.python,
         "wheelhouse": order.wheelhouse.digest,
         "model": INSTALLED_BUNDLE if order.bundle is not None else order.model,
-        "health": {"bind": order.config.health.bind, "port": order.config.health.port},
         "read_only": order.read_only,
         # Settings may be edited on the card, in any computer.
         "files": {name: _sha256(content) for name, content in files.items() if name not in EDITABLE},

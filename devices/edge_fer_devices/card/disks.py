@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_fer.errors import BadInput, MissingDependency, SinkError
+from edge_fer_devices.running import run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,12 +88,18 @@ def disks() -> list[Disk]:
     if program is None:
         raise MissingDependency("lsblk is not installed, so nothing tells cards from disks: use --out and an imager")
     command = [program, "--json", "--bytes", "--output", COLUMNS]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)  # noqa: S603
+    done = run(command, timeout_s=TIMEOUT_S, remedy="take the card out, insert it again, and try again")
     try:
         devices = json.loads(done.stdout)["blockdevices"]
     except (ValueError, KeyError) as exc:
         raise SinkError(f"lsblk does not tell which disks there are: {done.stderr.strip()[:200]}") from exc
     return [_disk(device) for device in devices if device["type"] in KINDS]
+
+
+def check_same(disk: Disk) -> None:
+    """Raise `BadInput` unless *disk* is as it was: passwords take time to type, and a card is soon changed."""
+    if find(disk.path) != disk:
+        raise BadInput(f"{disk.path} is not what it was when you were asked; nothing was written: start again")
 
 
 def check(disk: Disk, *, image_bytes: int | None, force: bool) -> None:

@@ -15,7 +15,7 @@ from edge_fer_devices.card.boot_partition import BootPartition, require_mtools
 from edge_fer_devices.card.programs import scratch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from edge_fer.progress import ProgressListener
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from edge_fer_devices.card.inspection import Contents
     from edge_fer_devices.card.partitions import Layout
     from edge_fer_devices.card.spare import Plan
-
-    MakeOrder = Callable[[Contents], Order]
 
 CMDLINE: Final = "cmdline.txt"
 
@@ -38,7 +36,19 @@ class Outcome:
     sums: Checksums
     added_bytes: int
     added_s: float
-    """How long all but the copy took, in seconds."""
+    """How long all but the copy and what comes over the network took, in seconds."""
+
+
+class Orders(Protocol):
+    """Who knows what is to be added."""
+
+    def prepare(self) -> None:
+        """Fetch what can be fetched before the image is known. Raises `EdgeFerError`."""
+        ...
+
+    def make(self, found: Contents) -> Order:
+        """Return what is to be added to an image with what was *found*. Raises `EdgeFerError`."""
+        ...
 
 
 class Target(Protocol):
@@ -90,7 +100,7 @@ class NewImage:
     def open(cls, out: Path) -> Iterator[NewImage]:
         """Yield the target for *out*, which is there only if nothing was raised. Raises `SinkError`."""
         try:
-            with files.replacing(out) as beside, _private(beside) as file:
+            with files.replacing(out, keep_mode=False) as beside, _private(beside) as file:
                 yield cls(beside, file, out)
         except OSError as exc:
             if isinstance(exc, EdgeFerError):
@@ -126,19 +136,21 @@ class NewImage:
 def flash(
     source: Path,
     target: Target,
-    make_order: MakeOrder,
+    orders: Orders,
     *,
     sha256: str | None,
     read_only: bool,
     progress: ProgressListener,
 ) -> Outcome:
-    """Copy the image at *source* to *target* and add what *make_order* orders for it. Raises `EdgeFerError`."""
+    """Copy the image at *source* to *target* and add what *orders* makes of it. Raises `EdgeFerError`."""
     require_mtools()
     order = None
     with image.Image.open(source) as stock:
-        if not stock.packing:
-            # What cannot be used is refused before minutes of copying.
-            order = make_order(look_at(source, source)[1])
+        # What cannot be used or fetched is told before minutes of copying.
+        if stock.packing:
+            orders.prepare()
+        else:
+            order = orders.make(look_at(source, source)[1])
         sums = image.copy(
             stock, target.file, sparse=target.sparse, progress=lambda share: progress.step("copying the image", share)
         )
@@ -149,7 +161,9 @@ def flash(
     layout = target.layout(sums.content_bytes)
     boot = BootPartition(target.path, layout.boot.offset_bytes, target.name)
     found = _named(source, target.path, layout, boot)
-    order = order or make_order(found)
+    asked = time.monotonic()
+    order = order or orders.make(found)
+    began += time.monotonic() - asked  # it may have fetched other wheels
     progress.step("adding edge-fer")
     added = contents.collect(order, found, boot.read(CMDLINE) or "", cloud_init.new_instance_id())
     write(boot, added)

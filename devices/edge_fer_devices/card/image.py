@@ -27,6 +27,8 @@ HOLE_BYTES: Final = 1 << 16
 """An image is copied in pieces of this size, of which empty ones are left out where that is possible."""
 SPARE_BYTES: Final = 1 << 30
 """How much may follow the last partition of an image. A file of a few kilobytes can unpack to all of a disk."""
+MAX_XZ_BYTES: Final = 1 << 27
+"""Memory that unpacking may take: twice what xz -9 needs. zstd has the same limit for itself."""
 SHA256: Final = re.compile(r"\b[0-9a-fA-F]{64}\b")
 MAX_SUM_BYTES: Final = 1 << 16
 MAGIC: Final = {b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
@@ -117,6 +119,10 @@ class Image:
         try:
             content = self._content.read(size)
         except (lzma.LZMAError, EOFError, OSError) as exc:
+            if "limit" in str(exc):
+                raise BadInput(
+                    f"{self.path} takes more than {MAX_XZ_BYTES >> 20} MiB of memory to unpack; unpack it first: unxz"
+                ) from exc
             raise BadInput(
                 f"{self.path} is damaged or was not downloaded completely: {exc}; download it again"
             ) from exc
@@ -132,10 +138,42 @@ class Image:
 
     def _open(self) -> Readable:
         if self.packing == "xz":
-            return lzma.open(io.BufferedReader(self._raw, BLOCK_BYTES))
+            return _Xz(io.BufferedReader(self._raw, BLOCK_BYTES))
         if self.packing == "zstd":
             return self._stack.enter_context(_Zstd(self.path, self._raw))
         return io.BufferedReader(self._raw, BLOCK_BYTES)
+
+
+class _Xz(io.RawIOBase):
+    """What a file in xz holds. Python's own reader would give the file as much memory as it asks for."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._stream = self._new_stream()
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        content = b""
+        while not content:
+            packed = b""
+            if self._stream.eof:
+                # Another stream may follow, after zeros that fill up a block.
+                packed = self._stream.unused_data.lstrip(b"\0") or self._file.read(BLOCK_BYTES).lstrip(b"\0")
+                if not packed:
+                    return b""
+                self._stream = self._new_stream()
+            elif self._stream.needs_input:
+                packed = self._file.read(BLOCK_BYTES)
+                if not packed:
+                    raise EOFError("it ends too early")
+            content = self._stream.decompress(packed, size)
+        return content
+
+    @staticmethod
+    def _new_stream() -> lzma.LZMADecompressor:
+        return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MAX_XZ_BYTES)
 
 
 class _Zstd(io.RawIOBase):

@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from edge_fer.errors import BadInput
 from edge_fer_devices.card.programs import plain
+from edge_fer_devices.running import run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +49,7 @@ class Contents:
     python: str | None
     """Its Python, as in ``3.13``."""
     has_venv: bool | None
-    """Whether its Python can make environments with pip."""
+    """Whether its Python can make environments."""
     init: str
     """How it takes settings: `CLOUD_INIT` or `FIRSTRUN`."""
     used: bool
@@ -70,7 +70,7 @@ def inspect(path: Path, layout: Layout, boot: BootPartition) -> Contents:
     version = release.get("VERSION_ID", "")
     debian = int(version) if version.isdecimal() else None
     python = _python(root)
-    has_venv = root.has(f"/usr/lib/python{python}/ensurepip/__init__.py") if python else None
+    has_venv = root.has(f"/usr/lib/python{python}/venv/__init__.py") if python else None
     return Contents(
         release.get("PRETTY_NAME"), debian, python, has_venv, _init(root, names, debian), _used(boot, names)
     )
@@ -138,15 +138,13 @@ class _Root:
         """Return what debugfs answers, with its errors; nothing where it cannot be asked."""
         if not self._program or self._root is None:
             return ""
-        try:
-            with plain(self._path) as path:
-                where = f"{path}?offset={self._root.offset_bytes}"
-                done = subprocess.run(  # noqa: S603
-                    [self._program, "-R", request, where], capture_output=True, timeout=TIMEOUT_S, check=False
-                )
-        except (OSError, subprocess.TimeoutExpired):
-            return ""
-        return done.stdout.decode(errors="replace")
+        with plain(self._path) as path:
+            where = f"{path}?offset={self._root.offset_bytes}"
+            done = run(
+                [self._program, "-R", request, where], timeout_s=TIMEOUT_S,
+                remedy="download the image again, or install debugfs again: apt install e2fsprogs",
+            )  # fmt: skip
+        return done.stdout
 
     def has(self, path: str) -> bool:
         """Return whether the file *path* is there."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Final
 
@@ -16,6 +15,7 @@ from edge_fer_devices.card import partitions
 from edge_fer_devices.card.inspection import with_sbin
 from edge_fer_devices.card.partitions import ALIGN_SECTORS, SECTOR_BYTES
 from edge_fer_devices.first_boot.places import DATA_LABEL
+from edge_fer_devices.running import run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,7 +72,7 @@ def make_file_system(path: Path) -> None:
         file.truncate(DATA_BYTES)
     # metadata_csum finds what a card has lost; the journal is on, as ext4 has it.
     command = [program, "-q", "-F", "-t", "ext4", "-L", DATA_LABEL, "-O", "metadata_csum", "-m", "0", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)  # noqa: S603
+    done = run(command, timeout_s=TIMEOUT_S, remedy="write elsewhere, or make room")
     if done.returncode != 0:
         raise SinkError(f"the writable partition cannot be made: {one_line(done.stderr)}")
 

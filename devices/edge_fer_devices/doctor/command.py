@@ -33,7 +33,7 @@ The exit code is 11 if there is a fault, and 0 otherwise, also with warnings."""
 @click.option("--key", type=click.Path(path_type=Path), help="A public key (.pem) by which the bundle must be signed.")
 @click.option("--source", help="Also judge this camera (0, /dev/video0): may it be used, and is it opened rightly?")
 @click.option(
-    "--profile", "board", metavar="BOARD", help="Judge by the budgets of BOARD; by default by those of this machine's."
+    "--device", "board", metavar="BOARD", help="Judge by the budgets of BOARD; by default by those of this machine's."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object for each check.")
 def doctor(

@@ -12,18 +12,18 @@ import os
 import pwd
 import shutil
 import sys
-import sysconfig
 import time
 import tomllib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_fer_devices.first_boot import writing
 from edge_fer_devices.first_boot.commands import StepFailed, run, succeeds
 from edge_fer_devices.first_boot.persisting import disable, enable
-from edge_fer_devices.first_boot.places import KIOSK_UNIT, SERVICE_UNIT, USER
+from edge_fer_devices.first_boot.places import KIOSK_UNIT, SERVICE_UNIT, USER, WATCHDOG
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from edge_fer_devices.first_boot.places import Places
 
 GROUPS: Final = ("video", "render", "gpio", "i2c", "spi")
@@ -31,6 +31,10 @@ GROUPS: Final = ("video", "render", "gpio", "i2c", "spi")
 NEEDED_MB: Final = 400
 """Free space that installing takes for a moment, in MiB."""
 COMPLETE: Final = ".complete"
+INSTALLER: Final = "installer-"
+"""How the name of the wheel begins that installs the others."""
+TESTS: Final = "/tests/"
+"""What need not be compiled: a third of all code, which nobody runs on a device."""
 PATIENCE: Final = 30
 """How often an account is tried again: cloud-init may be editing the same files."""
 
@@ -88,28 +92,15 @@ def make_user(places: Places, card: dict[str, Any]) -> str:
 
 def install(places: Places, card: dict[str, Any]) -> str:
     """Install the wheels of the card into an environment of their own, then let the link `Places.venv` show it."""
-    wheels = places.card / "wheelhouse"
     # By what it holds: a card with other wheels gets another environment, and the one in use stays whole.
     target = places.prefix / f"venv-{card['wheelhouse'][:12]}"
     if not (target / COMPLETE).exists():
         shutil.rmtree(target, ignore_errors=True)
         run([sys.executable, "-m", "venv", "--system-site-packages", "--without-pip", target])
-        # --no-deps: the wheels are a complete set; --ignore-installed: not what the system happens to have.
-        requirements = sorted(wheels.glob("*.whl"))
-        pip: list[str | Path] = [target / "bin/python", _pip(), "--disable-pip-version-check"]
-        options: list[str | Path] = [
-            "--no-index",
-            "--find-links",
-            wheels,
-            "--no-deps",
-            "--ignore-installed",
-            "--no-cache-dir",
-            "--no-compile",
-            "--quiet",
-        ]
-        run([*pip, "install", *options, *requirements], environment={"PIP_CONFIG_FILE": os.devnull, "HOME": "/root"})
-        # In all cores at once; the service could not do it, as it may not write there.
-        run([target / "bin/python", "-m", "compileall", "-q", "-j", "0", *target.glob("lib/python*/site-packages")])
+        _unpack(places.card / "wheelhouse", target / "bin/python")
+        # The service could not do it, as it may not write there. In all cores at once, without tests of packages.
+        packages = target.glob("lib/python*/site-packages")
+        run([target / "bin/python", "-m", "compileall", "-q", "-j", "0", "-x", TESTS, *packages])
         os.sync()
         writing.write(target / COMPLETE, card["wheelhouse"] + "\n")
     _point(places.venv, target)
@@ -117,6 +108,18 @@ def install(places: Places, card: dict[str, Any]) -> str:
         if other.name != target.name:
             shutil.rmtree(other, ignore_errors=True)
     return target.name
+
+
+def _unpack(folder: Path, python: Path) -> None:
+    """Install all wheels of *folder* for *python*, by ``installer``: one of them, which runs where it lies.
+
+    The wheels are a complete set, and were checked against their sums. Raises `StepFailed`.
+    """
+    tools = list(folder.glob(f"{INSTALLER}*.whl"))
+    if not tools:
+        raise StepFailed("the card has nothing to install wheels with; flash it again")
+    wheels = [path for path in sorted(folder.glob("*.whl")) if path not in tools]
+    run([python, "-m", "installer", "--no-compile-bytecode", *wheels], environment={"PYTHONPATH": str(tools[0])})
 
 
 def configure(places: Places, card: dict[str, Any]) -> str:
@@ -167,6 +170,8 @@ def install_units(places: Places, card: dict[str, Any]) -> str:
     source = places.card / "lib/edge_fer_devices/first_boot/units"
     for unit in (SERVICE_UNIT, KIOSK_UNIT):
         writing.write(places.units / unit, (source / unit).read_text())
+    writing.write(places.generator, (source.parent / "permissions.py").read_text(), mode=0o755)
+    writing.write(places.watchdog, (source / WATCHDOG).read_text())
     enable(places, SERVICE_UNIT)
     wanting = _without_screen(places)
     if wanting:
@@ -211,20 +216,6 @@ def _without_screen(places: Places) -> str:
         if connector.read_text().strip() == "connected":
             return ""
     return "no screen is connected"
-
-
-def _pip() -> Path:
-    """Return pip, inside the wheel that Python's venv module brings along: it runs from there, and is not installed.
-
-    Raises `StepFailed` where the module is incomplete.
-    """
-    import ensurepip
-
-    folders = [sysconfig.get_config_var("WHEEL_PKG_DIR"), Path(ensurepip.__file__).parent / "_bundled"]
-    for folder in folders:
-        for wheel in sorted(Path(folder).glob("pip-*.whl")) if folder else ():
-            return wheel / "pip"
-    raise StepFailed("this Python has no pip to install with; use Raspberry Pi OS Lite (64-bit)")
 
 
 def _point(link: Path, target: Path) -> None:

@@ -57,8 +57,8 @@ class TellsStatus(Protocol):
     def publish_status(self, status: dict[str, Any]) -> None:
         """Take *status*, as ``/health`` answers it; to be called about once a second, from the outlet's one thread.
 
-        Where *status* has ``faces``, from subject to state (``{"track 3": "happy"}``), they replace what the events
-        have told. Raises `OutletError` if the other side is gone: then the outlet is opened again.
+        Where *status* has ``faces``, from subject to state (``{"track 3": "happy"}``), they mend what lost events have
+        left. Raises `OutletError` if the other side is gone: then the outlet is opened again.
         """
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from paho.mqtt.client import MQTTMessage
+    from paho.mqtt.properties import Properties
     from paho.mqtt.reasoncodes import ReasonCode
 
     from edge_fer.appliance.outlets.settings import MqttSettings
@@ -30,6 +31,12 @@ TLS_PORT: Final = 8883
 AT_LEAST_ONCE: Final = 1
 MAX_KEPT: Final = 16
 """Most messages from the broker that wait to be looked at; the oldest goes first."""
+LARGEST: Final = 1 << 28
+"""Largest packet of MQTT, in bytes."""
+HEADER: Final = 64
+"""Bytes of a packet besides topic and payload, at most."""
+UNSPECIFIED: Final = "Unspecified error"
+"""What paho says of a connection that ended without a packet of the broker."""
 GOODBYE_S: Final = 0.3
 """Seconds for each of the two steps of saying goodbye."""
 
@@ -54,6 +61,7 @@ class Broker:
         self._answer: ReasonCode | None = None
         self._lost: str | None = None
         self._confirmed: dict[int, ReasonCode] = {}
+        self._most_bytes = LARGEST
         self._came: deque[tuple[str, bytes]] = deque(maxlen=MAX_KEPT)
         self.address = f"{settings.host}:{settings.port or (TLS_PORT if settings.tls else PORT)}"
         self._client = Client(
@@ -64,11 +72,16 @@ class Broker:
     def _listen(self) -> None:
         """Set what paho calls, from its own thread."""
         client = self._client
-        client.on_connect = lambda _client, _data, _flags, code, _properties: self._answered(code)
+        client.on_connect = lambda _client, _data, _flags, code, properties: self._answered(code, properties)
         client.on_disconnect = lambda _client, _data, _flags, code, _properties: self._ended(code)
         client.on_publish = lambda _client, _data, number, code, _properties: self._has_confirmed(number, code)
         client.on_subscribe = lambda _client, _data, number, codes, _properties: self._has_confirmed(number, *codes)
         client.on_message = lambda _client, _data, message: self._take(message)
+
+    def _listen_no_more(self) -> None:
+        # They refer to this connection, which refers to the client: a circle would keep its sockets open for a while.
+        client = self._client
+        client.on_connect = client.on_disconnect = client.on_publish = client.on_subscribe = client.on_message = None
 
     def connect(self) -> None:
         """Connect, and wait for the broker's word. Raises `OutletError`."""
@@ -87,7 +100,7 @@ class Broker:
         if answer is not None and answer.is_failure:
             raise OutletError(f"broker {self.address} refuses this device: {answer}; check user, password, client_id")
         if self._lost is not None:
-            raise OutletError(self._lost)
+            raise OutletError(f"broker {self.address} ends the connection at once; is it full, or no broker of MQTT 5?")
         if answer is None:
             seconds = self._settings.deadline_s
             raise OutletError(f"broker {self.address} takes connections and does not answer within {seconds:g} s")
@@ -100,6 +113,10 @@ class Broker:
             self._client.username_pw_set(settings.user, self._secret)
         if settings.tls:
             self._client.tls_set_context(_tls(settings))
+
+    def takes(self, message: Message) -> bool:
+        """Return whether *message* is not larger than what the broker allows."""
+        return len(message.topic.encode()) + len(message.payload) + HEADER <= self._most_bytes
 
     def publish(self, messages: Iterable[Message]) -> None:
         """Publish *messages*; return once the broker has confirmed each. Raises `OutletError`."""
@@ -163,15 +180,20 @@ class Broker:
             with contextlib.suppress(OSError):
                 socket.socket.shutdown(connection, socket.SHUT_RDWR)  # type: ignore[arg-type]
         self._client.loop_stop()
+        self._listen_no_more()
 
-    def _answered(self, code: ReasonCode) -> None:
+    def _answered(self, code: ReasonCode, properties: Properties | None) -> None:
         with self._changed:
+            self._most_bytes = getattr(properties, "MaximumPacketSize", LARGEST)
             self._answer = code
             self._changed.notify_all()
 
     def _ended(self, code: ReasonCode) -> None:
         with self._changed:
-            self._lost = f"the connection to broker {self.address} has ended: {code}"
+            # What comes after the broker's own word is only the end of the connection.
+            if self._lost is None:
+                said = "without a word" if code == UNSPECIFIED else f"it says {code}"
+                self._lost = f"broker {self.address} has ended the connection, {said}"
             self._changed.notify_all()
 
     def _has_confirmed(self, number: int, code: ReasonCode) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MAX_LINE: Final = 1 << 20
 MAX_EVENTS: Final = 256
-BEGIN_S: Final = 5.0
+BEGIN_S: Final = 20.0
 """Seconds in which an mpv that was just started must answer: it loads its libraries from a card."""
 END_S: Final = 0.3
 

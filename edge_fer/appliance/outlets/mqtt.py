@@ -16,6 +16,7 @@ may come twice.
 
 from __future__ import annotations
 
+import logging
 import re
 import socket
 from collections import Counter
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from edge_fer.appliance.event import Event
     from edge_fer.appliance.outlets.broker import Broker, Message
     from edge_fer.appliance.outlets.settings import MqttSettings
+
+log = logging.getLogger(__name__)
 
 MAX_LEVEL: Final = 64
 """Longest level of a topic that a name becomes, in characters."""
@@ -83,7 +86,14 @@ class MqttOutlet:
         """Publish *event*, and the states that it has changed. Raises `OutletError`."""
         self._presence.take(event)
         values = payload.fields(event, scores=self._settings.scores)
-        self._publish([_message(self._topic("events"), payload.encoded(values))])
+        message = _message(self._topic("events"), payload.encoded(values))
+        if self._connected().takes(message):
+            self._publish([message])
+            return
+        # The broker would end the connection, again and again.
+        self._publish([])
+        self.refused += 1
+        log.warning("an event was given up: %d bytes are more than the broker takes", len(message.payload))
 
     def publish_status(self, status: dict[str, Any]) -> None:
         """Publish what has changed, and answer Home Assistant. Raises `OutletError`."""

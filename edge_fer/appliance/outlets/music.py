@@ -50,7 +50,7 @@ class MusicOutlet:
     ) -> None:
         self._settings = settings
         self._now = now
-        self.deadline_s = settings.deadline_s + LOAD_S + 2  # an mpv that starts may take long
+        self.deadline_s = settings.deadline_s + 30  # an mpv that starts on a busy board takes long
         self.refused = 0
         self._lock = threading.Lock()
         self._presence = Presence()

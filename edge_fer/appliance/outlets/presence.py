@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 MAX_SUBJECTS: Final = 64
 """Most faces, alerts and faults that are remembered, of each; the oldest goes first."""
+DOUBTS: Final = 5
+"""How often in a row the status must contradict the events about a face before it is believed: the status tells of one
+frame, while the events bridge a moment out of sight."""
 NOBODY: Final = "nobody"
 """The state of a camera that sees no face."""
 
@@ -29,6 +32,8 @@ class Presence:
         """Subject → what is raised."""
         self.faults: dict[str, str] = {}
         """Part → what is wrong with it."""
+        self._doubts: dict[str, int] = {}
+        """Subject → how often in a row the status has told something else of it."""
 
     def take(self, event: Event) -> None:
         """Remember what *event* tells."""
@@ -45,16 +50,33 @@ class Presence:
             del known[next(iter(known))]
 
     def correct(self, status: Mapping[str, Any]) -> None:
-        """Take over what *status* knows: events may have been lost on the way."""
+        """Take over what *status* knows: events may have been lost on the way.
+
+        What ``faces`` tells counts once it was told `DOUBTS` times, one after the other.
+        """
         faces = status.get("faces")
         if faces is not None:
-            # Who was there before keeps the place.
-            kept = {subject: faces[subject] for subject in self.faces if subject in faces}
-            self.faces = dict(list({**kept, **faces}.items())[:MAX_SUBJECTS])
+            self._correct_faces(faces)
         parts = status.get("parts")
         if parts is not None:
             faulty = {name: part["fault"] for name, part in parts.items() if part["fault"] is not None}
             self.faults = dict(list(faulty.items())[:MAX_SUBJECTS])
+
+    def _correct_faces(self, faces: Mapping[str, str]) -> None:
+        doubts = {}
+        for subject in [*self.faces, *(subject for subject in faces if subject not in self.faces)]:
+            state = faces.get(subject)
+            if state == self.faces.get(subject):
+                continue
+            doubts[subject] = self._doubts.get(subject, 0) + 1
+            if doubts[subject] < DOUBTS:
+                continue
+            del doubts[subject]
+            if state is None:
+                del self.faces[subject]
+            elif subject in self.faces or len(self.faces) < MAX_SUBJECTS:
+                self.faces[subject] = state
+        self._doubts = dict(list(doubts.items())[:MAX_SUBJECTS])
 
     def first(self) -> str:
         """Return the state of who has been in view longest, or `NOBODY`."""

@@ -69,6 +69,7 @@ class WebhookOutlet:
         self.deadline_s = settings.deadline_s
         self.refused = 0
         self._tls: ssl.SSLContext | None = None
+        self._is_open = False
         self._tried = ""
         """Delivery that has failed so far, and how often."""
         self._failures = 0
@@ -84,13 +85,14 @@ class WebhookOutlet:
             except (OSError, ValueError) as exc:
                 path = self._settings.ca_file or "the system's certificates"
                 raise OutletError(f"{path} cannot be used: {one_line(exc)}; check ca_file") from exc
+        self._is_open = True
 
     def send(self, event: Event) -> None:
         """Post *event*, if its kind is wanted. Raises `OutletError`."""
+        if not self._is_open:
+            raise OutletError(f"{self.name} is not open")
         if event.kind not in self._settings.kinds:
             return
-        if self._parts.scheme == "https" and self._tls is None:
-            raise OutletError(f"{self.name} is not open")
         self._wait_for_turn()
         body = payload.encoded(payload.fields(event, scores=self._settings.scores))
         delivery = hashlib.sha256(body).hexdigest()[:32]
@@ -111,7 +113,8 @@ class WebhookOutlet:
         self._postpone(delivery, failure, asked_s)
 
     def close(self) -> None:
-        """Do nothing: no connection outlives an event."""
+        """Send nothing more. No connection outlives an event."""
+        self._is_open = False
 
     def _wait_for_turn(self) -> None:
         left_s = self._not_before_s - self._now()

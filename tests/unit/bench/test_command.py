@@ -68,7 +68,7 @@ def test_a_run_is_judged_by_the_budget_of_the_board_or_of_this_machine(monkeypat
     options = ("--model", TINY, "--target", "litert-int8", "--threads", 1, "--anyway")
     tight = profile.Profile(board="tight", budget=profile.Budget(p90_ms=1e-6, memory_mb=1, temperature_c=80))
     monkeypatch.setattr(profile, "of_board", {"tight": tight}.__getitem__)
-    assert call(*options, "--profile", "tight").splitlines()[-1].startswith("the budget of tight is exceeded: p90 ")
+    assert call(*options, "--device", "tight").splitlines()[-1].startswith("the budget of tight is exceeded: p90 ")
     assert "budget" not in call(*options)
     profile.Profile(budget=profile.Budget(p90_ms=1e6, memory_mb=100_000, temperature_c=80)).save(profile.default_path())
     assert call(*options).splitlines()[-1].startswith("the budget is kept: p90 ")
@@ -77,7 +77,7 @@ def test_a_run_is_judged_by_the_budget_of_the_board_or_of_this_machine(monkeypat
 
 
 def test_an_unknown_board_is_told_before_anything_is_measured():
-    assert "no board profile 'pi'" in call("--profile", "pi", code=3)
+    assert "no board profile 'pi'" in call("--device", "pi", code=3)
 
 
 @pytest.mark.usefixtures("short")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -86,6 +87,25 @@ def test_another_label_is_another_first_record(scenarios):
             scenarios.check_first({"faces": [other]}, {"faces": [face]})
     with pytest.raises(AssertionError):
         scenarios.check_first(None, {"faces": [face]})
+
+
+def test_moments_are_chosen_evenly_and_each_keeps_its_card(scenarios, tmp_path):
+    class Machine:
+        def copy_as_cut(self, target):
+            target.write_text(self.card)
+
+    one = Machine()
+    begun = [0, 0]
+    for seed in range(200):
+        sample = scenarios.Sample(tmp_path / "cuts", 4, random.Random(seed))  # noqa: S311
+        for number in range(20):
+            one.card = str(number)
+            sample.offer(one, str(number))
+        assert len(sample.kept) == 4
+        assert all(path.read_text() == moment for path, moment in sample.kept)
+        for _, moment in sample.kept:
+            begun[int(moment) >= 10] += 1
+    assert 300 < begun[0] < 500  # of 800, half
 
 
 def test_every_scenario_says_what_it_does(scenarios):

@@ -1,12 +1,10 @@
-"""Stock images in miniature, a wheelhouse in miniature, and the command ``edge-fer flash`` on them.
+"""Stock images in miniature, and the command ``edge-fer flash`` on them.
 
 An image has the partitions and the few files by which it is known, and is made in a moment.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shutil
 import subprocess
@@ -14,7 +12,6 @@ import subprocess
 import pytest
 from click.testing import CliRunner
 
-from edge_fer_devices import own_wheel
 from edge_fer_devices.card import partitions
 from edge_fer_devices.card.boot_partition import BootPartition
 from edge_fer_devices.card.command import flash
@@ -51,35 +48,6 @@ def stock_of(tmp_path_factory):
 def stock(stock_of):
     """The path of a stock image as most people have it: Raspberry Pi OS trixie, 64-bit."""
     return stock_of()
-
-
-@pytest.fixture
-def wheels(tmp_path):
-    """Return a function that makes a wheelhouse, for another Python or processor if asked to."""
-
-    def give(
-        python="3.13", machine="aarch64", models=("compact", "cnn-1", "cnn-1-votes"), name="wheels", streams=False
-    ):
-        folder = tmp_path / name
-        folder.mkdir()
-        members = {
-            "edge_fer/__init__.py": b"",
-            "edge_fer_devices/__init__.py": b"",
-            "tiny.py": b"def main(): print('the golden answers match')\n",
-            "edge_fer-0.1.0.dist-info/METADATA": b"Metadata-Version: 2.1\nName: edge-fer\nVersion: 0.1.0\n",
-            "edge_fer-0.1.0.dist-info/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-            "edge_fer-0.1.0.dist-info/entry_points.txt": b"[console_scripts]\nedge-fer = tiny:main\n",
-        }
-        wheel = folder / "edge_fer-0.1.0-py3-none-any.whl"
-        own_wheel.write_wheel(wheel, members)
-        manifest = {
-            "format": 1, "edge_fer": "0.1.0", "machine": machine, "python": python, "models": list(models),
-            "streams": streams, "wheels": {wheel.name: hashlib.sha256(wheel.read_bytes()).hexdigest()},
-        }  # fmt: skip
-        (folder / "manifest.json").write_text(json.dumps(manifest))
-        return folder
-
-    return give
 
 
 @pytest.fixture
@@ -138,8 +106,8 @@ def _root(path, offset, root_mib, arch, debian, *, cloud_init, venv):
     (lib / loader).touch()
     (lib / "os-release").write_text(f'PRETTY_NAME="Debian GNU/Linux {debian} (test)"\nVERSION_ID="{debian}"\n')
     if venv:
-        (lib / f"python{python}/ensurepip").mkdir(parents=True)
-        (lib / f"python{python}/ensurepip/__init__.py").touch()
+        (lib / f"python{python}/venv").mkdir(parents=True)
+        (lib / f"python{python}/venv/__init__.py").touch()
     if cloud_init:
         (root / "usr/bin/cloud-init").touch()
     subprocess.run(

@@ -36,9 +36,8 @@ def lsblk(monkeypatch):
     def tell(*devices):
         answer = json.dumps({"blockdevices": devices})
         monkeypatch.setattr(disks.shutil, "which", lambda name: f"/usr/bin/{name}")
-        monkeypatch.setattr(
-            disks.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 0, stdout=answer, stderr="")
-        )
+        done = subprocess.CompletedProcess([], 0, stdout=answer, stderr="")
+        monkeypatch.setattr(disks, "run", lambda *_, **__: done)
 
     return tell
 
@@ -115,6 +114,15 @@ def test_a_partition_and_a_missing_disk_are_refused(lsblk):
         disks.find("/dev/sdb1")
     with pytest.raises(BadInput, match="no disk /dev/sdx; those that a card may be: /dev/sdb"):
         disks.find("/dev/sdx")
+
+
+def test_a_card_that_was_changed_while_passwords_were_typed_is_not_written(lsblk):
+    lsblk(SYSTEM, CARD)
+    disk = disks.find("/dev/sdb")
+    disks.check_same(disk)
+    lsblk(SYSTEM, {**CARD, "size": 64 * GB})
+    with pytest.raises(BadInput, match="not what it was"):
+        disks.check_same(disk)
 
 
 def test_without_lsblk_no_card_is_written(monkeypatch):

@@ -17,17 +17,17 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from edge_fer.errors import BadInput, SinkError, SourceError
+from edge_fer.errors import BadInput, EdgeFerError, SinkError
 from edge_fer.stopping import Stopped
 from edge_fer_devices.card import flashing, partitions
 from edge_fer_devices.card import image as images
 from edge_fer_devices.card.boot_partition import BootPartition
 from edge_fer_devices.card.command import flash
 from edge_fer_devices.card.inspection import Contents
+from edge_fer_devices.card.passwords import wifi_key
 from edge_fer_devices.card.programs import scratch
-from edge_fer_devices.card.secrets import wifi_key
+from edge_fer_devices.wheelhouse import building
 
-KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIWWFqSIXQ33VwQZhx6DP3fa4YU5SAHrsRqRI3MqFuuc anna\n"
 pytestmark = pytest.mark.usefixtures("no_passwords")
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIWWFqSIXQ33VwQZhx6DP3fa4YU5SAHrsRqRI3MqFuuc anna\n"
@@ -201,6 +201,35 @@ def test_a_truncated_image_is_refused(stock, flashed, tmp_path):
     refused(flashed, tmp_path, packed, match="damaged")
 
 
+def test_a_packed_image_that_asks_for_all_memory_is_refused(flashed, tmp_path):
+    path = tmp_path / "hostile.img.xz"
+    path.write_bytes(lzma.compress(bytes(1000), filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 30}]))
+    with pytest.raises(BadInput, match="more than 128 MiB of memory"):
+        flashed(path)
+
+
+@pytest.mark.parametrize("padding", [b"", bytes(8)])
+def test_an_image_packed_in_several_streams_is_read(stock, flashed, tmp_path, padding):
+    content = stock.read_bytes()
+    path = tmp_path / "parts.img.xz"
+    path.write_bytes(lzma.compress(content[:1000], preset=0) + padding + lzma.compress(content[1000:], preset=0))
+    assert "edge-fer" in flashed(path).names()
+
+
+def test_wheels_are_fetched_before_the_image_is_unpacked(stock, tmp_path, monkeypatch):
+    path = tmp_path / "stock.img.xz"
+    path.write_bytes(lzma.compress(stock.read_bytes(), preset=0))
+
+    def offline(*_, **__):
+        raise EdgeFerError("is the network there?")
+
+    monkeypatch.setattr(building, "build", offline)
+    monkeypatch.setattr(images, "copy", None)  # would fail if it were called
+    done = CliRunner().invoke(flash, [str(path), "--out", str(tmp_path / "new.img")], standalone_mode=False)
+    assert str(done.exception) == "is the network there?"
+    assert sorted(tmp_path.iterdir()) == [path]
+
+
 @pytest.mark.parametrize("content", [b"", b"no image " * 100, bytes(9 << 20)])
 def test_what_was_packed_and_is_no_image_is_refused_at_once(flashed, tmp_path, content, monkeypatch):
     packed = tmp_path / "text.img.xz"
@@ -345,8 +374,10 @@ def test_names_mean_nothing_to_other_programs(stock, flashed, tmp_path, monkeypa
 
 
 def test_only_the_owner_may_read_the_keys_in_an_image(stock, flashed, tmp_path):
-    flashed(stock)
-    assert (tmp_path / "new.img").stat().st_mode & 0o077 == 0
+    new = tmp_path / "new.img"
+    new.touch(mode=0o644)  # also where another file was
+    flashed(stock, "--force")
+    assert new.stat().st_mode & 0o077 == 0
 
 
 def test_partitions_that_reach_into_others_are_refused(stock, flashed, tmp_path):
@@ -578,7 +609,7 @@ def test_wrong_options_are_one_line_and_nothing_is_written(stock, flashed, tmp_p
 
 
 def test_a_source_that_is_none_is_refused(stock, flashed, tmp_path):
-    with pytest.raises(SourceError, match="streams begin with rtsp"):
+    with pytest.raises(BadInput, match="streams begin with rtsp"):
         flashed(stock, "--source", "ftp://camera/1")
     assert [path.name for path in tmp_path.iterdir()] == ["wheels"]
 
@@ -590,16 +621,17 @@ def test_exactly_one_target_is_needed(stock):
 
 def test_the_settings_are_checked_before_they_are_copied(stock, flashed, tmp_path):
     config = tmp_path / "config.toml"
-    config.write_text('source = "synthetic"\n[health]\nport = 80\n')
-    with pytest.raises(BadInput, match=r"health.port 80"):
+    config.write_text('source = "synthetic"\n[page]\nport = -80\n')
+    with pytest.raises(BadInput, match=r"page.port -80"):
         flashed(stock, "--config", config)
-    config.write_text('source = "synthetic"\n[health]\nbind = "0.0.0.0"\n')
+    config.write_text('source = "synthetic"\n[page]\nbind = "0.0.0.0"\ntoken = "page-token"\n')
     boot = flashed(stock, "--config", config, "--source", "@/etc/edge-fer/camera.txt")
     del boot
     done = CliRunner().invoke(
         flash, [str(stock), "--dry-run", "--wheelhouse", str(tmp_path / "wheels"), "--config", str(config)]
     )
     assert 'bind = "0.0.0.0"' in done.stdout
+    assert '"edge-fer.local"' in done.stdout  # by which browsers ask for it
     assert 'source = "synthetic"' in done.stdout
 
 
@@ -659,7 +691,7 @@ def test_it_says_what_to_do_next_and_how_to_see_that_it_works(told, tmp_path):
     assert "ssh -L 8737:127.0.0.1:8737 anna@hall.local" in said
     assert "edge-fer-status.json" in said
     config = tmp_path / "config.toml"
-    config.write_text('[health]\nbind = "0.0.0.0"\nport = 9000\n')
+    config.write_text('[page]\nbind = "0.0.0.0"\nport = 9000\ntoken = "page-token"\n')
     said = told("--config", config, "--wifi", "ours", "--wifi-country", "DE", "--wifi-security", "open")
     assert "the network ours" in said
     assert "http://edge-fer.local:9000/" in said

@@ -12,7 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from edge_fer.errors import BadInput
-from edge_fer_devices.card import cloud_init, firstrun, secrets, settings
+from edge_fer_devices.card import cloud_init, firstrun_files, passwords, settings
 from edge_fer_devices.card.settings import OPEN, WPA2, WPA3, Account, Settings, Wifi
 
 yaml = pytest.importorskip("yaml", reason="PyYAML is not installed: pip install pyyaml")
@@ -55,13 +55,13 @@ def test_any_name_of_a_network_survives_yaml(ssid):
 def test_nasty_names_survive_yaml_and_netplans_file(ssid):
     wanted = with_wifi(ssid)
     assert list(yaml.safe_load(cloud_init.network_config(wanted))["wifis"]["wlan0"]["access-points"]) == [ssid]
-    netplan = yaml.safe_load(json.loads(firstrun.setup(wanted))["netplan"])
+    netplan = yaml.safe_load(json.loads(firstrun_files.setup(wanted))["netplan"])
     assert list(netplan["network"]["wifis"]["wlan0"]["access-points"]) == [ssid]
 
 
 @given(PASSPHRASES)
 def test_a_password_that_must_be_in_clear_survives_yaml(password):
-    text = cloud_init.network_config(with_wifi("ours", secrets.check_passphrase(password), WPA3))
+    text = cloud_init.network_config(with_wifi("ours", passwords.check_passphrase(password), WPA3))
     auth = yaml.safe_load(text)["wifis"]["wlan0"]["access-points"]["ours"]["auth"]
     assert auth == {"key-management": "sae", "password": password}
 
@@ -79,7 +79,7 @@ def test_all_text_survives_yaml(values):
 @given(SSIDS)
 def test_any_name_of_a_network_survives_network_managers_file(ssid):
     reader = configparser.ConfigParser(interpolation=None, delimiters=("=",))
-    reader.read_string(firstrun.connection(with_wifi(ssid).wifi))
+    reader.read_string(firstrun_files.connection(with_wifi(ssid).wifi))
     numbers = reader["wifi"]["ssid"].rstrip(";").split(";")
     assert bytes(map(int, numbers)).decode() == ssid
     assert reader["wifi-security"]["psk"] == "0" * 64
@@ -87,7 +87,7 @@ def test_any_name_of_a_network_survives_network_managers_file(ssid):
 
 @given(PASSPHRASES)
 def test_a_password_survives_network_managers_file(password):
-    text = firstrun.connection(Wifi("ours", "DE", WPA3, password))
+    text = firstrun_files.connection(Wifi("ours", "DE", WPA3, password))
     (line,) = [line for line in text.split("\n") if line.startswith("psk=")]
     assert as_glib(line.removeprefix("psk=")) == password
 
@@ -152,17 +152,17 @@ def test_the_id_is_spelled_as_cloud_init_reads_it():
     ],
 )
 def test_the_key_of_a_network_is_that_of_the_standard(ssid, password, key):
-    assert secrets.wifi_key(password, ssid) == key
+    assert passwords.wifi_key(password, ssid) == key
 
 
 def test_a_key_is_taken_as_it_is():
-    assert secrets.wifi_key("AB" * 32, "ours") == "ab" * 32
+    assert passwords.wifi_key("AB" * 32, "ours") == "ab" * 32
 
 
 @pytest.mark.parametrize("password", ["short", "x" * 64, "ü" * 32, ""])
 def test_passwords_that_no_network_has_are_refused_and_not_shown(password):
     with pytest.raises(BadInput, match="bytes") as caught:
-        secrets.wifi_key(password, "ours")
+        passwords.wifi_key(password, "ours")
     assert not password or password not in str(caught.value)
 
 
@@ -171,19 +171,19 @@ def test_a_password_can_be_checked_against_its_hash(password):
     openssl = shutil.which("openssl")
     if openssl is None:
         pytest.skip("openssl is not installed")
-    hashed = secrets.password_hash(password)
+    hashed = passwords.password_hash(password)
     salt = hashed.split("$")[2]
     again = subprocess.run(
         [openssl, "passwd", "-6", "-salt", salt, "-stdin"], input=password.encode(), capture_output=True, check=True
     )
     assert again.stdout.decode().strip() == hashed
-    assert secrets.password_hash(password) != hashed  # another salt each time
+    assert passwords.password_hash(password) != hashed  # another salt each time
 
 
 @pytest.mark.parametrize("password", ["", "short", "with\nnewline", "with\0nul 123"])
 def test_passwords_that_nobody_can_type_are_refused(password):
     with pytest.raises(BadInput):
-        secrets.password_hash(password)
+        passwords.password_hash(password)
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def test_what_is_asked_is_handed_on(machine, on, tmp_path):
         key,
         "--source",
         "2",
-        "--profile",
+        "--device",
         "raspberry-pi-3",
     ]
     assert CliRunner().invoke(doctor, options).exit_code == 0
@@ -113,7 +113,7 @@ def test_without_a_budget_the_usual_limits_count(machine, on, result):
 def test_an_unknown_board_is_bad_input(machine, on):
     on(machine(answers={"budget": {"error": "no board profile 'pi'"}}))
     with pytest.raises(BadInput, match="no board profile 'pi'"):
-        CliRunner().invoke(doctor, ["--profile", "pi"], catch_exceptions=False)
+        CliRunner().invoke(doctor, ["--device", "pi"], catch_exceptions=False)
 
 
 RUN = """

@@ -15,12 +15,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from edge_fer.errors import BadInput, EdgeFerError
+from edge_fer.errors import BadInput, EdgeFerError, MissingDependency
 from edge_fer.progress import ProgressListener
-from edge_fer_devices import own_wheel, wheelhouse
-from edge_fer_devices.wheelhouse_command import wheelhouse as command
+from edge_fer_devices import wheelhouse
+from edge_fer_devices.wheelhouse import building, own_wheel
+from edge_fer_devices.wheelhouse.command import wheelhouse as command
 
-CLONE = Path(__file__).parents[3]
+CLONE = Path(__file__).parents[4]
 UV_LOCK = CLONE / "uv.lock"
 MEMBERS = {
     "edge_fer/__init__.py": b"",
@@ -50,10 +51,10 @@ def pip(monkeypatch):
         asked.append((command, Path(command[command.index("--requirement") + 1]).read_text()))
         folder = Path(command[-1])
         (folder / "numpy-2.4.6-cp313-cp313-manylinux_2_28_aarch64.whl").write_bytes(b"numpy")
-        (folder / "click-8.5.1-py3-none-any.whl").write_bytes(b"click")
+        (folder / "installer-1.1.0-py3-none-any.whl").write_bytes(b"installer")
         return subprocess.CompletedProcess(command, 0, "", "")
 
-    monkeypatch.setattr(wheelhouse.subprocess, "run", download)
+    monkeypatch.setattr(building, "run", download)
     return asked
 
 
@@ -69,16 +70,25 @@ def test_the_lock_is_that_of_the_tests():
     update_lock = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(update_lock)
     expected = update_lock.lock(tomllib.loads(UV_LOCK.read_text()))
-    assert wheelhouse.requirements(streams=True) == expected, "run: python devices/update_lock.py"
+    assert building.requirements(streams=True) == expected, "run: python devices/update_lock.py"
 
 
 def test_every_requirement_is_pinned_with_hashes():
     for streams in (False, True):
-        text = wheelhouse.requirements(streams=streams).replace("\\\n", " ")
+        text = building.requirements(streams=streams).replace("\\\n", " ")
         lines = [line for line in text.splitlines() if line and not line.startswith("#")]
         assert all("==" in line and "--hash=sha256:" in line for line in lines)
         names = {line.partition("==")[0] for line in lines}
-        assert {"numpy", "opencv-python-headless", "ai-edge-litert", "click", "pydantic", "tomli-w"} <= names
+        assert {
+            "numpy",
+            "opencv-python-headless",
+            "ai-edge-litert",
+            "click",
+            "pydantic",
+            "tomli-w",
+            "starlette",
+            "installer",
+        } <= names
         assert ("av" in names) == streams
 
 
@@ -146,12 +156,16 @@ def test_an_installed_edge_fer_is_made_into_its_wheel_again(tmp_path, monkeypatc
 
 def test_a_download_that_fails_leaves_nothing(tmp_path, wheel, monkeypatch):
     said = "WARNING: retrying\nERROR: THESE PACKAGES DO NOT MATCH THE HASHES\n"
-    monkeypatch.setattr(
-        wheelhouse.subprocess, "run", lambda command, **more: subprocess.CompletedProcess(command, 1, "", said)
-    )
+    monkeypatch.setattr(building, "run", lambda command, **more: subprocess.CompletedProcess(command, 1, "", said))
     with pytest.raises(EdgeFerError, match="DO NOT MATCH THE HASHES"):
         build(tmp_path / "out", wheel)
     assert list(tmp_path.iterdir()) == [wheel]
+
+
+def test_without_pip_it_says_what_to_install(tmp_path, wheel, monkeypatch):
+    monkeypatch.setattr(building.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(MissingDependency, match="-m ensurepip"):
+        build(tmp_path / "out", wheel)
 
 
 @pytest.mark.parametrize("content", [b"", b"no zip"])
@@ -238,14 +252,18 @@ def test_a_manifest_of_something_else_makes_no_wheelhouse(tmp_path, wheel, pip, 
     ("change", "match"),
     [
         ({"wheels": {}}, "no wheel of edge-fer itself"),
+        ({"wheels": "edge_fer"}, "no wheel of installer"),
         ({"edge_fer": "9.9"}, "is of edge-fer 9.9"),
         ({"wheels": {"../out.whl": "0" * 64, "edge_fer-1.whl": "0" * 64}}, "lacks the wheel"),
     ],
 )
 def test_a_wheelhouse_that_could_install_nothing_is_refused(tmp_path, wheel, pip, change, match):
     made = build(tmp_path / "out", wheel)
-    manifest = made.path / "manifest.json"
-    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), **change}))
+    path = made.path / "manifest.json"
+    manifest = json.loads(path.read_text())
+    if change == {"wheels": "edge_fer"}:
+        change = {"wheels": {name: sums for name, sums in manifest["wheels"].items() if name.startswith("edge_fer")}}
+    path.write_text(json.dumps({**manifest, **change}))
     with pytest.raises(BadInput, match=match):
         wheelhouse.load(made.path)
 

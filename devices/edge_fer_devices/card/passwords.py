@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-import subprocess
 import unicodedata
 from typing import Final
 
 from edge_fer.errors import BadInput, EdgeFerError, MissingDependency
+from edge_fer_devices.running import run
 
 PSK_ROUNDS: Final = 4096
 PSK_BYTES: Final = 32
@@ -61,11 +61,11 @@ def password_hash(password: str) -> str:
     program = shutil.which("openssl")
     if program is None:
         raise MissingDependency("openssl is not installed: apt install openssl, or pass --ssh-key alone")
-    done = subprocess.run(  # noqa: S603
-        [program, "passwd", "-6", "-stdin"], input=password.encode() + b"\n", capture_output=True, timeout=TIMEOUT_S,
-        check=False,
+    done = run(
+        [program, "passwd", "-6", "-stdin"], stdin=password + "\n", timeout_s=TIMEOUT_S,
+        remedy="install it again: apt install openssl, or pass --ssh-key alone",
     )  # fmt: skip
-    hashed = done.stdout.decode(errors="replace").strip()
+    hashed = done.stdout.strip()
     if done.returncode != 0 or not SHA512_CRYPT.fullmatch(hashed):
         raise EdgeFerError("openssl passwd -6 gives no hash; install OpenSSL 1.1.1 or later, or pass --ssh-key alone")
     return hashed

@@ -40,7 +40,7 @@ edge-fer flash makes one in passing. With one at hand, it needs no network: pass
 @click.option(
     "--model", "models", multiple=True, help="A shipped model to take along; repeatable; by default the board's."
 )
-@click.option("--streams", is_flag=True, help="Also what films and network streams need (34 MB).")
+@click.option("--streams", is_flag=True, help="Also what films and network streams need.")
 @click.option(
     "--wheel",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import lzma
-import subprocess
 import sys
 import tempfile
 import zipfile
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import edge_fer
 from edge_fer.errors import BadInput, EdgeFerError, MissingDependency, one_line
+from edge_fer_devices.running import run
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -54,10 +54,7 @@ def write(folder: Path, models: Collection[str], wheel: Path | None = None) -> P
 def _built(clone: Path, folder: Path) -> Path:
     """Build the wheel of *clone* with pip, and return its path."""
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(clone)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=BUILD_TIMEOUT_S, check=False)  # noqa: S603
-    except (OSError, subprocess.TimeoutExpired) as exc:
-        raise EdgeFerError(f"the wheel of {clone} cannot be built: {exc}; pass --wheel") from exc
+    done = run(command, timeout_s=BUILD_TIMEOUT_S, remedy="pass --wheel")
     if done.returncode != 0:
         raise EdgeFerError(f"the wheel of {clone} cannot be built: {one_line(done.stderr)}; pass --wheel")
     return next(folder.glob("*.whl"))
