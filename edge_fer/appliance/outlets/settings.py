@@ -79,7 +79,8 @@ class MqttSettings(Frozen):
     password: Credential | None = None
     """Credential that holds the password of *user*."""
     tls: bool = False
-    """Whether the connection is encrypted and the broker's certificate verified."""
+    """Whether the connection is encrypted and the broker's certificate verified. Without, everybody on the way can read
+    the password and the states."""
     ca_file: Line | None = None
     """Certificates that the broker's is verified with, as PEM; by default those of the system."""
     certificate_file: Line | None = None
