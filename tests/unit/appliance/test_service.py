@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -327,22 +328,39 @@ def test_nothing_but_events_is_written_while_somebody_watches(tmp_path):
     lines = trace.read_text(errors="replace").splitlines()
     assert sum("\\377\\330\\377" in line for line in lines) > 0  # pictures went through pipes and sockets
     written = {path for line in lines for path in _written(line)}
-    allowed = {str(state / f"events.db{end}") for end in ("", "-wal", "-shm")}
+    allowed = {str(state / f"events.db{end}") for end in ("", "-journal", "-wal", "-shm")}
     assert written - allowed == set()
     assert str(state / "events.db") in written
     assert sorted(path.name for path in state.iterdir()) == ["events.db"]
 
 
+OPENED = re.compile(r'open(?:at)?\(.*"([^"]+)", [A-Z_|]*(?:O_WRONLY|O_RDWR|O_CREAT)|creat\("([^"]+)"')
+WRITTEN = re.compile(r"(?:write|pwrite64|writev|pwritev2?)\(\d+<([^>]*)>")
+FOLDERS = ("/dev/", "/proc/")
+
+
 def _written(line):
     """Return the paths that a traced call opens for writing, or writes a picture to."""
-    if ("open" in line or "creat" in line) and any(flag in line for flag in ("O_WRONLY", "O_RDWR", "O_CREAT")):
-        target = line.rpartition("= ")[2].partition("<")[2].rpartition(">")[0]
-        if target.startswith("/") and not target.startswith(("/dev/", "/proc/")):
-            yield target
-    if "write" in line and "\\377\\330\\377" in line:
-        target = line.partition("<")[2].partition(">")[0]
-        if not target.startswith(("pipe:", "socket:", "TCP:")):
-            yield target
+    opened = OPENED.search(line)
+    if opened is not None and "= -1 E" not in line:
+        path = opened[1] or opened[2]
+        if not path.startswith(FOLDERS):
+            yield path
+    written = WRITTEN.search(line)
+    if written is not None and "\\377\\330\\377" in line and not written[1].startswith(("pipe:", "socket:", "TCP:")):
+        yield written[1]
+
+
+def test_a_picture_that_is_written_would_be_seen():
+    lines = {
+        '7 openat(AT_FDCWD</work>, "/tmp/a.jpg", O_WRONLY|O_CREAT|O_CLOEXEC, 0666) = 3</tmp/a.jpg>': ["/tmp/a.jpg"],
+        '7 openat(AT_FDCWD</work>, "/tmp/b", O_RDWR|O_CREAT, 0640 <unfinished ...>': ["/tmp/b"],
+        '7 openat(AT_FDCWD</work>, "/tmp/c", O_RDONLY|O_CLOEXEC) = 3</tmp/c>': [],
+        '7 write(3</tmp/d>, "abc\\377\\330\\377\\340"..., 9000) = 9000': ["/tmp/d"],
+        '7 write(3<pipe:[7]>, "abc\\377\\330\\377\\340"..., 9000) = 9000': [],
+        '7 write(3</tmp/d>, "abc"..., 9000) = 9000': [],
+    }
+    assert {line: list(_written(line)) for line in lines} == lines
 
 
 def _wait_for_events(path):
