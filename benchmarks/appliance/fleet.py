@@ -112,12 +112,14 @@ def devices(port: int, first: int, count: int, pipe: Connection) -> None:
     with ThreadPoolExecutor(THREADS) as pool:
         while True:
             word, *arguments = pipe.recv()
-            if word == "end":
+            if word == "come":
+                pipe.send(list(pool.map(come, shares)))
+            elif word == "load":
+                rate_s, seconds = arguments
+                pipe.send(list(pool.map(lambda share: load(share, rate_s, seconds), shares)))  # noqa: B023
+            else:
                 list(pool.map(close_all, shares))
                 return
-            pipe.send(
-                list(pool.map({"come": come, "load": load}[word], shares, *([value] * THREADS for value in arguments)))
-            )
 
 
 def close_all(outlets: list[MqttOutlet]) -> None:

@@ -32,6 +32,7 @@ from edge_fer.appliance.event import Event, Kind
 from edge_fer.appliance.events.reader import Reader
 from edge_fer.appliance.events.settings import EventSettings
 from edge_fer.appliance.events.store import Store
+from edge_fer.errors import EdgeFerError
 
 PAUSE_S: Final = (0.0, 0.5)
 """How long after its first event a child is killed."""
@@ -183,4 +184,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except EdgeFerError as exc:
+        print(f"{Path(__file__).name}: {exc}", file=sys.stderr)
+        sys.exit(exc.exit_code)

@@ -35,7 +35,7 @@ from kill import event, integrity
 from edge_fer import files
 from edge_fer.appliance.events.settings import EventSettings
 from edge_fer.appliance.events.store import Store
-from edge_fer.errors import MissingDependency
+from edge_fer.errors import EdgeFerError, MissingDependency
 
 SECTOR: Final = 512
 CALLS: Final = "pwrite64,write,fsync,fdatasync,ftruncate,unlink"
@@ -292,4 +292,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except EdgeFerError as exc:
+        print(f"{Path(__file__).name}: {exc}", file=sys.stderr)
+        sys.exit(exc.exit_code)

@@ -59,8 +59,9 @@ class Wanted:
 
 
 def milliseconds(time: datetime) -> int:
-    """Return *time*, which knows its zone, in milliseconds since 1970."""
-    return (time - EPOCH) // MILLISECOND
+    """Return *time* in milliseconds since 1970. One without a zone is in UTC."""
+    aware = time if time.tzinfo is not None else time.replace(tzinfo=UTC)
+    return (aware - EPOCH) // MILLISECOND
 
 
 def row(event: Event) -> tuple[int, str, str, str | None, str | None, str]:

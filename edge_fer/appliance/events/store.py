@@ -218,10 +218,12 @@ class Store:
             # Before anything is changed.
             number = database.version(connection, self._path)
             self._prepare(connection)
-            _check(connection)
+            inode = self._path.stat().st_ino
+            if inode != self._inode:  # not again and again while the disk is full
+                _check(connection)
             for step in range(number, schema.FORMAT):
                 _migrate(connection, step)
-            self._inode = self._path.stat().st_ino
+            self._inode = inode
             undo.pop_all()
         return connection
 

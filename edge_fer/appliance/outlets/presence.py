@@ -18,6 +18,8 @@ MAX_SUBJECTS: Final = 64
 DOUBTS: Final = 5
 """How often in a row the status must contradict the events about a face before it is believed: the status tells of one
 frame, while the events bridge a moment out of sight."""
+WORKS: Final = frozenset({"ok", "working", "works"})
+"""Words in which an event about health says that nothing is wrong any more."""
 NOBODY: Final = "nobody"
 """The state of a camera that sees no face."""
 
@@ -32,6 +34,7 @@ class Presence:
         """Subject → what is raised."""
         self.faults: dict[str, str] = {}
         """Part → what is wrong with it."""
+        self._has_status = False
         self._doubts: dict[str, int] = {}
         """Subject → how often in a row the status has told something else of it."""
 
@@ -39,7 +42,8 @@ class Presence:
         """Remember what *event* tells."""
         kinds = {Kind.FACE: self.faces, Kind.ALERT: self.alerts, Kind.HEALTH: self.faults}
         known = kinds.get(event.kind)
-        if known is None:
+        # Events may have waited for long, and the status always knows what fails now.
+        if known is None or (event.kind is Kind.HEALTH and self._has_status):
             return
         after = None if event.kind is Kind.HEALTH and event.after in WORKS else event.after
         if after is None:
@@ -59,6 +63,7 @@ class Presence:
             self._correct_faces(faces)
         parts = status.get("parts")
         if parts is not None:
+            self._has_status = True
             faulty = {name: part["fault"] for name, part in parts.items() if part["fault"] is not None}
             self.faults = dict(list(faulty.items())[:MAX_SUBJECTS])
 
@@ -90,7 +95,3 @@ class Presence:
         known = [state for state in self.faces.values() if state != UNKNOWN]
         counts = Counter(known or self.faces.values())
         return counts.most_common(1)[0][0] if counts else NOBODY
-
-
-WORKS: Final = frozenset({"ok", "works"})
-"""Words in which an event about health says that nothing is wrong any more."""

@@ -79,7 +79,8 @@ class MqttSettings(Frozen):
     password: Credential | None = None
     """Credential that holds the password of *user*."""
     tls: bool = False
-    """Whether the connection is encrypted and the broker's certificate verified."""
+    """Whether the connection is encrypted and the broker's certificate verified. Without, everybody on the way can read
+    the password and the states."""
     ca_file: Line | None = None
     """Certificates that the broker's is verified with, as PEM; by default those of the system."""
     certificate_file: Line | None = None
@@ -101,7 +102,7 @@ class MqttSettings(Frozen):
     """Whether the scores of faces are sent beside their states."""
     keepalive_s: int = Field(30, ge=5, le=3600)
     """Seconds after which a silent connection is tried."""
-    deadline_s: float = Field(10.0, ge=1, le=60)
+    deadline_s: float = Field(10.0, ge=0.1, le=60)
     """Seconds in which the broker must take a connection or a message."""
 
     @property
@@ -133,7 +134,7 @@ class WebhookSettings(Frozen):
     """Whether the scores of faces are sent beside their states."""
     ca_file: Line | None = None
     """Certificates that the server's is verified with, as PEM; by default those of the system."""
-    deadline_s: float = Field(10.0, ge=1, le=60)
+    deadline_s: float = Field(10.0, ge=0.1, le=60)
     """Seconds in which the server must answer."""
     first_pause_s: float = Field(1.0, ge=0.1, le=60)
     """Seconds until the second try, about; each further pause is twice as long."""
@@ -205,7 +206,7 @@ class MusicSettings(Frozen):
     """Whose state counts where several people are in view: of who has been there longest, or that which most have."""
     shuffle: bool = False
     """Whether the tracks of a playlist are played in a random order."""
-    deadline_s: float = Field(3.0, ge=0.5, le=60)
+    deadline_s: float = Field(3.0, ge=0.1, le=60)
     """Seconds in which mpv must answer."""
 
     @property

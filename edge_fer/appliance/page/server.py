@@ -71,8 +71,9 @@ class Page:
         self._relay = Relay(latest, watching if settings.pictures else _ignore, 1 / settings.picture_fps)
         answers = Answers(settings, Asked(latest, status, metrics, events), documents, self._relay)
         app = application(answers, SignIn(settings, documents, secret, guesses))
-        self.app: Final = Gate(app, settings, secret, guesses)
-        """The ASGI application, for tests."""
+        self.version: Final = documents.version
+        """Stands in the paths of static files, and changes with them and with the settings."""
+        self._app = Gate(app, settings, secret, guesses)
         self._socket: socket.socket | None = None
         self._server: uvicorn.Server | None = None
         self._thread = threading.Thread(target=self._run, name="page", daemon=True)
@@ -116,7 +117,7 @@ class Page:
         from edge_fer.appliance.page.connections import MAX_HEAD_BYTES, ViewerSocket, Visit
 
         config = uvicorn.Config(
-            self.app,
+            self._app,
             http=Visit,
             ws=ViewerSocket,
             ws_max_size=LONGEST_MESSAGE,

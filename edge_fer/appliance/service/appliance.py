@@ -227,8 +227,7 @@ class Appliance:
         settings = self._config.events
 
         def opened() -> Store:
-            settings.path.parent.mkdir(parents=True, exist_ok=True)
-            return Store(settings.path, settings)
+            return Store(settings.path, settings, now=self._wall, monotonic=self._clock.now)
 
         return Keeper(opened, self._config.supervision.memory_queue, self._reporter, self._clock)
 

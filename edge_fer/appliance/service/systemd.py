@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 BEAT_S: Final = 5.0
 """Longest time between two beats."""
 
+SEND_S: Final = 1.0
+"""How long systemd may take to take a message."""
+
 
 def notify(message: str) -> None:
     """Send *message* to systemd."""
@@ -23,6 +26,8 @@ def notify(message: str) -> None:
     # A leading @ stands for the NUL of an abstract name.
     name = "\0" + address[1:] if address.startswith("@") else address
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as to:
+        # A systemd that does not listen must not keep the service from its work.
+        to.settimeout(SEND_S)
         to.sendto(message.encode(), name)
 
 

@@ -40,7 +40,7 @@ class Reporter:
         """Note that *part* does not work, and why."""
         if self._status.fails(part, fault):
             self.count(f"{part}_faults")
-            self.say(part, f"{part}: {fault}")
+            self.say(f"{part} fails", f"{part}: {fault}")
             self._health(part, WORKING, FAILING, {"fault": fault})
 
     def restarted(self, part: str, reason: str) -> None:
@@ -53,7 +53,7 @@ class Reporter:
     def notice(self, subject: str, before: str | None, after: str | None, words: str, **detail: Any) -> None:
         """Tell of something that explains what was seen."""
         self.count(f"{subject}_notices")
-        self.say(subject, f"{subject}: {words}")
+        self.say(f"{subject} notice", f"{subject}: {words}")
         self._publish(Event(self._wall(), Kind.NOTICE, subject, before, after, {"words": words, **detail}))
 
     def count(self, what: str, number: int = 1) -> None:

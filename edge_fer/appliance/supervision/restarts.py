@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from edge_fer.clock import Clock
 
-PAUSES_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0)
+PAUSES_S: Final = (0.5, 1.0, 2.0, 5.0)
 """Pauses before each start; the last one is repeated."""
 CALM_S: Final = 60.0
 """After so long without a failure, the first pause is the next one again."""

@@ -77,5 +77,5 @@ def _parsed(content: bytes, picture: bytes) -> Message:
     try:
         fields = json.loads(content)
         return Message(Kind(fields.pop("kind")), fields, picture)
-    except (ValueError, KeyError, AttributeError, RecursionError) as exc:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
         raise BadInput(f"the watcher sends what is no message: {content[:60]!r}; start it again") from exc

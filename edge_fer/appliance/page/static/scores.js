@@ -40,9 +40,10 @@ export class Scores {
     for (const label of labels) {
       const row = this.rows.get(label);
       row.bar.style.setProperty("--score", scores[label]);
-      row.item.classList.toggle("most", label === most);
+
       const percent = Math.round(scores[label] * 100);
       if (writes) {
+        row.item.classList.toggle("most", label === most);
         row.value.textContent = `${number(percent)} %`;
       }
       if (says) {

@@ -13,6 +13,7 @@ import pytest
 
 from edge_fer.appliance.event import Event, Kind
 from edge_fer.appliance.events import schema
+from edge_fer.appliance.events import store as module
 from edge_fer.appliance.events.settings import EventSettings
 from edge_fer.appliance.events.store import Store
 from edge_fer.errors import BadInput, SinkError
@@ -91,6 +92,12 @@ def test_any_detail_can_be_kept(open_store, event, detail, read):
     store = open_store()
     store.append(event(detail=detail))
     assert kept(store)[1].detail == read
+
+
+def test_a_time_without_a_zone_is_in_utc(open_store, event):
+    store = open_store()
+    store.append(event(time=event(5).time.replace(tzinfo=None)))
+    assert kept(store)[1].time == event(5).time
 
 
 def test_a_detail_without_end_and_a_long_one_are_shortened(open_store, event):
@@ -386,6 +393,18 @@ def fill(path):
     with contextlib.suppress(OSError), path.open("wb", buffering=0) as file:
         while True:
             file.write(bytes(4096))
+
+
+def test_a_full_disk_is_no_reason_to_check_the_database_again_and_again(open_store, event, monkeypatch):
+    checks = []
+    monkeypatch.setattr(module, "_check", checks.append)
+    store = open_store()
+    for _ in range(3):
+        pages = store._opened().execute("PRAGMA page_count").fetchone()[0]
+        store._opened().execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(SinkError):
+            store.append_many(filler(event, number) for number in range(10))
+    assert len(checks) == 1
 
 
 def test_a_full_disk_raises_and_loses_nothing(open_store, event, small_disk):

@@ -88,8 +88,8 @@ def test_it_follows_alerts_faults_and_presence(case):
     assert alerted.tells(Kind.ALERT, "drowsy", "raised") == ["on"]
     assert alerted.tells(Kind.ALERT, "drowsy", None) == ["on", "off"]
     faulty = case(on=("fault",))
-    assert faulty.tells(Kind.HEALTH, "camera", "gone") == ["on"]
-    assert faulty.tells(Kind.HEALTH, "camera", "ok") == ["on", "off"]
+    assert faulty.tells(Kind.HEALTH, "camera", "failing") == ["on"]
+    assert faulty.tells(Kind.HEALTH, "camera", "working") == ["on", "off"]
     present = case(on=("somebody",))
     assert present.face("unknown") == ["on"]
     assert present.face(None) == ["on", "off"]

@@ -35,7 +35,7 @@ def test_what_most_have_counts_where_it_is_known():
 
 def test_faults_end_with_a_word_or_with_none():
     assert told(("camera", "gone"), kind=Kind.HEALTH).faults == {"camera": "gone"}
-    assert told(("camera", "gone"), ("camera", "ok"), kind=Kind.HEALTH).faults == {}
+    assert told(("camera", "failing"), ("camera", "working"), kind=Kind.HEALTH).faults == {}
     assert told(("camera", "gone"), ("camera", None), kind=Kind.HEALTH).faults == {}
 
 
@@ -79,4 +79,7 @@ def test_faults_are_those_of_the_status():
     presence.correct({"parts": {"mqtt": {"fault": "gone"}, "camera": {"fault": None}}})
     assert presence.faults == {"mqtt": "gone"}
     presence.correct({"parts": {}})
+    assert presence.faults == {}
+    # It has waited while the broker was away.
+    presence.take(Event(NOON, Kind.HEALTH, "mqtt", "working", "failing"))
     assert presence.faults == {}
