@@ -118,8 +118,8 @@ def open_source(name: str, options: SourceOptions | None = None) -> Source:
     """Return the source that *name* stands for.
 
     ``synthetic[:SCENE]`` · ``camera``, the first of this machine · ``picamera`` · a camera (``0``, ``/dev/video0``,
-    ``/dev/v4l/by-id/…``) · a network address (``rtsp://…``, ``http://…``, ``udp://…``) · a folder of images · an image ·
-    a video · ``@FILE``, whose first line is one of these. Raises `SourceError` if there is no such source,
+    ``/dev/v4l/by-id/…``) · a network address (``rtsp://…``, ``http://…``, ``udp://…``) · a folder of images · an image
+    · a video · ``@FILE``, whose first line is one of these. Raises `SourceError` if there is no such source,
     `MissingDependency` without picamera2.
     """
     from edge_fer.sources import addresses
