@@ -117,9 +117,10 @@ class SourceBase:
 def open_source(name: str, options: SourceOptions | None = None) -> Source:
     """Return the source that *name* stands for.
 
-    ``synthetic[:SCENE]`` · ``picamera`` · a camera (``0``, ``/dev/video0``, ``/dev/v4l/by-id/…``) · a network address
-    (``rtsp://…``, ``http://…``, ``udp://…``) · a folder of images · an image · a video · ``@FILE``, whose first line is
-    one of these. Raises `SourceError` if there is no such source, `MissingDependency` without picamera2.
+    ``synthetic[:SCENE]`` · ``camera``, the first of this machine · ``picamera`` · a camera (``0``, ``/dev/video0``,
+    ``/dev/v4l/by-id/…``) · a network address (``rtsp://…``, ``http://…``, ``udp://…``) · a folder of images · an image
+    · a video · ``@FILE``, whose first line is one of these. Raises `SourceError` if there is no such source,
+    `MissingDependency` without picamera2.
     """
     from edge_fer.sources import addresses
     from edge_fer.sources.options import SourceOptions
@@ -159,7 +160,7 @@ def _open_path(name: str, options: SourceOptions) -> Source:
     if not exists:
         raise SourceError(
             f"no source {redact(name)!r}; pass an image, a folder, a video, a camera (0, /dev/video0, rtsp://…), "
-            "picamera or synthetic"
+            "camera, picamera or synthetic"
         )
     suffix = path.suffix.lower()
     # By the suffix alone: who names a hidden file wants it.

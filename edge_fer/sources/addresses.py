@@ -60,6 +60,8 @@ class Kind(Enum):
 
     SYNTHETIC = "synthetic"
     """Drawn people: ``synthetic`` or ``synthetic:SCENE``."""
+    CAMERA = "camera"
+    """The camera of this machine, USB or ribbon cable."""
     PICAMERA = "picamera"
     DEVICE = "device"
     """A camera of the machine: a number, a device file, or a link to one."""
@@ -71,8 +73,8 @@ class Kind(Enum):
 
 def kind_of(name: str) -> Kind:
     """Return what *name* stands for. Raises `SourceError` for a number or a scheme that cannot be."""
-    if name == Kind.PICAMERA.value:
-        return Kind.PICAMERA
+    if name in (Kind.CAMERA.value, Kind.PICAMERA.value):
+        return Kind(name)
     if name.partition(":")[0] == Kind.SYNTHETIC.value:
         scene_of(name)
         return Kind.SYNTHETIC

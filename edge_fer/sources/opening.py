@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from edge_fer.sources.addresses import Kind, redact, scene_of
 from edge_fer.sources.live import AccessDenied
 from edge_fer.sources.options import DEFAULT_FPS
+from edge_fer.sources.video_devices import first_camera
 
 if TYPE_CHECKING:
     from edge_fer.sources import Source
@@ -27,6 +28,10 @@ def open_live(kind: Kind, name: str, options: SourceOptions) -> Source:
         from edge_fer.sources.synthetic import SyntheticCamera
 
         return SyntheticCamera(scene=scene_of(name), width_px=width_px, height_px=height_px, fps=fps)
+    if kind is Kind.CAMERA:
+        name = first_camera()
+        kind = Kind.PICAMERA if name == Kind.PICAMERA.value else Kind.DEVICE
+        log.info("the camera of this machine is %s", name)
     if kind is Kind.PICAMERA:
         from edge_fer.sources.picamera import PiCamera
 

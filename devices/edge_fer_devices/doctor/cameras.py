@@ -5,15 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from edge_fer.sources.video_devices import RIBBON, cameras
 from edge_fer_devices.doctor.finding import Finding, fault, ok, warning
 
 if TYPE_CHECKING:
     from edge_fer_devices.doctor.machine import Machine
 
-CSI: Final = ("unicam", "rp1-cfe")
-"""How the kernel calls the raw sensor of a ribbon-cable camera: up to the Raspberry Pi 4, and from the 5 on."""
-NO_CAMERA: Final = ("bcm2835-codec", "bcm2835-isp", "pispbe", "rpivid", "rpi-hevc")
-"""Beginnings of the names of a Raspberry Pi's video devices that decode and convert."""
 INSTALL_PICAMERA2: Final = "sudo apt install -y python3-picamera2"
 NEW_VENV: Final = (
     "python3 -m venv --system-site-packages .venv && .venv/bin/python -m pip install edge-fer  # pip has no picamera2"
@@ -22,7 +19,7 @@ NEW_VENV: Final = (
 
 def csi(machine: Machine) -> Finding:
     """Return whether a ribbon-cable camera is opened through picamera2. Through V4L2 it gives raw values."""
-    sensors = {number: name for number, name in _cameras(machine).items() if name.startswith(CSI)}
+    sensors = {number: name for number, name in _cameras(machine).items() if name.startswith(RIBBON)}
     if not sensors:
         return ok("no ribbon-cable camera")
     used = _number(machine.source)
@@ -42,34 +39,25 @@ def csi(machine: Machine) -> Finding:
 
 def permission(machine: Machine) -> Finding:
     """Return whether there is a camera that this user may use."""
-    cameras = _cameras(machine)
-    if not cameras:
+    known = _cameras(machine)
+    if not known:
         return warning(
             "no camera of this machine; network cameras and --source synthetic need none",
             "# connect one, then: ls /dev/video*; a ribbon-cable camera: rpicam-hello --list-cameras",
         )
     wanted = _number(machine.source)
-    for number in cameras:
+    for number in known:
         path = machine.root / f"dev/video{number}"
         if (wanted is None or wanted == number) and not machine.may_use(path):
             return fault(
                 f"this user may not use /dev/video{number}",
                 "sudo usermod -aG video $USER  # then log in again; for a service: SupplementaryGroups=video",
             )
-    return ok(", ".join(f"/dev/video{number} ({name})" for number, name in cameras.items()))
+    return ok(", ".join(f"/dev/video{number} ({name})" for number, name in known.items()))
 
 
 def _cameras(machine: Machine) -> dict[int, str]:
-    """Return the names of the video devices that are cameras, by their numbers, in their order."""
-    found = {}
-    for path in machine.files("sys/class/video4linux/video*/name"):
-        name = machine.text(path) or ""
-        number = path.split("/")[-2].removeprefix("video")
-        # A USB camera has a second device for the data beside its pictures.
-        is_first = machine.text(f"sys/class/video4linux/video{number}/index") in ("0", None)
-        if number.isdecimal() and is_first and not name.startswith(NO_CAMERA):
-            found[int(number)] = name
-    return dict(sorted(found.items()))
+    return cameras(machine.root / "sys/class/video4linux")
 
 
 def _number(source: str | None) -> int | None:
