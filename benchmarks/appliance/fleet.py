@@ -301,7 +301,7 @@ def main() -> None:
     parser.add_argument("--devices", type=int, default=1000, help="how many devices (default 1000)")
     parser.add_argument("--processes", type=int, default=4, help="how many processes they share (default 4)")
     parser.add_argument("--seconds", type=float, default=10, help="how long each rate is kept (default 10)")
-    parser.add_argument("--rates", type=float, nargs="*", default=[100, 300], help="events a second, of all devices")
+    parser.add_argument("--rates", type=float, nargs="*", default=[100, 300, 600], help="events a second, of all")
     parser.add_argument("--json", type=Path, help="write the raw values to this file")
     options = parser.parse_args()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -875,6 +875,12 @@ class Hand:
         finally:
             mpv.close()
 
+    def is_there(self) -> bool:
+        try:
+            return bool(self.command("get_property", "mpv-version"))
+        except OSError:  # the socket is made a moment before mpv listens
+            return False
+
     def get(self, name: str):
         try:
             return self.command("get_property", name)
@@ -894,8 +900,9 @@ def running_mpv(folder: Path):
     command = [program("mpv"), "--idle=yes", "--no-config", "--no-terminal", "--ao=null", f"--input-ipc-server={path}"]
     mpv = subprocess.Popen(command)
     try:
-        until(path.exists)
-        yield Hand(path)
+        hand = Hand(path)
+        until(hand.is_there)
+        yield hand
     finally:
         mpv.kill()
         mpv.wait()
