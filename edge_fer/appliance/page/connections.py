@@ -17,8 +17,8 @@ HANDSHAKE_WITHIN_S: Final = 5.0
 """Time for TLS to begin."""
 MAX_CONNECTIONS: Final = 32
 """Connections at a time besides those of viewers. One more, and the oldest is closed."""
-MAX_HEAD_BYTES: Final = 16 << 10
-"""Longest head of a request; the program answers 400 to a longer one."""
+CLOSED_WITHIN_S: Final = 1.0
+"""Time that a viewer has to agree that its connection ends."""
 SOCKET_BYTES_A_SECOND: Final = 8 << 10
 """What a viewer may send in the long run; a page sends about 1 kB."""
 SOCKET_BURST_BYTES: Final = 32 << 10
@@ -72,8 +72,11 @@ def _deadline_of(visit: Visit) -> float:
 class ViewerSocket(WebSocketsSansIOProtocol):
     """The WebSocket of a page. It may send little, since each ping is answered and each message is read."""
 
-    _allowance = float(SOCKET_BURST_BYTES)
-    _counted_s: float | None = None
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.close_timeout = CLOSED_WITHIN_S
+        self._allowance = float(SOCKET_BURST_BYTES)
+        self._counted_s: float | None = None
 
     def data_received(self, data: bytes) -> None:
         """Take data, unless there is too much of it."""

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 COOKIE: Final = "edge-fer-session"
 LONGEST_TARGET: Final = 1024
 """Most characters of a path with its query."""
+MAX_HEAD_BYTES: Final = 16 << 10
+"""Longest head of a request."""
+MAX_HEADERS: Final = 64
+VERSIONS: Final = frozenset({"1.0", "1.1"})
 SIGN_IN: Final = "/login"
 OPEN_PREFIX: Final = "/static/"
 """Files that are the same on every device, and that the sign-in needs: open to all who may ask at all."""
@@ -84,6 +88,9 @@ class Gate:
 
     def _refusal(self, scope: Scope, headers: _Headers) -> Refusal | None:
         """Return why nobody may ask this, whoever it is."""
+        too_large = _too_large(scope)
+        if too_large is not None:
+            return too_large
         host = headers.only("host")
         if host is None or not self._is_own_host(host, scope):
             return Refusal(
@@ -155,13 +162,26 @@ class _Headers:
         return values[0] if len(values) == 1 else None
 
 
+def _too_large(scope: Scope) -> Refusal | None:
+    """Return what is wrong with the size of a request."""
+    if len(scope["raw_path"]) + len(scope["query_string"]) > LONGEST_TARGET:
+        return Refusal(HTTPStatus.REQUEST_URI_TOO_LONG, f"the path has more than {LONGEST_TARGET} characters")
+    head_bytes = sum(len(name) + len(value) for name, value in scope["headers"])
+    if head_bytes > MAX_HEAD_BYTES or len(scope["headers"]) > MAX_HEADERS:
+        return Refusal(
+            HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+            f"the headers are more than {MAX_HEADERS}, or have more than {MAX_HEAD_BYTES} bytes",
+        )
+    return None
+
+
 def _unusual(scope: Scope, headers: _Headers) -> Refusal | None:
     """Return what is wrong with the form of a request."""
+    if scope["http_version"] not in VERSIONS:
+        return Refusal(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "this version of HTTP is not spoken here; use 1.1")
     signs_in = scope["path"] == SIGN_IN and scope["method"] == "POST"
     if scope["method"] not in {"GET", "HEAD"} and not signs_in:
         return Refusal(HTTPStatus.METHOD_NOT_ALLOWED, "only GET and HEAD are answered")
-    if len(scope["raw_path"]) + len(scope["query_string"]) > LONGEST_TARGET:
-        return Refusal(HTTPStatus.REQUEST_URI_TOO_LONG, f"the path has more than {LONGEST_TARGET} characters")
     if headers.has("transfer-encoding") or (not signs_in and headers.only("content-length") not in {None, "0"}):
         return Refusal(HTTPStatus.BAD_REQUEST, "a request has no body here")
     return None

@@ -236,7 +236,8 @@ async def _too_late(_: Request, __: Exception) -> Response:
     return _error(HTTPStatus.SERVICE_UNAVAILABLE, f"the service gave no answer within {ANSWERED_WITHIN_S:.0f} s")
 
 
-async def _broken(_: Request, __: Exception) -> Response:
+async def _broken(request: Request, exc: Exception) -> Response:
+    _log.error("%s cannot be answered", request.url.path, exc_info=exc, extra={"kind": "page"})
     return _error(HTTPStatus.INTERNAL_SERVER_ERROR, "this cannot be answered; the service's log says why")
 
 

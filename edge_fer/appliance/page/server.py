@@ -74,6 +74,7 @@ class Page:
         self.version: Final = documents.version
         """Stands in the paths of static files, and changes with them and with the settings."""
         self._app = Gate(app, settings, secret, guesses)
+        self._port = settings.port
         self._socket: socket.socket | None = None
         self._server: uvicorn.Server | None = None
         self._thread = threading.Thread(target=self._run, name="page", daemon=True)
@@ -82,7 +83,7 @@ class Page:
     @property
     def port(self) -> int:
         """The port that it listens at, once started."""
-        return self._settings.port if self._socket is None else int(self._socket.getsockname()[1])
+        return self._port
 
     @property
     def alive(self) -> bool:
@@ -93,6 +94,7 @@ class Page:
         """Answer from now on. Raises `OutletError` for an address that cannot be had, `BadInput` for a certificate."""
         self._server = self._made_server()
         self._socket = _listening(self._settings.bind, self._settings.port)
+        self._port = int(self._socket.getsockname()[1])
         self._thread.start()
         deadline_s = time.monotonic() + STARTED_WITHIN_S
         while not self._server.started:
@@ -114,7 +116,8 @@ class Page:
     def _made_server(self) -> uvicorn.Server:
         import uvicorn
 
-        from edge_fer.appliance.page.connections import MAX_HEAD_BYTES, ViewerSocket, Visit
+        from edge_fer.appliance.page.connections import ViewerSocket, Visit
+        from edge_fer.appliance.page.gate import MAX_HEAD_BYTES
 
         config = uvicorn.Config(
             self._app,

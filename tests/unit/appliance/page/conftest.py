@@ -160,3 +160,9 @@ def shut_page() -> Iterator[Running]:
     running.show()
     yield running
     running.page.stop()
+
+
+@pytest.fixture
+def asking() -> Callable[[Page], Running]:
+    """Asks a page that a test has made itself."""
+    return lambda page: Running(page, Latest(), Status(stale_after_s=3600))
