@@ -103,9 +103,7 @@ def idle(seconds: float) -> dict[str, Any]:
     with serving(source=camera.address, max_fps=1000.0) as service:
         time.sleep(SETTLE_S)
         shares = _shares(service, seconds)
-        reported_s = []
-        for _ in range(COMINGS):
-            reported_s.append(_comes(service, camera, somebody, empty))
+        reported_s = [_comes(service, camera, somebody, empty) for _ in range(COMINGS)]
         frames = service.health()["frames"]
         memory = {name: host.process_memory_mb(pid) for name, pid in service.pids().items()}
     camera.go()
@@ -185,10 +183,11 @@ def _reads_nothing(service: Service, ended: threading.Event) -> None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.connect(("127.0.0.1", service.port))
         origin = f"127.0.0.1:{service.port}"
-        connection.sendall(
+        request = (
             f"GET /ws HTTP/1.1\r\nHost: {origin}\r\nOrigin: http://{origin}\r\nUpgrade: websocket\r\n"
-            "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
+            "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
         )
+        connection.sendall(request.encode())
         while not ended.wait(0.1):
             with contextlib.suppress(OSError):
                 # A masked text frame, with a mask of zeros.

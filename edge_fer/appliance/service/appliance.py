@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from edge_fer.appliance.watcher.messages import Message
     from edge_fer.clock import Clock
 
-TICK_S: Final = 0.1
+TICK_S: Final = 0.2
 """Time between two looks at the parts."""
 STOP_S: Final = 2.0
 """How long the watcher may take to end, and the store to keep what waits."""
@@ -276,8 +276,11 @@ class Appliance:
             self._told_ready = True
             systemd.notify("READY=1")
         if self._keeper.alive():
-            status = self._book.as_dict()
-            self._watchdog.feed(f"{status['frames']} frames; {status['reason'] or 'all works'}")
+            self._watchdog.feed(self._status_line)
+
+    def _status_line(self) -> str:
+        status = self._book.as_dict()
+        return f"{status['frames']} frames; {status['reason'] or 'all works'}"
 
 
 def _print(record: dict[str, Any]) -> None:

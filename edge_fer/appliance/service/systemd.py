@@ -9,6 +9,8 @@ import time
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from edge_fer.clock import Clock
 
 BEAT_S: Final = 5.0
@@ -44,11 +46,11 @@ class Watchdog:
         self._period_s = _period_s()
         self._due_s = clock.now()
 
-    def feed(self, status: str) -> None:
+    def feed(self, status: Callable[[], str]) -> None:
         """Say that the service lives, and how it is, if that is due."""
         if self._clock.now() >= self._due_s:
             self._due_s = self._clock.now() + self._period_s
-            notify(f"WATCHDOG=1\nSTATUS={status}")
+            notify(f"WATCHDOG=1\nSTATUS={status()}")
 
 
 def _period_s() -> float:

@@ -8,18 +8,24 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import edge_fer
 from edge_fer import files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 FILE: Final = "current.json"
 MAX_FILES: Final = 64
 MAX_BYTES: Final = 512 << 20
 CHUNK_BYTES: Final = 1 << 20
+DIGEST: Final = 16
+"""Digits of a digest that make the name of a copy."""
 SHIPPED: Final = Path(edge_fer.__file__).parent / "models"
 """Folder of the bundles inside the package, which change only with it."""
 
@@ -83,10 +89,12 @@ class Bundles:
             _remove(beside)
             raise
         copy = self._folder / (f"{digest}.zip" if beside.is_file() else digest)
-        if copy.exists():
-            # It may have been damaged since.
+        # One that is there may be in use, or damaged.
+        if _is_whole(copy, digest):
+            _remove(beside)
+        else:
             _remove(copy)
-        beside.rename(copy)
+            beside.rename(copy)
         return copy
 
     def accept(self, accepted: Accepted) -> None:
@@ -108,23 +116,51 @@ def _files_of(source: Path) -> list[Path]:
 
 def _copy(source: Path, to: Path) -> str:
     """Copy the bundle at *source* to the path *to*, and return a digest of its content. Raises `OSError`."""
+    is_folder = source.is_dir()
+    if is_folder:
+        to.mkdir()
+    digest = hashlib.sha256()
+    for path, chunks in _contents(source):
+        digest.update(path.name.encode() + b"\0" if is_folder else b"")
+        with (to / path.name if is_folder else to).open("wb") as writing:
+            for chunk in chunks:
+                digest.update(chunk)
+                writing.write(chunk)
+    return digest.hexdigest()[:DIGEST]
+
+
+def _contents(source: Path) -> Iterator[tuple[Path, Iterator[bytes]]]:
+    """Yield the files of the bundle at *source*, and the content of each. Raises `OSError`."""
     paths = _files_of(source)
     if len(paths) > MAX_FILES:
         raise OSError(f"{source} holds more than {MAX_FILES} files, which no bundle does")
-    digest = hashlib.sha256()
     left = MAX_BYTES
-    if source.is_dir():
-        to.mkdir()
     for path in paths:
-        digest.update(path.name.encode() + b"\0")
-        with files.open_regular(path) as reading, (to / path.name if source.is_dir() else to).open("wb") as writing:
-            while chunk := reading.read(CHUNK_BYTES):
-                left -= len(chunk)
-                if left < 0:
-                    raise OSError(f"{source} has more than {MAX_BYTES >> 20} MiB, which no bundle has")
-                digest.update(chunk)
-                writing.write(chunk)
-    return digest.hexdigest()[:16]
+        left -= path.stat().st_size
+        if left < 0:
+            raise OSError(f"{source} has more than {MAX_BYTES >> 20} MiB, which no bundle has")
+        yield path, _chunks(path)
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with files.open_regular(path) as reading:
+        left = os.fstat(reading.fileno()).st_size
+        while left > 0 and (chunk := reading.read(min(CHUNK_BYTES, left))):
+            left -= len(chunk)
+            yield chunk
+
+
+def _is_whole(copy: Path, digest: str) -> bool:
+    """Return whether *copy* is there, and has the content whose digest its name is."""
+    found = hashlib.sha256()
+    try:
+        for path, chunks in _contents(copy):
+            found.update(path.name.encode() + b"\0" if copy.is_dir() else b"")
+            for chunk in chunks:
+                found.update(chunk)
+    except OSError:
+        return False
+    return found.hexdigest()[:DIGEST] == digest
 
 
 def _remove(path: Path) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from edge_fer.appliance.supervision.watching import WatcherKeeper
     from edge_fer.clock import Clock
 
-LOOK_S: Final = 2.0
+LOOK_S: Final = 1.0
 """How often it is looked whether the bundle's files have changed. A change is taken once two looks agree."""
 PART: Final = "bundle"
 
@@ -103,6 +103,10 @@ class Models:
         else:
             tried = self._copied(Path(job.model))
             if tried is None:
+                return
+            if str(tried.copy) == keeper.job.model:
+                # What was damaged is as it was.
+                self._accept(tried)
                 return
             job = job.model_copy(update={"model": str(tried.copy), "verify": True})
             candidate = Candidate(job, lambda: self._accept(tried), self._refused)

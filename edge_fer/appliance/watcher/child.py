@@ -80,9 +80,13 @@ class _Watch:
         voices.start_listening(sys.stdin.buffer, self._obey)
         with self._stages.at("load"):
             bundle = _bundle(self._job)
+            if self._job.verify:
+                _verify(bundle, self._job)
+            # It was tried, now or before. This process may die of it, and the service would not.
+            bundle.trusted = True
             classifier = TimedClassifier(bundle, self._job.target, threads=self._job.threads)
             if self._job.verify:
-                self._prove(bundle, classifier)
+                self._rehearse(classifier)
         classifier.stages = self._stages
         info = classifier.backend.info
         self._voice.say(
@@ -103,11 +107,8 @@ class _Watch:
         elif order.no_pictures:
             self._encoder.want(None)
 
-    def _prove(self, bundle: Bundle, classifier: TimedClassifier) -> None:
-        """Raise `BadBundle` unless *bundle* computes what it should, and classifies people who are drawn."""
-        for result in verify(bundle, self._job.threads, only=classifier.target.name):
-            if result.failed:
-                raise BadBundle(f"{bundle.path}: {result.sentence()}; copy the bundle again")
+    def _rehearse(self, classifier: TimedClassifier) -> None:
+        """Watch people who are drawn, before the camera."""
         pipeline = self._pipeline(classifier)
         for _ in islice(pipeline.run(SyntheticCamera()), TRIAL_FRAMES):
             pass
@@ -178,6 +179,13 @@ def _bundle(job: Job) -> Bundle:
     # OpenCV would otherwise take all cores for the search.
     cv2.setNumThreads(job.threads)
     return profile.open_bundle(installed(job.model), None if job.public_key is None else Path(job.public_key))
+
+
+def _verify(bundle: Bundle, job: Job) -> None:
+    """Raise `BadBundle` unless *bundle* computes what it should."""
+    for result in verify(bundle, job.threads, only=bundle.target(job.target).name):
+        if result.failed:
+            raise BadBundle(f"{bundle.path}: {result.sentence()}; copy the bundle again")
 
 
 def _source(job: Job) -> Source:

@@ -36,7 +36,8 @@ class Job(Frozen):
     confirm_every_s: float | None = None
     classify_fps: float | None = None
     verify: bool = False
-    """Whether the golden answers are checked first, and drawn people classified."""
+    """Whether the bundle is tried first: its files, the golden answers, and drawn people. Pass False only for one that
+    passed."""
     wait: bool = False
     """Whether the source is opened only after the order `Order.go`: the camera may still be another watcher's."""
 

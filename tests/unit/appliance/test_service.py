@@ -248,7 +248,7 @@ def test_the_watchdog_is_fed_thrice_in_its_time(monkeypatch):
     clock = FakeClock()
     watchdog = systemd.Watchdog(clock)
     for _ in range(7):
-        watchdog.feed("all works")
+        watchdog.feed(lambda: "all works")
         clock.advance(1)
     assert len(told) == 4
 
@@ -353,12 +353,12 @@ def _written(line):
 
 def test_a_picture_that_is_written_would_be_seen():
     lines = {
-        '7 openat(AT_FDCWD</work>, "/tmp/a.jpg", O_WRONLY|O_CREAT|O_CLOEXEC, 0666) = 3</tmp/a.jpg>': ["/tmp/a.jpg"],
-        '7 openat(AT_FDCWD</work>, "/tmp/b", O_RDWR|O_CREAT, 0640 <unfinished ...>': ["/tmp/b"],
-        '7 openat(AT_FDCWD</work>, "/tmp/c", O_RDONLY|O_CLOEXEC) = 3</tmp/c>': [],
-        '7 write(3</tmp/d>, "abc\\377\\330\\377\\340"..., 9000) = 9000': ["/tmp/d"],
+        '7 openat(AT_FDCWD</work>, "/srv/a.jpg", O_WRONLY|O_CREAT|O_CLOEXEC, 0666) = 3</srv/a.jpg>': ["/srv/a.jpg"],
+        '7 openat(AT_FDCWD</work>, "/srv/b", O_RDWR|O_CREAT, 0640 <unfinished ...>': ["/srv/b"],
+        '7 openat(AT_FDCWD</work>, "/srv/c", O_RDONLY|O_CLOEXEC) = 3</srv/c>': [],
+        '7 write(3</srv/d>, "abc\\377\\330\\377\\340"..., 9000) = 9000': ["/srv/d"],
         '7 write(3<pipe:[7]>, "abc\\377\\330\\377\\340"..., 9000) = 9000': [],
-        '7 write(3</tmp/d>, "abc"..., 9000) = 9000': [],
+        '7 write(3</srv/d>, "abc"..., 9000) = 9000': [],
     }
     assert {line: list(_written(line)) for line in lines} == lines
 
