@@ -182,8 +182,8 @@ Examples:
   edge-fer doctor
 
 Exit codes: 0 done, 1 error, 2 usage, 3 bad input, 4 bad bundle, 5 source, 6 sink, 7 backend, 8 not installed,
-9 conversion lost too much or labels do not fit, 10 worse than a baseline, 11 doctor found a fault, 129 ended by SIGHUP,
-130 interrupted, 143 ended by SIGTERM.""",
+9 conversion lost too much or labels do not fit, 10 worse than a baseline, 11 doctor found a fault, 70 the service gave
+up, 75 a camera hangs in the kernel, 129 ended by SIGHUP, 130 interrupted, 143 ended by SIGTERM.""",
 )
 @click.version_option(__version__, prog_name="edge-fer")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")

@@ -89,6 +89,18 @@ class UnfitMachine(EdgeFerError):
     exit_code = 11
 
 
+class GaveUp(EdgeFerError):
+    """A part of the service fails again and again; whoever runs the service should start it again later."""
+
+    exit_code = 70
+
+
+class Hangs(EdgeFerError):
+    """A process hangs in the kernel, and only a restart of the machine ends it."""
+
+    exit_code = 75
+
+
 def one_line(reason: object) -> str:
     """Return the text of *reason*, an error or a message of another library, in one line of `MAX_REASON` characters."""
     return printable(" ".join(str(reason).split()))[:MAX_REASON]

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HEALTH_PORT: Final = 8737
+TOKEN: Final = "token-of-the-emulation"  # noqa: S105  (no secret: nothing but the emulated machine takes it)
+"""What the service is asked with, from outside of its machine."""
+CREDENTIAL: Final = "page-token"
+"""Name by which the kernel's command line brings systemd the token."""
 STATUS: Final = "edge-fer-status.json"
 POLL_S: Final = 1.0
 ANSWER_WITHIN_S: Final = 5.0
@@ -63,6 +67,7 @@ class Machine:
     def get(self, path: str) -> Any:
         """Return what the service answers; None if it does not."""
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        opener.addheaders = [("Authorization", f"Bearer {TOKEN}")]
         try:
             with opener.open(f"http://127.0.0.1:{self.port}{path}", timeout=ANSWER_WITHIN_S) as response:
                 return json.loads(response.read())
@@ -153,7 +158,7 @@ def qemu(card: Path, board: Board, console: Path, port: int | None) -> list[str]
     command = [
         "qemu-system-aarch64", "-M", board.machine, "-cpu", board.cpu, "-m", str(board.memory_mb), "-display", "none",
         "-monitor", "none", "-no-reboot", "-kernel", str(folder / "kernel8.img"), "-initrd", str(folder / "initramfs8"),
-        "-append", f"{line} console={board.console} panic=-1",
+        "-append", f"{line} console={board.console} panic=-1 systemd.set_credential={CREDENTIAL}:{TOKEN}",
     ]  # fmt: skip
     net = f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{port}-:{HEALTH_PORT}"
     if board.machine == "raspi3b":

@@ -47,9 +47,11 @@ CONFIG: Final = f"""\
 source = "synthetic"
 max_fps = 5.0
 
-[health]
+[page]
 bind = "0.0.0.0"
 port = {machine.HEALTH_PORT}
+token = "{machine.CREDENTIAL}"
+hosts = ["127.0.0.1"]
 """
 """The service is asked from outside of the emulated machine."""
 

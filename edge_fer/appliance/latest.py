@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -31,12 +31,15 @@ class Latest:
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._changed = threading.Condition()
+        self._first: Moment | None = None
         self._moment: Moment | None = None
         self._count = 0
 
     def put(self, moment: Moment) -> None:
         """Replace the newest moment."""
         with self._changed:
+            if self._first is None:
+                self._first = replace(moment, picture=None)
             self._moment = moment
             self._count += 1
             self._changed.notify_all()
@@ -45,6 +48,11 @@ class Latest:
         """Return how many moments there were, and the newest, if there was any."""
         with self._changed:
             return self._count, self._moment
+
+    def first(self) -> Moment | None:
+        """Return the first moment of all, without its picture."""
+        with self._changed:
+            return self._first
 
     def wait(self, after: int, timeout_s: float) -> tuple[int, Moment | None]:
         """Return as `get`, once there were more than *after* moments, or after *timeout_s*."""

@@ -34,6 +34,7 @@ class Status:
         self._lock = threading.Lock()
         self._started_s = now()
         self._parts: dict[str, Part] = {}
+        self._counts: dict[str, int] = {}
         self._frames = 0
         self._newest_s: float | None = None
 
@@ -56,6 +57,11 @@ class Status:
         with self._lock:
             part = self._parts.get(name, Part(None, self._now()))
             self._parts[name] = replace(part, restarts=part.restarts + 1)
+
+    def count(self, what: str, number: int = 1) -> None:
+        """Count *number* more of *what*: ``events_lost``, ``camera_faults`` and the like."""
+        with self._lock:
+            self._counts[what] = self._counts.get(what, 0) + number
 
     def forget(self, name: str) -> None:
         """Drop a part that the settings name no more."""
@@ -82,6 +88,7 @@ class Status:
             now = self._now()
             age_s = None if self._newest_s is None else now - self._newest_s
             parts = dict(self._parts)
+            counts = dict(self._counts)
             frames = self._frames
         faults = [f"{name}: {part.fault}" for name, part in sorted(parts.items()) if part.fault is not None]
         if age_s is not None and age_s <= self._stale_after_s:
@@ -100,4 +107,5 @@ class Status:
                 name: {"fault": part.fault, "since_s": round(now - part.since_s, 3), "restarts": part.restarts}
                 for name, part in sorted(parts.items())
             },
+            "counts": dict(sorted(counts.items())),
         }

@@ -1,4 +1,7 @@
-"""Searches of the frame: of all of it once a second, once a second tilted, and of what changed ten times a second."""
+"""Searches of the frame: of all of it once a second, once a second tilted, and of what changed ten times a second.
+
+While nobody is there and nothing changes, they are less frequent.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,10 @@ if TYPE_CHECKING:
 
 SMALLEST_PX: Final = 24
 """What changes is searched for faces if it is at least so large: no detector finds smaller ones."""
+CALM: Final = 3
+"""How many times as long the pause between searches of the whole frame is while nobody is there and nothing changes."""
+CALM_S: Final = 1.0
+"""After so long without anybody and without a change, looks for one are half as frequent."""
 
 
 @dataclass(frozen=True)
@@ -60,13 +67,16 @@ class Searches:
         self._search = None
 
     def begin_if_due(
-        self, executor: Executor, gray: NDArray[np.uint8], time_s: float, known: Sequence[Box], reduced: int
+        self, executor: Executor, gray: NDArray[np.uint8], time_s: float, known: Sequence[Box], reduced: int,
+        *, nobody: bool,
     ) -> None:  # fmt: skip
-        """Begin the search that is due at *time_s*, if any, unless one goes on. The *known* faces are left out."""
+        """Begin the search that is due at *time_s*, if any, unless one goes on. The *known* faces are left out.
+
+        *nobody* says that no face is known, in sight or not: then, while nothing changes, searches are less frequent.
+        """
         if self._search is not None:
             return
-        pause_s = self._tracking.search_every_s
-        if time_s - self._whole_s >= pause_s:
+        if self._is_whole_due(time_s, nobody=nobody):
             self.whole += 1
             self._whole_s = self._checked_s = time_s
             self._changes.searched(gray, time_s)
@@ -76,17 +86,30 @@ class Searches:
             self._tilted_s = time_s
             self._tilt_deg = -self._tilt_deg
             self._begin(executor, gray, time_s, known, None, reduced, self._tilt_deg)
-        elif time_s - self._checked_s >= self._tracking.search_again_s:
+        elif self._is_check_due(time_s, nobody=nobody):
             self._checked_s = time_s
             regions = self._changes.regions(gray, time_s, known, SMALLEST_PX)
             if regions:
                 self._begin(executor, gray, time_s, known, regions, reduced)
 
     def rests(self, time_s: float) -> bool:
-        """Return whether no search goes on, and none is due at *time_s*."""
-        if self._search is not None or time_s - self._whole_s >= self._tracking.search_every_s:
+        """Return whether no search goes on, and none is due at *time_s*, where no face is known."""
+        if self._search is not None or self._is_whole_due(time_s, nobody=True):
             return False
-        return time_s - self._checked_s < self._tracking.search_again_s and not self._is_tilted_due(time_s)
+        return not (self._is_check_due(time_s, nobody=True) or self._is_tilted_due(time_s))
+
+    def _is_whole_due(self, time_s: float, *, nobody: bool) -> bool:
+        """Return whether all of the frame should be searched."""
+        # What it would find where nothing has changed, the last one has found.
+        calm = nobody and self._changes.changed_s < self._whole_s
+        pause_s = self._tracking.search_every_s * (CALM if calm else 1)
+        return time_s - self._whole_s >= pause_s
+
+    def _is_check_due(self, time_s: float, *, nobody: bool) -> bool:
+        """Return whether to look for what has changed."""
+        calm = nobody and time_s - self._changes.changed_s >= CALM_S
+        pause_s = self._tracking.search_again_s * (2 if calm else 1)
+        return time_s - self._checked_s >= pause_s
 
     def _is_tilted_due(self, time_s: float) -> bool:
         """Return whether the frame should be searched tilted: between two upright searches, if anything changed."""

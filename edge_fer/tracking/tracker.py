@@ -106,7 +106,7 @@ class FaceTracker:
         self._part(gray, before)
         self._remember_looks(gray)
         known = [track.box for track in self._tracks if self._sees(track)]
-        self._searches.begin_if_due(self._executor, gray, time_s, known, reduced)
+        self._searches.begin_if_due(self._executor, gray, time_s, known, reduced, nobody=not self._tracks)
         search = self._searches.take()
         if search is not None:
             self._take(gray, search)

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
+    from edge_fer.appliance.config import Config
     from edge_fer.progress import ProgressListener
     from edge_fer_devices.card.disks import Disk
     from edge_fer_devices.card.flashing import Outcome, Target
     from edge_fer_devices.card.options import FlashOptions
     from edge_fer_devices.card.orders import Orders
     from edge_fer_devices.card.settings import Settings
-    from edge_fer_devices.config import Config
 
 
 @click.command(
@@ -162,17 +162,16 @@ def _would_add(
 
 def _next_steps(settings: Settings, config: Config, options: FlashOptions) -> list[str]:
     """Return in lines what the user does now, and how to see that it works."""
-    import ipaddress
-
     steps = ["Next:"]
     if options.out is not None:
         steps.append(f"  Write {options.out} to a card: Raspberry Pi Imager, Use custom.")
     network = f"the network {settings.wifi.ssid}" if settings.wifi else "a network cable"
     steps.append(f"  Put the card into the device, switch it on, and give it some minutes. It uses {network}.")
     host = f"{settings.hostname}.local"
-    bind, port = config.health.bind, config.health.port
-    if not ipaddress.ip_address(bind).is_loopback:
-        steps.append(f"  Then open http://{host}:{port}/")
+    bind, port = config.page.bind, config.page.port
+    if not config.page.only_this_device:
+        scheme = "https" if config.page.encrypted else "http"
+        steps.append(f"  Then open {scheme}://{host}:{port}/")
     elif settings.account is not None:
         steps.append(f"  Then: ssh -L {port}:{bind}:{port} {settings.account.name}@{host}")
         steps.append(f"  and, while that runs, open http://localhost:{port}/")

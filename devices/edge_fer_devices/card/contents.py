@@ -21,11 +21,11 @@ from edge_fer_devices.first_boot.places import FIRST_BOOT_UNIT, FOLDER, STATUS
 from edge_fer_devices.first_boot.status import FILE_BYTES
 
 if TYPE_CHECKING:
+    from edge_fer.appliance.config import Config
     from edge_fer.bundle import Bundle
     from edge_fer.profile import Profile
     from edge_fer_devices.card.inspection import Contents
     from edge_fer_devices.card.settings import Settings
-    from edge_fer_devices.config import Config
     from edge_fer_devices.wheelhouse import Wheelhouse
 
 FORMAT: Final = 1
@@ -130,7 +130,6 @@ def _card(order: Order, image: Contents, instance_id: str, files: dict[str, byte
         "python": manifest.python,
         "wheelhouse": order.wheelhouse.digest,
         "model": INSTALLED_BUNDLE if order.bundle is not None else order.model,
-        "health": {"bind": order.config.health.bind, "port": order.config.health.port},
         "read_only": order.read_only,
         # Settings may be edited on the card, in any computer.
         "files": {name: _sha256(content) for name, content in files.items() if name not in EDITABLE},

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edge_fer import bundle as bundles
-from edge_fer.errors import BadInput
+from edge_fer.appliance.config import Config
+from edge_fer.errors import BadInput, reason
 from edge_fer.options import DEFAULT_MODEL
 from edge_fer.profile import Profile, open_bundle
 from edge_fer.sources.addresses import Kind, kind_of, redact
 from edge_fer_devices import wheelhouse
 from edge_fer_devices.card.contents import Order
-from edge_fer_devices.config import Config
 from edge_fer_devices.wheelhouse import DEFAULT_PYTHON, PYTHONS
 
 if TYPE_CHECKING:
@@ -73,11 +73,18 @@ class Orders:
 def service_config(options: FlashOptions) -> Config:
     """Return the settings of the service: those of ``--config``, with what other options say. Raises `BadInput`."""
     config = Config.load(options.config_path) if options.config_path else Config()
-    given = {"device": options.device}
+    given: dict[str, Any] = {"device": options.device}
     if options.source is not None:
         given["source"] = options.source
+    if not config.page.only_this_device:
+        # Browsers ask for the device by these names; the page answers to no others.
+        names = (*config.page.hosts, options.hostname, f"{options.hostname}.local")
+        given["page"] = config.page.model_dump() | {"hosts": tuple(dict.fromkeys(names))}
     # Checked again, as what is copied is not.
-    return Config.model_validate({**config.model_dump(), **given})
+    try:
+        return Config.model_validate({**config.model_dump(), **given})
+    except ValueError as exc:
+        raise BadInput(f"the card's settings cannot be used: {reason(exc)}; change the options, or --config") from exc
 
 
 def _check_source(source: str, *, streams: bool) -> None:

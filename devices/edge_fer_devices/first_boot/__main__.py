@@ -35,7 +35,7 @@ INSTALLATION: Final[dict[str, Step]] = {
     "note that it is installed": installing.note_done,
 }
 """The steps in their order. What they change is enabled last."""
-NEEDED: Final = ("id", "machine", "python", "wheelhouse", "model", "health", "files")
+NEEDED: Final = ("id", "machine", "python", "wheelhouse", "model", "files")
 """What a card says of itself."""
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from edge_fer_devices.first_boot import writing
 from edge_fer_devices.first_boot.commands import StepFailed, run, succeeds
 from edge_fer_devices.first_boot.persisting import disable, enable
-from edge_fer_devices.first_boot.places import KIOSK_UNIT, SERVICE_UNIT, USER
+from edge_fer_devices.first_boot.places import KIOSK_UNIT, SERVICE_UNIT, USER, WATCHDOG
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -170,6 +170,8 @@ def install_units(places: Places, card: dict[str, Any]) -> str:
     source = places.card / "lib/edge_fer_devices/first_boot/units"
     for unit in (SERVICE_UNIT, KIOSK_UNIT):
         writing.write(places.units / unit, (source / unit).read_text())
+    writing.write(places.generator, (source.parent / "permissions.py").read_text(), mode=0o755)
+    writing.write(places.watchdog, (source / WATCHDOG).read_text())
     enable(places, SERVICE_UNIT)
     wanting = _without_screen(places)
     if wanting:

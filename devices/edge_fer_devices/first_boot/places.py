@@ -14,6 +14,7 @@ STATUS: Final = "edge-fer-status.json"
 FIRST_BOOT_UNIT: Final = "edge-fer-first-boot.service"
 SERVICE_UNIT: Final = "edge-fer.service"
 KIOSK_UNIT: Final = "edge-fer-kiosk.service"
+WATCHDOG: Final = "edge-fer-watchdog.conf"
 DATA_LABEL: Final = "edge-fer-data"
 """Label of the partition that stays writable on a card with a read-only root."""
 USER: Final = "edge-fer"
@@ -54,6 +55,16 @@ class Places:
     def units(self) -> Path:
         """Where systemd looks for an administrator's units."""
         return self.root / "etc/systemd/system"
+
+    @property
+    def generator(self) -> Path:
+        """What tells systemd what the service's settings need."""
+        return self.root / "etc/systemd/system-generators/edge-fer-generator"
+
+    @property
+    def watchdog(self) -> Path:
+        """Settings of systemd itself, for the board's watchdog."""
+        return self.root / "etc/systemd/system.conf.d" / WATCHDOG
 
     @property
     def done(self) -> Path:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
+import ssl
 import time
-import tomllib
 import urllib.request
-from contextlib import suppress
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, Final
 
-from edge_fer_devices.first_boot import cmdline, writing
+from edge_fer_devices.first_boot import cmdline, permissions, writing
 from edge_fer_devices.first_boot.commands import StepFailed
 from edge_fer_devices.first_boot.status import uptime_s
 
@@ -24,19 +22,24 @@ HEALTHY_WITHIN_S: Final = 120.0
 USER_DATA_WITHIN_S: Final = 300.0
 POLL_S: Final = 1.0
 ANSWER_WITHIN_S: Final = 5.0
+WORKS: Final = ("ok", "degraded")
+"""Status of a service that sees frames; of a degraded one, another part does not work."""
 SEED: Final = ("user-data", "network-config")
 """Files of the boot partition that may hold hashed passwords and keys of a network."""
 
 
 def wait_for_health(places: Places, card: dict[str, Any]) -> str:
     """Wait until the service says that frames come. A camera that is missing is reported, and is no failure."""
-    address = _address(places, card)
+    del card
+    page = _page(places)
+    if page is None:
+        return "not asked: the settings switch the page off, which is what answers"
     deadline = uptime_s() + HEALTHY_WITHIN_S
     answer: dict[str, Any] = {}
     while uptime_s() < deadline:
-        answer = _health(address) or answer
-        if answer.get("status") == "ok":
-            return f"ok, {answer.get('frames')} frames"
+        answer = _health(page) or answer
+        if answer.get("status") in WORKS:
+            return ", ".join(filter(None, (answer["status"], f"{answer.get('frames')} frames", answer.get("reason"))))
         time.sleep(POLL_S)
     if not answer:
         raise StepFailed("the service does not answer; see: journalctl -u edge-fer")
@@ -85,27 +88,23 @@ def _replace(path: Path, replacement: Path) -> None:
     writing.write(path, text)
 
 
-def _address(places: Places, card: dict[str, Any]) -> str:
-    """Return where the service answers, as host and port: settings may have been edited on the card."""
-    health = dict(card["health"])
-    # What is wrong with them, the service says.
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        health |= tomllib.loads((places.settings / "config.toml").read_text())["health"]
-    try:
-        host = ipaddress.ip_address(health["bind"])
-    except ValueError as exc:
-        raise StepFailed(f"the service cannot listen at {health['bind']!r}; mend bind in config.toml") from exc
-    # What listens at every address is asked at this machine's own.
-    if host.is_unspecified:
-        host = ipaddress.ip_address("127.0.0.1" if host.version == 4 else "::1")
-    return f"[{host}]:{health['port']}" if host.version == 6 else f"{host}:{health['port']}"
+def _page(places: Places) -> str | None:
+    """Return where the service answers; None where its settings say that it does not."""
+    config = permissions.read(places.settings / "config.toml")
+    page = permissions.address_of_page(config)
+    enabled = config.get("page", {}).get("enabled", True) if isinstance(config.get("page", {}), dict) else True
+    if page is None and enabled:
+        raise StepFailed("the settings do not say where the service listens; mend bind and port in config.toml")
+    return page
 
 
-def _health(address: str) -> dict[str, Any] | None:
+def _health(page: str) -> dict[str, Any] | None:
     """Return what the service answers; also with status 503, which says that no frames come."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _AnyStatus())
+    # Nothing secret is sent, and the certificate may be made out to another name.
+    context = ssl._create_unverified_context() if page.startswith("https:") else None  # noqa: S323, SLF001
+    handlers = [urllib.request.ProxyHandler({}), _AnyStatus(), urllib.request.HTTPSHandler(context=context)]
     try:
-        with opener.open(f"http://{address}/health", timeout=ANSWER_WITHIN_S) as response:
+        with urllib.request.build_opener(*handlers).open(f"{page}health", timeout=ANSWER_WITHIN_S) as response:
             answer = json.loads(response.read())
     except (OSError, ValueError, HTTPException):  # also of another program that has the port
         return None
@@ -116,6 +115,8 @@ class _AnyStatus(urllib.request.HTTPErrorProcessor):
     def http_response(self, request: Any, response: Any) -> Any:
         del request
         return response
+
+    https_response = http_response
 
 
 def _read(path: Path) -> str:

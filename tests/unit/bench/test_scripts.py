@@ -43,6 +43,8 @@ NEED_CONVERT = {
 }
 ALL = (
     *NEED_CONVERT,
+    "appliance/kill.py",
+    "appliance/power_cut.py",
     "boxes.py",
     "faces/measure.py",
     "footprint.py",
@@ -53,6 +55,7 @@ ALL = (
     "power.py",
     "stopping.py",
     "tracking.py",
+    "wake_up.py",
 )
 
 

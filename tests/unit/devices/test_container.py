@@ -42,13 +42,15 @@ def test_it_does_not_run_as_root(instructions):
 
 
 def test_its_health_is_asked_at_the_port_of_the_service(instructions):
-    from edge_fer_devices.config import PORT, Config
+    from edge_fer.appliance.config import Config
+    from edge_fer.appliance.page.settings import PORT
 
     (check,) = of(instructions, "HEALTHCHECK")
-    assert f":{PORT}/health" in check
+    assert check.endswith('CMD ["/opt/edge-fer/bin/edge-fer", "health"]')
     assert of(instructions, "EXPOSE") == [str(PORT)]
     settings = Config.load(FOLDER / "config.toml")
-    assert settings.health.port == PORT
+    assert settings.page.port == PORT
+    assert settings.page.token is not None  # it is asked from outside of the container
     assert settings.source == "/dev/video0"
 
 

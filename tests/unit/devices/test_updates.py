@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from edge_fer.appliance.commands.health import health
+
 DEVICES = Path(__file__).parents[3] / "devices"
 UPDATES = DEVICES / "updates"
 LAYERS = DEVICES / "rpi-image-gen"
@@ -108,7 +110,7 @@ def test_the_config_names_the_layer():
 
 
 def test_the_services_settings_are_accepted():
-    from edge_fer_devices.config import Config
+    from edge_fer.appliance.config import Config
 
     Config.load(LAYERS / "layer" / "edge-fer.d" / "config.toml")
 
@@ -152,14 +154,14 @@ def test_only_a_slot_on_trial_is_given_up():
     assert Path(TRIAL).name in (UPDATES / "rauc" / "rauc-post-install").read_text()
 
 
-def test_the_health_check_asks_the_port_that_the_service_has():
-    from edge_fer_devices.config import PORT
-
+def test_the_gate_waits_until_frames_come():
     (command,) = [
         value for key, value in unit(UPDATES / "units" / "edge-fer-healthy.service")["Service"] if key == "ExecStart"
     ]
-    assert f":{PORT}/health" in command
-    assert "--fail" in command.split()
+    program, *words = command.split()
+    assert program == "/opt/edge-fer/venv/bin/edge-fer"
+    assert health.make_context("health", words[1:]).params["wait_s"] == 180
+    assert words[0] == "health"
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd-analyze: apt install systemd")

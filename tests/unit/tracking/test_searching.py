@@ -7,6 +7,7 @@ import pytest
 
 from edge_fer.boxes import Box
 from edge_fer.detectors import Face
+from edge_fer.tracking.changes import Changes
 from edge_fer.tracking.in_step import InStep
 from edge_fer.tracking.looking import TILT_DEG
 from edge_fer.tracking.searching import Searches
@@ -51,8 +52,8 @@ def searches(detector):
     return Searches(detector, Tracking())
 
 
-def search(searches, gray, time_s, known=(), executor=None, reduced=1):
-    searches.begin_if_due(executor or InStep(), gray, time_s, known, reduced)
+def search(searches, gray, time_s, known=(), executor=None, reduced=1, nobody=False):
+    searches.begin_if_due(executor or InStep(), gray, time_s, known, reduced, nobody=nobody)
     return searches.take()
 
 
@@ -62,6 +63,39 @@ def test_a_still_frame_is_searched_once_a_second_and_tilted_once(searches, room,
     assert begun == [(0, 0.0), (15, TILT_DEG), (30, 0.0), (60, 0.0), (90, 0.0), (120, 0.0)]
     assert searches.whole == 5
     assert all(gray.shape == room.shape for gray, _, _ in detector.searched)
+
+
+def test_a_still_frame_without_anybody_is_searched_every_three_seconds(searches, room):
+    found = [search(searches, room, step / 30, nobody=True) for step in range(301)]
+    upright = [step for step in range(301) if found[step] is not None and not found[step].tilt_deg]
+    # The first frame is all new.
+    assert upright == [0, 30, 120, 210, 300]
+
+
+def test_after_a_second_without_anybody_and_without_a_change_one_is_looked_for_half_as_often(
+    searches, room, monkeypatch
+):
+    looked = []
+    regions = Changes.regions
+
+    def noted(self, gray, time_s, *others):
+        looked.append(round(time_s * 30))
+        return regions(self, gray, time_s, *others)
+
+    monkeypatch.setattr(Changes, "regions", noted)
+    for step in range(61):
+        search(searches, room, step / 30, nobody=True)
+    # Every 0.1 s are 3 frames or 4, every 0.2 s are 6 or 7.
+    assert np.diff([step for step in looked if step < 30]).max() <= 4
+    assert np.diff([step for step in looked if step > 33]).min() >= 6
+
+
+def test_whoever_comes_while_nobody_was_there_is_searched_for_in_a_fifth_of_a_second(searches, room, put):
+    for step in range(150):
+        assert search(searches, room, step / 30, nobody=True) is None or step in (0, 15, 30, 120)
+    frame = put(room, FACE, seed=5)
+    found = [search(searches, frame, step / 30, nobody=True) for step in range(150, 157)]
+    assert any(one is not None and not one.tilt_deg for one in found)
 
 
 def test_a_frame_that_changes_is_searched_tilted_to_both_sides_in_turn(searches, room, put):

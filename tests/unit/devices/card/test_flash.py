@@ -17,7 +17,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from edge_fer.errors import BadInput, EdgeFerError, SinkError, SourceError
+from edge_fer.errors import BadInput, EdgeFerError, SinkError
 from edge_fer.stopping import Stopped
 from edge_fer_devices.card import flashing, partitions
 from edge_fer_devices.card import image as images
@@ -609,7 +609,7 @@ def test_wrong_options_are_one_line_and_nothing_is_written(stock, flashed, tmp_p
 
 
 def test_a_source_that_is_none_is_refused(stock, flashed, tmp_path):
-    with pytest.raises(SourceError, match="streams begin with rtsp"):
+    with pytest.raises(BadInput, match="streams begin with rtsp"):
         flashed(stock, "--source", "ftp://camera/1")
     assert [path.name for path in tmp_path.iterdir()] == ["wheels"]
 

@@ -6,6 +6,7 @@ One test has the real venv and the real installer, which take seconds; the other
 from __future__ import annotations
 
 import contextlib
+import http.server
 import json
 import os
 import platform
@@ -19,16 +20,15 @@ from pathlib import Path
 
 import pytest
 
+from edge_fer.appliance.config import Config
 from edge_fer.profile import Profile
 from edge_fer_devices import wheelhouse
 from edge_fer_devices.card import contents
 from edge_fer_devices.card.inspection import CLOUD_INIT, FIRSTRUN, Contents
 from edge_fer_devices.card.settings import WPA2, Account, Settings, Wifi
-from edge_fer_devices.config import Config
 from edge_fer_devices.first_boot import __main__ as first_boot
 from edge_fer_devices.first_boot import cmdline, commands, firstrun, installing, persisting, settling, writing
 from edge_fer_devices.first_boot.places import Places
-from edge_fer_devices.health import Health, Server
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 CMDLINE = "console=tty1 root=PARTUUID=1-02 rootwait\n"
@@ -99,7 +99,7 @@ def device(tmp_path, wheels, monkeypatch):
         places = Places(root)
         places.boot.mkdir(parents=True, exist_ok=True)
         folder = wheels(python, machine or platform.machine(), name=f"wheels-{init}-{again}")
-        config = Config.model_validate({"health": {"port": max(1024, port)}})
+        config = Config.model_validate({"page": {"port": port}})
         order = contents.Order(SETTINGS, config, wheelhouse.load(folder), Profile(), "compact", None, read_only)
         found = Contents("Debian", 13, python, True, init, False)
         for name, content in contents.collect(order, found, CMDLINE, f"edge-fer-{again}").items():
@@ -139,17 +139,31 @@ def program(path: Path, script: str) -> None:
 @pytest.fixture
 def service():
     """A service that is healthy; its port."""
-    health = Health(20.0)
-    health.note(Record())
-    server = Server(health, "127.0.0.1", 0)
-    server.start()
-    yield server.port
-    server.stop()
+    with answering({"status": "ok", "frames": 3, "reason": ""}) as port:
+        yield port
 
 
-class Record:
-    def as_dict(self):
-        return {}
+@contextlib.contextmanager
+def answering(answer: dict):
+    """A service that says *answer* of itself; its port."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            content = json.dumps(answer).encode()
+            good = self.path == "/health" and answer["status"] in ("ok", "degraded")
+            self.send_response(200 if good else 503)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *arguments):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    yield server.server_address[1]
+    server.shutdown()
+    server.server_close()
 
 
 def enabled(device):
@@ -350,12 +364,10 @@ def test_a_power_cut_while_it_installs_is_mended_by_the_next_boot(device, servic
 
 
 def test_a_camera_that_is_missing_is_reported_and_no_failure(device, monkeypatch):
-    server = Server(Health(20.0), "127.0.0.1", 0)
-    server.start()
-    one = device(port=server.port)
-    one.cloud_init_ran()
-    status = one.boot()
-    server.stop()
+    with answering({"status": "no frames", "frames": 0, "reason": "no frame has come yet"}) as port:
+        one = device(port=port)
+        one.cloud_init_ran()
+        status = one.boot()
     assert status["outcome"] == "ok"
     (step,) = [step for step in status["steps"] if step["name"] == "wait for its health"]
     assert step["detail"] == "not healthy: no frame has come yet"
@@ -673,14 +685,15 @@ def test_where_the_root_cannot_be_laid_over_the_system_starts_as_it_is(root_imag
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (None, "127.0.0.1:8000"),
-        ("", "127.0.0.1:8000"),
-        ("[health]\nport = 9000\n", "127.0.0.1:9000"),
-        ('[health]\nbind = "0.0.0.0"\n', "127.0.0.1:8000"),
-        ('[health]\nbind = "192.168.1.7"\nport = 9000\n', "192.168.1.7:9000"),
-        ('[health]\nbind = "::"\n', "[::1]:8000"),
-        ("health = 5\n", "127.0.0.1:8000"),
-        ("no toml", "127.0.0.1:8000"),
+        (None, "http://127.0.0.1:8737/"),
+        ("", "http://127.0.0.1:8737/"),
+        ("[page]\nport = 9000\n", "http://127.0.0.1:9000/"),
+        ('[page]\nbind = "0.0.0.0"\n', "http://127.0.0.1:8737/"),
+        ('[page]\nbind = "192.168.1.7"\nport = 9000\n', "http://192.168.1.7:9000/"),
+        ('[page]\nbind = "::"\ncertificate = "c.pem"\n', "https://[::1]:8737/"),
+        ("page = 5\n", "http://127.0.0.1:8737/"),
+        ("no toml", "http://127.0.0.1:8737/"),
+        ("[page]\nenabled = false\n", None),
     ],
 )
 def test_the_service_is_asked_where_the_edited_settings_say(tmp_path, text, expected):
@@ -688,12 +701,23 @@ def test_the_service_is_asked_where_the_edited_settings_say(tmp_path, text, expe
     if text is not None:
         places.settings.mkdir(parents=True)
         (places.settings / "config.toml").write_text(text)
-    assert settling._address(places, {"health": {"bind": "127.0.0.1", "port": 8000}}) == expected
+    assert settling._page(places) == expected
 
 
-def test_settings_that_name_no_address_fail_the_step_with_their_value(tmp_path):
+@pytest.mark.parametrize("text", ['[page]\nbind = "everywhere"\n', '[page]\nport = "x"\n', "[page]\nport = 0\n"])
+def test_settings_that_name_no_address_fail_the_step(tmp_path, text):
     places = Places(tmp_path)
     places.settings.mkdir(parents=True)
-    (places.settings / "config.toml").write_text('[health]\nbind = "everywhere"\n')
-    with pytest.raises(commands.StepFailed, match="'everywhere'"):
-        settling._address(places, {"health": {"bind": "127.0.0.1", "port": 8000}})
+    (places.settings / "config.toml").write_text(text)
+    with pytest.raises(commands.StepFailed, match=r"mend bind and port in config\.toml"):
+        settling._page(places)
+
+
+def test_what_the_settings_need_is_allowed_by_a_generator(device, service):
+    one = device(port=service)
+    one.cloud_init_ran()
+    one.boot()
+    generator = one.places.root / "etc/systemd/system-generators/edge-fer-generator"
+    assert generator.read_text().startswith("#!/usr/bin/python3")
+    assert generator.stat().st_mode & 0o111
+    assert "RuntimeWatchdogSec" in (one.places.root / "etc/systemd/system.conf.d/edge-fer-watchdog.conf").read_text()

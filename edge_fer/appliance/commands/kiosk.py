@@ -1,0 +1,109 @@
+"""The command ``edge-fer kiosk``. Nothing heavy is imported before it runs."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from edge_fer.options import FiniteRange
+
+if TYPE_CHECKING:
+    from edge_fer.appliance.config import Config
+    from edge_fer.appliance.service.appliance import Appliance
+
+NOTICE: Final = """\
+Before you show this to anybody:
+- People who are exposed to emotion recognition must be told so (EU AI Act, Article 50). The page says it; put up a sign
+  where the page is not seen.
+- At work and in education, AI systems may not infer emotions from faces, except for medical or safety reasons
+  (EU AI Act, Article 5(1)(f)).
+- What a face shows is not what a person feels. Decide nothing about anybody by it.
+No picture is kept. Events are words and numbers; [events] in the settings says for how long."""
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  edge-fer kiosk --source synthetic             # no camera needed: drawn people
+  edge-fer kiosk                                # the first camera
+  edge-fer kiosk --source rtsp://camera/live --no-picture
+  edge-fer kiosk --config /etc/edge-fer/config.toml
+  edge-fer kiosk --state ~/edge-fer --port 9000
+
+Ctrl-C ends it, SIGHUP lets it read --config again."""
+)
+@click.option(
+    "--config", "config_path", type=click.Path(path_type=Path), metavar="FILE",
+    help="Settings, as edge-fer config example prints them; the options here go before them.",
+)  # fmt: skip
+@click.option("--source", help="As for edge-fer run --source; by default the first camera, or that of --config.")
+@click.option("--model", help="A bundle: folder, .zip, or shipped name.")
+@click.option("--max-fps", type=FiniteRange(0, 1000, min_open=True), help="Most frames a second; by default 30.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port of the page on this machine; 0 takes a free one.")
+@click.option("--no-picture", is_flag=True, help="Show numbers only.")
+@click.option(
+    "--state", type=click.Path(path_type=Path), metavar="FOLDER",
+    help="Keep events and bundles here; by default in a temporary folder, removed at the end, or as --config says.",
+)  # fmt: skip
+def kiosk(
+    config_path: Path | None, source: str | None, model: str | None, max_fps: float | None, port: int | None,
+    no_picture: bool, state: Path | None,
+) -> None:  # fmt: skip
+    """Watch a camera and show a page with what it sees, until Ctrl-C.
+
+    The page answers on this machine only, unless --config says otherwise. Prints its address.
+    """
+    from edge_fer.appliance.service.running import check_installed
+
+    check_installed()
+    from edge_fer.appliance import log
+    from edge_fer.appliance.service.running import serve
+
+    with contextlib.ExitStack() as stack:
+        if state is None and config_path is None:
+            state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="edge-fer-kiosk-")))
+        if max_fps is None and config_path is None:
+            max_fps = 30.0
+        wished = {"source": source, "model": model, "max_fps": max_fps}
+        changes: dict[str, Any] = {name: value for name, value in wished.items() if value is not None}
+
+        def load() -> Config:
+            return _changed(config_path, changes, port, no_picture, state)
+
+        config = load()
+        log.start()
+        if not config.events.path.exists():
+            click.echo(NOTICE, err=True)
+        serve(config, load, _tell_address)
+
+
+def _changed(
+    path: Path | None, changes: dict[str, Any], port: int | None, no_picture: bool, state: Path | None
+) -> Config:
+    """Return the settings at *path*, or the defaults, with what the options change. Raises `BadInput`."""
+    from edge_fer.appliance.config import Config
+    from edge_fer.errors import BadInput, reason
+
+    values = (Config() if path is None else Config.load(path)).model_dump() | changes
+    if port is not None:
+        values["page"]["port"] = port
+    if no_picture:
+        values["page"]["pictures"] = False
+    if state is not None:
+        values["events"]["path"] = state / "events.db"
+        values["supervision"]["state_folder"] = state
+    try:
+        return Config.model_validate(values)
+    except ValueError as exc:
+        raise BadInput(f"the options do not fit: {reason(exc)}; change them, or --config") from exc
+
+
+def _tell_address(appliance: Appliance) -> None:
+    if appliance.port is None:
+        click.echo("the page is off; [page] in the settings switches it on", err=True)
+    else:
+        click.echo(appliance.address)

@@ -1,1 +1,0 @@
-"""Keeps parts working: each has a deadline; what blocks is abandoned and started again."""
