@@ -98,7 +98,7 @@ def boot(workshop: Workshop, card: Path, board: Board, name: str) -> dict[str, A
         healthy_s = one.wait_healthy(PATIENCE_S)
         check_first(one.get("/first"), workshop.expected)
         one.wait_status("ok", PATIENCE_S)
-        probe = one.wait_probe(PATIENCE_S, lambda found: bool(found["service_rss"] and found["venv_mb"]))
+        probe = one.wait_probe(PATIENCE_S, lambda found: bool(found["service_rss_kb"] and found["venv_mb"]))
     return {"healthy_s": healthy_s, "cpu": board.cpu, "machine": board.machine, "probe": probe,
             "first_record": "that of the host"}  # fmt: skip
 

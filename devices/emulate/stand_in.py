@@ -43,27 +43,30 @@ datasource:
 """
 PROBE: Final = """\
 import json, pathlib, subprocess, time
+def said(*words):
+    return subprocess.run(words, capture_output=True, text=True).stdout.strip()
 def size_mb(path):
-    said = subprocess.run(["du", "-sm", *map(str, path)], capture_output=True, text=True).stdout
-    return [int(line.split()[0]) for line in said.splitlines()]
+    return [int(line.split()[0]) for line in said("du", "-sm", *map(str, path)).splitlines()]
+def kilobytes(path, name):
+    return sum(int(line.split()[1]) for line in path.read_text().splitlines() if line.startswith(name))
 while True:
-    pid = subprocess.run(["systemctl", "show", "-p", "MainPID", "--value", "edge-fer.service"], capture_output=True,
-                         text=True).stdout.strip()
-    rows = {}
+    group = said("systemctl", "show", "-p", "ControlGroup", "--value", "edge-fer.service")
+    rss, shares = [], []
     try:
-        for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
-            name, _, value = line.partition(":")
-            rows[name] = value.strip()
+        for pid in pathlib.Path(f"/sys/fs/cgroup{group}/cgroup.procs").read_text().split() if group else ():
+            rss.append(kilobytes(pathlib.Path(f"/proc/{pid}/status"), "VmRSS:"))
+            shares.append(kilobytes(pathlib.Path(f"/proc/{pid}/smaps_rollup"), "Pss:"))
     except OSError:
         pass
     venvs = [path for path in pathlib.Path("/opt/edge-fer").glob("venv-*") if (path / ".complete").exists()]
     root = [line.split()[2] for line in pathlib.Path("/proc/mounts").read_text().splitlines() if line.split()[1] == "/"]
-    found = {"service_rss": rows.get("VmRSS"), "service_peak": rows.get("VmHWM"), "venv_mb": size_mb(venvs) if venvs
-             else [], "root": root[-1]}
+    found = {"service_rss_kb": rss, "service_pss_kb": sum(shares), "venv_mb": size_mb(venvs) if venvs else [],
+             "root": root[-1]}
     with open("/dev/console", "w") as console:
         console.write(f"\\nPROBE {json.dumps(found)}\\n")
     time.sleep(20)
 """
+"""Tells of the service's processes: what each has resident, and what all have together, shared pages counted once."""
 PROBE_UNIT: Final = """\
 [Unit]
 Description=Tells the console what the emulation wants to know

@@ -50,47 +50,45 @@ def flash(image: Path, options: FlashOptions) -> None:
     Pass --out or --card; --dry-run needs neither.
     """
     from edge_fer.progress import ProgressDisplay
-    from edge_fer_devices.card import asking, disks, flashing
+    from edge_fer_devices.card import asking, flashing, imager
     from edge_fer_devices.card.image import expected_sha256
     from edge_fer_devices.card.orders import Orders, service_config
 
     sha256 = expected_sha256(options.sha256) if options.sha256 else None
-    disk = _check_targets(image, options)
+    to = None if options.dry_run else _checked(image, options)
     config = service_config(options)
     settings = asking.settings(options)  # asks for passwords, before progress is shown
     with tempfile.TemporaryDirectory(prefix="edge-fer-flash-") as work, ProgressDisplay() as progress:
         orders = Orders(settings, config, options, Path(work), progress)
-        if options.dry_run:
+        if to is None:
             for line in _would_add(image, sha256, orders, Path(work), progress):
                 click.echo(line.rstrip())  # a file may be padded by spaces
             progress.tell("nothing was written")
             return
-        if disk is not None:
-            disks.check_same(disk)
-        with _target(disk, options.out) as target:
+        with _target(to) as target:
             made = flashing.flash(image, target, orders, sha256=sha256, read_only=options.read_only, progress=progress)
-        _write_manifest(options.out, options.manifest, made, progress)
-    _report(made, disk.path if disk else str(options.out), as_json=options.as_json)
+        if options.manifest is not None and isinstance(to, Path):
+            progress.step("reading the image for the manifest")
+            files.write(options.manifest, imager.manifest(to, made.image.system))
+    _report(made, str(to) if isinstance(to, Path) else to.path, as_json=options.as_json)
     if not options.as_json:
         for line in _next_steps(settings, config, options):
             click.echo(printable(line), err=True)
 
 
-def _check_targets(image: Path, options: FlashOptions) -> Disk | None:
-    """Return the disk to overwrite, None for a new image. Raises `BadInput` for what may not be written."""
+def _checked(image: Path, options: FlashOptions) -> Disk | Path:
+    """Return the disk to overwrite, or the path of the new image. Raises `BadInput` for what may not be written."""
     from edge_fer_devices.card import flashing
     from edge_fer_devices.card.imager import SUFFIX
 
-    out: Path | None = options.out
-    manifest: Path | None = options.manifest
-    if options.dry_run:
-        return None
-    if (out is None) == (options.card is None):
-        raise click.UsageError("pass either --out, for a new image, or --card, for a card in a reader")
-    if out is None:
+    out = options.out
+    manifest = options.manifest
+    if options.card is not None and out is None:
         if manifest is not None:
             raise BadInput("--manifest describes an image; pass --out instead of --card")
-        return _disk(image, options)
+        return _disk(image, options.card, options)
+    if out is None or options.card is not None:
+        raise click.UsageError("pass either --out, for a new image, or --card, for a card in a reader")
     if manifest is not None and manifest.resolve() == out.resolve():
         raise BadInput(f"{out} cannot be the image and its manifest; pass another --manifest")
     paths = [out] if manifest is None else [out, manifest]
@@ -101,17 +99,17 @@ def _check_targets(image: Path, options: FlashOptions) -> Disk | None:
             files.refuse_existing(path, "pass another path")
     if manifest is not None and manifest.suffix != SUFFIX:
         raise BadInput(f"{manifest} would not be opened by Raspberry Pi Imager; let its name end in {SUFFIX}")
-    return None
+    return out
 
 
-def _disk(image: Path, options: FlashOptions) -> Disk:
-    """Return the disk of ``--card``, after a person has seen what is on it and has typed its name."""
+def _disk(image: Path, name: str, options: FlashOptions) -> Disk:
+    """Return the disk *name*, after a person has seen what is on it and has typed its name."""
     from edge_fer_devices.card import disks
     from edge_fer_devices.card.image import Image
 
     with Image.open(image) as stock:  # before anybody is asked
         size = stock.size_bytes
-    disk = disks.find(options.card)
+    disk = disks.find(name)
     disks.check(disk, image_bytes=size, force=options.force)
     for line in disk.lines():
         click.echo(printable(line), err=True)
@@ -125,11 +123,15 @@ def _disk(image: Path, options: FlashOptions) -> Disk:
     return disk
 
 
-def _target(disk: Disk | None, out: Path) -> AbstractContextManager[Target]:
+def _target(to: Disk | Path) -> AbstractContextManager[Target]:
+    from edge_fer_devices.card import disks
     from edge_fer_devices.card.card import Card
     from edge_fer_devices.card.flashing import NewImage
 
-    return Card.open(Path(disk.path)) if disk is not None else NewImage.open(out)
+    if isinstance(to, Path):
+        return NewImage.open(to)
+    disks.check_same(to)
+    return Card.open(Path(to.path))
 
 
 def _would_add(
@@ -156,14 +158,6 @@ def _would_add(
     shown = showing.without_secrets(order)
     card = cloud_init.new_instance_id()
     yield from showing.lines(contents.collect(order, found, line, card), contents.collect(shown, found, line, card))
-
-
-def _write_manifest(out: Path, path: Path | None, made: Outcome, progress: ProgressListener) -> None:
-    from edge_fer_devices.card import imager
-
-    if path is not None:
-        progress.step("reading the image for the manifest")
-        files.write(path, imager.manifest(out, made.image.system))
 
 
 def _next_steps(settings: Settings, config: Config, options: FlashOptions) -> list[str]:

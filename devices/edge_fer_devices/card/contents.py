@@ -33,7 +33,10 @@ INSTALLED_BUNDLE: Final = "/opt/edge-fer/bundle"
 RUNNER: Final = "edge_fer_devices/first_boot"
 EDITABLE: Final = ("config.toml", "profile.toml")
 SETTLED: Final = "settled"
-IN_CREDENTIAL: Final = ("[Unit]", "RequiresMountsFor=", "After=", "[Service]", "Type=", "Environment=", "ExecStart=")
+IN_CREDENTIAL: Final = (
+    "[Unit]", "DefaultDependencies=", "RequiresMountsFor=", "After=", "Before=", "Conflicts=", "[Service]", "Type=",
+    "Environment=", "ExecStart=",
+)  # fmt: skip
 """How the lines of the unit begin that the kernel's command line brings."""
 
 

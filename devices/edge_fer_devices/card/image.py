@@ -138,7 +138,7 @@ class Image:
 
     def _open(self) -> Readable:
         if self.packing == "xz":
-            return _Xz(io.BufferedReader(self._raw, BLOCK_BYTES))
+            return io.BufferedReader(_Xz(io.BufferedReader(self._raw, BLOCK_BYTES)), BLOCK_BYTES)
         if self.packing == "zstd":
             return self._stack.enter_context(_Zstd(self.path, self._raw))
         return io.BufferedReader(self._raw, BLOCK_BYTES)
@@ -154,7 +154,7 @@ class _Xz(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def read(self, size: int = -1) -> bytes:
+    def readinto(self, buffer: Any) -> int:
         content = b""
         while not content:
             packed = b""
@@ -162,14 +162,15 @@ class _Xz(io.RawIOBase):
                 # Another stream may follow, after zeros that fill up a block.
                 packed = self._stream.unused_data.lstrip(b"\0") or self._file.read(BLOCK_BYTES).lstrip(b"\0")
                 if not packed:
-                    return b""
+                    return 0
                 self._stream = self._new_stream()
             elif self._stream.needs_input:
                 packed = self._file.read(BLOCK_BYTES)
                 if not packed:
                     raise EOFError("it ends too early")
-            content = self._stream.decompress(packed, size)
-        return content
+            content = self._stream.decompress(packed, len(buffer))
+        buffer[: len(content)] = content
+        return len(content)
 
     @staticmethod
     def _new_stream() -> lzma.LZMADecompressor:
