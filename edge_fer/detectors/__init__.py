@@ -85,7 +85,7 @@ def open_detector(name: str = DEFAULT_DETECTOR, min_face_px: int = MIN_FACE_PX) 
     """
     kind, colon, file = name.partition(":")
     if kind not in DETECTORS:
-        raise BadInput(f"no detector {kind!r}; pass {', '.join(DETECTORS)}")
+        raise BadInput(f"no detector {kind!r}; pass one of haar, yunet:FILE, blazeface:FILE")
     # Imported by name: each needs something that the others do not.
     module, _, function = DETECTORS[kind].partition(":")
     open_: Callable[[Path | None, int], Detector] = getattr(importlib.import_module(module), function)

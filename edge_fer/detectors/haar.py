@@ -69,11 +69,11 @@ class Detection:
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        sides = (self.min_face_px, self.search_side_px, self.follow_side_px)
-        if min(sides) < SIDE_PX:
-            raise BadInput(f"face sides are {sides} px; the cascade sees nothing smaller than {SIDE_PX} px")
-        if max(sides) > LARGEST_SIDE_PX:
-            raise BadInput(f"face sides are {sides} px; no picture has faces of more than {LARGEST_SIDE_PX} px")
+        for name in ("min_face_px", "search_side_px", "follow_side_px"):
+            side = getattr(self, name)
+            if not SIDE_PX <= side <= LARGEST_SIDE_PX:
+                what = "the smallest face" if name == "min_face_px" else name
+                raise BadInput(f"{what} is {side} px; pass {SIDE_PX} to {LARGEST_SIDE_PX}")
         # Written so that NaN is refused as well. The closer to 1, the more sizes are searched.
         if not 1.01 <= self.scale_factor <= 2.0:
             raise BadInput(f"scale factor is {self.scale_factor}; pass a value in [1.01, 2.0]")
