@@ -128,7 +128,11 @@ class Adviser:
             return Advice(f"has {size}", f"have {size}", f"go nearer, or pass --min-face {self._smaller_px}")
         if reason is Reason.CROPPED:
             return Advice("may be a cropped face", "may be cropped faces", "if so, pass --faces whole")
-        return Advice("seems to be turned", "seem to be turned", f"pass --rotate {self._rotation(int(reason.value))}")
+        do = f"pass --rotate {self._rotation(int(reason.value))}"
+        if self._view.roi is not None:
+            # The part is cut out of the turned picture.
+            do += " and the --roi that the part has then"
+        return Advice("seems to be turned", "seem to be turned", do)
 
     def _rotation(self, angle_deg: int) -> int:
         """Return the ``--rotate`` that turns the picture as it is by *angle_deg* more."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
@@ -21,6 +22,9 @@ MIN_FACE_PX: Final = 48
 
 SURE: Final = 0.5
 """Confidence from which on what is found is taken for a face. Less may be one that was known before."""
+
+LARGEST_SIDE_PX: Final = 2**15
+"""No picture is larger. OpenCV's numbers end at 2**31."""
 
 DEFAULT_DETECTOR: Final = "haar"
 DETECTORS: Final = {
@@ -42,6 +46,14 @@ class Face(NamedTuple):
     """By how much the face is tilted, in degrees, positive clockwise; 0 if the detector does not tell."""
     turned: bool = False
     """Whether the face looks aside, so that half of it is hardly seen; False if the detector does not tell."""
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether a picture can hold such a face. A damaged model, or a detector of somebody else, may say anything."""
+        # Written so that NaN is none.
+        is_sized = min(self.box.width, self.box.height) >= 1
+        is_near = all(abs(value) <= LARGEST_SIDE_PX for value in self.box)
+        return is_sized and is_near and math.isfinite(self.confidence) and math.isfinite(self.roll_deg)
 
 
 class Detector(Protocol):
@@ -73,7 +85,7 @@ def open_detector(name: str = DEFAULT_DETECTOR, min_face_px: int = MIN_FACE_PX) 
     """
     kind, colon, file = name.partition(":")
     if kind not in DETECTORS:
-        raise BadInput(f"no detector {kind!r}; pass {', '.join(DETECTORS)}")
+        raise BadInput(f"no detector {kind!r}; pass one of haar, yunet:FILE, blazeface:FILE")
     # Imported by name: each needs something that the others do not.
     module, _, function = DETECTORS[kind].partition(":")
     open_: Callable[[Path | None, int], Detector] = getattr(importlib.import_module(module), function)

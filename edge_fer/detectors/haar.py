@@ -17,7 +17,7 @@ import numpy as np
 
 from edge_fer.boxes import Box
 from edge_fer.cascades import cascade_path, load_cascade
-from edge_fer.detectors import MIN_FACE_PX, Face
+from edge_fer.detectors import LARGEST_SIDE_PX, MIN_FACE_PX, Face
 from edge_fer.detectors.scaling import levelled, scaled
 from edge_fer.errors import BadInput
 
@@ -31,8 +31,6 @@ SEARCH_CASCADE: Final = "haarcascade_frontalface_alt2.xml"
 FOLLOW_CASCADE: Final = "haarcascade_frontalface_default.xml"
 SIDE_PX: Final = 24
 """Side of the larger of the windows that the cascades were trained on: no smaller face is found."""
-LARGEST_SIDE_PX: Final = 2**15
-"""No picture is larger. OpenCV's numbers end at 2**31."""
 MAX_SEARCHED_PX: Final = 4_000_000
 """Pixels at the finest scale of a search in a reduced frame, where the smallest face has the cascade's side. OpenCV
 takes about 50 bytes for each, so that they bound the memory of a search."""
@@ -71,11 +69,11 @@ class Detection:
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        sides = (self.min_face_px, self.search_side_px, self.follow_side_px)
-        if min(sides) < SIDE_PX:
-            raise BadInput(f"face sides are {sides} px; the cascade sees nothing smaller than {SIDE_PX} px")
-        if max(sides) > LARGEST_SIDE_PX:
-            raise BadInput(f"face sides are {sides} px; no picture has faces of more than {LARGEST_SIDE_PX} px")
+        for name in ("min_face_px", "search_side_px", "follow_side_px"):
+            side = getattr(self, name)
+            if not SIDE_PX <= side <= LARGEST_SIDE_PX:
+                what = "the smallest face" if name == "min_face_px" else name
+                raise BadInput(f"{what} is {side} px; pass {SIDE_PX} to {LARGEST_SIDE_PX}")
         # Written so that NaN is refused as well. The closer to 1, the more sizes are searched.
         if not 1.01 <= self.scale_factor <= 2.0:
             raise BadInput(f"scale factor is {self.scale_factor}; pass a value in [1.01, 2.0]")

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 import numpy as np
 
 from edge_fer.boxes import Box
-from edge_fer.detectors import Face
-from edge_fer.detectors.haar import LARGEST_SIDE_PX, MAX_SEARCHED_PX, MIN_OVERLAP, SIDE_PX
+from edge_fer.detectors import LARGEST_SIDE_PX, Face
+from edge_fer.detectors.haar import MAX_SEARCHED_PX, MIN_OVERLAP, SIDE_PX
 from edge_fer.detectors.scaling import levelled, scaled
 from edge_fer.errors import BadInput
 

@@ -45,6 +45,6 @@ def see(detector: Detector, gray: NDArray[np.uint8], last: Box, tilts_deg: Seque
     """Return the face that was at *last*, looked for at the first of *tilts_deg*, then at the others."""
     for tilt_deg in tilts_deg:
         face = detector.follow(gray, last, tilt_deg)
-        if face is not None:
+        if face is not None and face.is_possible:
             return face
     return None

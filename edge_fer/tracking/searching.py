@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from edge_fer.boxes import Box
 from edge_fer.tracking.changes import Changes
 from edge_fer.tracking.in_step import lasting
 from edge_fer.tracking.looking import TILT_DEG
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from edge_fer.boxes import Box
     from edge_fer.detectors import Detector, Face
     from edge_fer.tracking.settings import Tracking
 
@@ -141,12 +141,12 @@ def _find(
     """Return the faces in *regions* of *gray*, by default in all of it, but for those that are *known*."""
     pixels = _blanked(gray, known)
     if regions is None:
-        return detector.search(pixels, reduced, tilt_deg)
+        regions = [Box(0, 0, gray.shape[1], gray.shape[0])]
     faces: list[Face] = []
     for region in regions:
         x0, y0, x1, y1 = region.pixels(gray.shape)
         found = detector.search(pixels[y0:y1, x0:x1], reduced, tilt_deg)
-        faces += [face._replace(box=face.box.moved(x0, y0)) for face in found]
+        faces += [face._replace(box=face.box.moved(x0, y0)) for face in found if face.is_possible]
     return faces
 
 

@@ -55,6 +55,8 @@ class DetectorSuite:
     least_iou: ClassVar[float] = 0.5
     """Intersection over union with the true box that a found one must have."""
     tells_tilt: ClassVar[bool] = False
+    tilt_error_deg: ClassVar[float] = 10.0
+    """By how much the tilt that a search tells of an upright face may err."""
 
     def open(self, min_face_px: int = MIN_FACE_PX) -> Detector:
         return open_detector(self.name, min_face_px)
@@ -74,7 +76,7 @@ class DetectorSuite:
         assert face.box.iou(place) > self.least_iou
         assert face.box.width == face.box.height
         assert 0.5 < face.confidence <= 1
-        assert abs(face.roll_deg) < 10
+        assert abs(face.roll_deg) < self.tilt_error_deg
         assert not face.turned
 
     def test_a_known_face_is_followed_where_it_went(self, detector, seen):
@@ -282,6 +284,14 @@ class TestRealYuNet(NetworkSuite):
 @needs(BLAZEFACE)
 class TestRealBlazeFace(NetworkSuite):
     name, file = "blazeface", BLAZEFACE
+    # A search shows it faces in few pixels, in which an eye that is off by one tilts the face.
+    tilt_error_deg = 12.0
+
+    @pytest.mark.parametrize("index", [0, 1, 2, 3])
+    def test_the_look_after_a_search_mends_the_tilt(self, detector, index):
+        image, _ = self.scene(index)
+        (found,) = detector.search(image)
+        assert abs(detector.follow(image, found.box, found.roll_deg).roll_deg) < 5
 
 
 def test_every_detector_of_the_table_has_a_suite():
@@ -289,5 +299,6 @@ def test_every_detector_of_the_table_has_a_suite():
 
 
 def test_an_unknown_name_is_told_with_those_that_are_known():
-    with pytest.raises(BadInput, match="no detector 'mtcnn'; pass haar, yunet, blazeface"):
+    with pytest.raises(BadInput, match="no detector 'mtcnn'; pass one of haar, yunet:FILE, blazeface:FILE") as error:
         open_detector("mtcnn:model")
+    assert all(name in str(error.value) for name in DETECTORS)

@@ -7,7 +7,7 @@ import pytest
 from edge_fer.advice import Adviser, Reason
 from edge_fer.boxes import Box
 from edge_fer.detectors import Face, open_detector
-from edge_fer.sources.options import View
+from edge_fer.sources.options import Region, View
 from edge_fer.sources.synthetic import SyntheticCamera
 from edge_fer.sources.transform import turned
 
@@ -121,3 +121,10 @@ def test_advice_names_the_option_and_its_value():
     assert adviser.advice(Reason.SMALL).do.endswith("--min-face 30")
     assert "less than 60 px" in adviser.advice(Reason.SMALL).one
     assert adviser.advice(Reason.CROPPED).do.endswith("--faces whole")
+
+
+def test_where_a_part_is_cut_out_the_turn_is_told_to_move_it():
+    whole = Adviser(haar).advice(Reason.TURNED_90)
+    part = Adviser(haar, view=View(roi=Region(0.5, 0, 0.5, 0.5, is_share=True))).advice(Reason.TURNED_90)
+    assert whole.do == "pass --rotate 90"
+    assert part.do == "pass --rotate 90 and the --roi that the part has then"

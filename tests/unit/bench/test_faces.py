@@ -418,7 +418,7 @@ def test_a_film_that_cannot_be_read_is_left_out(faces, other_alone, tmp_path, ca
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--scene", "easy", "--detector", "nonsense"], "no detector 'nonsense'; pass haar, yunet"),
+        (["--scene", "easy", "--detector", "nonsense"], "no detector 'nonsense'; pass one of haar, yunet:FILE"),
         (["--scene", "easy", "--against", "no-such-commit"], "neither a folder nor a commit of this clone"),
         (["--scene", "easy", "--detector", "haar", "--detector", "haar"], "of haar, haar, two have the same name"),
         (["--scene", "easy", "--seconds", "0"], "pass values greater than 0"),

@@ -706,3 +706,35 @@ def test_behind_may_be_left_by_an_interrupt_and_entered_again(room, put):
         tracks, time_s = until(tracker, frame, 2.0, bool)
     # In step again.
     assert ids(tracker.update(frame, time_s + 1)) == ids(tracks)
+
+
+ANYTHING = st.one_of(st.floats(), st.floats(-1e4, 1e4), st.sampled_from([0.0, -1.0, -40.0, 1e-300, 1e300]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    boxes=st.lists(st.builds(Box, ANYTHING, ANYTHING, ANYTHING, ANYTHING), min_size=1, max_size=4),
+    confidence=st.one_of(st.floats(), st.floats(0, 1)),
+    roll_deg=st.one_of(st.floats(), st.floats(-180, 180)),
+)
+def test_whatever_a_detector_answers_only_possible_faces_are_reported(boxes, confidence, roll_deg, room):
+    class Anything:
+        name = "anything"
+
+        def search(self, gray, reduced=1, tilt_deg=0.0):
+            return [Face(box, confidence, roll_deg) for box in boxes]
+
+        def follow(self, gray, last, tilt_deg=0.0):
+            return Face(boxes[0], confidence, roll_deg)
+
+    tracker = FaceTracker(Anything())
+    for step in range(12):
+        for track in tracker.update(room, step / 5):
+            assert track.face.is_possible
+
+
+@pytest.mark.parametrize("side", [-40.0, 0.0, math.inf, math.nan, 1e300])
+def test_a_face_without_a_size_is_none(side, room):
+    # A patch of such a face was once scaled for ever.
+    tracker = FaceTracker(Scripted(Box(10, 10, side, side)))
+    assert tracker.update(room, 0.0) == []
