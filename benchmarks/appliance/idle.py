@@ -27,7 +27,6 @@ from typing import TYPE_CHECKING, Any, Final
 import soak_world
 import tomli_w
 from soak_world import ask, cpu_s, free_port, until
-from websockets.sync.client import connect
 
 from edge_fer import files, host
 
@@ -148,10 +147,11 @@ def viewers(seconds: float) -> dict[str, list[float]]:
 
 
 def _rate(service: Service, seconds: float) -> float:
-    before = service.health()["frames"]
+    before: int = service.health()["frames"]
     began_s = time.monotonic()
     time.sleep(seconds)
-    return round((service.health()["frames"] - before) / (time.monotonic() - began_s), 1)
+    after: int = service.health()["frames"]
+    return round((after - before) / (time.monotonic() - began_s), 1)
 
 
 @contextmanager
@@ -168,8 +168,7 @@ def _viewing(service: Service, view: Callable[[Service, threading.Event], None])
 
 
 def _reads(service: Service, ended: threading.Event) -> None:
-    port = service.port
-    with connect(f"ws://127.0.0.1:{port}/ws", origin=f"http://127.0.0.1:{port}", proxy=None) as view:
+    with soak_world.viewing(service.port) as view:
         view.send('{"pictures": true}')
         while not ended.is_set():
             with contextlib.suppress(TimeoutError):

@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any, Final
 import cv2
 import numpy as np
 import paho.mqtt.client as mqtt
-from websockets.sync.client import connect
+from paho.mqtt.enums import CallbackAPIVersion
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin
 
 from edge_fer.sources.synthetic import SyntheticCamera
 
@@ -176,7 +178,7 @@ class Subscriber:
     def __init__(self, port: int, topic: str) -> None:
         self.events: list[dict[str, Any]] = []
         self._topic = topic
-        self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id="soak", clean_session=False)
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="soak", clean_session=False)
         self._client.reconnect_delay_set(1, 2)
         self._client.on_connect = self._connected
         self._client.on_message = self._came
@@ -250,12 +252,16 @@ class Viewers:
             self._ended.wait(max(0.0, self._pause_s - (time.monotonic() - began_s)))
 
 
+def viewing(port: int) -> ClientConnection:
+    """Open the page's WebSocket, as a browser on this machine does."""
+    origin = Origin(f"http://127.0.0.1:{port}")
+    return connect(f"ws://127.0.0.1:{port}/ws", origin=origin, open_timeout=HELLO_S, proxy=None)
+
+
 def look(port: int, *, pictures: int = 1) -> None:
     """Open the page, and wait until so many *pictures* came, but not while the camera is away."""
     ask(port, "/")
-    with connect(
-        f"ws://127.0.0.1:{port}/ws", origin=f"http://127.0.0.1:{port}", open_timeout=HELLO_S, proxy=None
-    ) as view:
+    with viewing(port) as view:
         seen = 0
         end_s = time.monotonic() + HELLO_S
         view.send('{"pictures": true}')

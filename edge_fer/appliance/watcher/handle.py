@@ -71,14 +71,14 @@ class ChildWatcher:
 
     def start(self) -> None:
         """Start its process."""
-        # -P: no module of the folder in which the service happens to run. In a session of its own, since Ctrl-C in a
-        # terminal is for the service alone.
+        # -P: no module of the folder in which the service happens to run. In a group of its own, since Ctrl-C in a
+        # terminal is for the service alone; in the same session, within which Linux shares the processor.
         self._process = subprocess.Popen(  # noqa: S603  (nothing of the user's is in the command)
             [sys.executable, "-P", "-m", CHILD],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            start_new_session=True,
+            process_group=0,
         )
         self._write(as_line(self._job))
         self._reader = self._started(self._read, "watcher, messages")

@@ -21,7 +21,7 @@ from edge_fer.errors import BadInput
 JPEG = b"\xff\xd8\xff"
 
 
-def until(condition, timeout_s=60):
+def until(condition, timeout_s=240):
     end = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < end
