@@ -55,7 +55,7 @@ def started(camera: DrawnCamera) -> Iterator[Callable[..., DrawnDevice]]:
     devices: list[DrawnDevice] = []
 
     def start(token: str | None = None, **settings: Any) -> DrawnDevice:
-        device = DrawnDevice(PageSettings(**{"port": 0, **settings}), token=token, camera=camera)
+        device = DrawnDevice(PageSettings(**{"port": 0, "stale_after_s": 600, **settings}), token=token, camera=camera)
         device.page.start()
         device.status.works("camera")
         devices.append(device)
@@ -198,7 +198,7 @@ def test_numbers_only(started: Callable[..., DrawnDevice], opened: Callable[...,
 
 
 def test_old_pictures_say_so_and_go(started: Callable[..., DrawnDevice], opened: Callable[..., Page]) -> None:
-    device = started()
+    device = started(stale_after_s=3)
     page = opened(device)
     shown(page, device, "happy", "happy")
     device.status.fails("camera", "it is gone")
@@ -303,7 +303,7 @@ def test_a_resting_cursor_is_hidden(started: Callable[..., DrawnDevice], opened:
     page.mouse.move(200, 200)
     page.wait_for_function("getComputedStyle(document.getElementById('marks')).cursor === 'none'")
     page.mouse.move(300, 300)
-    assert page.evaluate("getComputedStyle(document.getElementById('marks')).cursor") != "none"
+    page.wait_for_function("getComputedStyle(document.getElementById('marks')).cursor !== 'none'")
 
 
 @pytest.mark.parametrize("size", [(1280, 720), (1920, 1080), (800, 480), (1024, 600), (390, 844), (320, 568)])

@@ -24,6 +24,8 @@ KINDS: Final = {
 }
 """Files that are served as they are, by suffix; what else lies there is not."""
 WORDS: Final = "words.json"
+SHOWN: Final = {"contact", "language", "notice", "pictures", "stale_after_s", "timeline_s", "title"}
+"""Settings that the page depends on."""
 SHORTEST_DIGEST: Final = 16
 
 
@@ -42,7 +44,7 @@ class Documents:
         self._settings = settings
         self.files: dict[str, File] = {}
         self._templates: dict[str, Template] = {}
-        digest = hashlib.sha256(settings.model_dump_json().encode())
+        digest = hashlib.sha256(settings.model_dump_json(include=SHOWN).encode())
         for path in sorted(resources.files(__package__).joinpath("static").iterdir(), key=lambda path: path.name):
             content = path.read_bytes()
             digest.update(path.name.encode() + b"\0" + content)
@@ -54,7 +56,7 @@ class Documents:
             elif path.name == WORDS:
                 self._words: dict[str, dict[str, str]] = json.loads(content)
         self.version: Final = digest.hexdigest()[:SHORTEST_DIGEST]
-        """Changes with any file and any setting: a page of another version loads itself again."""
+        """Changes with any file and any setting of `SHOWN`: a page of another version loads itself again."""
 
     def language(self, asked: str | None, accepted: str) -> str:
         """Return the language for a browser that *asked* for one, or *accepted* some by ``Accept-Language``."""
