@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 import threading
 from datetime import UTC, datetime
@@ -159,9 +160,9 @@ class Appliance:
         systemd.notify("STOPPING=1")
         self._showing.close()
         self._keeper.stop(STOP_S)
-        self._announce(self._gone_events("the service ends"))
-        self._outward.close()
+        self.gone("the service ends")
         self._store.close(STOP_S)
+        self._outward.close()
 
     def status(self) -> dict[str, Any]:
         """Return how the appliance is, as ``/health`` answers it. May be called from any thread."""
@@ -193,20 +194,17 @@ class Appliance:
         self._book.saw_frame()
         self._metrics.observe(moment)
         if self._config.print_records:
-            _print(record)
+            self._print(record)
         with self._lock:
-            events = self._changes.of(moment, self._wall())
-        self._announce(events)
+            self._announce(self._changes.of(moment, self._wall()))
 
     def gone(self, reason: str) -> None:
         """End all faces: nobody looks any more."""
-        self._announce(self._gone_events(reason))
-
-    def _gone_events(self, reason: str) -> list[Event]:
         with self._lock:
-            return self._changes.gone(self._wall(), reason)
+            self._announce(self._changes.gone(self._wall(), reason))
 
     def _announce(self, events: list[Event]) -> None:
+        # Under the lock, so that nobody is told of a face's end before its beginning. It only fills queues.
         for event in events:
             self._publish(event)
 
@@ -215,11 +213,19 @@ class Appliance:
         self._store.put(event)
         self._outward.put(event)
 
+    def _print(self, record: dict[str, Any]) -> None:
+        try:
+            sys.stdout.write(json.dumps(record, separators=(",", ":")) + "\n")
+            sys.stdout.flush()
+        except (OSError, ValueError) as exc:  # nobody reads it any more
+            self._reporter.say("print", f"records cannot be printed: {one_line(exc)}")
+
     # parts
 
     def _spawn(self, job: Job, hear: Callable[[Watcher, Message], None]) -> Watcher:
         def note(words: str) -> None:
-            self._reporter.say(f"watcher {words[:40]}", f"watcher: {words}", logging.INFO)
+            # Without numbers: libraries put times and addresses in front.
+            self._reporter.say(f"watcher {re.sub('[0-9]+', '', words)[:40]}", f"watcher: {words}", logging.INFO)
 
         return ChildWatcher(job, hear, note)
 
@@ -238,21 +244,31 @@ class Appliance:
 
     def _change_to(self, config: Config) -> None:
         before = self._config
-        self._models.reload(config, self._keeper)
+        # What may be refused comes first.
+        self._models.check(config)
+        try:
+            self._showing.configure(config)
+        except EdgeFerError:
+            self._showing.configure(before)
+            raise
         self._config = config
+        self._models.reload(config, self._keeper)
         self._outward.configure(config)
-        self._showing.configure(config)
         if config.events != before.events:
-            with self._lock:
-                events = self._changes.gone(self._wall(), "the settings changed")
-                self._changes = Changes(config.events)
-            self._announce(events)
-            self._store.close(STOP_S)
-            self._store = self._new_store()
-            self._store.start()
+            self._keep_events_anew(config)
         later = "; [supervision] counts from the next start on" if config.supervision != before.supervision else ""
         self._reporter.works("settings")
         self._reporter.notice("settings", None, "read", f"they were read again{later}")
+
+    def _keep_events_anew(self, config: Config) -> None:
+        with self._lock:
+            self._announce(self._changes.gone(self._wall(), "the settings changed"))
+            self._changes = Changes(config.events)
+            # Before the old one is closed: what comes meanwhile waits in the new one.
+            old = self._store
+            self._store = self._new_store()
+        old.close(STOP_S)
+        self._store.start()
 
     def _note_what_runs(self) -> None:
         ready = self._keeper.ready
@@ -266,7 +282,7 @@ class Appliance:
             return
         self._reporter.fails("watcher", "its process cannot be ended: the camera hangs in the kernel")
         now = self._wall()
-        if self._reboots.may(now) and self._reboots.note(now):
+        if self._reboots.may() and self._reboots.note(now):
             raise Hangs("the camera hangs in the kernel; only a restart of the machine helps")
         self._reporter.say("reboot", "the machine was restarted for the camera within an hour; trying without")
         self._keeper.tolerate()
@@ -281,8 +297,3 @@ class Appliance:
     def _status_line(self) -> str:
         status = self._book.as_dict()
         return f"{status['frames']} frames; {status['reason'] or 'all works'}"
-
-
-def _print(record: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(record, separators=(",", ":")) + "\n")
-    sys.stdout.flush()

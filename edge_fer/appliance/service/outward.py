@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from edge_fer.appliance import outlets
 from edge_fer.appliance.config import credentials
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from edge_fer.appliance.supervision.reporter import Reporter
     from edge_fer.clock import Clock
 
-DRAIN_S = 1.0
+DRAIN_S: Final = 1.0
 """How long the outlets may send what waits when the service ends."""
+GOODBYE_S: Final = 1.0
+"""How long `Outlet.close` may take."""
 
 
 class Outward:
@@ -43,7 +45,7 @@ class Outward:
         for name, (settings, courier) in list(self._couriers.items()):
             if wanted.get(name) != settings:
                 del self._couriers[name]
-                courier.close(DRAIN_S)
+                _close([courier], self._clock)
                 self._book.forget(name)
         for name, settings in wanted.items():
             if name not in self._couriers:
@@ -60,9 +62,7 @@ class Outward:
 
     def close(self) -> None:
         """Send what waits, for a second, and close all."""
-        end_s = self._clock.now() + DRAIN_S
-        for _, courier in self._couriers.values():
-            courier.close(max(0.0, end_s - self._clock.now()))
+        _close([courier for _, courier in self._couriers.values()], self._clock)
 
     def _courier(self, name: str, settings: Settings, most: int) -> Courier:
         table = name.partition(" ")[0]
@@ -73,6 +73,18 @@ class Outward:
             return outlets.make(table, settings, secret)
 
         return Courier(name, make, most, self._status, self._reporter, self._clock)
+
+
+def _close(couriers: list[Courier], clock: Clock) -> None:
+    """Close all at the same time: an outlet that hangs takes no time from the others."""
+    end_s = clock.now() + DRAIN_S
+    while any(courier.waits() for courier in couriers) and clock.now() < end_s:
+        clock.sleep(0.02)
+    for courier in couriers:
+        courier.end()
+    end_s = clock.now() + GOODBYE_S
+    for courier in couriers:
+        courier.join(max(0.0, end_s - clock.now()))
 
 
 def _wanted(config: Config) -> dict[str, Settings]:

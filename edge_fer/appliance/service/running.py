@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -63,5 +64,7 @@ def serve(
     """
     from edge_fer.appliance.service.appliance import Appliance
 
+    # A crash must write no memory to the disk: there are pictures in it.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with Requests() as requests:
         Appliance(config, load).run(requests, started)

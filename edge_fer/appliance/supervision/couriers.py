@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_fer.appliance.outlets import TellsStatus
@@ -24,8 +25,6 @@ STATUS_S: Final = 1.0
 """Time between two reports of the status to an outlet that wants them."""
 MAX_ABANDONED: Final = 4
 """Threads that hang in one outlet. With so many, no further one is begun until one of them returns."""
-CLOSING_S: Final = 1.0
-"""How long `Outlet.close` may take."""
 
 
 class Courier:
@@ -85,16 +84,21 @@ class Courier:
             "hanging": len(self._abandoned),
         }
 
-    def close(self, within_s: float) -> None:
-        """Let what waits be sent for up to *within_s*, then say goodbye."""
-        end_s = self.clock.now() + within_s
+    def waits(self) -> bool:
+        """Return whether the outlet works, and has something to send."""
         current = self._round
-        while current is not None and current.works and len(self.queue) and self.clock.now() < end_s:
-            self.clock.sleep(0.02)
+        return current is not None and current.works and len(self.queue) > 0
+
+    def end(self) -> None:
+        """Let the outlet say goodbye, without what still waits."""
         self.closing.set()
         self.queue.end()
+
+    def join(self, within_s: float) -> None:
+        """Wait for that, for *within_s* at most."""
+        current = self._round
         if current is not None:
-            current.thread.join(CLOSING_S)
+            current.thread.join(within_s)
 
     def _abandon(self, current: _Round) -> None:
         current.abandoned = True
@@ -159,18 +163,20 @@ class _Round:
         outlet = self._outlet
         self._timed(outlet.open)
         while not self._over():
-            self.works = True
-            courier.reporter.works(courier.name)
-            event = courier.queue.head(STATUS_S)
+            events = courier.queue.heads(1, STATUS_S)
             if self._over():
                 return
-            if event is not None:
-                self._timed(lambda event=event: outlet.send(event))  # type: ignore[misc]
-                if not self.abandoned:
-                    courier.queue.done(event)
-                    courier.restarts.works()
-                    self.sent += 1
+            for event in events:
+                self._timed(partial(outlet.send, event))
+            if self.abandoned:
+                return
+            courier.queue.done(events)
+            self.sent += len(events)
             self._tell_status(outlet)
+            # Not before: one that takes connections and no events does not work.
+            self.works = True
+            courier.restarts.works()
+            courier.reporter.works(courier.name)
 
     def _tell_status(self, outlet: Outlet) -> None:
         now = self._courier.clock.now()

@@ -10,7 +10,7 @@ from edge_fer.appliance.supervision.restarts import Restarts
 from edge_fer.errors import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from edge_fer.appliance.event import Event
     from edge_fer.appliance.supervision.reporter import Reporter
@@ -20,14 +20,16 @@ PRUNE_S: Final = 600.0
 """Time between two removals of what is old."""
 LOOK_S: Final = 1.0
 """How often the thread looks whether it is time for one."""
+AT_ONCE: Final = 100
+"""Events that are kept in one step at most: it wears a card hardly more than one event."""
 PART: Final = "store"
 
 
 class Keeps(Protocol):
     """The part of the store that is used. Raises `SinkError`."""
 
-    def append(self, event: Event) -> int:
-        """Keep *event*."""
+    def append_many(self, events: Sequence[Event]) -> list[int]:
+        """Keep all *events*, or none."""
 
     def prune(self) -> int:
         """Remove what is old."""
@@ -69,7 +71,9 @@ class Keeper:
         """Keep what waits, within *within_s*, and close the store."""
         self._closing.set()
         self._queue.end()
-        self._thread.join(within_s)
+        # Not where the service could not even start.
+        if self._thread.ident is not None:
+            self._thread.join(within_s)
         left = len(self._queue)
         if left:
             self._reporter.count("events_lost", left)
@@ -91,14 +95,14 @@ class Keeper:
             self._store.close()
 
     def _work(self) -> bool:
-        """Keep the next event, if one comes soon. Return whether the service ends and nothing waits."""
+        """Keep the next events, if some come soon. Return whether the service ends and nothing waits."""
         if self._store is None:
             self._store = self._open()
-        event = self._queue.head(LOOK_S)
-        if event is not None:
-            self._store.append(event)
-            self._queue.done(event)
-            self._kept += 1
+        events = self._queue.heads(AT_ONCE, LOOK_S)
+        if events:
+            self._store.append_many(events)
+            self._queue.done(events)
+            self._kept += len(events)
             self._restarts.works()
             self._reporter.works(PART)
         elif self._closing.is_set():

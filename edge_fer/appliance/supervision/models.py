@@ -10,6 +10,7 @@ from edge_fer import profile
 from edge_fer.appliance.supervision.bundles import Accepted, Bundles, is_shipped, mark_of
 from edge_fer.appliance.supervision.watching import Candidate
 from edge_fer.appliance.watcher.job import Job, differs
+from edge_fer.errors import EdgeFerError
 from edge_fer.options import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -64,6 +65,10 @@ class Models:
         model = source if self._first is None else self._first.copy
         return job.model_copy(update={"model": str(model), "verify": True})
 
+    def check(self, config: Config) -> None:
+        """Raise `BadInput` if `reload` would."""
+        self._job(config)
+
     def reload(self, config: Config, keeper: WatcherKeeper) -> None:
         """Let *keeper* work as *config* says, if that is another way. Raises `BadInput` as `first_job` does."""
         before = self._config
@@ -88,7 +93,11 @@ class Models:
         if self._clock.now() < self._look_s:
             return
         self._look_s = self._clock.now() + LOOK_S
-        job = self._job(self._config)
+        try:
+            job = self._job(self._config)
+        except EdgeFerError as exc:  # a profile that was damaged meanwhile
+            self._reporter.fails(PART, str(exc))
+            return
         mark = None if is_shipped(job.model) else mark_of(Path(job.model))
         # A copy that is still under way, or a folder that was emptied, is no bundle yet.
         stable = mark is not None and mark == self._seen

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import Generic, TypeVar
+from itertools import islice
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 T = TypeVar("T")
 
@@ -30,20 +34,21 @@ class LossyQueue(Generic[T]):
             self._changed.notify()
             return full
 
-    def head(self, timeout_s: float) -> T | None:
-        """Return the oldest thing, which stays; None if there is none within *timeout_s*."""
+    def heads(self, most: int, timeout_s: float) -> list[T]:
+        """Return up to *most* of the oldest things, which stay; none if there is none within *timeout_s*."""
         with self._changed:
             self._changed.wait_for(lambda: self._things or self._ended, timeout_s)
-            return self._things[0] if self._things else None
+            return list(islice(self._things, most))
 
-    def done(self, thing: T) -> None:
-        """Remove *thing*, which `head` returned, unless it had to go meanwhile."""
+    def done(self, things: Sequence[T]) -> None:
+        """Remove *things*, which `heads` returned, but for those that had to go meanwhile."""
         with self._changed:
-            if self._things and self._things[0] is thing:
-                self._things.popleft()
+            for thing in things:
+                if self._things and self._things[0] is thing:
+                    self._things.popleft()
 
     def end(self) -> None:
-        """Let `head` wait no more, since the service ends. What is in the queue stays."""
+        """Let `heads` wait no more, since the service ends. What is in the queue stays."""
         with self._changed:
             self._ended = True
             self._changed.notify_all()

@@ -6,6 +6,8 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_fer.appliance.event import Event, Kind
+from edge_fer.sources.addresses import scrub
+from edge_fer.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +40,7 @@ class Reporter:
 
     def fails(self, part: str, fault: str) -> None:
         """Note that *part* does not work, and why."""
+        fault = _shown(fault)
         if self._status.fails(part, fault):
             self.count(f"{part}_faults")
             self.say(f"{part} fails", f"{part}: {fault}")
@@ -45,6 +48,7 @@ class Reporter:
 
     def restarted(self, part: str, reason: str) -> None:
         """Note that *part* is started again, and why."""
+        reason = _shown(reason)
         self._status.restarted(part)
         self.count(f"{part}_restarts")
         self.say(f"{part} restarts", f"{part} is started again: {reason}")
@@ -52,6 +56,7 @@ class Reporter:
 
     def notice(self, subject: str, before: str | None, after: str | None, words: str, **detail: Any) -> None:
         """Tell of something that explains what was seen."""
+        words = _shown(words)
         self.count(f"{subject}_notices")
         self.say(f"{subject} notice", f"{subject}: {words}")
         self._publish(Event(self._wall(), Kind.NOTICE, subject, before, after, {"words": words, **detail}))
@@ -66,3 +71,8 @@ class Reporter:
 
     def _health(self, part: str, before: str, after: str, detail: dict[str, Any]) -> None:
         self._publish(Event(self._wall(), Kind.HEALTH, part, before, after, detail))
+
+
+def _shown(words: str) -> str:
+    """Return *words* in one line, without the password of an address: they are kept, and sent to others."""
+    return printable(scrub(words))

@@ -20,7 +20,7 @@ class Restarts:
     def __init__(self, clock: Clock, most: int | None = None, within_s: float = 0.0) -> None:
         self._clock = clock
         self._within_s = within_s
-        self._recent: deque[float] = deque(maxlen=most)
+        self._recent: deque[float] = deque(maxlen=most or 1)
         self._most = most
         self._in_a_row = 0
         self._last_s: float | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -25,6 +26,8 @@ TERMINATE_S: Final = 1.0
 """How long a watcher may take to end before it is killed."""
 KILL_S: Final = 5.0
 """How long the kernel may take to end it. One that takes longer hangs in a driver."""
+MAX_LEFT_BEHIND: Final = 2
+"""Watchers that hang in the kernel. With so many, no further one is started until one of them ends."""
 LATE_S: Final = 3.0
 """After so long without a frame, the status says so."""
 RECONNECTS: Final = "camera_reconnects"
@@ -107,7 +110,10 @@ class WatcherKeeper:
         self._reporter = reporter
         self._clock = clock
         self._restarts = Restarts(clock, limits.give_up_restarts, limits.give_up_within_s)
+        self._lock = threading.RLock()
+        """Held while a watcher is heard, and when another one takes its place: what it says later counts no more."""
         self._life: _Life | None = None
+        self._left_behind: list[Watcher] = []
         self._ending: list[_Ending] = []
         self._candidate: Candidate | None = None
         self._pictures: Pictures | None = None
@@ -151,7 +157,8 @@ class WatcherKeeper:
         return any(ending.killed and now - ending.since_s > KILL_S for ending in self._ending)
 
     def tolerate(self) -> None:
-        """Go on without the watchers that do not end. They stay behind until the kernel lets them go."""
+        """Go on without the watchers that do not end, unless there are too many of them already."""
+        self._left_behind += [ending.watcher for ending in self._ending]
         self._ending.clear()
 
     def want(self, pictures: Pictures | None) -> None:
@@ -187,11 +194,12 @@ class WatcherKeeper:
     def stop(self, within_s: float) -> None:
         """End all watchers, within *within_s*."""
         lives = [self._life, None if self._candidate is None else self._candidate.life]
+        with self._lock:
+            self._life = None
+            self._candidate = None
         for life in lives:
             if life is not None:
                 self._end(life.watcher)
-        self._life = None
-        self._candidate = None
         end_s = self._clock.now() + within_s
         while self._ending and self._clock.now() < end_s:
             self._reap()
@@ -200,9 +208,12 @@ class WatcherKeeper:
     # what watchers say, in their threads
 
     def _hear(self, watcher: Watcher, message: Message) -> None:
-        life = self._life_of(watcher)
-        if life is None:
-            return
+        with self._lock:
+            life = self._life_of(watcher)
+            if life is not None:
+                self._hear_of(life, message)
+
+    def _hear_of(self, life: _Life, message: Message) -> None:
         now = self._clock.now()
         life.heard_s = now
         if message.kind is Kind.BEAT:
@@ -254,6 +265,9 @@ class WatcherKeeper:
         # The camera may be open in one that has not ended yet.
         if self._ending or self._clock.now() < self._resume_s:
             return
+        self._left_behind = [watcher for watcher in self._left_behind if watcher.ended() is None]
+        if len(self._left_behind) >= MAX_LEFT_BEHIND:
+            return
         self._life = self._made(self._job)
         try:
             self._life.watcher.start()
@@ -268,9 +282,7 @@ class WatcherKeeper:
         reason = self._fault_of(life)
         if reason is not None:
             self._refuse_unusable(life)
-            self._end(life.watcher)
-            self._life = None
-            self._audience.gone(reason)
+            self._drop(life, reason)
             self._failed(reason)
             return
         if life.active:
@@ -336,9 +348,7 @@ class WatcherKeeper:
     def _hand_over(self, candidate: Candidate, life: _Life) -> None:
         """End the present watcher, and once it has ended let the candidate have the camera."""
         if self._life is not None:
-            self._end(self._life.watcher)
-            self._life = None
-            self._audience.gone("the watcher is replaced")
+            self._drop(self._life, "the watcher is replaced")
         if self._ending:
             return
         now = self._clock.now()
@@ -375,6 +385,13 @@ class WatcherKeeper:
         candidate.refused(reason)
 
     # those that are to end
+
+    def _drop(self, life: _Life, reason: str) -> None:
+        """End the present watcher, which sees nobody any more for *reason*."""
+        with self._lock:
+            self._life = None
+            self._audience.gone(reason)
+        self._end(life.watcher)
 
     def _end(self, watcher: Watcher) -> None:
         if any(ending.watcher is watcher for ending in self._ending) or watcher.ended() is not None:

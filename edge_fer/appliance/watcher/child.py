@@ -50,6 +50,7 @@ TRIAL_FRAMES: Final = 30
 def main() -> int:
     """Do the job on stdin; return an exit code."""
     voices.die_with_parent()
+    voices.leave_no_core()
     # What a library prints must not be taken for a message.
     pipe = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

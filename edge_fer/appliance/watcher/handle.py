@@ -137,6 +137,9 @@ class ChildWatcher:
             except BadInput as exc:
                 self._log(str(exc))
                 self.kill()
+            except Exception as exc:  # noqa: BLE001  (a thread that ended quietly would look like a watcher that hangs)
+                self._log(f"what it says cannot be used: {type(exc).__name__}: {one_line(exc)}")
+                self.kill()
 
     def _read_lines(self) -> None:
         stream = self._pipe("stderr")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
+import resource
 import signal
 import sys
 import threading
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 BEAT_S: Final = 1.0
 """Time between two beats."""
 PR_SET_PDEATHSIG: Final = 1
+PR_SET_DUMPABLE: Final = 4
 
 
 class Voice:
@@ -66,6 +68,14 @@ def die_with_parent() -> None:
     """Let the kernel end this process when the service ends, however it does. Linux only."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def leave_no_core() -> None:
+    """Let no crash write this process's memory to the disk: there are pictures in it."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        # A handler that the kernel pipes the memory to is not bound by the limit.
+        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0)
 
 
 def start_beating(voice: Voice, stages: Stages, clock: Clock) -> None:

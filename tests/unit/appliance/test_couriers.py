@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 import pytest
 
 from edge_fer.appliance.event import Event, Kind
+from edge_fer.appliance.service.outward import _close
 from edge_fer.appliance.status import Status
 from edge_fer.appliance.supervision import couriers
 from edge_fer.appliance.supervision.couriers import Courier
 from edge_fer.appliance.supervision.keeping import Keeper
 from edge_fer.appliance.supervision.reporter import Reporter
-from edge_fer.clock import FakeClock
+from edge_fer.clock import FakeClock, SystemClock
 from edge_fer.errors import OutletError, SinkError
 
 
@@ -65,6 +66,11 @@ class Telling(FakeOutlet):
         self.statuses.append(status)
 
 
+def end(courier):
+    courier.end()
+    courier.join(10)
+
+
 class World:
     def __init__(self, outlet=FakeOutlet, most=10):
         self.clock = FakeClock(50.0)
@@ -91,7 +97,7 @@ def world():
     yield made
     for outlet in made.outlets:
         outlet.hang.set()
-    made.courier.close(0)
+    end(made.courier)
 
 
 def test_events_are_sent_in_order(world):
@@ -163,7 +169,7 @@ def test_too_many_events_lose_the_oldest_which_are_counted():
     assert world.outlets[0].sent == ["track 2", "track 3", "track 4"]
     assert world.courier.figures()["dropped"] == 2
     assert world.status.as_dict()["counts"]["events_dropped"] == 2
-    world.courier.close(0)
+    end(world.courier)
 
 
 def test_an_outlet_that_wants_the_status_gets_it():
@@ -171,24 +177,34 @@ def test_an_outlet_that_wants_the_status_gets_it():
     world.courier.put(event(0))
     world.courier.tick()
     until(lambda: world.outlets and world.outlets[0].statuses == [{"status": "ok"}])
-    world.courier.close(0)
+    end(world.courier)
 
 
-def test_at_the_end_what_waits_is_sent_and_the_outlet_is_closed(world):
+def test_at_the_end_all_are_closed_at_the_same_time(world):
+    others = [World() for _ in range(3)]
+    for other in others:
+        other.courier.tick()
+        until(lambda other=other: other.part() is not None)
     world.outlets[0].hang.clear()
     for number in range(5):
         world.courier.put(event(number))
     world.outlets[0].hang.set()
-    world.courier.clock = couriers_clock()
-    world.courier.close(10)
+    _close([world.courier, *(other.courier for other in others)], SystemClock())
     assert len(world.outlets[0].sent) == 5
-    assert world.outlets[0].closed == 1
+    assert [one.outlets[0].closed for one in (world, *others)] == [1, 1, 1, 1]
 
 
-def couriers_clock():
-    from edge_fer.clock import SystemClock
+def test_one_that_takes_connections_and_no_events_does_not_work():
+    class Refusing(FakeOutlet):
+        def send(self, one):
+            raise OutletError("not allowed")
 
-    return SystemClock()
+    world = World(Refusing)
+    world.courier.put(event(0))
+    world.courier.tick()
+    until(lambda: world.outlets and world.outlets[0].opened > 5)
+    assert [one.after for one in world.events] == ["failing"]
+    end(world.courier)
 
 
 # the store
@@ -201,11 +217,10 @@ class FakeStore:
         self.pruned = 0
         self.closed = False
 
-    def append(self, one):
+    def append_many(self, events):
         if self.faults:
             raise self.faults.pop(0)
-        self.kept.append(one.subject)
-        return len(self.kept)
+        self.kept += [one.subject for one in events]
 
     def prune(self):
         self.pruned += 1
@@ -265,3 +280,8 @@ def test_what_cannot_be_kept_at_the_end_is_counted():
     keeper.start()
     keeper.close(5)
     assert status.as_dict()["counts"]["events_lost"] == 1
+
+
+def test_one_that_was_never_started_can_be_closed():
+    clock = FakeClock()
+    Keeper(FakeStore, 10, Reporter(Status(20.0, clock.now), print, lambda: datetime.now(UTC)), clock).close(1)

@@ -252,6 +252,20 @@ def test_one_that_cannot_be_killed_hangs_in_the_kernel_and_no_other_gets_the_cam
     assert not world.keeper.hangs()
 
 
+def test_no_more_than_some_are_left_behind(world):
+    for _ in range(5):
+        world.newest.killable = world.newest.obeys = False
+        world.newest.say(Kind.READY, **READY)
+        world.newest.say(Kind.BEAT, ages={"search": 11.0})
+        world.pass_s(10, beats=False)
+        world.keeper.tolerate()
+        world.pass_s(10, beats=False)
+    assert len(world.watchers) == 2
+    world.watchers[0].code = -9
+    world.pass_s(1, beats=False)
+    assert len(world.watchers) == 3
+
+
 def test_where_no_process_can_be_started_it_is_tried_again(world):
     world.newest.code = -9
     spawn = world.keeper._spawn

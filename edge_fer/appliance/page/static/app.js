@@ -22,6 +22,7 @@ class App {
     this.chosen = null;
     this.fault = "connecting";
     this.reason = "";
+    this.news = "";
     this.said = { text: "", at: -Infinity };
     this.stage = new Stage(element("picture"), element("marks"), (track) => this.choose(track));
     this.scores = new Scores(element("scores"));
@@ -92,7 +93,7 @@ class App {
     if (this.scores.show(face?.scores ?? null) || other) {
       setText("state-hint", hint(face));
     }
-    this.say(state ? stateWord(state) : word("no_face"));
+    this.news = state ? stateWord(state) : word("no_face");
   }
 
   showFaces() {
@@ -184,16 +185,17 @@ class App {
     this.timeline.data(now, fresh);
     this.timeline.draw(now);
     if (this.fault !== null) {
-      this.say(word(this.fault));
+      this.news = word(this.fault);
     }
+    this.say();
   }
 
-  /** Tell those who listen, not too often. */
-  say(text) {
+  /** Tell the news to those who listen, not too often. */
+  say() {
     const now = performance.now();
-    if (text !== this.said.text && now - this.said.at > SAID_EVERY_MS) {
-      this.said = { text, at: now };
-      element("said").textContent = text;
+    if (this.news !== this.said.text && now - this.said.at > SAID_EVERY_MS) {
+      this.said = { text: this.news, at: now };
+      element("said").textContent = this.news;
     }
   }
 

@@ -25,11 +25,11 @@ export class Stage {
   /** Show a moment; a blob of a JPEG is its picture. */
   async show(moment, blob, selected) {
     if (blob) {
-      const bitmap = await createImageBitmap(blob);
-      if (this.allowed) {
+      const bitmap = await createImageBitmap(blob).catch(() => null); // a damaged picture is left out
+      if (bitmap && this.allowed) {
         this.paint(bitmap);
       }
-      bitmap.close();
+      bitmap?.close();
     }
     this.moment = moment;
     this.selected = selected;
