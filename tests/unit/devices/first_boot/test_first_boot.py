@@ -16,8 +16,8 @@ import socket
 import subprocess
 import sys
 import threading
-from collections import namedtuple
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -422,8 +422,7 @@ def test_too_little_room_is_told(device, monkeypatch):
 
 def test_a_root_partition_that_still_grows_is_waited_for(tmp_path, monkeypatch):
     sizes = iter([100, 100, 900])
-    usage = namedtuple("usage", "free")
-    monkeypatch.setattr(installing.shutil, "disk_usage", lambda path: usage(next(sizes) << 20))
+    monkeypatch.setattr(installing.shutil, "disk_usage", lambda path: SimpleNamespace(free=next(sizes) << 20))
     monkeypatch.setattr(installing, "PAUSE_S", 0.0)
     assert installing.check_room(Places(tmp_path), {}) == "900 MiB free"
 
