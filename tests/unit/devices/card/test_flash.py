@@ -621,10 +621,10 @@ def test_exactly_one_target_is_needed(stock):
 
 def test_the_settings_are_checked_before_they_are_copied(stock, flashed, tmp_path):
     config = tmp_path / "config.toml"
-    config.write_text('source = "synthetic"\n[health]\nport = 80\n')
-    with pytest.raises(BadInput, match=r"health.port 80"):
+    config.write_text('source = "synthetic"\n[page]\nport = -80\n')
+    with pytest.raises(BadInput, match=r"page.port -80"):
         flashed(stock, "--config", config)
-    config.write_text('source = "synthetic"\n[health]\nbind = "0.0.0.0"\n')
+    config.write_text('source = "synthetic"\n[page]\nbind = "0.0.0.0"\ntoken = "page-token"\n')
     boot = flashed(stock, "--config", config, "--source", "@/etc/edge-fer/camera.txt")
     del boot
     done = CliRunner().invoke(
@@ -690,7 +690,7 @@ def test_it_says_what_to_do_next_and_how_to_see_that_it_works(told, tmp_path):
     assert "ssh -L 8737:127.0.0.1:8737 anna@hall.local" in said
     assert "edge-fer-status.json" in said
     config = tmp_path / "config.toml"
-    config.write_text('[health]\nbind = "0.0.0.0"\nport = 9000\n')
+    config.write_text('[page]\nbind = "0.0.0.0"\nport = 9000\ntoken = "page-token"\n')
     said = told("--config", config, "--wifi", "ours", "--wifi-country", "DE", "--wifi-security", "open")
     assert "the network ours" in said
     assert "http://edge-fer.local:9000/" in said

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -415,7 +416,15 @@ def test_golden_answers_that_differ_enable_nothing(device, tmp_path):
 
 def test_too_little_room_is_told(device, monkeypatch):
     monkeypatch.setattr(installing, "NEEDED_MB", 1 << 40)
+    monkeypatch.setattr(installing, "PAUSE_S", 0.0)
     assert "use a larger card" in device().boot()["error"]
+
+
+def test_a_root_partition_that_still_grows_is_waited_for(tmp_path, monkeypatch):
+    sizes = iter([100, 100, 900])
+    monkeypatch.setattr(installing.shutil, "disk_usage", lambda path: SimpleNamespace(free=next(sizes) << 20))
+    monkeypatch.setattr(installing, "PAUSE_S", 0.0)
+    assert installing.check_room(Places(tmp_path), {}) == "900 MiB free"
 
 
 def test_an_unforeseen_fault_is_in_the_status(device, monkeypatch):
