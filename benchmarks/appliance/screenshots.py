@@ -95,7 +95,8 @@ def take(browser: Browser, shot: Shot, folder: Path) -> Path:
     context = browser.new_context(viewport={"width": shot.size[0], "height": shot.size[1]}, **options)
     tab = context.new_page()
     tab.goto(device.address)
-    tab.wait_for_function("document.querySelector('#state').dataset.state !== 'none'")
+    while tab.evaluate("document.querySelector('#state').dataset.state") == "none":
+        tab.wait_for_timeout(50)
     tab.wait_for_timeout(1500)
     shot.act(device, tab)
     path = folder / f"{shot.name}.png"
