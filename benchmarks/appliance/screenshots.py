@@ -31,7 +31,7 @@ CHROMIUM: Final = "/usr/bin/chromium"
 FIRST: Final = 2385
 """Moment at which two people look at the camera."""
 HISTORY_S: Final = 170.0
-COLOURS: Final = 128
+COLOURS: Final = 256
 """A picture in so few colours looks the same, and is a third as large."""
 
 
@@ -110,7 +110,8 @@ def take(browser: Browser, shot: Shot, folder: Path) -> Path:
 
 def reduce(path: Path) -> None:
     """Write the picture at *path* again in few colours."""
-    image = Image.open(path).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    image = Image.open(path).convert("RGB")
+    image = image.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     image.save(path, optimize=True)
 
 

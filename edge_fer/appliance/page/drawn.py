@@ -139,7 +139,7 @@ class DrawnDevice:
     def _run(self, ended: threading.Event, fps: float) -> None:
         next_s = time.monotonic()
         while not ended.wait(max(0.0, next_s - time.monotonic())):
-            next_s += 1 / fps
+            next_s = max(next_s + 1 / fps, time.monotonic())
             self.show(self.camera.moment(self._index, with_picture=self.watched.is_set()))
             self._index += 1
 
