@@ -38,8 +38,9 @@ class Config(Frozen):
 
     device: Line | None = None
     """Name of the board that the card was made for, for people."""
-    source: Line = "0"
-    """What is watched, as for ``edge-fer run --source``; ``@FILE`` reads an address with a password from a file."""
+    source: Line = "camera"
+    """What is watched, as for ``edge-fer run --source``; by default the first camera. ``@FILE`` reads an address with a
+    password from a file."""
     size: Line | None = None
     """``WIDTHxHEIGHT`` in pixels that a camera is asked for; by default as the board's profile says, else 640x480."""
     max_fps: float = Field(15.0, gt=0, le=1000)

@@ -59,7 +59,7 @@ def written(tmp_path):
 def test_without_any_setting_it_watches_the_first_camera_for_this_device_only(written):
     config = Config.load(written(""))
     assert config == Config()
-    assert config.source == "0"
+    assert config.source == "camera"
     assert config.page.only_this_device
     assert (config.mqtt, config.webhook, config.gpio, config.music) == (None, (), None, None)
 

@@ -272,7 +272,7 @@ def test_settings_may_be_edited_on_the_card(device, service):
     one = device(port=service)
     one.cloud_init_ran()
     config = one.places.card / "config.toml"
-    config.write_text(config.read_text().replace('source = "0"', 'source = "/dev/video2"'))
+    config.write_text(config.read_text().replace('source = "camera"', 'source = "/dev/video2"'))
     assert one.boot()["outcome"] == "ok"
     assert 'source = "/dev/video2"' in (one.places.settings / "config.toml").read_text()
 
