@@ -16,8 +16,10 @@ from edge_fer.appliance.commands import events as module
 from edge_fer.appliance.event import Event, Kind
 from edge_fer.cli import main
 
-#: Runs `edge-fer events` with the arguments that follow.
+#: Runs `edge-fer events` with the arguments that follow. What a shell starts in its background has SIGINT ignored.
 COMMAND = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from edge_fer.appliance.commands.events import events
 from edge_fer.cli import main
 main.add_command(events, "events")
@@ -162,7 +164,10 @@ def test_following_prints_what_comes_until_it_is_stopped(filled, event, path):
         filled.append(event(time=datetime(1999, 1, 1, tzinfo=UTC), subject="track 7"))
         assert json.loads(process.stdout.readline())["subject"] == "track 7"
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=30)
+        try:
+            _, errors = process.communicate(timeout=30)
+        finally:
+            process.kill()  # else, leaving the context would wait for ever
     assert process.returncode == 130
     assert b"Traceback" not in errors
 
