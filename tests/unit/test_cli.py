@@ -246,7 +246,7 @@ def test_each_error_is_one_line_with_its_own_code(tmp_path):
     (damaged / "litert-int8.tflite").write_bytes(b"x" * (damaged / "litert-int8.tflite").stat().st_size)
     for arguments, code, message in (
         (("run", "--threads", "0"), 2, "Invalid value"),
-        (("run", "--frames", "1", "--min-face", "5"), 3, "the cascade sees nothing smaller"),
+        (("run", "--frames", "1", "--min-face", "5"), 3, "the smallest face is 5 px"),
         (("run", "--frames", "1", "--backend", "tpu"), 3, "no backend 'tpu'"),
         (("run", "--model", str(damaged)), 4, "the bundle is damaged"),
         (("verify", str(damaged)), 4, "the bundle is damaged"),

@@ -31,6 +31,11 @@ def test_the_package_lists_its_public_names_and_no_others():
     "module",
     [
         "edge_fer",
+        "edge_fer.appliance.commands.config",
+        "edge_fer.appliance.commands.events",
+        "edge_fer.appliance.commands.health",
+        "edge_fer.appliance.commands.kiosk",
+        "edge_fer.appliance.commands.support_bundle",
         "edge_fer.cli",
         "edge_fer.evaluation.command",
         "edge_fer_bench.command",
@@ -38,7 +43,7 @@ def test_the_package_lists_its_public_names_and_no_others():
         "edge_fer_devices.boards.command",
         "edge_fer_devices.card.command",
         "edge_fer_devices.doctor.command",
-        "edge_fer_devices.wheelhouse_command",
+        "edge_fer_devices.wheelhouse.command",
         "edge_fer_train.command",
     ],
 )
