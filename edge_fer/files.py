@@ -10,13 +10,13 @@ import shutil
 import stat
 from contextlib import contextmanager
 from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from edge_fer.errors import BadInput, SinkError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 STEM: Final = 40
 """Number of characters of a file's name that stand in the name of its temporary file."""
@@ -56,6 +56,14 @@ def unused(wanted: Path) -> Path:
             break
         path = wanted.with_name(f"{wanted.stem}-{number}{wanted.suffix}")
     return path
+
+
+def without_links(path: Path) -> Path:
+    """Return the absolute path that *path* stands for. Links that lead round in a circle stay: opening them fails.
+
+    `Path.resolve` raises an error of its own for them before Python 3.13.
+    """
+    return Path(os.path.realpath(path))
 
 
 def refuse_unwritable(path: Path, remedy: str) -> None:

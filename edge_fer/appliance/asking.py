@@ -10,8 +10,11 @@ import contextlib
 import ipaddress
 import json
 import os
+import threading
 import tomllib
+from concurrent.futures import Future
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +22,8 @@ from edge_fer.errors import BadInput, OutletError, one_line
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Callable
+    from urllib.request import OpenerDirector, Request
 
 DEFAULT_PATH: Final = Path("/etc/edge-fer/config.toml")
 DEFAULT_BIND: Final = "127.0.0.1"
@@ -52,6 +57,8 @@ class Where:
     @classmethod
     def of_settings(cls, path: Path) -> Where:
         """Return where the service with the settings at *path* is, as seen from this device. Raises `BadInput`."""
+        if path.exists() and not path.is_file():
+            raise BadInput(f"{path} does not say where to ask: it is no file; pass --url")
         try:
             with path.open("rb") as file:
                 page = tomllib.loads(file.read(MAX_BYTES).decode("utf-8-sig")).get("page", {})
@@ -59,7 +66,8 @@ class Where:
                 raise BadInput(f"{path} switches the page off, which is what answers; set page.enabled = true")
             address = ipaddress.ip_address(page.get("bind", DEFAULT_BIND))
             port = int(page.get("port", DEFAULT_PORT))
-        except (OSError, ValueError, AttributeError, TypeError, RecursionError) as exc:
+            certificate, token = _text(page, "certificate"), _text(page, "token")
+        except (OSError, ValueError, AttributeError, TypeError, OverflowError, RecursionError) as exc:
             if isinstance(exc, BadInput):
                 raise
             reason = one_line(getattr(exc, "strerror", None) or exc)
@@ -69,7 +77,7 @@ class Where:
         # What listens at every address is asked at this device's own.
         if address.is_unspecified:
             address = ipaddress.ip_address("127.0.0.1" if address.version == 4 else "::1")
-        return cls(str(address), port, page.get("certificate"), page.get("token"))
+        return cls(str(address), port, certificate, token)
 
     def secret(self) -> str | None:
         """Return the token, where this account may read it. A service asks programs on its own device for none."""
@@ -86,15 +94,21 @@ class Where:
         return None
 
 
+def _text(page: dict[str, Any], name: str) -> str | None:
+    """Return the text *name* of the settings' table *page*, None if it is not there. Raises `ValueError`."""
+    value = page.get(name)
+    if value is not None and not (isinstance(value, str) and value.isprintable()):
+        raise ValueError(f"page.{name} is no line of text")
+    return value
+
+
 def ask(url: str, timeout_s: float, certificate: str | None = None, token: str | None = None) -> dict[str, Any]:
-    """Return what the service at *url* answers to ``/health``, also where it says that no frames come.
+    """Return what the service at *url* answers to ``/health`` within *timeout_s*, also where no frames come.
 
     *certificate* is the file of the one that it must show. Raises `OutletError` where nothing answers, or another
-    program does.
+    program does, and `BadInput` for a certificate that cannot be read.
     """
-    import urllib.error
     import urllib.request
-    from http.client import HTTPException
 
     handlers: list[Any] = [urllib.request.ProxyHandler({})]
     request = urllib.request.Request(f"{url.rstrip('/')}/health")  # noqa: S310  (its scheme is checked by the caller)
@@ -102,17 +116,49 @@ def ask(url: str, timeout_s: float, certificate: str | None = None, token: str |
         handlers.append(urllib.request.HTTPSHandler(context=_only(certificate)))
     if token is not None:
         request.add_unredirected_header("Authorization", f"Bearer {token}")
+    opener = urllib.request.build_opener(*handlers)
+    return _answer(_within(timeout_s, lambda: _content(opener, request, timeout_s), url), url)
+
+
+def _content(opener: OpenerDirector, request: Request, timeout_s: float) -> bytes:
+    """Return the body of the answer to *request*, whatever its status. Raises `OutletError`."""
+    import urllib.error
+    from http.client import HTTPException
+
+    url = request.full_url.removesuffix("/health")
     try:
-        with urllib.request.build_opener(*handlers).open(request, timeout=timeout_s) as response:
-            content = response.read(MAX_BYTES)
-    except urllib.error.HTTPError as exc:
-        content = exc.read(MAX_BYTES)
-        if exc.code == 401:
-            raise OutletError(f"{url} asks for a token, which this account may not read; ask as root") from exc
+        try:
+            response = opener.open(request, timeout=timeout_s)
+        except urllib.error.HTTPError as exc:
+            response = exc
+        with response:
+            content: bytes = response.read(MAX_BYTES)
     except (OSError, ValueError, HTTPException) as exc:
-        reason = one_line(getattr(exc, "reason", None) or exc)
-        raise OutletError(f"{url} does not answer: {reason}; see: journalctl -u edge-fer") from exc
-    return _answer(content, url)
+        raise _no_answer(url, one_line(getattr(exc, "reason", None) or exc)) from exc
+    if response.status == HTTPStatus.UNAUTHORIZED:
+        raise OutletError(f"{url} asks for a token, which this account may not read; ask as root")
+    return content
+
+
+def _within(timeout_s: float, work: Callable[[], bytes], url: str) -> bytes:
+    """Return what *work* returns. A socket's own timeout begins anew with each byte; this one does not."""
+    outcome: Future[bytes] = Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(work())
+        except Exception as exc:  # noqa: BLE001 (whatever it was, who waits is told)
+            outcome.set_exception(exc)
+
+    threading.Thread(target=run, name="ask", daemon=True).start()
+    try:
+        return outcome.result(timeout_s)
+    except TimeoutError as exc:
+        raise _no_answer(url, "timed out") from exc
+
+
+def _no_answer(url: str, reason: str) -> OutletError:
+    return OutletError(f"{url} does not answer: {reason}; see: journalctl -u edge-fer")
 
 
 def _answer(content: bytes, url: str) -> dict[str, Any]:

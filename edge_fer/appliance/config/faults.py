@@ -23,6 +23,8 @@ MOST_BROKEN_LINES: Final = 20
 """Lines that are no TOML which are told at most."""
 AT: Final = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 """End of the messages of Python's parser."""
+UNQUOTED: Final = re.compile(r"\s*[\w.-]+\s*=\s*(?!(?i:true|false|inf|nan)\b)[A-Za-z/@]")
+"""A key with a word after it that stands in no quotation marks."""
 FOLLOWING: Final = frozenset({"missing", "too_short"})
 """pydantic's kinds of errors that may be due to another one."""
 KINDS: Final = {
@@ -149,7 +151,11 @@ def _where_it_broke(exc: ValueError, rows: list[str]) -> tuple[int, str]:
     message = one_line(exc)
     at = AT.search(message)
     number = int(at[1]) if at is not None and at[1] is not None else len(rows)
-    return min(number, len(rows)), f"this is no TOML: {AT.sub('', message)}"
+    number = min(number, len(rows))
+    problem = f"this is no TOML: {AT.sub('', message)}"
+    if UNQUOTED.match(rows[number - 1]):
+        problem += '; a text stands in quotation marks: key = "text"'
+    return number, problem
 
 
 def _beginning(rows: list[str], stop: int) -> int:

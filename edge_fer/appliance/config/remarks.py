@@ -37,7 +37,7 @@ def remarks(config: Config, stores: tuple[Path, ...] = STORES) -> list[Remark]:
     """Return the remarks on *config*. Files are looked for on this machine."""
     found = list(_in_the_open(config))
     for key, name in credentials(config).items():
-        if not _is_there(name, stores):
+        if not is_there(name, stores):
             found.append(Remark(key, f"the credential {name} is not on this machine; put it into {stores[0] / name}"))
     for key, path in _files(config).items():
         if not path.exists():
@@ -55,6 +55,14 @@ def credentials(config: Config) -> dict[str, str]:
     return {key: name for key, name in found.items() if name is not None}
 
 
+def is_there(name: str, stores: tuple[Path, ...] = STORES) -> bool:
+    """Return whether there is a credential *name*, or the file of an ``@FILE``."""
+    if name.startswith("@"):
+        return Path(name[1:]).exists()
+    folders = [*stores, Path(os.environ[FOLDER_VARIABLE])] if FOLDER_VARIABLE in os.environ else list(stores)
+    return any((folder / name).exists() for folder in folders)
+
+
 def _in_the_open(config: Config) -> Iterator[Remark]:
     """Yield what others may read."""
     if redact(config.source) != config.source:
@@ -67,13 +75,6 @@ def _in_the_open(config: Config) -> Iterator[Remark]:
     for number, webhook in enumerate(config.webhook, 1):
         if webhook.url.startswith("http:"):
             yield Remark(f"webhook[{number}].url", f"what the server is told is not encrypted: {ABROAD}")
-
-
-def _is_there(name: str, stores: tuple[Path, ...]) -> bool:
-    if name.startswith("@"):
-        return Path(name[1:]).exists()
-    folders = [*stores, Path(os.environ[FOLDER_VARIABLE])] if FOLDER_VARIABLE in os.environ else list(stores)
-    return any((folder / name).exists() for folder in folders)
 
 
 def _files(config: Config) -> dict[str, Path]:

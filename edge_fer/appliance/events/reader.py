@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote
 
+from edge_fer import files
 from edge_fer.appliance.events import database, schema
 from edge_fer.appliance.events.database import Damaged
 from edge_fer.appliance.events.schema import Wanted
@@ -39,7 +40,7 @@ class Reader:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path.resolve()
+        self._path = files.without_links(path)
         self._log = self._path.with_name(self._path.name + "-wal")
         self._shared = self._path.with_name(self._path.name + "-shm")
         self._was_there = False

@@ -64,7 +64,7 @@ class Store:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._path = path.resolve()
+        self._path = files.without_links(path)
         self._settings = settings
         self._now = now
         self._clock = SteadyClock(now, monotonic)

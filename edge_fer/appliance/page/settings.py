@@ -52,7 +52,7 @@ class PageSettings(Frozen):
     notice: str | None = Field(None, max_length=500, pattern=LINE)
     """Text of the notice to those who are seen; by default one in the page's language."""
     contact: str | None = Field(None, max_length=200, pattern=LINE)
-    """Whom to ask about the notice: a name, an address, a number. by default the operator of the device."""
+    """Whom to ask about the notice: a name, an address, a number; by default the operator of the device."""
     title: str = Field("edge-fer", max_length=60, pattern=LINE)
     """Name of the device on the page."""
     timeline_s: int = Field(180, ge=30, le=1800)

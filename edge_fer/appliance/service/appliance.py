@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
-import sys
 import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +15,7 @@ from edge_fer.appliance.latest import Latest, Moment
 from edge_fer.appliance.metrics import Metrics
 from edge_fer.appliance.service import systemd
 from edge_fer.appliance.service.outward import Outward
+from edge_fer.appliance.service.printing import Printer
 from edge_fer.appliance.service.showing import Showing
 from edge_fer.appliance.status import Status
 from edge_fer.appliance.supervision.bundles import Bundles
@@ -45,6 +44,8 @@ TICK_S: Final = 0.2
 """Time between two looks at the parts."""
 STOP_S: Final = 2.0
 """How long the watcher may take to end, and the store to keep what waits."""
+PRINT_S: Final = 0.5
+"""How long records that wait may still be printed."""
 BUNDLES: Final = "bundles"
 """Folder of the bundles in the state folder."""
 
@@ -77,6 +78,7 @@ class Appliance:
         self._book = Status(limits.stale_after_s, self._clock.now)
         self._metrics = Metrics({"version": __version__})
         self._reporter = Reporter(self._book, self._publish, wall)
+        self._printer = Printer(self._reporter)
         self._lock = threading.Lock()
         """Held while changes are made of moments: watchers' threads and the loop do."""
         self._changes = Changes(config.events)
@@ -163,6 +165,7 @@ class Appliance:
         self.gone("the service ends")
         self._store.close(STOP_S)
         self._outward.close()
+        self._printer.close(PRINT_S)
 
     def status(self) -> dict[str, Any]:
         """Return how the appliance is, as ``/health`` answers it. May be called from any thread."""
@@ -194,7 +197,7 @@ class Appliance:
         self._book.saw_frame()
         self._metrics.observe(moment)
         if self._config.print_records:
-            self._print(record)
+            self._printer.put(record)
         with self._lock:
             self._announce(self._changes.of(moment, self._wall()))
 
@@ -212,13 +215,6 @@ class Appliance:
         self._metrics.event(event)
         self._store.put(event)
         self._outward.put(event)
-
-    def _print(self, record: dict[str, Any]) -> None:
-        try:
-            sys.stdout.write(json.dumps(record, separators=(",", ":")) + "\n")
-            sys.stdout.flush()
-        except (OSError, ValueError) as exc:  # nobody reads it any more
-            self._reporter.say("print", f"records cannot be printed: {one_line(exc)}")
 
     # parts
 

@@ -45,7 +45,7 @@ def is_shipped(model: str) -> bool:
     """Return whether *model* is a bundle inside the package, by name or path."""
     if (SHIPPED / model).is_dir() and Path(model).name == model:
         return True
-    return Path(model).resolve().parent == SHIPPED.resolve()
+    return files.without_links(Path(model)).parent == files.without_links(SHIPPED)
 
 
 def mark_of(source: Path) -> str | None:

@@ -65,6 +65,8 @@ class _Life:
     ready: dict[str, Any] | None = None
     """What it said when the model was loaded."""
     last_words: str = ""
+    source_fault: str = ""
+    """Why the source could not be opened or read when it was last tried."""
     exit_code: int | None = None
     """As it told itself, with an error that is not the camera's."""
     ages_s: dict[str, float] | None = None
@@ -235,17 +237,19 @@ class WatcherKeeper:
         life.progress_s = self._progress_s = now
         if message.kind is Kind.FRAME:
             life.active = True
-            life.last_words = ""
+            life.last_words = life.source_fault = ""
             self._reporter.works("camera")
             self._audience.frame(message)
         elif message.kind is Kind.TRIED:
             life.active = True
             self._reporter.count(RECONNECTS)
             if message.content["fault"] is not None:
-                self._reporter.fails("camera", message.content["fault"])
+                life.source_fault = message.content["fault"]
+                self._reporter.fails("camera", life.source_fault)
         elif message.kind is Kind.REOPENED:
             self._reporter.count(RECONNECTS)
         elif message.kind is Kind.OPENED:
+            life.source_fault = ""
             self._audience.gone("the source was opened")
 
     def _life_of(self, watcher: Watcher) -> _Life | None:
@@ -290,7 +294,7 @@ class WatcherKeeper:
             self._was_ready = True
         if life.ready is not None and self._clock.now() - life.progress_s > LATE_S:
             more = f": {life.last_words}" if life.last_words else ""
-            self._reporter.fails("camera", f"no frame for {LATE_S:g} s or longer{more}")
+            self._reporter.fails("camera", life.source_fault or f"no frame for {LATE_S:g} s or longer{more}")
 
     def _fault_of(self, life: _Life) -> str | None:
         """Return what is wrong with a watcher; None if nothing is."""

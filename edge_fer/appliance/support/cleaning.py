@@ -7,6 +7,7 @@ import re
 import socket
 from typing import Any, Final
 
+from edge_fer.appliance.config.remarks import is_there
 from edge_fer.sources.addresses import MASK, scrub
 from edge_fer.text import printable
 
@@ -19,6 +20,8 @@ PATTERNS: Final = (
     (re.compile(r"(?<![0-9A-Fa-f:])(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}(?![0-9A-Fa-f:])"), "MAC"),
     (re.compile(r"(?i)\b(ssid|psk|pass(?:word|phrase)?|secret|token|bearer)\b(\s*[=: ]\s*)(\"[^\"]*\"|'[^']*'|\S+)"),
      rf"\1\2{MASK}"),
+    # Where a secret stands instead of a credential's name, the log complains of it.
+    (re.compile(r"(?i)(\bno credential |/etc/credstore/)('[^']*'|\"[^\"]*\"|[^\s:)]+)"), rf"\1{MASK}"),
     (re.compile(r"(/home/)[^/\s\"']+"), rf"\1{MASK}"),
 )  # fmt: skip
 """What is masked, in this order."""
@@ -29,6 +32,8 @@ PERSONAL: Final = frozenset(
     {"contact", "notice", "title", "name", "user", "client_id", "prefix", "camera", "hosts", "playlists"}
 )
 """Fields of the settings that may name somebody, or somebody's place."""
+CREDENTIALS: Final = frozenset({"token", "password", "secret"})
+"""Fields of the settings that name a credential. What is no name of one may be the secret itself."""
 
 
 def clean(text: str, host: str | None = None) -> str:
@@ -70,7 +75,7 @@ def clean_all(values: Any) -> Any:
 
 
 def masked(values: Any, name: str = "") -> Any:
-    """Return *values*, settings as a dictionary, with the names of credentials and without what names people.
+    """Return *values*, settings as a dictionary, with the names of credentials that are there, without names of people.
 
     An address keeps its scheme, so that one sees what kind it is.
     """
@@ -80,6 +85,8 @@ def masked(values: Any, name: str = "") -> Any:
         return {key: masked(value, str(key)) for key, value in values.items()}
     if isinstance(values, list | tuple):
         return [masked(value, name) for value in values]
+    if name in CREDENTIALS and isinstance(values, str):
+        return values if is_there(values) else MASK
     if isinstance(values, str) and "://" in values:
         return f"{values.partition('://')[0]}://{MASK}"
     if name == "host":

@@ -18,7 +18,7 @@ import tomli_w
 from edge_fer import __version__, host
 from edge_fer.appliance import asking
 from edge_fer.appliance.support.cleaning import PACKAGES, clean, clean_all, masked
-from edge_fer.errors import BadInput, EdgeFerError, one_line
+from edge_fer.errors import BadInput, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,7 +69,7 @@ def collected(part: Part, settings: Path) -> str:
     """Return the text of *part*, cleaned; where it cannot be collected, the reason."""
     try:
         content = part.collect(settings)
-    except (EdgeFerError, OSError, ValueError, subprocess.SubprocessError) as exc:
+    except Exception as exc:  # noqa: BLE001 (where anything may be broken, one part must not cost the others)
         content = f"not collected: {one_line(exc)}\n"
     if isinstance(content, str):
         return clean(content[-MAX_CHARACTERS:])

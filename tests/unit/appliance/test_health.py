@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
+import itertools
 import json
+import os
 import shutil
 import socket
 import ssl
@@ -215,3 +218,64 @@ def test_it_imports_nothing_heavy_and_knows_the_usual_port():
         "sys.exit(bool({'pydantic', 'numpy', 'cv2', 'starlette'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@contextlib.contextmanager
+def saying(*parts, every_s=0.0):
+    """A server of another kind: it sends *parts* one after the other, the last one for ever, or closes with None."""
+    ended = threading.Event()
+
+    def serve(listening):
+        connection, _ = listening.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.recv(4096)
+            for part in itertools.chain(parts, itertools.repeat(parts[-1])):
+                if part is None or ended.wait(every_s):
+                    return
+                connection.sendall(part)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=serve, args=(listening,), daemon=True).start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        ended.set()
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", b" "),
+        (b"HTTP/1.1 503 X\r\nContent-Length: 1000000\r\n\r\n", b" "),
+        (b"HTTP/1.1 200 OK\r\n", b"X"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n",),
+    ],
+    ids=["body", "body of a refusal", "head", "interim answers"],
+)
+def test_an_answer_that_never_ends_has_no_more_than_the_time(parts):
+    with saying(*parts, every_s=0.05) as url, pytest.raises(OutletError, match="timed out"):
+        asking.ask(url, 0.3)
+
+
+@pytest.mark.parametrize("refusal", [b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", b"Content-Length: zz\r\n\r\n"])
+def test_a_refusal_that_is_cut_off_is_no_answer(refusal):
+    with saying(b"HTTP/1.1 503 X\r\n" + refusal, None) as url:
+        result = run("--url", url)
+    assert (result.exit_code, result.stdout.count("\n")) == (1, 1)
+    assert result.stdout.startswith("no answer: ")
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["token = 5", "certificate = 5", 'certificate = ["x"]', r'certificate = "\u0000"', "port = 1e400"],
+)
+def test_settings_of_the_wrong_kind_do_not_say_where_to_ask(tmp_path, line):
+    config = tmp_path / "config.toml"
+    config.write_text(f"[page]\n{line}\n")
+    with pytest.raises(BadInput, match="does not say where to ask"):
+        asking.Where.of_settings(config)
+
+
+def test_a_pipe_in_the_place_of_the_settings_is_not_waited_for(tmp_path):
+    pipe = tmp_path / "config.toml"
+    os.mkfifo(pipe)
+    with pytest.raises(BadInput, match="no file"):
+        asking.Where.of_settings(pipe)

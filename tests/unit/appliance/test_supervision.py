@@ -224,3 +224,10 @@ def test_a_record_of_copies_that_leads_elsewhere_is_not_followed(source, tmp_pat
     record = {"source": str(source), "mark": "x", "copy": "../evil"}
     (tmp_path / "kept" / "current.json").write_text(json.dumps(record))
     assert kept.accepted(source) is None
+
+
+def test_a_link_to_itself_is_no_bundle(tmp_path):
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    assert not is_shipped(str(loop))
+    assert mark_of(loop) is None

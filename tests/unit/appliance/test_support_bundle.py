@@ -44,7 +44,7 @@ user = "anna"
 password = "@/home/anna/secret"
 [[webhook]]
 url = "https://hooks.example/services/T0123/B456"
-secret = "webhook-secret"
+secret = "hidden-instead-of-a-name"
 [music.playlists]
 happy = "/home/anna/happy.m3u"
 [events]
@@ -57,6 +57,8 @@ LOG = f"""\
 2026-11-30T19:00:02 wpa_supplicant[2]: ssid="Our network" psk=hidden aa:bb:cc:dd:ee:ff
 2026-11-30T19:00:03 sshd[3]: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA anna@hall-7
 2026-11-30T19:00:04 edge-fer[1]: {"/9j/" + "A" * 400}
+2026-11-30T19:00:05 edge-fer[1]: no credential hidden-too: only systemd passes (put it into /etc/credstore/hidden-too)
+2026-11-30T19:00:05 edge-fer[1]: no credential 'hidden from all': a name has letters
 2026-11-30T19:00:05 edge-fer[1]: hall-7 listens at [fd00::1:2:3:4]:8737 and 127.0.0.1:8737
 """
 
@@ -79,6 +81,10 @@ def device(tmp_path, monkeypatch):
     journal.chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "none"))
+    credentials = tmp_path / "credentials"
+    credentials.mkdir()
+    (credentials / "page-token").write_text("hidden-hidden-hidden")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(credentials))
     monkeypatch.setattr("socket.gethostname", lambda: "hall-7")
     # Another process, and seconds: what it prints is the doctor's business.
     monkeypatch.setattr(collecting, "_doctor", lambda _: {"findings": ["/home/anna/x", "psk: hidden"]})
@@ -174,6 +180,16 @@ def test_no_file_is_replaced_and_a_full_disk_leaves_none(device, monkeypatch):
 )
 def test_what_is_taken_out_of_a_text(text, cleaned):
     assert clean(text, "hall-7") == cleaned
+
+
+def test_what_cannot_be_collected_for_whatever_reason_costs_no_other_part(device, monkeypatch):
+    def failing(_):
+        raise TypeError("5 is no path")
+
+    monkeypatch.setattr(collecting, "_health", failing)
+    _, inside = made(device)
+    assert inside["health.json"].decode() == "not collected: 5 is no path\n"
+    assert json.loads(inside["events.json"])["counts"]
 
 
 def test_lists_and_tables_are_masked_as_deep_as_they_go():

@@ -177,7 +177,12 @@ def test_one_without_frames_is_replaced_but_not_while_it_tries_the_source(world)
     assert "stopped delivering" in world.part("camera")["fault"]
     world.newest.say(Kind.TRIED, fault="no camera 0")
     assert world.part("camera")["fault"] == "no camera 0"
-    world.pass_s(19)
+    world.pass_s(10)  # the pauses between tries grow
+    assert world.part("camera")["fault"] == "no camera 0"
+    world.newest.say(Kind.OPENED)
+    world.pass_s(5)
+    assert "no frame for 3 s or longer" in world.part("camera")["fault"]
+    world.pass_s(14)
     assert len(world.watchers) == 1
     world.pass_s(3)
     assert len(world.watchers) == 2

@@ -47,6 +47,22 @@ def told(text):
     return [(fault.line, fault.key) for fault in faults]
 
 
+@pytest.mark.parametrize(
+    ("row", "hinted"),
+    [
+        ("source = synthetic", True),
+        ("model = /srv/model", True),
+        ("[page]\nbind = localhost  # here", True),
+        ("print_records = True", False),
+        ("max_fps = 3 fps", False),
+        ("junk", False),
+    ],
+)
+def test_a_text_without_quotation_marks_is_told_to_have_some(row, hinted):
+    ((fault,), _) = find(row)
+    assert ("quotation marks" in fault.problem) == hinted
+
+
 def test_all_faults_of_a_file_are_told_at_once():
     faults, settings = find(BAD)
     assert settings is None

@@ -17,7 +17,7 @@ from edge_fer.appliance.events.reader import Reader
 from edge_fer.appliance.events.schema import Wanted, in_chunks
 from edge_fer.appliance.events.settings import EventSettings
 from edge_fer.appliance.events.store import Store
-from edge_fer.errors import BadInput
+from edge_fer.errors import BadInput, SinkError
 
 #: Keeps three events at the path of its argument, says so, and never ends.
 WRITER = """
@@ -244,3 +244,11 @@ def test_a_disk_that_is_read_only_after_a_power_cut_is_read(path, writer, tmp_pa
         assert ids(mount / "events.db") == [1, 2, 3]
     finally:
         subprocess.run(["umount", "-l", mount], check=True)
+
+
+def test_a_link_to_itself_holds_no_events(path):
+    path.symlink_to(path)
+    with pytest.raises(BadInput, match="there are no events"):
+        ids(path)
+    with pytest.raises(SinkError, match="cannot be opened"):
+        Store(path, EventSettings())
