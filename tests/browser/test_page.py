@@ -206,6 +206,12 @@ def test_numbers_only(started: Callable[..., DrawnDevice], opened: Callable[...,
     expect(page.locator("#numbers-only")).to_be_visible()
     expect(page.locator("#toggle")).to_be_hidden()
     assert not drawn(page, "picture")
+    # Labels stand above their boxes: what is said of the picture is below, where it covers none.
+    stage, said = (page.locator(name).bounding_box() for name in ("#stage", "#numbers-only"))
+    assert stage is not None
+    assert said is not None
+    assert said["y"] > stage["y"] + 0.8 * stage["height"]
+    assert said["x"] < stage["x"] + 0.2 * stage["width"]
 
 
 def test_old_pictures_say_so_and_go(started: Callable[..., DrawnDevice], opened: Callable[..., Page]) -> None:

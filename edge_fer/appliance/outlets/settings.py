@@ -36,7 +36,7 @@ def _host(value: str) -> str:
     try:
         return str(ipaddress.ip_address(value))
     except ValueError as exc:
-        words = "it is neither an address nor the name of a host; leave out mqtt://, paths and ports"
+        words = "it is neither an address nor the name of a host; leave out what goes before it, ports and paths"
         raise ValueError(words) from exc
 
 
@@ -53,7 +53,7 @@ def _url(value: str) -> str:
     """Return *value* if it is the address of a web server. Raises `ValueError`."""
     parts = urlsplit(value)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("an address begins with https:// or http://, and a host follows")
+        raise ValueError("an address begins as https://example.org does, with http or https and a host")
     if not value.isascii() or re.search(r"[\x00-\x20\x7f\\]", value):
         raise ValueError("an address has only ASCII characters, without spaces; write others as %XX")
     if parts.username is not None or parts.password is not None:

@@ -153,7 +153,9 @@ class Appliance:
             if self._load is not None:
                 self._change_to(self._load())
         except (EdgeFerError, OSError) as exc:
-            self._reporter.notice("settings", None, "refused", f"the new ones are not used: {one_line(exc)}")
+            words = f"the new ones are not used: {one_line(exc)}"
+            self._reporter.fails("settings", words)
+            self._reporter.notice("settings", None, "refused", words)
         finally:
             systemd.notify("READY=1")
 

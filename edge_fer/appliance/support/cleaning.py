@@ -20,7 +20,7 @@ PATTERNS: Final = (
     (re.compile(r"(?<![0-9A-Fa-f:])(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}(?![0-9A-Fa-f:])"), "MAC"),
     (re.compile(r"(?i)\b(ssid|psk|pass(?:word|phrase)?|secret|token|bearer)\b(\s*[=: ]\s*)(\"[^\"]*\"|'[^']*'|\S+)"),
      rf"\1\2{MASK}"),
-    # Where a secret stands instead of a credential's name, the log complains of it.
+    # What is no name of a credential may be the secret itself.
     (re.compile(r"(?i)(\bno credential |/etc/credstore/)('[^']*'|\"[^\"]*\"|[^\s:)]+)"), rf"\1{MASK}"),
     (re.compile(r"(/home/)[^/\s\"']+"), rf"\1{MASK}"),
 )  # fmt: skip
@@ -36,10 +36,16 @@ CREDENTIALS: Final = frozenset({"token", "password", "secret"})
 """Fields of the settings that name a credential. What is no name of one may be the secret itself."""
 
 
-def clean(text: str, host: str | None = None) -> str:
-    """Return *text* without secrets, names and addresses; *host* is this device's own name, which is masked, too."""
+def clean(text: str, host: str | None = None, secrets: tuple[str, ...] = ()) -> str:
+    """Return *text* without secrets, names and addresses.
+
+    Masked besides are *host*, this device's own name, and *secrets* that are known.
+    """
     own = socket.gethostname() if host is None else host
-    cleaned = scrub(printable(text, keep="\n\t"))
+    cleaned = printable(text, keep="\n\t")
+    for secret in secrets:
+        cleaned = cleaned.replace(secret, MASK)
+    cleaned = scrub(cleaned)
     for pattern, replacement in PATTERNS:
         cleaned = pattern.sub(replacement, cleaned)
     cleaned = ADDRESS.sub(_without_address, cleaned)
@@ -61,17 +67,17 @@ def _without_address(found: re.Match[str]) -> str:
     return f"IPv{address.version}" + (f":{port}" if port else "")
 
 
-def clean_all(values: Any) -> Any:
-    """Return *values*, as JSON or TOML holds them, with every text in them cleaned."""
+def clean_all(values: Any, secrets: tuple[str, ...] = ()) -> Any:
+    """Return *values*, as JSON or TOML holds them, with every text in them cleaned, also of *secrets*."""
     if isinstance(values, dict):
         cleaned = {}
         for key, value in values.items():
             # Versions look like addresses, and packages are nobody's.
-            cleaned[clean(str(key))] = value if key == PACKAGES else clean_all(value)
+            cleaned[clean(str(key))] = value if key == PACKAGES else clean_all(value, secrets)
         return cleaned
     if isinstance(values, list | tuple):
-        return [clean_all(value) for value in values]
-    return clean(values) if isinstance(values, str) else values
+        return [clean_all(value, secrets) for value in values]
+    return clean(values, secrets=secrets) if isinstance(values, str) else values
 
 
 def masked(values: Any, name: str = "") -> Any:

@@ -71,11 +71,23 @@ def collected(part: Part, settings: Path) -> str:
         content = part.collect(settings)
     except Exception as exc:  # noqa: BLE001 (where anything may be broken, one part must not cost the others)
         content = f"not collected: {one_line(exc)}\n"
+    secrets = _misplaced(settings)
     if isinstance(content, str):
-        return clean(content[-MAX_CHARACTERS:])
+        return clean(content[-MAX_CHARACTERS:], secrets=secrets)
     # Before it is written: what is masked in a text may be a quotation mark.
-    cleaned = clean_all(content)
+    cleaned = clean_all(content, secrets)
     return tomli_w.dumps(cleaned) if part.name.endswith(".toml") else json.dumps(cleaned, indent=2) + "\n"
+
+
+def _misplaced(settings: Path) -> tuple[str, ...]:
+    """Return what stands in the settings in the place of credentials' names and names none: perhaps the secrets."""
+    from edge_fer.appliance.config.remarks import credentials, is_there
+
+    try:
+        names = credentials(_config(settings)).values()
+    except BadInput:
+        return ()
+    return tuple(name.removeprefix("@") for name in names if not is_there(name))
 
 
 def _versions(_: Path) -> dict[str, Any]:

@@ -141,8 +141,15 @@ def test_settings_are_read_again_without_losing_the_camera(start):
     assert (world.folder / "others.db").exists()
     world.values["max_fps"] = -1
     world.appliance.reload()
-    world.until_it_works()
-    notices = [event for _, event in Reader(world.folder / "others.db").since(None) if event.kind == "notice"]
+    status = world.appliance.status()
+    assert status["status"] == "degraded"
+    assert "max_fps" in status["parts"]["settings"]["fault"]
+
+    def noticed():
+        return [event for _, event in Reader(world.folder / "others.db").since(None) if event.kind == "notice"]
+
+    world.until(lambda: len(noticed()) == 2)
+    notices = noticed()
     assert [event.after for event in notices] == ["read", "refused"]
     assert "max_fps" in notices[1].detail["words"]
     # What the camera's process has to know lets a second one take over.

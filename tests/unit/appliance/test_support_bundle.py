@@ -58,6 +58,7 @@ LOG = f"""\
 2026-11-30T19:00:03 sshd[3]: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA anna@hall-7
 2026-11-30T19:00:04 edge-fer[1]: {"/9j/" + "A" * 400}
 2026-11-30T19:00:05 edge-fer[1]: no credential hidden-too: only systemd passes (put it into /etc/credstore/hidden-too)
+2026-11-30T19:00:05 edge-fer[1]: the credential cannot be read from /run/credentials/x/hidden-instead-of-a-name: No such
 2026-11-30T19:00:05 edge-fer[1]: no credential 'hidden from all': a name has letters
 2026-11-30T19:00:05 edge-fer[1]: hall-7 listens at [fd00::1:2:3:4]:8737 and 127.0.0.1:8737
 """

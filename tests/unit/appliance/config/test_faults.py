@@ -187,3 +187,9 @@ def test_help_does_not_import_the_settings():
 def test_the_example_sets_nothing_but_defaults():
     assert Config.parse(example(), "example") == Config()
     assert run("example").stdout == example()
+
+
+@pytest.mark.parametrize("text", ['[mqtt]\nhost = "a b"', '[[webhook]]\nurl = "example.org"'])
+def test_what_helps_is_not_taken_for_an_address_with_a_password(text):
+    ((fault,), _) = find(text)
+    assert "***" not in fault.problem
