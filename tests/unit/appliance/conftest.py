@@ -10,9 +10,10 @@ import pytest
 @pytest.fixture(autouse=True)
 def log_as_before():
     """A service that starts in this process sets up the log, for good."""
-    root = logging.getLogger()
-    handlers = list(root.handlers)
-    level = root.level
+    loggers = [logging.getLogger(), logging.getLogger("edge_fer")]
+    before = [(list(logger.handlers), logger.level, logger.propagate) for logger in loggers]
     yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
+    for logger, (handlers, level, propagate) in zip(loggers, before, strict=True):
+        logger.handlers[:] = handlers
+        logger.setLevel(level)
+        logger.propagate = propagate

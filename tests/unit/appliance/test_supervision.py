@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -85,6 +86,7 @@ def test_too_many_are_those_within_the_time():
 
 
 def test_a_part_that_fails_is_told_once_and_when_it_works_again(told, caplog):
+    caplog.set_level(logging.WARNING, "edge_fer")
     told.reporter.works("camera")
     told.reporter.fails("camera", "gone")
     told.reporter.fails("camera", "still gone")
