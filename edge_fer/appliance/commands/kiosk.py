@@ -60,6 +60,8 @@ def kiosk(
     from edge_fer.appliance.service.running import check_installed
 
     check_installed()
+    if source is not None:
+        _check_there(source)
     from edge_fer.appliance import log
     from edge_fer.appliance.service.running import serve
 
@@ -79,6 +81,15 @@ def kiosk(
         if not config.events.path.exists():
             click.echo(NOTICE, err=True)
         serve(config, load, _tell_address)
+
+
+def _check_there(source: str) -> None:
+    """Raise `SourceError` for a file that is not there: a camera may come back, a name with a slip never does."""
+    from edge_fer.errors import SourceError
+    from edge_fer.sources.addresses import Kind, kind_of
+
+    if not source.startswith("@") and kind_of(source) is Kind.PATH and not Path(source).exists():
+        raise SourceError(f"there is no {source!r}; check the path, or pass camera, synthetic or an address")
 
 
 def _changed(

@@ -103,7 +103,9 @@ class Appliance:
     def address(self) -> str:
         """Address of the page, for people on this machine or beside it."""
         page = self._config.page
-        host_name = f"[{page.bind}]" if ":" in page.bind else page.bind
+        # Bound to all addresses, it has no one of its own: this machine reaches it at its own end.
+        bind = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(page.bind, page.bind)  # noqa: S104  (nothing is bound here)
+        host_name = f"[{bind}]" if ":" in bind else bind
         return f"{'https' if page.encrypted else 'http'}://{host_name}:{self.port}/"
 
     @property

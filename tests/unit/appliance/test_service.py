@@ -31,7 +31,7 @@ from edge_fer.appliance.supervision import models
 from edge_fer.appliance.supervision.reboots import Reboots
 from edge_fer.bundle import SHIPPED_MODELS
 from edge_fer.clock import FakeClock
-from edge_fer.errors import BadInput, Hangs
+from edge_fer.errors import BadInput, Hangs, SourceError
 
 TIMEOUT_S = 240
 
@@ -291,6 +291,14 @@ def test_the_kiosk_shows_examples_and_takes_its_options_before_the_settings(tmp_
     assert config.events.path == tmp_path / "events.db"
     with pytest.raises(BadInput, match="the options do not fit: source"):
         _changed(None, {"source": "no\nline"}, None, False, None)
+
+
+@pytest.mark.parametrize("source", ["two.mp4", "folder/", "ftp://camera/live", "12345"])
+def test_a_source_with_a_slip_ends_the_kiosk_at_once(source, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(kiosk, ["--source", source])
+    assert isinstance(result.exception, SourceError)
+    assert source[:5] in str(result.exception)
 
 
 def test_the_kiosk_needs_its_extra(monkeypatch):
