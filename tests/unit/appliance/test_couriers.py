@@ -270,12 +270,15 @@ def test_what_the_memory_does_not_hold_is_lost_and_counted():
     assert status.as_dict()["counts"] == {"events_lost": 3}
 
 
+class FullStore(FakeStore):
+    def append_many(self, events):
+        raise SinkError("full")
+
+
 def test_what_cannot_be_kept_at_the_end_is_counted():
     clock = FakeClock()
     status = Status(20.0, clock.now)
-    store = FakeStore()
-    store.faults = [SinkError("full")] * 1000
-    keeper = Keeper(lambda: store, 10, Reporter(status, lambda one: None, lambda: datetime.now(UTC)), clock)
+    keeper = Keeper(FullStore, 10, Reporter(status, lambda one: None, lambda: datetime.now(UTC)), clock)
     keeper.put(event(0))
     keeper.start()
     keeper.close(5)
