@@ -55,6 +55,15 @@ class Where:
         return f"{'https' if self.certificate else 'http'}://{host}:{self.port}"
 
     @classmethod
+    def of_page(cls, bind: str, port: int, certificate: str | None = None, token: str | None = None) -> Where:
+        """Return where a page bound to *bind* is, as seen from this device. Raises `ValueError` for no address."""
+        address = ipaddress.ip_address(bind)
+        # What listens at every address is asked at this device's own.
+        if address.is_unspecified:
+            address = ipaddress.ip_address("127.0.0.1" if address.version == 4 else "::1")
+        return cls(str(address), port, certificate, token)
+
+    @classmethod
     def of_settings(cls, path: Path) -> Where:
         """Return where the service with the settings at *path* is, as seen from this device. Raises `BadInput`."""
         if path.exists() and not path.is_file():
@@ -64,20 +73,18 @@ class Where:
                 page = tomllib.loads(file.read(MAX_BYTES).decode("utf-8-sig")).get("page", {})
             if not page.get("enabled", True):
                 raise BadInput(f"{path} switches the page off, which is what answers; set page.enabled = true")
-            address = ipaddress.ip_address(page.get("bind", DEFAULT_BIND))
-            port = int(page.get("port", DEFAULT_PORT))
-            certificate, token = _text(page, "certificate"), _text(page, "token")
+            where = cls.of_page(
+                page.get("bind", DEFAULT_BIND), int(page.get("port", DEFAULT_PORT)),
+                _text(page, "certificate"), _text(page, "token"),
+            )  # fmt: skip
         except (OSError, ValueError, AttributeError, TypeError, OverflowError, RecursionError) as exc:
             if isinstance(exc, BadInput):
                 raise
             reason = one_line(getattr(exc, "strerror", None) or exc)
             raise BadInput(f"{path} does not say where to ask: {reason}; pass --url") from exc
-        if port == 0:
+        if where.port == 0:
             raise BadInput(f"{path} lets the system choose the port; pass --url with the one that the service has told")
-        # What listens at every address is asked at this device's own.
-        if address.is_unspecified:
-            address = ipaddress.ip_address("127.0.0.1" if address.version == 4 else "::1")
-        return cls(str(address), port, certificate, token)
+        return where
 
     def secret(self) -> str | None:
         """Return the token, where this account may read it. A service asks programs on its own device for none."""

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_fer import __version__, host
+from edge_fer.appliance.asking import Where
 from edge_fer.appliance.events.changes import Changes
 from edge_fer.appliance.events.store import Store
 from edge_fer.appliance.latest import Latest, Moment
@@ -101,12 +102,10 @@ class Appliance:
 
     @property
     def address(self) -> str:
-        """Address of the page, for people on this machine or beside it."""
+        """Address of the page, for people on this machine."""
         page = self._config.page
-        # Bound to all addresses, it has no one of its own: this machine reaches it at its own end.
-        bind = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(page.bind, page.bind)  # noqa: S104  (nothing is bound here)
-        host_name = f"[{bind}]" if ":" in bind else bind
-        return f"{'https' if page.encrypted else 'http'}://{host_name}:{self.port}/"
+        certificate = None if page.certificate is None else str(page.certificate)
+        return f"{Where.of_page(page.bind, self.port or page.port, certificate).url}/"
 
     @property
     def watcher_pid(self) -> int | None:

@@ -293,6 +293,20 @@ def test_the_kiosk_shows_examples_and_takes_its_options_before_the_settings(tmp_
         _changed(None, {"source": "no\nline"}, None, False, None)
 
 
+@pytest.mark.parametrize(
+    ("page", "address"),
+    [
+        ({"port": 9000}, "http://127.0.0.1:9000/"),
+        ({"port": 9000, "bind": "::1"}, "http://[::1]:9000/"),
+        ({"port": 9000, "bind": "0.0.0.0", "token": "page-token"}, "http://127.0.0.1:9000/"),  # noqa: S104  (nothing is bound)
+        ({"port": 9000, "bind": "::", "token": "page-token"}, "http://[::1]:9000/"),
+    ],
+)
+def test_the_address_can_be_opened_on_this_machine(page, address, tmp_path):
+    settings = {"supervision": {"state_folder": tmp_path}, "events": {"path": tmp_path / "events.db"}, "page": page}
+    assert Appliance(Config.model_validate(settings)).address == address
+
+
 @pytest.mark.parametrize("source", ["two.mp4", "folder/", "ftp://camera/live", "12345"])
 def test_a_source_with_a_slip_ends_the_kiosk_at_once(source, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
