@@ -107,9 +107,9 @@ class Adviser:
         may_be_cropped = self._stills and max(gray.shape) <= MAX_ASPECT * min(gray.shape)
         if may_be_cropped and min(gray.shape) * reduced <= CROPPED_FACES * self._min_face_px:
             return Reason.CROPPED
-        light = _light(gray)
-        if light is not None:
-            return light
+        found = light(gray)
+        if found is not None:
+            return found
         turn = self._turn(gray, reduced)
         if turn is not None:
             return turn
@@ -176,7 +176,7 @@ class Adviser:
         return any(face.confidence >= SURE and face.box.width >= FILLS * FRAMED_PX for face in faces)
 
 
-def _light(gray: NDArray[np.uint8]) -> Reason | None:
+def light(gray: NDArray[np.uint8]) -> Reason | None:
     """Return what is wrong with the light in *gray*, if anything."""
     # Some ten thousand pixels are enough.
     step = max(1, min(gray.shape) // 100)

@@ -1,0 +1,39 @@
+"""What is said of alerts, in English."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from edge_fer.driving.alerts import Alert, Kind
+
+SENTENCES: Final = {
+    Kind.LOOKS_AWAY: "look at the road",
+    Kind.GLANCES: "too many looks away from the road",
+    Kind.MICROSLEEP: "the eyes were closed: a microsleep",
+    Kind.SLEEP: "the driver sleeps",
+    Kind.UNRESPONSIVE: "the driver does not respond",
+    Kind.DROWSY: "the eyes are closed too often: take a break",
+    Kind.EMOTION: "strong anger or fear that lasts",
+    Kind.CANNOT_MONITOR: "the driver cannot be monitored",
+    Kind.EYES_UNSEEN: "the eyes cannot be seen",
+    Kind.LOCKED_OUT: "too many alarms: stop the vehicle and rest",
+}
+"""One for each kind."""
+
+LEVELS: Final = {
+    1: "level 1: tells only whether the face points at the road; claims nothing about eyes",
+    2: "level 2: also the head's pose, and with --eyes whether the eyes are closed",
+}
+"""What each level of observation can tell."""
+
+NOTICE: Final = "No type-approved safety device: it misses things, and the driver stays responsible."
+
+
+def sentence(alert: Alert) -> str:
+    """Return what *alert* says."""
+    details = [f"{name.replace('_', ' ')} {_shown(value)}" for name, value in alert.detail.items()]
+    return SENTENCES[alert.kind] + (f" ({', '.join(details)})" if details else "")
+
+
+def _shown(value: object) -> str:
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
