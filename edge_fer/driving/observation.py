@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
 
 from pydantic import Field
 
 from edge_fer.frozen import Frozen
+
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Sight(StrEnum):
@@ -36,28 +40,28 @@ class Hindrance(StrEnum):
 class Pose(Frozen):
     """Where the head looks, seen from the camera, in degrees, with the signs of `edge_fer.sources.Truth`."""
 
-    yaw_deg: float
+    yaw_deg: Number
     """Positive to the right of the picture."""
-    pitch_deg: float
+    pitch_deg: Number
     """Positive downwards."""
-    roll_deg: float
+    roll_deg: Number
     """Positive clockwise."""
-    uncertainty_deg: float = Field(ge=0)
+    uncertainty_deg: Amount
     """One standard deviation of yaw and pitch."""
 
 
 class Measured(Frozen):
     """A number and how far it may be wrong."""
 
-    value: float
-    uncertainty: float = Field(ge=0)
+    value: Number
+    uncertainty: Amount
     """One standard deviation, in the value's unit."""
 
 
 class Observation(Frozen):
     """What one frame tells about the driver. What could not be measured, or not well enough, is None."""
 
-    time_s: float
+    time_s: Number
     """Of the frame: seconds of the source's time, or of a clock that never runs backwards."""
     sight: Sight
     hindrance: Hindrance | None = None
@@ -71,9 +75,5 @@ class Observation(Frozen):
     """Level 2: height of the mouth's opening, divided by its width."""
     state: str | None = None
     """The emotion that the classifier's smoothed scores show: a label or ``unknown``."""
-    speed_kmh: float | None = Field(None, ge=0)
+    speed_kmh: Amount | None = None
     """Of the vehicle, where somebody tells it."""
-
-    def as_json(self) -> str:
-        """Return it as one line of JSON, without what is None."""
-        return self.model_dump_json(exclude_none=True)

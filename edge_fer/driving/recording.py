@@ -46,7 +46,7 @@ def _parsed(line: bytes, where: str) -> Observation:
         values = json.loads(line)
         if isinstance(values, dict):
             values.pop(ALERTS, None)
-        # Again as JSON: its numbers and names are read strictly, those of Python objects are not.
-        return Observation.model_validate_json(json.dumps(values))
+        # Again as JSON, in which a kind of sight is a string, and a number must not be one.
+        return Observation.model_validate_json(json.dumps(values), strict=True)
     except (ValueError, RecursionError) as exc:
         raise BadInput(f"{where} is no observation: {reason(exc)}; leave the line out") from exc

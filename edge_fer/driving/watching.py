@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from queue import Empty, Full, Queue
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable
 
     from edge_fer.clock import Clock
     from edge_fer.driving.monitor import Monitor, Step
@@ -30,7 +30,7 @@ def unknown_speed() -> float | None:
     return None
 
 
-def in_step(pairs: Pairs, observer: Observer, monitor: Monitor, speed: Speed = unknown_speed) -> Iterator[Step]:
+def in_step(pairs: Pairs, observer: Observer, monitor: Monitor, speed: Speed = unknown_speed) -> Generator[Step]:
     """Yield a step for each of *pairs*, frames with their records, in the frames' own time."""
     for frame, record in pairs:
         yield monitor.saw(_with_speed(observer.observe(frame, record), speed()))
@@ -38,7 +38,7 @@ def in_step(pairs: Pairs, observer: Observer, monitor: Monitor, speed: Speed = u
 
 def live(
     pairs: Pairs, observer: Observer, monitor: Monitor, clock: Clock, speed: Speed = unknown_speed
-) -> Iterator[Step]:
+) -> Generator[Step]:
     """Yield the steps of a live source as they come, and those that a picture which is too old makes.
 
     Their times are seconds since the beginning, by *clock*. *pairs* are taken in a thread; what they raise is raised
@@ -74,7 +74,7 @@ class _Frames:
         # A daemon: a camera that hangs must not keep the program.
         self._thread = threading.Thread(target=self._run, name="driver", daemon=True)
 
-    def __enter__(self) -> _Frames:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
