@@ -41,7 +41,9 @@ def read(detector: str, file: Path | None) -> tuple[Path, bytes]:
 def content(path: Path, kind: str, remedy: str = "name the model file") -> bytes:
     """Return the content of the file *path*, at most `MAX_BYTES`.
 
-    *kind* is what it ought to be, *remedy* what to do where it cannot be read. Raises `BadInput` for one that cannot be read or is larger.
+    *kind* is what it ought to be, *remedy* what to do where it cannot be read.
+
+    Raises `BadInput` for one that cannot be read or is larger.
     """
     try:
         with open_regular(path) as opened:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
 from edge_fer.driving.landmarks import contours, eyes, files, head, mesh, mouth, region
 
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from edge_fer.boxes import Box
