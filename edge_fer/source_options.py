@@ -16,7 +16,7 @@ R = TypeVar("R")
 
 SOURCE_HELP: Final = (
     "An image, a folder, a video, a camera (0, /dev/video0, /dev/v4l/by-id/…, rtsp://…, http://…), camera (the first "
-    "of this machine), picamera, or synthetic, synthetic:hard; @FILE reads the address from a file."
+    "of this machine), picamera, or synthetic, synthetic:hard, synthetic:drive; @FILE reads the address from a file."
 )
 MAX_FPS: Final = 1000.0
 MAX_TIMEOUT_S: Final = 3600.0

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 CHILD: Final = "edge_fer.trial_child"
 """The module that the child executes."""
-DETECTOR_MODEL: Final = "model"
-"""What the child calls the model file of a detector."""
+SINGLE_MODEL: Final = "model"
+"""What the child calls a model file that belongs to no bundle."""
 READY: Final = b"ready\n"
 """What the child says before it looks at the files."""
 START_LIMIT_S: Final = 30.0
@@ -109,7 +109,16 @@ def check_detector(name: str, path: Path, content: bytes, limits: Limits = Limit
     *content* is that of its model file, at *path*. Raises `BadInput` if the model ends that process, exceeds *limits*
     or is of another kind, and what loading it here would raise.
     """
-    _run({"detector": name}, {DETECTOR_MODEL: content}, str(path), limits)
+    _run({"detector": name}, {SINGLE_MODEL: content}, str(path), limits)
+
+
+def check_file(module: str, path: Path, content: bytes, limits: Limits = Limits()) -> None:
+    """Raise unless ``rehearse(content, path)`` of *module* ends well in a process of its own.
+
+    *content* is that of the model file *path*. Raises `BadInput` if the model ends that process, exceeds *limits* or is
+    of another kind, and what ``rehearse`` raises.
+    """
+    _run({"module": module}, {SINGLE_MODEL: content}, str(path), limits)
 
 
 def _run(request: dict[str, Any], files: Mapping[str, bytes], path: str, limits: Limits) -> dict[str, Any]:
@@ -132,9 +141,14 @@ def _run(request: dict[str, Any], files: Mapping[str, bytes], path: str, limits:
 
 def _refusal(request: dict[str, Any], path: str, outcome: str) -> EdgeFerError:
     """Return what to raise if *outcome*, in words, is what became of the child."""
-    if "detector" in request:
+    if is_single(request):
         return BadInput(f"{path} {outcome}; do not use this file unless you know who made it")
     return BadBundle(f"{path}: {request['target']} {outcome}; do not use this bundle unless you know who made it")
+
+
+def is_single(request: Mapping[str, Any]) -> bool:
+    """Return whether *request* is about a model file that belongs to no bundle."""
+    return "detector" in request or "module" in request
 
 
 def _error(name: str, message: str) -> EdgeFerError:

@@ -25,7 +25,7 @@ from edge_fer.bundle_files import Memory
 from edge_fer.classifier import Classifier
 from edge_fer.detectors import MIN_FACE_PX
 from edge_fer.errors import EdgeFerError, one_line
-from edge_fer.trial import DETECTOR_MODEL, READY
+from edge_fer.trial import READY, SINGLE_MODEL, is_single
 from edge_fer.verify import verify_here
 
 if TYPE_CHECKING:
@@ -50,6 +50,9 @@ def main() -> None:
         files = _files(request["files"], sys.stdin.buffer)
         if "detector" in request:
             _import_detector(request["detector"])
+        elif "module" in request:
+            importlib.import_module(request["module"])
+            _import_runtime("litert")
         else:
             _import_runtime(request["runtime"])
         answers.write(READY)
@@ -83,7 +86,10 @@ def _answer(request: dict[str, Any], files: dict[str, bytes]) -> dict[str, Any]:
     try:
         # The path is for messages only: everything that is read is in memory.
         if "detector" in request:
-            _try_detector(request["detector"], files[DETECTOR_MODEL], Path(request["path"]))
+            _try_detector(request["detector"], files[SINGLE_MODEL], Path(request["path"]))
+            return {}
+        if "module" in request:
+            importlib.import_module(request["module"]).rehearse(files[SINGLE_MODEL], Path(request["path"]))
             return {}
         bundle = Bundle(Path(request["path"]), Memory(files), trusted=True)
         target = bundle.target(request["target"])
@@ -99,7 +105,7 @@ def _answer(request: dict[str, Any], files: dict[str, bytes]) -> dict[str, Any]:
     except MemoryError:
         return {"error": "MemoryError", "message": ""}
     except Exception as exc:  # noqa: BLE001  (whatever a damaged model makes a runtime raise, in one line)
-        kind, model = ("BadInput", "") if "detector" in request else ("BadBundle", f"{request['target']}: ")
+        kind, model = ("BadInput", "") if is_single(request) else ("BadBundle", f"{request['target']}: ")
         return {"error": kind, "message": f"{request['path']}: {model}{one_line(exc)}"}
     return {}
 

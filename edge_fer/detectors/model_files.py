@@ -29,16 +29,27 @@ def read(detector: str, file: Path | None) -> tuple[Path, bytes]:
             "to be had"
         )
     path = file.expanduser()
-    try:
-        with open_regular(path) as opened:
-            content = opened.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as exc:  # ValueError: a NUL in the path
-        raise BadInput(f"{path} cannot be read: {getattr(exc, 'strerror', None) or exc}; name the model file") from exc
-    if len(content) > MAX_BYTES:
-        raise BadInput(f"{path} is larger than {MAX_BYTES >> 20} MB; it is no model of {detector}")
-    if hashlib.sha256(content).hexdigest() not in KNOWN[detector]:
+    found = content(path, f"model of {detector}")
+    if hashlib.sha256(found).hexdigest() not in KNOWN[detector]:
         # Imported here: a known file needs none.
         from edge_fer import trial
 
-        trial.check_detector(detector, path, content)
-    return path, content
+        trial.check_detector(detector, path, found)
+    return path, found
+
+
+def content(path: Path, kind: str, remedy: str = "name the model file") -> bytes:
+    """Return the content of the file *path*, at most `MAX_BYTES`.
+
+    *kind* is what it ought to be, *remedy* what to do where it cannot be read.
+
+    Raises `BadInput` for one that cannot be read or is larger.
+    """
+    try:
+        with open_regular(path) as opened:
+            read = opened.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as exc:  # ValueError: a NUL in the path
+        raise BadInput(f"{path} cannot be read: {getattr(exc, 'strerror', None) or exc}; {remedy}") from exc
+    if len(read) > MAX_BYTES:
+        raise BadInput(f"{path} is larger than {MAX_BYTES >> 20} MB; it is no {kind}")
+    return read

@@ -34,6 +34,8 @@ class Truth:
     """By how much it is tilted, positive clockwise."""
     visible: float = 1.0
     """Share of the face that lies inside the frame and is not hidden by anything, in [0, 1]."""
+    eyes_open: float = 1.0
+    """How far the lids are apart, relative to the same person's open eyes. Only scenes with fine eyes tell."""
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ PLAIN_PARTS: Final = frozenset({"cam", "camera", "live", "mjpeg", "stream", "vid
 """Last parts of addresses that many cameras have: no secrets."""
 MAX_ADDRESS_BYTES: Final = 4096
 """Longest address that is read from a file."""
-SCENES: Final = ("easy", "hard")
+SCENES: Final = ("easy", "hard", "drive")
 """What the synthetic camera may look at. Here and not with the camera, which imports OpenCV."""
 VIDEO_DEVICES: Final = 81
 """Major number of Linux' video devices."""
@@ -95,8 +95,13 @@ def scene_of(name: str) -> str:
     if not colon:
         return SCENES[0]
     if scene not in SCENES:
-        raise SourceError(f"no scene {redact(name)[:MAX_STEM]!r}; pass synthetic:easy or synthetic:hard")
+        raise SourceError(f"no scene {redact(name)[:MAX_STEM]!r}; pass {_scene_names()}")
     return scene
+
+
+def _scene_names() -> str:
+    names = [f"{Kind.SYNTHETIC.value}:{scene}" for scene in SCENES]
+    return f"{', '.join(names[:-1])} or {names[-1]}"
 
 
 def _camera_number(name: str) -> Kind:

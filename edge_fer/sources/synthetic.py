@@ -42,6 +42,9 @@ class SyntheticCamera(SourceBase):
     faces, in rooms with things that look like faces, in light that changes. *faces*, *hold_s* and *hidden_s* have no
     effect.
 
+    Scene ``drive``: one driver in a car, who looks aside, nods off and so on by a script that lasts `drive.LOOP_S` and
+    begins again. *faces*, *hold_s* and *hidden_s* have no effect.
+
     With *frames* None the source never ends. Raises `BadInput` for a scene that cannot be drawn.
     """
 
@@ -72,6 +75,10 @@ class SyntheticCamera(SourceBase):
             from edge_fer.sources.drawn.hard import HardScene
 
             self._scene = HardScene(seed, width_px, height_px)
+        elif scene == "drive":
+            from edge_fer.sources.drawn.drive import DriveScene
+
+            self._scene = DriveScene(seed, width_px, height_px)
         else:
             from edge_fer.sources.drawn.easy import EasyScene
 

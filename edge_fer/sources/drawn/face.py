@@ -63,28 +63,33 @@ def draw_face(expression: Expression) -> NDArray[np.uint8]:
     return np.asarray(cv2.GaussianBlur(patch, (0, 0), 2.0), np.uint8)
 
 
-def draw_skin(expression: Expression, look: Look) -> NDArray[np.uint8]:
-    """Return the same face as `draw_face` as a texture: of *look*, and with skin instead of hair around it."""
+def draw_skin(expression: Expression, look: Look, *, eyes: bool = True) -> NDArray[np.uint8]:
+    """Return the same face as `draw_face` as a texture: of *look*, and with skin instead of hair around it.
+
+    Without *eyes*, skin is where they would be.
+    """
     patch = np.full((PATCH_PX, PATCH_PX), look.tone(SKIN), np.uint8)
     if look.beard > 0:
         shade = look.tone(SKIN) + (look.hair - look.tone(SKIN)) * look.beard
         _ellipse(patch, 0, 0.72, 0.66, 0.42, round(shade))
-    _features(patch, expression, look)
+    _features(patch, expression, look, eyes=eyes)
     if look.glasses > 0:
         _glasses(patch, look)
     return np.asarray(cv2.GaussianBlur(patch, (0, 0), 2.0), np.uint8)
 
 
-def _features(patch: NDArray[np.uint8], expression: Expression, look: Look) -> None:
+def _features(patch: NDArray[np.uint8], expression: Expression, look: Look, *, eyes: bool = True) -> None:
     tone = look.tone
     _ellipse(patch, 0, -0.62, 0.52, 0.16, tone(SKIN + 12))  # forehead
     for side in (-1, 1):
         eye = side * look.eye_gap
-        _ellipse(patch, eye, look.eye_height - 0.03, 0.23, 0.14, tone(120))  # socket
+        if eyes:
+            _ellipse(patch, eye, look.eye_height - 0.03, 0.23, 0.14, tone(120))  # socket
         _ellipse(patch, side * 0.36, 0.22, 0.20, 0.16, tone(SKIN + 50 * expression.cheek))
-        # The white of the eye, then the iris, which is never taller than the eye is open.
-        _ellipse(patch, eye, look.eye_height, 0.14, expression.eye_open, tone(210))
-        _ellipse(patch, eye, look.eye_height, 0.09, min(0.08, expression.eye_open), 29)
+        if eyes:
+            # The white of the eye, then the iris, which is never taller than the eye is open.
+            _ellipse(patch, eye, look.eye_height, 0.14, expression.eye_open, tone(210))
+            _ellipse(patch, eye, look.eye_height, 0.09, min(0.08, expression.eye_open), 29)
         brow = look.eye_height - 0.22 - expression.brow_raise
         inner = _pixel(eye - side * 0.17, brow + expression.brow_tilt)
         outer = _pixel(eye + side * 0.18, brow - expression.brow_tilt * 0.3)

@@ -13,13 +13,18 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import cv2
 import numpy as np
 
-from edge_fer.sources.drawn.face import PATCH_PX, draw_skin
+from edge_fer.sources.drawn.face import draw_skin
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from edge_fer.sources.drawn.expressions import Expression
     from edge_fer.sources.drawn.face import Look
+
+    Skin = Callable[[Expression, Look], NDArray[np.uint8]]
+    """What draws the texture of a face: square, grey."""
 
 REACH: Final = 1.3
 """Half the side of a rendered head, in units: no part of it is further from its middle."""
@@ -128,8 +133,16 @@ class _Surface:
 class Head:
     """The head of one person."""
 
-    def __init__(self, look: Look, *, long_hair: bool) -> None:
+    def __init__(
+        self,
+        look: Look,
+        *,
+        long_hair: bool,
+        skin: Skin = draw_skin,
+    ) -> None:
+        """Wear the texture that *skin* draws, whatever its side."""
         self.look = look
+        self._skin = skin
         self._long_hair = long_hair
 
     def render(
@@ -151,8 +164,8 @@ class Head:
             for side in (-1, 1):
                 ear = (side * 0.70, 0.06, -0.02)
                 surface.add(ear, EAR_RADII, rotation, towards, 0.85 * self.look.skin)
-        texture = draw_skin(expression, self.look)
-        to_pixel = PATCH_PX / 2
+        texture = self._skin(expression, self.look)
+        to_pixel = len(texture) / 2
         skin = cv2.remap(
             texture, (surface.x + 1) * to_pixel - 0.5, (surface.y + 1) * to_pixel - 0.5, cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_REPLICATE,

@@ -11,7 +11,7 @@ import numpy as np
 
 from edge_fer.emotions import FER2013
 from edge_fer.sources.drawn.expressions import EXPRESSIONS, FADE_S
-from edge_fer.sources.drawn.face import Look
+from edge_fer.sources.drawn.face import Look, draw_skin
 from edge_fer.sources.drawn.head import Head, Pose
 from edge_fer.sources.drawn.movement import Course, Sway
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_fer.sources.drawn.expressions import Expression
+    from edge_fer.sources.drawn.head import Skin
 
 BLINK_S: Final = 0.16
 """How long a blink takes."""
@@ -33,7 +34,13 @@ CLOTH_PX: Final = 128
 class Person:
     """Somebody: a look, a head and clothes."""
 
-    def __init__(self, number: int, rng: np.random.Generator) -> None:
+    def __init__(
+        self,
+        number: int,
+        rng: np.random.Generator,
+        draw: Skin = draw_skin,
+    ) -> None:
+        """Make somebody of chance, whose face is what *draw* draws."""
         self.number = number
         skin = rng.uniform(125, 190)
         self.look = Look(
@@ -48,7 +55,7 @@ class Person:
             beard=rng.uniform(0.3, 0.6) if rng.random() < 0.2 else 0.0,
             glasses=rng.uniform(50, 110) if rng.random() < 0.25 else 0.0,
         )
-        self.head = Head(self.look, long_hair=bool(rng.random() < 0.45))
+        self.head = Head(self.look, long_hair=bool(rng.random() < 0.45), skin=draw)
         self.proportion = rng.uniform(0.94, 1.06)
         """Width of the head against its height, relative to the drawing."""
         self.body = _body(rng)
@@ -107,6 +114,8 @@ class Moment(NamedTuple):
     label: str
     cover: tuple[float, float] | None
     """Where what covers the face is, in units of the head from its middle; None if nothing does."""
+    eyes_open: float = 1.0
+    """Relative to the open eyes of the same person."""
 
 
 class Role:

@@ -38,7 +38,15 @@ SHARPEST_PX: Final = 128
 class Stage:
     """A picture in the making."""
 
-    def __init__(self, room: NDArray[np.uint8], light: tuple[float, float, float], scale: float) -> None:
+    def __init__(
+        self,
+        room: NDArray[np.uint8],
+        light: tuple[float, float, float],
+        scale: float,
+        sharpest_px: int = SHARPEST_PX,
+    ) -> None:
+        """Draw into a copy of *room*, with heads that are rendered no larger than *sharpest_px*."""
+        self._sharpest_px = sharpest_px
         self.image = room.copy()
         self._light = light
         self._scale = scale
@@ -78,7 +86,8 @@ class Stage:
             box_px = BOX * moment.side_px * self._scale
             box = Box(x - box_px / 2, y - box_px / 2, box_px, box_px)
             number_of = role.person.number
-            faces.append(Truth(box, moment.label, number_of, pose.yaw, pose.pitch, pose.roll, visible))
+            truth = Truth(box, moment.label, number_of, pose.yaw, pose.pitch, pose.roll, visible, moment.eyes_open)
+            faces.append(truth)
         return tuple(faces)
 
     def _draw_body(self, role: Role, x: float, y: float, unit: float) -> None:
@@ -97,7 +106,7 @@ class Stage:
     def _draw_head(self, role: Role, moment: Moment, x: float, y: float, unit: float, blur: tuple[int, int]) -> None:
         wanted = 2 * REACH * unit
         # In steps, or the head would get another sharpness with each pixel that it grows.
-        side_px = min(SHARPEST_PX, 16 * math.ceil(wanted / 16))
+        side_px = min(self._sharpest_px, 16 * math.ceil(wanted / 16))
         rendered = role.person.head.render(moment.expression, moment.pose, self._light, side_px)
         layer = np.asarray(cv2.merge([rendered.tones, rendered.opacity]), np.uint8)
         if max(blur) > 1:

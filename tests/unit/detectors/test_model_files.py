@@ -10,7 +10,7 @@ import pytest
 from edge_fer import trial, trial_child
 from edge_fer.detectors import model_files, open_detector
 from edge_fer.errors import BadInput
-from edge_fer.trial import DETECTOR_MODEL, Limits
+from edge_fer.trial import SINGLE_MODEL, Limits
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 FILES = {"yunet": GOLDEN / "yunet.onnx", "blazeface": GOLDEN / "blazeface.tflite"}
@@ -73,8 +73,8 @@ def test_a_harmful_file_is_told_in_a_line(monkeypatch, tmp_path, script, message
 @pytest.mark.parametrize("name", FILES)
 def test_the_child_searches_with_the_model_that_it_was_sent(name):
     request = {"detector": name, "path": "m"}
-    assert trial_child._answer(request, {DETECTOR_MODEL: FILES[name].read_bytes()}) == {}
-    answer = trial_child._answer(request, {DETECTOR_MODEL: b"nonsense"})
+    assert trial_child._answer(request, {SINGLE_MODEL: FILES[name].read_bytes()}) == {}
+    answer = trial_child._answer(request, {SINGLE_MODEL: b"nonsense"})
     assert answer["error"] == "BadInput"
     assert answer["message"].startswith("m is no ")
 

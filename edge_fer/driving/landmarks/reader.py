@@ -1,0 +1,99 @@
+"""Reads the driver's face in a film: points, pose, eyes and mouth, frame by frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from edge_fer.driving.landmarks import contours, eyes, files, head, mesh, mouth, region
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from edge_fer.boxes import Box
+    from edge_fer.driving.observation import Measured, Pose
+
+LEAST_FLAG: Final = 0.5
+"""How sure the mesh must be that it sees a face. As in MediaPipe."""
+
+
+@dataclass(frozen=True, eq=False)
+class Marks:
+    """What the points of one face tell."""
+
+    points: NDArray[np.float64]
+    """``(468, 3)``: x and y in pixels of the picture, and z in the same unit, smaller towards the camera."""
+    flag: float
+    """How sure it is that there is a face, in [0, 1]."""
+    pose: Pose | None
+    """None where it is too uncertain."""
+    eyes: Measured | None
+    """As `Observation.eyes`. None without a model of the eyes, and where they are too uncertain."""
+    mouth: Measured
+    """As `Observation.mouth`."""
+    eyes_hidden: bool = False
+    """Whether dark glasses hide the eyes, or something else under which no eye is seen."""
+    repeated: bool = False
+    """Whether they are those of an earlier frame."""
+
+
+class Landmarks:
+    """Reads one face. For one film and one thread at a time.
+
+    The eyes are claimed only with the second model: the mesh takes closed eyes for open ones.
+    """
+
+    def __init__(
+        self, mesh_path: Path, eyes_path: Path | None = None, *, threads: int = 1, every_s: float = 0.0
+    ) -> None:
+        """Load the models. With *every_s*, the networks run no more often, and marks are repeated meanwhile.
+
+        Raises `BadInput` for a file that cannot be read, is another model or harmful; `MissingDependency` without
+        LiteRT.
+        """
+        self._mesh = mesh.load(files.read(files.MESH, mesh_path), mesh_path, threads)
+        self._eyes = None
+        if eyes_path is not None:
+            self._eyes = contours.load(files.read(files.EYES, eyes_path), eyes_path, threads)
+        self._every_s = every_s
+        self._last: Marks | None = None
+        self._last_s = 0.0
+
+    def look(self, image: NDArray[Any], box: Box, roll_deg: float = 0.0, time_s: float | None = None) -> Marks | None:
+        """Return the marks of the face in *box* of *image*, ``(height, width[, 1 | 3 | 4])`` grey, BGR or BGRA uint8.
+
+        *roll_deg* is its tilt, positive clockwise; both are those of a detector. *time_s* is that of the frame, for
+        ``every_s``. None where the mesh sees no face. Raises `BackendError` if LiteRT fails.
+        """
+        if time_s is not None and self._last is not None and 0 <= time_s - self._last_s < self._every_s:
+            return replace(self._last, repeated=True)
+        square = region.of_box(box, roll_deg) if self._last is None else region.of_points(self._last.points)
+        self._last = self._read(_picture(image), square)
+        self._last_s = time_s or 0.0
+        return self._last
+
+    def reset(self) -> None:
+        """Forget the face: the next picture shows another one, or the same elsewhere."""
+        self._last = None
+
+    def _read(self, image: NDArray[Any], square: region.Square) -> Marks | None:
+        found, flag = self._mesh.see(square.cut(image, mesh.SIDE_PX))
+        if flag <= LEAST_FLAG:
+            return None
+        points = square.placed(found, mesh.SIDE_PX)
+        pose = head.pose_of(points)
+        opened = None
+        if self._eyes is not None:
+            opened = eyes.measure(image, points, pose, self._eyes)
+        return Marks(points, flag, pose, opened, mouth.measure(points))
+
+
+def _picture(image: NDArray[Any]) -> NDArray[Any]:
+    """Return *image* as grey ``(height, width)`` or BGR ``(height, width, 3)``."""
+    if image.ndim == 2:
+        return image
+    return image[:, :, 0] if image.shape[2] == 1 else image[:, :, :3]
