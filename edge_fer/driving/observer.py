@@ -158,4 +158,4 @@ def opened(landmarks: Path | None = None, eyes: Path | None = None, threads: int
         return Observer()
     from edge_fer.driving.landmarks import Landmarks as LandmarkModels
 
-    return Observer(LandmarkModels(landmarks, eyes, threads))
+    return Observer(LandmarkModels(landmarks, eyes, threads=threads))

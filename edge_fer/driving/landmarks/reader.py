@@ -63,7 +63,7 @@ class Landmarks:
         self._last: Marks | None = None
         self._last_s = 0.0
 
-    def look(self, image: NDArray[Any], box: Box, roll_deg: float = 0.0, time_s: float | None = None) -> Marks | None:
+    def look(self, image: NDArray[Any], box: Box | None, roll_deg: float = 0.0, time_s: float | None = None) -> Marks | None:
         """Return the marks of the face in *box* of *image*, ``(height, width[, 1 | 3 | 4])`` grey, BGR or BGRA uint8.
 
         *roll_deg* is its tilt, positive clockwise; both are those of a detector. *time_s* is that of the frame, for
@@ -71,7 +71,12 @@ class Landmarks:
         """
         if time_s is not None and self._last is not None and 0 <= time_s - self._last_s < self._every_s:
             return replace(self._last, repeated=True)
-        square = region.of_box(box, roll_deg) if self._last is None else region.of_points(self._last.points)
+        if self._last is not None:
+            square = region.of_points(self._last.points)
+        elif box is not None:
+            square = region.of_box(box, roll_deg)
+        else:
+            return None
         self._last = self._read(_picture(image), square)
         self._last_s = time_s or 0.0
         return self._last
