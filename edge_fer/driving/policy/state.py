@@ -1,0 +1,53 @@
+"""All that the policy remembers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from edge_fer.driving.policy.attention import Attention
+from edge_fer.driving.policy.eyes import Lids
+from edge_fer.driving.policy.lockout import Lockout
+from edge_fer.driving.policy.outages import Outage
+from edge_fer.driving.policy.person import Person
+from edge_fer.driving.policy.pieces import Signals
+from edge_fer.driving.policy.presence import Presence
+from edge_fer.driving.policy.runs import Run
+from edge_fer.driving.policy.windows import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from edge_fer.driving.alerts import Kind, Level
+    from edge_fer.driving.policy.reading import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Timers:
+    """What each rule counts."""
+
+    attention: Attention = Attention()
+    lockout: Lockout = Lockout()
+    glances: Window = Window()
+    lids: Lids = Lids()
+    responsive_s: float = 0.0
+    drowsiness: Window = Window()
+    driver_outage: Outage = Outage()
+    eyes_outage: Outage = Outage()
+    emotion: Run = Run()
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All that the policy remembers of a drive. Its size does not grow with the drive."""
+
+    time_s: float | None = None
+    """Of the newest observation; None before the first."""
+    reading: Reading | None = None
+    """Of the newest observation."""
+    person: Person = Person()
+    presence: Presence = Presence()
+    signals: Signals = Signals()
+    timers: Timers = Timers()
+    raised: Mapping[Kind, Level] = field(default_factory=lambda: MappingProxyType({}))
