@@ -16,7 +16,7 @@ from edge_fer.driving.alerts import Alert
 from edge_fer.driving.observation import Sight
 from edge_fer.driving.policy import person, pieces, presence, rules
 from edge_fer.driving.policy.raising import applied
-from edge_fer.driving.policy.reading import Gaze, read, usable_opening, usable_pose
+from edge_fer.driving.policy.reading import read, usable_opening, usable_pose
 from edge_fer.driving.policy.state import State
 
 if TYPE_CHECKING:
@@ -61,11 +61,14 @@ def step(state: State, observation: Observation, parameters: Parameters) -> tupl
 
 
 def _halves(state: State, newest: Reading, time_s: float) -> tuple[tuple[float, float, Reading], ...]:
-    """Return what holds since the last observation: begin, length, reading. A stale picture holds all the time."""
+    """Return what holds since the last observation: begin, length, reading.
+
+    A stale picture holds all the time, since nothing was seen meanwhile; so does what has not changed.
+    """
     if state.time_s is None or state.reading is None:
         return ()
     elapsed_s = time_s - state.time_s
-    if newest.sight is Sight.STALE:
+    if newest.sight is Sight.STALE or newest == state.reading:
         return ((state.time_s, elapsed_s, newest),)
     half_s = elapsed_s / 2
     return (state.time_s, half_s, state.reading), (state.time_s + half_s, half_s, newest)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from edge_fer.driving.alerts import Alert, Kind, Level
+from edge_fer.driving.policy import runs
 from edge_fer.driving.policy.pieces import Piece, away_tuning
 from edge_fer.driving.policy.raising import climb, descend
+from edge_fer.driving.policy.runs import Run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,8 +23,8 @@ class Attention:
 
     spent_s: float = 0.0
     """Of the time for looks away, from 0 to that of the alarm."""
-    away_s: float = 0.0
-    """Of the present look away."""
+    run: Run = field(default_factory=Run)
+    """On: of the present look away; off: since the last one."""
     alarm_s: float = 0.0
     """Since the alarm was raised; 0 without one."""
 
@@ -41,8 +43,8 @@ def passed(
     elif not is_away:
         alerts = _lowered(attention, raised, piece, rate, parameters)
     spent_s = min(max(attention.spent_s + rate * piece.length_s, 0.0), parameters.away_alarm_s)
-    away_s = attention.away_s + piece.length_s if is_away else 0.0
-    return Attention(spent_s, away_s, _alarm_s(attention, raised, alerts, piece)), alerts
+    run = runs.passed(attention.run, is_away, piece.length_s)
+    return Attention(spent_s, run, _alarm_s(attention, raised, alerts, piece)), alerts
 
 
 def _rate(is_away: bool, raised: Mapping[Kind, Level], piece: Piece, parameters: Parameters) -> float:
@@ -62,7 +64,7 @@ def _raised(
         (parameters.away_alarm_s, Level.ALARM),
     )
     now_s = attention.spent_s + rate * away_tuning(parameters).lag_s
-    return climb(piece, Kind.LOOKS_AWAY, raised, steps, now_s, rate, {"reason": piece.reading.reason})
+    return climb(piece, Kind.LOOKS_AWAY, raised, steps, now_s, rate, "away_s", {"reason": piece.reading.reason})
 
 
 def _lowered(

@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from edge_fer.driving.policy.runs import Run
 
 
-def passed(
-    run: Run, raised: Mapping[Kind, Level], piece: Piece, parameters: Parameters
-) -> tuple[Run, list[Alert]]:
+def passed(run: Run, raised: Mapping[Kind, Level], piece: Piece, parameters: Parameters) -> tuple[Run, list[Alert]]:
     """Return for how long a strong emotion has shown, or not, after *piece*, and what that raises or clears."""
     if piece.reading.upset is None:
         return run, []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from edge_fer.driving.alerts import Alert, Kind, Level
@@ -23,14 +23,15 @@ if TYPE_CHECKING:
 class Lids:
     """For how long the lids have been closed or open, and for how long that was not seen."""
 
-    run: Run = Run()
+    run: Run = field(default_factory=Run)
     unseen_s: float = 0.0
 
 
-def passed(
-    lids: Lids, raised: Mapping[Kind, Level], piece: Piece, parameters: Parameters
-) -> tuple[Lids, list[Alert]]:
-    """Return *lids* after *piece*, and what that raises or clears. Once eyes are given up, so is what was said of them."""
+def passed(lids: Lids, raised: Mapping[Kind, Level], piece: Piece, parameters: Parameters) -> tuple[Lids, list[Alert]]:
+    """Return *lids* after *piece*, and what that raises or clears.
+
+    Once it was said that the eyes cannot be watched, what was said of them is taken back.
+    """
     if piece.reading.closed is None:
         return _unseen(lids, raised, piece, parameters)
     is_closed = piece.signals.closed.on
@@ -49,9 +50,7 @@ def until_closed_for(lids: Lids, piece: Piece, threshold_s: float, parameters: P
     return rises_to(lids.run.on_s + closed_tuning(parameters).lag_s, 1.0, threshold_s)
 
 
-def _unseen(
-    lids: Lids, raised: Mapping[Kind, Level], piece: Piece, parameters: Parameters
-) -> tuple[Lids, list[Alert]]:
+def _unseen(lids: Lids, raised: Mapping[Kind, Level], piece: Piece, parameters: Parameters) -> tuple[Lids, list[Alert]]:
     lids = replace(lids, unseen_s=min(lids.unseen_s + piece.length_s, parameters.eyes_hold_s))
     if lids.unseen_s >= parameters.eyes_hold_s:
         lids = Lids(unseen_s=lids.unseen_s)

@@ -47,7 +47,7 @@ def _changes(
         sum_s = window.on_s + piece.pace * away_tuning(parameters).lag_s
         steps = ((parameters.glances_notice_s, Level.NOTICE),)
         detail = {"window_s": parameters.glances_window_s}
-        return climb(piece, Kind.GLANCES, raised, steps, sum_s, rate * piece.pace, detail)
+        return climb(piece, Kind.GLANCES, raised, steps, sum_s, rate * piece.pace, "away_s", detail)
     if piece.signals.away.on:
         return []
     cleared = ((parameters.glances_cleared_s, None),)

@@ -67,7 +67,7 @@ def _passed(
     alerts: list[Alert] = []
     if was_confirmed:
         reason = piece.reading.reason or "eyes not measured"
-        alerts = climb(piece, kind, raised, steps, outage.unseen_s, piece.pace, {"reason": reason})
+        alerts = climb(piece, kind, raised, steps, outage.unseen_s, piece.pace, "unseen_s", {"reason": reason})
     most_s = steps[-1][0]
     return Outage(min(outage.unseen_s + piece.length_s * piece.pace, most_s)), alerts
 

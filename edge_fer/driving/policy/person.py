@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from edge_fer.driving.policy import histogram
-from edge_fer.driving.policy.histogram import Histogram
 
 if TYPE_CHECKING:
     from edge_fer.driving.observation import Pose
     from edge_fer.driving.parameters import Parameters
+    from edge_fer.driving.policy.histogram import Histogram
 
 _ANGLES: Final = histogram.empty(-90.0, 90.0, 1.0)
 _OPENINGS: Final = histogram.empty(0.0, 0.8, 0.005)
@@ -62,7 +62,9 @@ class Person:
         return openness <= parameters.closed_openness
 
 
-def learned(person: Person, pose: Pose | None, opening: float | None, length_s: float, parameters: Parameters) -> Person:
+def learned(
+    person: Person, pose: Pose | None, opening: float | None, length_s: float, parameters: Parameters
+) -> Person:
     """Return *person* after *length_s* of *pose* and *opening*. Poses that no mount explains are not learned."""
     if pose is None or not _is_plausible(pose, parameters):
         return person

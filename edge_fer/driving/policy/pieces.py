@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from edge_fer.driving.policy import filters
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 class Signals:
     """What the filters make of the readings."""
 
-    away: Filter = Filter()
-    closed: Filter = Filter()
-    upset: Filter = Filter()
+    away: Filter = field(default_factory=Filter)
+    closed: Filter = field(default_factory=Filter)
+    upset: Filter = field(default_factory=Filter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def _passed(signals: Signals, reading: Reading, length_s: float, parameters: Par
 
 
 def pace_at(speed_kmh: float | None, parameters: Parameters) -> float:
-    """Return how fast the timers of looks away run at *speed_kmh*; a change of speed loses nothing they have counted."""
+    """Return how fast the timers of looks away run at *speed_kmh*. A change of speed loses nothing they have counted."""
     if speed_kmh is None or speed_kmh >= parameters.fast_kmh:
         return 1.0
     if speed_kmh >= parameters.slow_kmh:

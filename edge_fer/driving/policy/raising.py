@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from edge_fer.driving.policy.pieces import Piece
 
+
 def applied(raised: Mapping[Kind, Level], alerts: Iterable[Alert]) -> Mapping[Kind, Level]:
     """Return what is raised after *alerts*."""
     after = dict(raised)
@@ -47,13 +48,18 @@ def climb(
     steps: tuple[tuple[float, Level], ...],
     value: float,
     rate: float,
+    name: str,
     detail: dict[str, Any],
 ) -> list[Alert]:
-    """Return the alerts of a *value* that rises by *rate* past *steps*, the lowest first: threshold and level."""
+    """Return the alerts of a *value* that rises by *rate* past *steps*, the lowest first: threshold and level.
+
+    *name* is the value's in the alert's detail.
+    """
     present = raised.get(kind)
     alerts: list[Alert] = []
     for threshold, level in steps:
-        raising = raise_at(piece, kind, level, present, rises_to(value, rate, threshold), detail)
+        after_s = rises_to(value, rate, threshold)
+        raising = raise_at(piece, kind, level, present, after_s, {name: threshold, **detail})
         if raising:
             present = level
             alerts += raising

@@ -97,9 +97,7 @@ def _of_face(observation: Observation, person: Person, was_closed: bool, paramet
     )
 
 
-def _gaze(
-    observation: Observation, pose: Pose | None, person: Person, parameters: Parameters
-) -> tuple[Gaze, str]:
+def _gaze(observation: Observation, pose: Pose | None, person: Person, parameters: Parameters) -> tuple[Gaze, str]:
     if pose is not None:
         turned = person.turned(pose, parameters)
         return (Gaze.AWAY, turned) if turned else (Gaze.ATTENTIVE, "")
@@ -108,9 +106,7 @@ def _gaze(
     return (Gaze.ATTENTIVE, "") if observation.facing else (Gaze.AWAY, "not facing the road")
 
 
-def _eyes_seen(
-    observation: Observation, opening: float | None, person: Person, parameters: Parameters
-) -> bool | None:
+def _eyes_seen(observation: Observation, opening: float | None, person: Person, parameters: Parameters) -> bool | None:
     if opening is not None:
         return True
     if observation.hindrance is Hindrance.SUNGLASSES or person.opening.total_s >= parameters.driver_seen_s:

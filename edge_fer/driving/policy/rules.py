@@ -25,9 +25,7 @@ def passed(
     short, short_alerts = glances.passed(timers.glances, raised, piece, parameters)
     lids, lid_alerts = eyes.passed(timers.lids, raised, piece, parameters)
     with_looks = applied(raised, looks_alerts)
-    responsive_s, no_response = unresponsive.passed(
-        timers.responsive_s, with_looks, piece, looks, timers.lids, parameters
-    )
+    no_response = unresponsive.changes(with_looks, piece, looks, timers.lids, parameters)
     drowsy, drowsy_alerts = drowsiness.passed(timers.drowsiness, raised, piece, parameters)
     driver, driver_alerts = outages.driver(timers.driver_outage, raised, piece, parameters)
     eyes_outage, eyes_alerts = outages.eyes(timers.eyes_outage, raised, piece, parameters)
@@ -43,5 +41,5 @@ def passed(
         *eyes_alerts,
         *mood_alerts,
     ]
-    after = Timers(looks, locked, short, lids, responsive_s, drowsy, driver, eyes_outage, mood)
+    after = Timers(looks, locked, short, lids, drowsy, driver, eyes_outage, mood)
     return after, sorted(alerts, key=lambda alert: alert.time_s)

@@ -27,15 +27,14 @@ if TYPE_CHECKING:
 class Timers:
     """What each rule counts."""
 
-    attention: Attention = Attention()
-    lockout: Lockout = Lockout()
-    glances: Window = Window()
-    lids: Lids = Lids()
-    responsive_s: float = 0.0
-    drowsiness: Window = Window()
-    driver_outage: Outage = Outage()
-    eyes_outage: Outage = Outage()
-    emotion: Run = Run()
+    attention: Attention = field(default_factory=Attention)
+    lockout: Lockout = field(default_factory=Lockout)
+    glances: Window = field(default_factory=Window)
+    lids: Lids = field(default_factory=Lids)
+    drowsiness: Window = field(default_factory=Window)
+    driver_outage: Outage = field(default_factory=Outage)
+    eyes_outage: Outage = field(default_factory=Outage)
+    emotion: Run = field(default_factory=Run)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +45,8 @@ class State:
     """Of the newest observation; None before the first."""
     reading: Reading | None = None
     """Of the newest observation."""
-    person: Person = Person()
-    presence: Presence = Presence()
-    signals: Signals = Signals()
-    timers: Timers = Timers()
+    person: Person = field(default_factory=Person)
+    presence: Presence = field(default_factory=Presence)
+    signals: Signals = field(default_factory=Signals)
+    timers: Timers = field(default_factory=Timers)
     raised: Mapping[Kind, Level] = field(default_factory=lambda: MappingProxyType({}))
