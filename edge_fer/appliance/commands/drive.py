@@ -181,9 +181,9 @@ def _line(alert: Alert) -> str:
 
 def _drawn_s() -> float:
     """Return how long the drawn drive takes until it begins again."""
-    from edge_fer.sources.drawn.drive import ROUND_S
+    from edge_fer.sources.drawn.drive import LOOP_S
 
-    return ROUND_S
+    return LOOP_S
 
 
 @drive.command(
