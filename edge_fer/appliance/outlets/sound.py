@@ -117,7 +117,7 @@ class SoundOutlet:
             if own is None:
                 own = str(self._written(level))
             elif not Path(own).is_file():
-                raise OutletError(f"the sound {own} of a {level} is not there; mend [sound], or put it there")
+                raise OutletError(f"the sound {own} for {level} is not there; mend [sound], or put it there")
             files[level] = own
         return files
 
