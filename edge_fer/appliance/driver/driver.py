@@ -124,8 +124,9 @@ class Driver:
             self._levels[kind] = level
         if level is not None:
             detail = {**detail, "words": SENTENCES[kind]}
-        names = [None if one is None else level_name(one) for one in (before, level)]
-        return Event(time, Kind.ALERT, f"{SUBJECT}{kind.value}", *names, dict(detail))
+        was = None if before is None else level_name(before)
+        becomes = None if level is None else level_name(level)
+        return Event(time, Kind.ALERT, f"{SUBJECT}{kind.value}", was, becomes, dict(detail))
 
     def _remember(self, alert: alerts.Alert) -> None:
         for one in self._recent:
