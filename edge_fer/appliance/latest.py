@@ -23,6 +23,8 @@ class Moment:
     """When it arrived, on the service's monotonic clock."""
     picture: bytes | None = None
     """The frame as JPEG, perhaps reduced; None while nobody watches, or where pictures are off."""
+    driver: dict[str, Any] | None = None
+    """What is seen of the driver and raised for him, as the page receives it; None where no driver is monitored."""
 
 
 class Latest:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 from edge_fer.driving import policy
 from edge_fer.driving.observation import Observation, Sight
+from edge_fer.driving.shown import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from edge_fer.driving.alerts import Alert, Kind, Level
     from edge_fer.driving.parameters import Parameters
+    from edge_fer.driving.shown import Shown
 
 STALE_AFTER_S: Final = 1.0
 """Age from which on the newest picture tells nothing about now."""
@@ -34,6 +36,7 @@ class Monitor:
     def __init__(self, parameters: Parameters) -> None:
         self._parameters = parameters
         self._state = policy.begin()
+        self._newest: Observation | None = None
         self._newest_s: float | None = None
         self._is_stale = False
 
@@ -42,8 +45,14 @@ class Monitor:
         """The alerts that are raised now."""
         return policy.raised(self._state)
 
+    @property
+    def shown(self) -> Shown | None:
+        """What it makes of the newest observation, for people; None before the first."""
+        return None if self._newest is None else shown(self._state, self._newest, self._parameters)
+
     def saw(self, observation: Observation) -> Step:
         """Take the observation of a frame."""
+        self._newest = observation
         self._newest_s = observation.time_s
         self._is_stale = observation.sight is Sight.STALE
         self._state, alerts = policy.step(self._state, observation, self._parameters)

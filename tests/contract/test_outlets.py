@@ -20,12 +20,20 @@ from pathlib import Path
 
 import pytest
 
+from edge_fer.appliance.driver.speed import MqttSpeed
 from edge_fer.appliance.event import Event, Kind
 from edge_fer.appliance.outlets import OUTLETS, TellsStatus, make
 from edge_fer.appliance.outlets.gpio import GpioOutlet, open_light
 from edge_fer.appliance.outlets.presence import DOUBTS
-from edge_fer.appliance.outlets.settings import GpioSettings, MqttSettings, MusicSettings, WebhookSettings
+from edge_fer.appliance.outlets.settings import (
+    GpioSettings,
+    MqttSettings,
+    MusicSettings,
+    SoundSettings,
+    WebhookSettings,
+)
 from edge_fer.appliance.outlets.webhook import WebhookOutlet, signature
+from edge_fer.clock import SystemClock
 from edge_fer.errors import OutletError
 
 LONG_S = 60.0
@@ -227,9 +235,15 @@ class OutletSuite:
 
 
 def test_every_outlet_has_a_suite():
-    suites = {"mqtt": TestMqtt, "webhook": TestWebhook, "gpio": TestGpio, "music": TestMusic}
+    suites = {"mqtt": TestMqtt, "webhook": TestWebhook, "gpio": TestGpio, "music": TestMusic, "sound": TestSound}
     assert suites.keys() == OUTLETS.keys()
     assert all(issubclass(suite, OutletSuite) for suite in suites.values())
+
+
+def entities(listener, outlet) -> list[dict]:
+    """Return the entities of each message to Home Assistant so far."""
+    topic = f"homeassistant/device/{outlet._device}/config"
+    return [json.loads(payload)["cmps"] for payload in listener.payloads(topic)]
 
 
 class Mosquitto:
@@ -392,6 +406,37 @@ class TestMqtt(OutletSuite):
         until(lambda: listener.payloads("test/device/camera/state")[-1:] == ["nobody"])
         assert listener.payloads("test/device/camera/state") == ["nobody", "happy", "sad", "nobody"]
         assert listener.payloads("test/device/camera/status") == ["offline", "online"]
+
+    def test_the_driver_has_a_state_and_an_entity_while_one_is_monitored(self, outlet, listener):
+        outlet.open()
+        quiet = {"sight": "face", "raised": {}, "level": None}
+        loud = {"sight": "cannot monitor", "hindrance": "dark", "raised": {"cannot monitor": "notice"}}
+        outlet.publish_status({"status": "ok", "parts": {}, "driver": quiet})
+        outlet.publish_status({"status": "ok", "parts": {}, "driver": quiet})
+        outlet.publish_status({"status": "ok", "parts": {}, "driver": loud})
+        outlet.send(Event(NOON, Kind.ALERT, "driver: cannot monitor", "notice", "warning"))
+        outlet.publish_status({"status": "ok", "parts": {}})
+        configs = until(lambda: (found := entities(listener, outlet)) and len(found) == 4 and found)
+        name = f"{outlet._device}_driver"
+        assert [config.get(name, {}).get("state_topic") for config in configs] == [
+            None, "test/device/driver/state", None, None,
+        ]  # fmt: skip
+        # Home Assistant takes the entity away by what has only its platform.
+        assert configs[2][name] == {"p": "binary_sensor"}
+        states = [json.loads(payload) for payload in listener.payloads("test/device/driver/state")]
+        assert [(state["sight"], state["hindrance"], state["level"]) for state in states] == [
+            ("face", None, None), ("cannot monitor", "dark", "notice"), ("cannot monitor", "dark", "warning"),
+        ]  # fmt: skip
+        assert [state["raised"] for state in states] == [
+            {}, {"cannot monitor": "notice"}, {"cannot monitor": "warning"},
+        ]  # fmt: skip
+        assert listener.payloads("test/device/camera/alert") == ["OFF", "ON"]
+
+    def test_advice_is_no_alert(self, outlet, listener):
+        outlet.open()
+        outlet.send(Event(NOON, Kind.ALERT, "driver: emotion", None, "advice"))
+        until(lambda: listener.payloads("test/device/events"))
+        assert listener.payloads("test/device/camera/alert") == ["OFF"]
 
     def test_a_broker_that_went_is_noticed_without_an_event(self, outlet, broker):
         outlet.open()
@@ -1078,3 +1123,209 @@ class TestMusic(OutletSuite):
     def test_a_player_that_is_not_installed_is_named(self, tunes):
         with pytest.raises(OutletError, match="no-such-player cannot be started"):
             make("music", music(tunes, mpv="no-such-player")).open()
+
+
+class Player:
+    """A program that notes what it is to play, and plays nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        self._log = folder / "played"
+        self.path = folder / "player"
+        self.does("sleep 0.01")
+
+    def does(self, command: str) -> None:
+        self.path.write_text(f'#!/bin/sh\nprintf "%s\\n" "$1" >> {self._log}\n{command}\n')
+        self.path.chmod(0o755)
+
+    def played(self) -> list[str]:
+        """Return the names of the files so far."""
+        return [Path(line).stem for line in self._log.read_text().splitlines()] if self._log.exists() else []
+
+    def settings(self, **changed) -> SoundSettings:
+        return SoundSettings(**{"player": str(self.path), "warning_every_s": 0.2, "alarm_every_s": 0.2, **changed})
+
+
+def drives(after: str | None, before: str | None = None, kind: str = "looks away") -> Event:
+    return Event(NOON, Kind.ALERT, f"driver: {kind}", before, after)
+
+
+class TestSound(OutletSuite):
+    @pytest.fixture
+    def player(self, tmp_path):
+        return Player(tmp_path)
+
+    @pytest.fixture
+    def outlet(self, player, closing):
+        return closing(make("sound", player.settings()))
+
+    @pytest.fixture
+    def lost(self, closing):
+        return closing(make("sound", SoundSettings(player="no-such-player")))
+
+    def test_a_notice_is_heard_once_and_advice_never(self, outlet, player):
+        outlet.open()
+        outlet.send(drives("advice", kind="emotion"))
+        outlet.send(drives("notice"))
+        until(lambda: player.played() == ["notice"])
+        outlet.send(drives("notice"))
+        outlet.publish_status({"driver": {"raised": {"looks away": "notice"}}})
+        time.sleep(0.3)
+        assert player.played() == ["notice"]
+        outlet.send(drives(None, "notice"))
+        outlet.send(drives("notice"))
+        until(lambda: player.played() == ["notice"] * 2)
+
+    def test_a_warning_and_an_alarm_are_heard_until_they_are_cleared(self, outlet, player):
+        outlet.open()
+        outlet.send(drives("warning"))
+        until(lambda: player.played().count("warning") >= 3)
+        outlet.send(drives("alarm", "warning"))
+        until(lambda: player.played().count("alarm") >= 3)
+        outlet.send(drives("notice", "alarm"))
+        time.sleep(0.1)
+        heard = player.played()
+        time.sleep(0.5)
+        # Quieter than before is no news.
+        assert player.played() == heard
+        assert "notice" not in heard
+
+    def test_what_the_status_knows_is_heard_too(self, outlet, player):
+        outlet.open()
+        outlet.publish_status({"driver": {"raised": {"sleep": "alarm"}}})
+        until(lambda: player.played().count("alarm") >= 2)
+        outlet.publish_status({"driver": {"raised": {}}})
+        time.sleep(0.1)
+        heard = player.played()
+        time.sleep(0.4)
+        assert player.played() == heard
+
+    def test_an_alarm_does_not_wait_for_a_long_sound(self, outlet, player):
+        player.does("case $1 in *notice*|*warning*) sleep 60;; esac")
+        outlet.open()
+        outlet.send(drives("notice"))
+        until(lambda: player.played() == ["notice"])
+        outlet.send(drives("warning", "notice"))
+        until(lambda: player.played() == ["notice", "warning"])
+        outlet.send(drives("alarm", "warning"))
+        until(lambda: "alarm" in player.played())
+        assert fault(outlet) is None
+
+    def test_nobody_waits_for_a_player_that_hangs_and_it_is_ended(self, player, closing, tmp_path):
+        player.does(f"echo $$ > {tmp_path}/pid; sleep 600")
+        outlet = closing(make("sound", player.settings(deadline_s=0.5)))
+        outlet.open()
+        began_s = time.monotonic()
+        outlet.send(drives("alarm"))
+        assert time.monotonic() - began_s < 0.4
+        assert "the player hangs: it has not ended within 0.5 s" in until(lambda: fault(outlet))
+        until(lambda: not Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}").exists())
+        # The next try is a new one.
+        player.does("exit 0")
+        outlet.open()
+        until(lambda: player.played().count("alarm") >= 3)
+
+    def test_closing_does_not_wait_for_a_player_that_hangs(self, player, closing):
+        player.does("sleep 600")
+        outlet = closing(make("sound", player.settings(deadline_s=60)))
+        outlet.open()
+        outlet.send(drives("alarm"))
+        until(player.played)
+        began_s = time.monotonic()
+        outlet.close()
+        assert time.monotonic() - began_s < 30
+
+    def test_what_the_player_says_is_told(self, player, closing):
+        player.does('echo "audio open error: no such device" >&2; exit 1')
+        outlet = closing(make("sound", player.settings()))
+        outlet.open()
+        outlet.send(drives("alarm"))
+        assert "audio open error: no such device" in until(lambda: fault(outlet))
+
+    def test_own_sounds_are_played_and_a_missing_one_is_named(self, player, tmp_path, closing):
+        own = tmp_path / "gong.wav"
+        own.write_bytes(b"RIFF")
+        outlet = closing(make("sound", player.settings(alarm=str(own))))
+        outlet.open()
+        outlet.send(drives("alarm"))
+        until(lambda: player.played()[:1] == ["gong"])
+        missing = closing(make("sound", player.settings(alarm=str(tmp_path / "none.wav"))))
+        with pytest.raises(OutletError, match=r"none\.wav for alarm is not there"):
+            missing.open()
+
+    def test_what_is_too_quiet_is_not_heard(self, player, closing):
+        outlet = closing(make("sound", player.settings(from_level="alarm")))
+        outlet.open()
+        outlet.send(drives("notice"))
+        outlet.send(drives("warning", "notice"))
+        time.sleep(0.3)
+        assert player.played() == []
+        outlet.send(drives("alarm", "warning"))
+        until(lambda: "alarm" in player.played())
+
+    def test_without_a_player_it_says_what_to_install(self, monkeypatch):
+        monkeypatch.setenv("PATH", "/nonexistent")
+        with pytest.raises(OutletError, match="aplay, paplay, pw-play is installed: apt install alsa-utils"):
+            make("sound", SoundSettings()).open()
+
+    def test_the_first_player_that_is_installed_is_taken(self, player, monkeypatch, tmp_path, closing):
+        player.path.rename(tmp_path / "paplay")
+        monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+        if shutil.which("aplay"):
+            pytest.skip("aplay is installed, which goes first")
+        outlet = closing(make("sound", SoundSettings()))
+        outlet.open()
+        outlet.send(drives("notice"))
+        until(lambda: player.played() == ["notice"])
+
+
+class Book:
+    """Notes how the source of the speed is."""
+
+    def __init__(self) -> None:
+        self.faults: list[str | None] = []
+
+    def works(self, part: str) -> None:
+        self.faults.append(None)
+
+    def fails(self, part: str, fault: str) -> None:
+        self.faults.append(fault)
+
+
+class TestSpeedOverMqtt:
+    @pytest.fixture
+    def speed(self, broker):
+        def made(key=None, **changed):
+            book = Book()
+            speed = MqttSpeed(broker.settings(**changed), "vehicle/speed", key, lambda: None, book, SystemClock())
+            until(lambda: book.faults)
+            stack.append(speed)
+            return speed, book
+
+        stack: list[MqttSpeed] = []
+        yield made
+        for each in stack:
+            each.close()
+
+    def test_the_newest_message_counts_and_none_that_was_retained(self, speed, listener):
+        listener.publish("vehicle/speed", "200", retain=True)
+        source, book = speed()
+        assert source.kmh() is None
+        listener.publish("vehicle/speed", "72.5")
+        assert until(source.kmh) == 72.5
+        until(lambda: book.faults[-1] is None)
+        listener.publish("vehicle/speed", "fast")
+        until(lambda: source.kmh() is None)
+        assert "vehicle/speed tells no speed: b'fast'" in until(lambda: book.faults[-1])
+
+    def test_a_key_of_json(self, speed, listener):
+        source, _ = speed(key="kmh")
+        listener.publish("vehicle/speed", '{"kmh": 31}')
+        assert until(source.kmh) == 31
+
+    def test_a_broker_that_is_gone_is_told(self, speed, broker, monkeypatch):
+        monkeypatch.setattr("edge_fer.appliance.driver.speed.AGAIN_S", 0.1)
+        _, book = speed()
+        broker.kill()
+        until(lambda: book.faults[-1] and "cannot be reached" in book.faults[-1])
+        broker.start()
+        until(lambda: book.faults[-1] and "nothing yet" in book.faults[-1])

@@ -61,7 +61,7 @@ def network(config: dict[str, Any]) -> list[str]:
         needed.append(ANYWHERE)
     if any("://" in str(place) for place in _table(_table(config, "music"), "playlists").values()):
         needed.append(ANYWHERE)
-    hosts = [_table(config, "mqtt").get("host", "")]
+    hosts = [_table(config, "mqtt").get("host", ""), _table(_table(config, "driving"), "speed").get("host", "")]
     hosts += [str(webhook.get("url", "")).partition("://")[2].partition("/")[0] for webhook in _webhooks(config)]
     needed += [_address(str(host)) for host in hosts if host and not _is_this_device(str(host))]
     return [ANYWHERE] if ANYWHERE in needed else sorted(set(needed))
@@ -73,7 +73,7 @@ def devices(config: dict[str, Any]) -> list[str]:
     if "gpio" in config:
         # lgpio keeps a pipe in its working folder.
         lines += ["DeviceAllow=char-gpiochip rw", "DeviceAllow=/dev/gpiomem rw", "Environment=LG_WD=/tmp"]
-    if "music" in config:
+    if "music" in config or "sound" in config:
         lines += ["DeviceAllow=char-alsa rw", "SupplementaryGroups=audio"]
     return lines
 
@@ -91,6 +91,7 @@ def folders(config: dict[str, Any]) -> list[str]:
 def credentials(config: dict[str, Any]) -> list[str]:
     """Return the names of the credentials that the settings name; those in files of their own are not systemd's."""
     named = [_table(config, "page").get("token"), _table(config, "mqtt").get("password")]
+    named.append(_table(_table(config, "driving"), "speed").get("password"))
     named += [webhook.get("secret") for webhook in _webhooks(config)]
     names = {name for name in named if isinstance(name, str) and name and not name.startswith("@")}
     return sorted(name for name in names if _is_word(name, "_.-"))

@@ -10,12 +10,19 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
 import tomli_w
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from edge_fer import files
+from edge_fer.appliance.driver.settings import DrivingSettings
 from edge_fer.appliance.events.settings import EventSettings
 from edge_fer.appliance.limits import Supervision
-from edge_fer.appliance.outlets.settings import GpioSettings, MqttSettings, MusicSettings, WebhookSettings
+from edge_fer.appliance.outlets.settings import (
+    GpioSettings,
+    MqttSettings,
+    MusicSettings,
+    SoundSettings,
+    WebhookSettings,
+)
 from edge_fer.appliance.page.settings import PageSettings
 from edge_fer.backends import MAX_THREADS
 from edge_fer.errors import BadInput, SourceError, reason
@@ -65,6 +72,9 @@ class Config(Frozen):
     """What the page shows, and whom it answers."""
     events: EventSettings = EventSettings()
     """What becomes an event, where events are kept, and for how long."""
+    driving: DrivingSettings | None = None
+    """Makes the appliance a driver monitor, with a page of its own; by default it is none. It is no type-approved
+    safety device."""
     mqtt: MqttSettings | None = None
     """The MQTT broker that is told; by default none."""
     webhook: tuple[WebhookSettings, ...] = Field((), max_length=MAX_WEBHOOKS)
@@ -73,6 +83,8 @@ class Config(Frozen):
     """A lamp or a buzzer at a pin; by default none."""
     music: MusicSettings | None = None
     """Music that follows the state; by default none."""
+    sound: SoundSettings | None = None
+    """Sounds for alerts; by default none."""
 
     @field_validator("size")
     @classmethod
@@ -90,6 +102,12 @@ class Config(Frozen):
             except SourceError as exc:
                 raise ValueError(str(exc)) from exc
         return value
+
+    @model_validator(mode="after")
+    def _speed_has_a_broker(self) -> Self:
+        if self.driving is not None and self.driving.speed is not None:
+            self.driving.speed.broker(self.mqtt)
+        return self
 
     @classmethod
     def parse(cls, text: str, name: str) -> Self:
@@ -113,7 +131,7 @@ class Config(Frozen):
         return tomli_w.dumps(values | tables)
 
 
-TABLES: Final = {"supervision", "page", "events", "mqtt", "webhook", "gpio", "music"}
+TABLES: Final = {"supervision", "page", "events", "driving", "mqtt", "webhook", "gpio", "music", "sound"}
 """Fields of `Config` that are tables of the file."""
 
 

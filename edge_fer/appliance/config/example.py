@@ -27,6 +27,16 @@ SAMPLES: Final[dict[str, Any]] = {
     "page.key": "/etc/edge-fer/page.key",
     "page.notice": "This device estimates facial expressions. It keeps no picture.",
     "page.contact": "the desk, room 12",
+    "driving.landmarks": "/etc/edge-fer/face_landmark.tflite",
+    "driving.eyes": "/etc/edge-fer/iris_landmark.tflite",
+    "driving.speed_file": "/run/vehicle/speed",
+    "driving.speed.topic": "vehicle/speed",
+    "driving.speed.key": "kmh",
+    "driving.speed.host": "broker.local",
+    "driving.speed.port": 1883,
+    "driving.speed.user": "edge-fer",
+    "driving.speed.password": "mqtt-password",
+    "driving.speed.ca_file": "/etc/edge-fer/broker-ca.pem",
     "mqtt.host": "broker.local",
     "mqtt.port": 1883,
     "mqtt.user": "edge-fer",
@@ -48,6 +58,10 @@ SAMPLES: Final[dict[str, Any]] = {
     "music.playlists": {"happy": "/srv/music/happy.m3u", "neutral": "/srv/music/calm.m3u"},
     "music.socket": "/run/mpv/socket",
     "music.audio_output": "alsa",
+    "sound.notice": "/srv/sounds/notice.wav",
+    "sound.warning": "/srv/sounds/warning.wav",
+    "sound.alarm": "/srv/sounds/alarm.wav",
+    "sound.player": "aplay",
 }
 """What stands in the example for a field that has no default value."""
 HEAD: Final = """\
@@ -67,17 +81,27 @@ def example() -> str:
         if model is None:
             parts.append(_entry(Config, name, name, limits["properties"][name], off=False))
         else:
-            later.append(_table(name, model, limits["$defs"][model.__name__]["properties"]))
+            later.append(_table(Config, name, name, limits["$defs"]))
     return "\n".join(parts + later)
 
 
-def _table(name: str, model: type[BaseModel], limits: dict[str, Any]) -> str:
-    default = Config.model_fields[name].default
-    off = not default
-    header = f"[[{name}]]" if default == () else f"[{name}]"
-    lines = [_comment(docstrings(Config)[name]) + ("# " if off else "") + header + "\n"]
-    lines += [_entry(model, field, f"{name}.{field}", limits[field], off=off) for field in model.model_fields]
-    return "\n" + "\n".join(lines)
+def _table(parent: type[BaseModel], name: str, key: str, limits: dict[str, Any], *, off: bool = False) -> str:
+    """Return the table *name* of *parent*, and those in it; *key* is its name in the file, *limits* those of all."""
+    field = parent.model_fields[name]
+    model = model_of(field.annotation)
+    if model is None:
+        return ""
+    off = off or not field.default
+    header = f"[[{key}]]" if field.default == () else f"[{key}]"
+    lines = [_comment(docstrings(parent)[name]) + ("# " if off else "") + header + "\n"]
+    later = []
+    for inner, its in model.model_fields.items():
+        if model_of(its.annotation) is not None:
+            later.append(_table(model, inner, f"{key}.{inner}", limits, off=off))
+        else:
+            properties = limits[model.__name__]["properties"]
+            lines.append(_entry(model, inner, f"{key}.{inner}", properties[inner], off=off))
+    return "\n" + "\n".join([*lines, *later])
 
 
 def _entry(model: type[BaseModel], name: str, key: str, limits: dict[str, Any], *, off: bool) -> str:

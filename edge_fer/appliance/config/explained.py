@@ -53,13 +53,14 @@ def model_of(annotation: Any) -> type[BaseModel] | None:
     return None
 
 
-def tables() -> dict[str, type[BaseModel]]:
-    """Return the tables of the file, in their order, each with the class of its settings."""
-    found = {}
-    for name, field in Config.model_fields.items():
+def tables(within: type[BaseModel] = Config, prefix: str = "") -> dict[str, type[BaseModel]]:
+    """Return the tables of the file, in their order, each with the class of its settings; ``a.b`` is a table in one."""
+    found: dict[str, type[BaseModel]] = {}
+    for name, field in within.model_fields.items():
         model = model_of(field.annotation)
         if model is not None:
-            found[name] = model
+            found[prefix + name] = model
+            found |= tables(model, f"{prefix}{name}.")
     return found
 
 

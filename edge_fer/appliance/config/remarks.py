@@ -50,6 +50,8 @@ def credentials(config: Config) -> dict[str, str]:
     found: dict[str, str | None] = {"page.token": config.page.token}
     if config.mqtt is not None:
         found["mqtt.password"] = config.mqtt.password
+    if config.driving is not None and config.driving.speed is not None:
+        found["driving.speed.password"] = config.driving.speed.password
     for number, webhook in enumerate(config.webhook, 1):
         found[f"webhook[{number}].secret"] = webhook.secret
     return {key: name for key, name in found.items() if name is not None}
@@ -72,6 +74,9 @@ def _in_the_open(config: Config) -> Iterator[Remark]:
         yield Remark("page.bind", f"what the page shows, and its token, are not encrypted: {ABROAD}; see certificate")
     if config.mqtt is not None and not config.mqtt.tls:
         yield Remark("mqtt.tls", f"what the broker is told is not encrypted: {ABROAD}")
+    speed = None if config.driving is None else config.driving.speed
+    if speed is not None and speed.host is not None and not speed.tls:
+        yield Remark("driving.speed.tls", f"the speed is not encrypted: {ABROAD}, and could send another one")
     for number, webhook in enumerate(config.webhook, 1):
         if webhook.url.startswith("http:"):
             yield Remark(f"webhook[{number}].url", f"what the server is told is not encrypted: {ABROAD}")
@@ -87,6 +92,13 @@ def _files(config: Config) -> dict[str, Path]:
     if config.mqtt is not None:
         for name in ("ca_file", "certificate_file", "key_file"):
             found[f"mqtt.{name}"] = getattr(config.mqtt, name)
+    if config.driving is not None:
+        for name in ("landmarks", "eyes", "speed_file"):
+            found[f"driving.{name}"] = getattr(config.driving, name)
+        found["driving.speed.ca_file"] = None if config.driving.speed is None else config.driving.speed.ca_file
+    if config.sound is not None:
+        for name in ("notice", "warning", "alarm"):
+            found[f"sound.{name}"] = getattr(config.sound, name)
     for number, webhook in enumerate(config.webhook, 1):
         found[f"webhook[{number}].ca_file"] = webhook.ca_file
     return {key: Path(path) for key, path in found.items() if path is not None}

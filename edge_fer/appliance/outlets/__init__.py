@@ -11,15 +11,22 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from edge_fer.appliance.event import Event
-    from edge_fer.appliance.outlets.settings import GpioSettings, MqttSettings, MusicSettings, WebhookSettings
+    from edge_fer.appliance.outlets.settings import (
+        GpioSettings,
+        MqttSettings,
+        MusicSettings,
+        SoundSettings,
+        WebhookSettings,
+    )
 
-    Settings = MqttSettings | WebhookSettings | GpioSettings | MusicSettings
+    Settings = MqttSettings | WebhookSettings | GpioSettings | MusicSettings | SoundSettings
 
 OUTLETS: Final = {
     "mqtt": "mqtt:MqttOutlet",
     "webhook": "webhook:WebhookOutlet",
     "gpio": "gpio:GpioOutlet",
     "music": "music:MusicOutlet",
+    "sound": "sound:SoundOutlet",
 }
 """Table in the settings → module and class that it opens. Each class takes its settings, and the secret that their
 ``credential`` names, or None."""
@@ -57,8 +64,9 @@ class TellsStatus(Protocol):
     def publish_status(self, status: dict[str, Any]) -> None:
         """Take *status*, as ``/health`` answers it; to be called about once a second, from the outlet's one thread.
 
-        Where *status* has ``faces``, from subject to state (``{"track 3": "happy"}``), they mend what lost events have
-        left. Raises `OutletError` if the other side is gone: then the outlet is opened again.
+        Where *status* has ``faces``, from subject to state (``{"track 3": "happy"}``), and ``driver``, with what is
+        ``raised``, they mend what lost events have left. Raises `OutletError` if the other side is gone: then the
+        outlet is opened again.
         """
 
 

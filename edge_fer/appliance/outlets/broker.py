@@ -53,7 +53,7 @@ class Message:
 class Broker:
     """The connection, from its beginning to its end. paho's thread reads; one thread calls the members."""
 
-    def __init__(self, settings: MqttSettings, secret: str | None, client_id: str, will: Message) -> None:
+    def __init__(self, settings: MqttSettings, secret: str | None, client_id: str, will: Message | None = None) -> None:
         self._settings = settings
         self._secret = secret
         self._will = will
@@ -108,7 +108,8 @@ class Broker:
     def _prepare(self) -> None:
         settings = self._settings
         self._client.connect_timeout = settings.deadline_s
-        self._client.will_set(self._will.topic, self._will.payload, AT_LEAST_ONCE, self._will.retain)
+        if self._will is not None:
+            self._client.will_set(self._will.topic, self._will.payload, AT_LEAST_ONCE, self._will.retain)
         if settings.user is not None:
             self._client.username_pw_set(settings.user, self._secret)
         if settings.tls:
@@ -127,10 +128,14 @@ class Broker:
             sent[info.mid] = message.topic
         self._wait(sent)
 
-    def subscribe(self, topics: Iterable[str]) -> None:
-        """Ask for the messages of *topics* that others publish (see `taken`). Raises `OutletError`."""
+    def subscribe(self, topics: Iterable[str], *, retained: bool = True) -> None:
+        """Ask for the messages of *topics* that others publish (see `taken`), also for those that the broker has kept.
+
+        Without *retained*, only for those that come from now on. Raises `OutletError`.
+        """
         self.check()
-        options = SubscribeOptions(qos=AT_LEAST_ONCE, noLocal=True)
+        kept = SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE if retained else SubscribeOptions.RETAIN_DO_NOT_SEND
+        options = SubscribeOptions(qos=AT_LEAST_ONCE, noLocal=True, retainHandling=kept)
         sent: dict[int, str] = {}
         for topic in topics:
             _, number = self._client.subscribe(topic, options=options)

@@ -131,7 +131,8 @@ class GpioOutlet:
 
     def _conditions(self) -> dict[str, bool]:
         presence = self._presence
-        return {SOMEBODY: bool(presence.faces), ALERT: bool(presence.alerts), FAULT: bool(presence.faults)}
+        is_alerted = presence.is_alerted(self._settings.from_level)
+        return {SOMEBODY: bool(presence.faces), ALERT: is_alerted, FAULT: bool(presence.faults)}
 
     def _switch(self) -> None:
         """Switch the pin as it should be now, and come back when that changes. Raises `OutletError`."""

@@ -24,19 +24,28 @@ ENTITIES: Final[Mapping[str, Mapping[str, Any]]] = {
     },
 }  # fmt: skip
 """Last part of a topic of the camera → what Home Assistant makes of it."""
+DRIVER: Final[Mapping[str, Any]] = {
+    "p": "binary_sensor", "name": "Driver alert", "device_class": "safety", "icon": "mdi:steering",
+    "value_template": "{{ 'ON' if value_json.level in ['notice', 'warning', 'alarm'] else 'OFF' }}",
+}  # fmt: skip
+"""What it makes of the state of the driver monitor."""
 
 
-def config(device: str, name: str, available: str, camera: str) -> dict[str, Any]:
+def config(device: str, name: str, available: str, camera: str, driver: str | None = None) -> dict[str, Any]:
     """Return the payload of ``<discovery prefix>/device/<device>/config``.
 
-    *available* is the topic of the availability, *camera* the one that all topics of the camera begin with. A camera
-    of another name makes other entities: their keys have its name.
+    *available* is the topic of the availability, *camera* the one that all topics of the camera begin with, *driver*
+    that of the state of the driver monitor, if there is one. A camera of another name makes other entities: their keys
+    have its name.
     """
     own = camera.rpartition("/")[2]
     components = {}
     for key, entity in ENTITIES.items():
         unique = f"{device}_{identifier(own)}_{key}"
         components[unique] = {**entity, "unique_id": unique, "state_topic": f"{camera}/{key}"}
+    if driver is not None:
+        unique = f"{device}_driver"
+        components[unique] = {**DRIVER, "unique_id": unique, "state_topic": driver, "json_attributes_topic": driver}
     return {
         "dev": {
             "ids": [device],

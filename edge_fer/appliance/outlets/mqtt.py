@@ -8,6 +8,8 @@
 ``<prefix>/<camera>/…``   retained: ``status`` (``online``, ``offline``), ``people`` (how many are in view), ``state``
                           (of who has been there longest, or ``nobody``), ``states`` (JSON: state → how many), ``alert``
                           (``ON``, ``OFF``)
+``<prefix>/driver/state`` with the driver monitor, JSON, retained: ``{"sight", "hindrance", "level", "raised": {kind:
+                          level}}``
 ========================  =============================================================================================
 
 Nothing is retained about people but the states. Every message has quality of service 1: after a failure the same event
@@ -23,7 +25,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_fer.appliance.outlets import home_assistant, payload
-from edge_fer.appliance.outlets.presence import Presence
+from edge_fer.appliance.outlets.presence import DRIVER, LEVELS, Presence, level_of
 from edge_fer.errors import OutletError
 
 if TYPE_CHECKING:
@@ -62,9 +64,8 @@ class MqttOutlet:
         """Retained payloads that the broker has confirmed, by topic."""
         self._broker: Broker | None = None
         self._device = home_assistant.identifier(self._client_id)
-        self._config = home_assistant.config(
-            self._device, settings.name or f"edge-fer {host}", self._topic("available"), self._camera
-        )
+        self._name = settings.name or f"edge-fer {host}"
+        self._config = self._entities()
 
     def open(self) -> None:
         """Connect, and publish what is the case now. Raises `OutletError`."""
@@ -99,7 +100,7 @@ class MqttOutlet:
         """Publish what has changed, and answer Home Assistant. Raises `OutletError`."""
         self._presence.correct(status)
         self._status = status
-        self._publish(self._answers())
+        self._publish([*self._changed_entities(), *self._answers()])
 
     def close(self) -> None:
         """Say that the service was stopped, and disconnect."""
@@ -138,8 +139,10 @@ class MqttOutlet:
             f"{self._camera}/people": str(len(faces)).encode(),
             f"{self._camera}/state": self._presence.first().encode(errors="replace"),
             f"{self._camera}/states": payload.encoded(dict(Counter(faces.values()))),
-            f"{self._camera}/alert": b"ON" if self._presence.alerts else b"OFF",
+            f"{self._camera}/alert": b"ON" if self._presence.is_alerted("notice") else b"OFF",
         }
+        if "driver" in self._status:
+            states[self._driver] = payload.encoded(self._of_driver())
         if self._status:
             status = self._status.get("status")
             failing = sorted(self._presence.faults)
@@ -147,6 +150,33 @@ class MqttOutlet:
             states[f"{self._camera}/status"] = b"offline" if blind else b"online"
             states[self._topic("health")] = payload.encoded({"status": status, "failing": failing})
         return states
+
+    def _of_driver(self) -> dict[str, Any]:
+        """Return what is told of the driver: of alerts as the events so far have it, of the rest as the status."""
+        driver = self._status["driver"]
+        raised = {
+            subject.removeprefix(DRIVER): level
+            for subject, level in self._presence.alerts.items()
+            if subject.startswith(DRIVER)
+        }
+        level = max(map(level_of, raised.values()), key=LEVELS.index, default=None)
+        return {"sight": driver["sight"], "hindrance": driver.get("hindrance"), "level": level, "raised": raised}
+
+    def _entities(self) -> dict[str, Any]:
+        """Return what Home Assistant is told of this device."""
+        driver = self._driver if "driver" in self._status else None
+        return home_assistant.config(self._device, self._name, self._topic("available"), self._camera, driver)
+
+    def _changed_entities(self) -> list[Message]:
+        """Return what tells Home Assistant that the driver monitor was switched on or off."""
+        entities = self._entities()
+        if entities == self._config:
+            return []
+        removing = home_assistant.with_removed(payload.encoded(self._config), entities)
+        self._config = entities
+        if self._settings.discovery_prefix is None:
+            return []
+        return [self._config_message(config) for config in (removing, entities) if config is not None]
 
     def _announce(self) -> None:
         """Tell Home Assistant which entities there are, if it was asked for. Raises `OutletError`."""
@@ -169,6 +199,10 @@ class MqttOutlet:
                 continue
             messages.append(self._config_message(self._config))
         return messages
+
+    @property
+    def _driver(self) -> str:
+        return self._topic("driver/state")
 
     @property
     def _config_topic(self) -> str:

@@ -20,6 +20,10 @@ DOUBTS: Final = 5
 frame, while the events bridge a moment out of sight."""
 WORKS: Final = frozenset({"ok", "working", "works"})
 """Words in which an event about health says that nothing is wrong any more."""
+LEVELS: Final = ("advice", "notice", "warning", "alarm")
+"""Words in which an event about an alert says how loud it is; one that says something else is as loud as can be."""
+DRIVER: Final = "driver: "
+"""What the subject of an alert of the driver monitor begins with."""
 NOBODY: Final = "nobody"
 """The state of a camera that sees no face."""
 
@@ -61,6 +65,10 @@ class Presence:
         faces = status.get("faces")
         if faces is not None:
             self._correct_faces(faces)
+        driver = status.get("driver")
+        if driver is not None:
+            others = {subject: word for subject, word in self.alerts.items() if not subject.startswith(DRIVER)}
+            self.alerts = others | {f"{DRIVER}{kind}": level for kind, level in driver["raised"].items()}
         parts = status.get("parts")
         if parts is not None:
             self._has_status = True
@@ -83,6 +91,16 @@ class Presence:
                 self.faces[subject] = state
         self._doubts = dict(list(doubts.items())[:MAX_SUBJECTS])
 
+    def loudest(self) -> str | None:
+        """Return the level of the loudest alert that is raised; None if there is none."""
+        levels = [level_of(word) for word in self.alerts.values()]
+        return max(levels, key=LEVELS.index) if levels else None
+
+    def is_alerted(self, least: str) -> bool:
+        """Return whether an alert of level *least*, or a louder one, is raised."""
+        loudest = self.loudest()
+        return loudest is not None and LEVELS.index(loudest) >= LEVELS.index(least)
+
     def first(self) -> str:
         """Return the state of who has been in view longest, or `NOBODY`."""
         return next(iter(self.faces.values()), NOBODY)
@@ -95,3 +113,8 @@ class Presence:
         known = [state for state in self.faces.values() if state != UNKNOWN]
         counts = Counter(known or self.faces.values())
         return counts.most_common(1)[0][0] if counts else NOBODY
+
+
+def level_of(word: str) -> str:
+    """Return the level of `LEVELS` that *word* says."""
+    return word if word in LEVELS else LEVELS[-1]

@@ -20,11 +20,13 @@ MAX_PLAYLISTS: Final = 32
 SOMEBODY: Final = "somebody"
 """The condition that is true while at least one face is in view."""
 ALERT: Final = "alert"
-"""The condition that is true while any alert is raised."""
+"""The condition that is true while an alert is raised that is loud enough."""
 FAULT: Final = "fault"
 """The condition that is true while any part of the appliance fails."""
 
 Line = Annotated[str, Field(pattern=LINE, max_length=1000)]
+Level = Literal["notice", "warning", "alarm"]
+"""How loud an alert is that is heard: see `edge_fer.driving.alerts`. Advice is only shown."""
 Credential = Annotated[str, Field(pattern=r"^(@[^\x00-\x1f\x7f]+|[A-Za-z0-9][A-Za-z0-9_.-]*)$", max_length=255)]
 """Where a secret is read: the name of a file in ``$CREDENTIALS_DIRECTORY``, or ``@FILE``. Never the secret itself."""
 
@@ -157,6 +159,8 @@ class GpioSettings(Frozen):
     on: tuple[Line, ...] = Field(min_length=1, max_length=32)
     """When the pin is on: while a face has one of these states, or ``somebody`` is in view, an ``alert`` is raised, a
     part of the appliance has a ``fault``."""
+    from_level: Level = "warning"
+    """How loud an alert must be to count, where it has a level, as those of the driver monitor have."""
     active_high: bool = True
     """Whether the pin has voltage while it is on; false for relays that switch at ground."""
     blink_s: float | None = Field(None, ge=0.05, le=10)
@@ -213,3 +217,37 @@ class MusicSettings(Frozen):
     def credential(self) -> str | None:
         """Name of the secret that the outlet needs: none."""
         return None
+
+
+class SoundSettings(Frozen):
+    """Sounds for alerts, played by a program of the system."""
+
+    notice: Line | None = None
+    """Wave file that is played once for a notice; by default a short tone."""
+    warning: Line | None = None
+    """Wave file that is played for a warning, again and again until it is cleared; by default two beeps."""
+    alarm: Line | None = None
+    """The same for an alarm; by default three loud beeps."""
+    from_level: Level = "notice"
+    """How loud an alert must be to be heard. Advice is never heard."""
+    player: Line | None = None
+    """Program that plays a file; by default the first of ``aplay``, ``paplay`` and ``pw-play`` that is installed."""
+    warning_every_s: float = Field(2.0, ge=0.2, le=60)
+    """Seconds from the beginning of a warning's sound to its next one, or more, if it is longer."""
+    alarm_every_s: float = Field(1.0, ge=0.2, le=60)
+    """The same for an alarm."""
+    deadline_s: float = Field(10.0, ge=0.1, le=60)
+    """Seconds after which a player that still plays is ended: it hangs, or the file is too long."""
+
+    @property
+    def credential(self) -> str | None:
+        """Name of the secret that the outlet needs: none."""
+        return None
+
+    @model_validator(mode="after")
+    def _wave(self) -> Self:
+        for name in ("notice", "warning", "alarm"):
+            path = getattr(self, name)
+            if path is not None and path.startswith("-"):
+                raise ValueError(f"{name} begins with a hyphen, which the player would take for an option")
+        return self

@@ -14,7 +14,7 @@ from string import Template
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from edge_fer.appliance.page.settings import PageSettings
+    from edge_fer.appliance.page.settings import Drive, PageSettings
 
 LANGUAGES: Final = ("en", "de")
 KINDS: Final = {
@@ -27,6 +27,8 @@ WORDS: Final = "words.json"
 SHOWN: Final = {"contact", "language", "notice", "pictures", "stale_after_s", "timeline_s", "title"}
 """Settings that the page depends on."""
 SHORTEST_DIGEST: Final = 16
+OF_DRIVE: Final = "drive_"
+"""What the names of words begin with that only the page of a driver monitor needs."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +40,15 @@ class File:
 
 
 class Documents:
-    """The page, the form for the token, and static files by name."""
+    """The page, the form for the token, and static files by name. With *drive*, it is the page of a driver monitor."""
 
-    def __init__(self, settings: PageSettings) -> None:
+    def __init__(self, settings: PageSettings, drive: Drive | None = None) -> None:
         self._settings = settings
+        self._drive = drive
         self.files: dict[str, File] = {}
         self._templates: dict[str, Template] = {}
         digest = hashlib.sha256(settings.model_dump_json(include=SHOWN).encode())
+        digest.update(b"" if drive is None else drive.model_dump_json().encode())
         for path in sorted(resources.files(__package__).joinpath("static").iterdir(), key=lambda path: path.name):
             content = path.read_bytes()
             digest.update(path.name.encode() + b"\0" + content)
@@ -68,7 +72,11 @@ class Documents:
 
     def page(self, language: str) -> bytes:
         """Return the page."""
-        return self._filled("index.html", language)
+        if self._drive is None:
+            return self._filled("index.html", language)
+        words = self.words(language)
+        level = f"drive_level_{self._drive.level}{'' if self._drive.eyes else '_without_eyes'}"
+        return self._filled("drive.html", language, level_text=words[level])
 
     def sign_in(self, language: str, fault: str = "") -> bytes:
         """Return the form that asks for the token, with the name of a *fault* in the catalogue, if there is one."""
@@ -92,7 +100,8 @@ class Documents:
             **more,
         }
         escaped = {key: html.escape(value) for key, value in values.items()}
-        facts = {"language": language, "words": words, **self._facts()}
+        needed = {name: text for name, text in words.items() if self._drive or not name.startswith(OF_DRIVE)}
+        facts = {"language": language, "words": needed, **self._facts()}
         return self._templates[name].substitute(escaped, facts=_in_script(facts)).encode()
 
     def _facts(self) -> dict[str, Any]:
@@ -102,6 +111,7 @@ class Documents:
             "pictures": self._settings.pictures,
             "timeline_s": self._settings.timeline_s,
             "stale_after_s": self._settings.stale_after_s,
+            "drive": None if self._drive is None else self._drive.model_dump(),
         }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,7 +19,7 @@ from edge_fer.emotions import FER2013, UNKNOWN
 from edge_fer.sources.synthetic import SyntheticCamera
 
 if TYPE_CHECKING:
-    from edge_fer.appliance.page.settings import PageSettings
+    from edge_fer.appliance.page.settings import Drive, PageSettings
     from edge_fer.sources import Truth
 
 QUALITY: Final = 75
@@ -81,7 +82,10 @@ def _scores(label: str, sure: float, time_s: float) -> dict[str, float]:
 
 
 class DrawnDevice:
-    """A page with the drawn camera behind it, in this process. *history_s* is how far back its events reach."""
+    """A page with the drawn camera behind it, in this process. *history_s* is how far back its events reach.
+
+    With *drive*, it is the page of a driver monitor, which shows what `drives` was told.
+    """
 
     def __init__(
         self,
@@ -91,6 +95,7 @@ class DrawnDevice:
         camera: DrawnCamera | None = None,
         first: int = 0,
         history_s: float = 0.0,
+        drive: Drive | None = None,
     ) -> None:
         self.camera: Final = camera or DrawnCamera()
         self.latest: Final = Latest()
@@ -102,15 +107,17 @@ class DrawnDevice:
         self._thread: threading.Thread | None = None
         self._events: list[dict[str, Any]] = []
         self._states: dict[str, str] = {}
+        self._driver: dict[str, Any] | None = None
         self._recall(history_s)
         self.page: Final = Page(
             settings,
             self.latest,
-            self.status.as_dict,
+            self._health,
             lambda: b"",
             lambda _, limit: self._events[-limit:],
             token,
             self._watch,
+            drive,
         )
 
     @property
@@ -135,6 +142,17 @@ class DrawnDevice:
         self._note(moment.record, datetime.now(UTC))
         self.latest.put(moment)
         self.status.saw_frame()
+
+    def drives(self, driver: dict[str, Any]) -> None:
+        """Show *driver*, as `edge_fer.appliance.driver` has it, with the newest moment and in the status."""
+        self._driver = {**driver, "at_s": time.monotonic()}
+        moment = self.camera.moment(self._index, with_picture=False)
+        now = {name: value for name, value in self._driver.items() if name != "recent"}
+        self.latest.put(replace(moment, driver=now))
+        self.status.saw_frame()
+
+    def _health(self) -> dict[str, Any]:
+        return {**self.status.as_dict(), **({} if self._driver is None else {"driver": self._driver})}
 
     def _run(self, ended: threading.Event, fps: float) -> None:
         next_s = time.monotonic()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import uvicorn
 
     from edge_fer.appliance.latest import Latest
-    from edge_fer.appliance.page.settings import PageSettings
+    from edge_fer.appliance.page.settings import Drive, PageSettings
 
 NEEDS: Final = ("starlette", "uvicorn", "websockets")
 STARTED_WITHIN_S: Final = 10.0
@@ -40,7 +40,8 @@ class Page:
     """Shows the newest moment and the state of the appliance in browsers, and answers programs.
 
     *events* returns the events after an id, or the newest for None, at most so many, the oldest first. *watching* is
-    told whether anybody wants pictures, from a thread of the page. *token* is what viewers must give.
+    told whether anybody wants pictures, from a thread of the page. *token* is what viewers must give. With *drive*, it
+    is the page of a driver monitor, which asks for no pictures.
 
     Raises `BadInput` for settings that cannot be used, and `MissingDependency`.
     """
@@ -54,6 +55,7 @@ class Page:
         events: Callable[[int | None, int], list[dict[str, Any]]],
         token: str | None,
         watching: Callable[[bool], None],
+        drive: Drive | None = None,
     ) -> None:
         require(NEEDS, "appliance", "the page")
         if token is None and not settings.only_this_device:
@@ -66,7 +68,7 @@ class Page:
 
         secret = None if token is None else Token(token)
         guesses = Guesses()
-        documents = Documents(settings)
+        documents = Documents(settings, drive)
         self._settings = settings
         self._relay = Relay(latest, watching if settings.pictures else _ignore, 1 / settings.picture_fps)
         answers = Answers(settings, Asked(latest, status, metrics, events), documents, self._relay)

@@ -18,6 +18,15 @@ CREDENTIAL: Final = r"^@?[^\x00-\x1f\x7f@]+$"
 """Name of a credential, or ``@FILE``."""
 
 
+class Drive(Frozen):
+    """What the page of a driver monitor tells of it."""
+
+    level: int
+    """1 or 2: how much it can tell."""
+    eyes: bool
+    """Whether it can tell anything of eyes."""
+
+
 class PageSettings(Frozen):
     """What the page shows, and whom it answers."""
 

@@ -234,6 +234,7 @@ def as_message(moment: Moment, now: float, *, with_picture: bool) -> dict[str, A
     for face in moment.record.get("faces", []):
         shown = {"track": face["track"], "box": face["box"], "state": face["state"], "seen": face.get("seen", "found")}
         faces.append({**shown, "scores": face["smoothed"]})
+    driver = {} if moment.driver is None else {"driver": moment.driver}
     return {
         "type": "moment",
         "age_s": round(max(0.0, now - moment.came_s), 3),
@@ -242,6 +243,7 @@ def as_message(moment: Moment, now: float, *, with_picture: bool) -> dict[str, A
         "faces": faces,
         "stage_ms": moment.record.get("stage_ms", {}),
         "dropped": moment.record.get("dropped", 0),
+        **driver,
     }
 
 

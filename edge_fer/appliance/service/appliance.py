@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edge_fer import __version__, host
 from edge_fer.appliance.asking import Where
+from edge_fer.appliance.driver.driver import Driver
+from edge_fer.appliance.driver.speed import PART as SPEED
 from edge_fer.appliance.events.changes import Changes
 from edge_fer.appliance.events.store import Store
 from edge_fer.appliance.latest import Latest, Moment
 from edge_fer.appliance.metrics import Metrics
 from edge_fer.appliance.service import systemd
+from edge_fer.appliance.service.driving import driver_part, opened_speed
 from edge_fer.appliance.service.outward import Outward
 from edge_fer.appliance.service.printing import Printer
 from edge_fer.appliance.service.showing import Showing
@@ -81,8 +84,9 @@ class Appliance:
         self._reporter = Reporter(self._book, self._publish, wall)
         self._printer = Printer(self._reporter)
         self._lock = threading.Lock()
-        """Held while changes are made of moments: watchers' threads and the loop do."""
+        """Held while changes and alerts are made of moments: watchers' threads and the loop do."""
         self._changes = Changes(config.events)
+        self._driver: Driver | None = None
         self._store = self._new_store()
         self._outward = Outward(self._book, self._status_with_faces, self._reporter, self._clock)
         self._models = Models(config, Bundles(limits.state_folder / BUNDLES), self._reporter, self._clock)
@@ -135,9 +139,12 @@ class Appliance:
         self._showing.configure(self._config)
         self._store.start()
         self._outward.configure(self._config)
+        self._monitor_anew("")
 
     def tick(self) -> None:
         """Look after all parts once. Raises `EdgeFerError` if the service cannot go on."""
+        # First: a driver must not wait for anything else.
+        self._look_at_driver()
         self._keeper.tick()
         self._models.tick(self._keeper)
         self._outward.tick()
@@ -166,6 +173,7 @@ class Appliance:
         self._showing.close()
         self._keeper.stop(STOP_S)
         self.gone("the service ends")
+        self._monitor_no_more("the service ends")
         self._store.close(STOP_S)
         self._outward.close()
         self._printer.close(PRINT_S)
@@ -183,6 +191,7 @@ class Appliance:
             "watcher_memory_mb": None if pid is None else host.process_memory_mb(pid),
             "outlets": self._outward.figures(),
             "store": self._store.figures(),
+            **self._driver_status(),
         }
 
     def metrics(self) -> bytes:
@@ -195,7 +204,9 @@ class Appliance:
         """Take a frame."""
         width_px, height_px = message.content["size"]
         record = message.content["record"]
-        moment = Moment(record, (width_px, height_px), self._clock.now(), message.picture or None)
+        came_s = self._clock.now()
+        driver = self._see_driver(message.content.get("driver"), came_s)
+        moment = Moment(record, (width_px, height_px), came_s, message.picture or None, driver)
         self.latest.put(moment)
         self._book.saw_frame()
         self._metrics.observe(moment)
@@ -208,6 +219,25 @@ class Appliance:
         """End all faces: nobody looks any more."""
         with self._lock:
             self._announce(self._changes.gone(self._wall(), reason))
+
+    def _see_driver(self, observed: dict[str, Any] | None, came_s: float) -> dict[str, Any] | None:
+        """Take what was observed of the driver. Return what the page is to show of him."""
+        with self._lock:
+            driver = self._driver
+            if driver is None:
+                return None
+            if observed is not None:
+                self._announce(driver.saw(observed, came_s, self._wall()))
+            return driver.now()
+
+    def _look_at_driver(self) -> None:
+        with self._lock:
+            if self._driver is not None:
+                self._announce(self._driver.tick(self._clock.now(), self._wall()))
+
+    def _driver_status(self) -> dict[str, Any]:
+        with self._lock:
+            return {} if self._driver is None else {"driver": self._driver.status(self._clock.now())}
 
     def _announce(self, events: list[Event]) -> None:
         # Under the lock, so that nobody is told of a face's end before its beginning. It only fills queues.
@@ -256,6 +286,8 @@ class Appliance:
         if config.events != before.events:
             self._keep_events_anew(config)
         later = "; [supervision] counts from the next start on" if config.supervision != before.supervision else ""
+        if driver_part(config) != driver_part(before):
+            self._monitor_anew("the settings changed")
         self._reporter.works("settings")
         self._reporter.notice("settings", None, "read", f"they were read again{later}")
 
@@ -268,6 +300,26 @@ class Appliance:
             self._store = self._new_store()
         old.close(STOP_S)
         self._store.start()
+
+    def _monitor_anew(self, reason: str) -> None:
+        """Monitor the driver as the settings say from now on; what was raised so far is cleared for *reason*."""
+        self._monitor_no_more(reason)
+        settings = self._config.driving
+        if settings is None:
+            return
+        speed = opened_speed(self._config, self._reporter, self._clock)
+        with self._lock:
+            self._driver = Driver(settings, speed, self._clock.now())
+
+    def _monitor_no_more(self, reason: str) -> None:
+        with self._lock:
+            driver = self._driver
+            self._driver = None
+            if driver is not None:
+                self._announce(driver.end(self._wall(), reason))
+        if driver is not None:
+            driver.close()
+            self._book.forget(SPEED)
 
     def _note_what_runs(self) -> None:
         ready = self._keeper.ready

@@ -90,7 +90,7 @@ def _close(couriers: list[Courier], clock: Clock) -> None:
 def _wanted(config: Config) -> dict[str, Settings]:
     """Return the settings of all outlets in *config* by name."""
     wanted: dict[str, Settings] = {}
-    for table in ("mqtt", "gpio", "music"):
+    for table in ("mqtt", "gpio", "music", "sound"):
         settings = getattr(config, table)
         if settings is not None:
             wanted[table] = settings

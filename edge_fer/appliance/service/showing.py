@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from edge_fer.appliance.config import credentials
 from edge_fer.appliance.events.reader import Reader
+from edge_fer.appliance.page.settings import Drive
 from edge_fer.appliance.supervision.restarts import Restarts
 from edge_fer.appliance.watcher.job import Pictures
 from edge_fer.errors import EdgeFerError
@@ -59,7 +60,7 @@ class Showing:
         """Show the page as *config* says. Raises `EdgeFerError` if it cannot be shown so."""
         before = self._config
         self._config = config
-        if before is not None and (before.page, before.events.path) == (config.page, config.events.path):
+        if before is not None and _shown_by(before) == _shown_by(config):
             return
         self._end()
         if config.page.enabled:
@@ -101,6 +102,7 @@ class Showing:
             partial(_listed, config.events.path),
             token,
             lambda on: self._want(_pictures(settings) if on else None),
+            _drive(config),
         )
         page.start()
         self._page = page
@@ -111,6 +113,16 @@ class Showing:
             self._page.stop()
             self._page = None
             self._want(None)
+
+
+def _shown_by(config: Config) -> tuple[Any, ...]:
+    """Return all of *config* that the page depends on."""
+    return config.page, config.events.path, _drive(config)
+
+
+def _drive(config: Config) -> Drive | None:
+    driving = config.driving
+    return None if driving is None else Drive(level=driving.level, eyes=driving.eyes is not None)
 
 
 def _listed(path: Path, after: int | None, limit: int) -> list[dict[str, Any]]:

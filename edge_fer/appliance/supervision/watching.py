@@ -32,7 +32,12 @@ LATE_S: Final = 3.0
 """After so long without a frame, the status says so."""
 RECONNECTS: Final = "camera_reconnects"
 """What the status counts when the camera is opened again."""
-NAMES: Final = {"search": "the detector", "follow": "the detector", "classify": "the classifier"}
+NAMES: Final = {
+    "search": "the detector",
+    "follow": "the detector",
+    "classify": "the classifier",
+    "observe": "what observes the driver",
+}
 """Stages that must end soon, in words. Others wait for a camera, which has deadlines of its own."""
 
 

@@ -9,7 +9,7 @@ import threading
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import cv2
 
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from edge_fer.appliance.watcher.job import Order
     from edge_fer.bundle import Bundle
     from edge_fer.clock import Clock
+    from edge_fer.driving.observer import Observer
     from edge_fer.records import Record
     from edge_fer.sources import Frame, Source
 
@@ -88,6 +89,8 @@ class _Watch:
             classifier = TimedClassifier(bundle, self._job.target, threads=self._job.threads)
             if self._job.verify:
                 self._rehearse(classifier)
+            # A model that cannot be used is told now, not at the first frame.
+            _observer(self._job)
         classifier.stages = self._stages
         info = classifier.backend.info
         self._voice.say(
@@ -136,23 +139,29 @@ class _Watch:
         with self._stages.at("open"):
             source = _source(self._job)
         came = False
+        # One for each opening: tracks are counted from 1 again.
+        observer = _observer(self._job)
         with source:
             self._voice.say(Kind.OPENED)
             reopened = 0
             for frame, record in self._paced(self._pipeline(classifier), source):
                 came = True
-                self._send(frame, record)
+                self._send(frame, record, observer)
                 # Cameras count it.
                 if getattr(source, "reopened", 0) > reopened:
                     reopened += 1
                     self._voice.say(Kind.REOPENED)
         return came
 
-    def _send(self, frame: Frame, record: Record) -> None:
+    def _send(self, frame: Frame, record: Record, observer: Observer | None) -> None:
         height, width = frame.image.shape[:2]
-        size = [width * frame.reduced, height * frame.reduced]
+        content: dict[str, Any] = {"record": record.as_dict(), "size": [width * frame.reduced, height * frame.reduced]}
+        if observer is not None:
+            with self._stages.at("observe"):
+                observation = observer.observe(frame, record)
+            content["driver"] = observation.model_dump(mode="json", exclude_none=True)
         picture = self._encoder.jpeg(frame.image, self._clock.now())
-        self._voice.say(Kind.FRAME, picture, record=record.as_dict(), size=size)
+        self._voice.say(Kind.FRAME, picture, **content)
 
     def _paced(self, pipeline: Pipeline, source: Source) -> Iterator[tuple[Frame, Record]]:
         """Yield the frames of *source* with their records, at most at ``max_fps``."""
@@ -180,6 +189,17 @@ def _bundle(job: Job) -> Bundle:
     # OpenCV would otherwise take all cores for the search.
     cv2.setNumThreads(job.threads)
     return profile.open_bundle(installed(job.model), None if job.public_key is None else Path(job.public_key))
+
+
+def _observer(job: Job) -> Observer | None:
+    """Return what observes the driver; None where there is none. Raises `EdgeFerError` for a model."""
+    driving = job.driving
+    if driving is None:
+        return None
+    from edge_fer.driving.observer import opened
+
+    landmarks = None if driving.landmarks is None else Path(driving.landmarks)
+    return opened(landmarks, None if driving.eyes is None else Path(driving.eyes), job.threads)
 
 
 def _verify(bundle: Bundle, job: Job) -> None:

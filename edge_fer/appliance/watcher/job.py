@@ -11,6 +11,15 @@ if TYPE_CHECKING:
     from edge_fer.profile import Choice
 
 
+class Driving(Frozen):
+    """What is observed of a driver, beside faces."""
+
+    landmarks: str | None = None
+    """Path of the model of landmarks; None for level 1."""
+    eyes: str | None = None
+    """Path of the model of eyes."""
+
+
 class Job(Frozen):
     """What a watcher watches, and with which model."""
 
@@ -35,6 +44,8 @@ class Job(Frozen):
     search_every_s: float | None = None
     confirm_every_s: float | None = None
     classify_fps: float | None = None
+    driving: Driving | None = None
+    """What is observed of a driver; None: no driver is looked for."""
     verify: bool = False
     """Whether the bundle is tried first: its files, the golden answers, and drawn people. Pass False only for one that
     passed."""
@@ -61,7 +72,18 @@ class Job(Frozen):
             search_every_s=schedule.search_every_s,
             confirm_every_s=schedule.confirm_every_s,
             classify_fps=schedule.classify_fps,
+            driving=_driving(config),
         )
+
+
+def _driving(config: Config) -> Driving | None:
+    settings = config.driving
+    if settings is None:
+        return None
+    return Driving(
+        landmarks=None if settings.landmarks is None else str(settings.landmarks),
+        eyes=None if settings.eyes is None else str(settings.eyes),
+    )
 
 
 class Pictures(Frozen):

@@ -30,7 +30,8 @@ class Kind(StrEnum):
     READY = "ready"
     """The model is loaded, and answers as it should."""
     FRAME = "frame"
-    """``record``, as ``edge-fer run --json`` prints it, and ``size``: width and height in pixels."""
+    """``record``, as ``edge-fer run --json`` prints it, and ``size``: width and height in pixels. Where a driver is
+    monitored also ``driver``: what `edge_fer.driving.observation.Observation` holds, with the time of the frame."""
     OPENED = "opened"
     """The source was opened: tracks are counted from 1 again."""
     REOPENED = "reopened"

@@ -29,6 +29,8 @@ from edge_fer.appliance.service.requests import Requests
 from edge_fer.appliance.service.running import main
 from edge_fer.appliance.supervision import models
 from edge_fer.appliance.supervision.reboots import Reboots
+from edge_fer.appliance.watcher.messages import Kind as MessageKind
+from edge_fer.appliance.watcher.messages import Message
 from edge_fer.bundle import SHIPPED_MODELS
 from edge_fer.clock import FakeClock
 from edge_fer.errors import BadInput, Hangs, SourceError
@@ -210,6 +212,56 @@ def test_a_camera_that_hangs_in_the_kernel_restarts_the_machine_once_an_hour(sta
     monkeypatch.setattr(world.appliance._keeper, "tolerate", lambda: tolerated.append(True))
     world.appliance.tick()
     assert tolerated
+
+
+def driven(tmp_path, clock, **driving):
+    """Return an appliance that monitors a driver, without any process, and the alerts that it tells of."""
+    settings = {"supervision": {"state_folder": tmp_path}, "events": {"path": tmp_path / "events.db"}}
+    appliance = Appliance(Config.model_validate({**settings, "driving": driving}), clock=clock)
+    told = []
+    appliance._publish = told.append
+    appliance._monitor_anew("")
+    return appliance, told
+
+
+def sees(appliance, clock, seconds, **driver):
+    record = {"faces": [], "stage_ms": {}, "dropped": 0}
+    for _ in range(round(seconds * 10)):
+        clock.advance(0.1)
+        content = {"record": record, "size": [640, 480], "driver": {"time_s": 0.0, "sight": "face", **driver}}
+        appliance.frame(Message(MessageKind.FRAME, content))
+
+
+def test_a_watcher_that_hangs_is_no_watch_over_the_driver(tmp_path):
+    clock = FakeClock(100.0)
+    appliance, told = driven(tmp_path, clock)
+    sees(appliance, clock, 5, facing=True)
+    assert appliance.latest.get()[1].driver["shows"] == "attentive"
+    began_s = clock.now()
+    while not told:
+        assert clock.now() - began_s < 11
+        clock.advance(0.2)
+        appliance._look_at_driver()
+    assert 9.5 <= clock.now() - began_s <= 10.5
+    assert [(event.kind, event.subject, event.after) for event in told] == [
+        ("alert", "driver: cannot monitor", "notice")
+    ]
+    assert appliance.status()["driver"]["raised"] == {"cannot monitor": "notice"}
+
+
+def test_what_is_raised_ends_with_the_settings_that_raised_it(tmp_path):
+    clock = FakeClock(100.0)
+    appliance, told = driven(tmp_path, clock, parameters={"away_notice_s": 2.0})
+    sees(appliance, clock, 3, facing=True)
+    sees(appliance, clock, 3, facing=False)
+    appliance._monitor_anew("the settings changed")
+    assert [event.after for event in told] == ["notice", None]
+    assert told[-1].detail == {"reason": "the settings changed"}
+    assert appliance.status()["driver"]["raised"] == {}
+    appliance._monitor_no_more("the service ends")
+    assert "driver" not in appliance.status()
+    sees(appliance, clock, 1, facing=False)
+    assert appliance.latest.get()[1].driver is None
 
 
 # systemd

@@ -131,6 +131,11 @@ def test_only_a_camera_that_hangs_in_the_kernel_restarts_the_board(tmp_path, sta
             '[music.playlists]\nhappy = "http://radio/x"\n',
             ["IPAddressAllow=any", "DeviceAllow=char-alsa rw", "SupplementaryGroups=audio"],
         ),
+        ("[sound]\n", ["DeviceAllow=char-alsa rw", "SupplementaryGroups=audio"]),
+        (
+            '[driving.speed]\ntopic = "v"\nhost = "10.0.0.2"\nuser = "u"\npassword = "v-password"\n',
+            ["IPAddressAllow=10.0.0.2", "LoadCredential=v-password"],
+        ),
         ('[events]\npath = "/srv/edge-fer/events.db"\n', ["ReadWritePaths=-/srv/edge-fer"]),
         ('[events]\npath = "/var/lib/edge-fer/e/events.db"\n', []),
     ],

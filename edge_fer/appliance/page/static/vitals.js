@@ -1,7 +1,7 @@
 // How the device is: frames a second, latency, temperature, and which of its parts work.
 
-import { LAMPS, glyph } from "./shapes.js";
-import { duration, number, shortDuration, word } from "./words.js";
+import { Health } from "./health.js";
+import { number, shortDuration } from "./words.js";
 
 const WINDOW_S = 5;
 const LATENCIES = 20;
@@ -12,10 +12,7 @@ export class Vitals {
     this.root = root;
     this.counts = [];
     this.latencies = [];
-    this.details = this.find("health");
-    this.details.addEventListener("keydown", (event) => this.close(event));
-    document.addEventListener("click", (event) => this.closeOutside(event));
-    this.lamp("unknown", word("connecting"));
+    this.health = new Health(root);
   }
 
   find(name) {
@@ -37,9 +34,7 @@ export class Vitals {
   /** Show a status message. */
   show(status) {
     const health = status.health;
-    const name = ["ok", "degraded"].includes(health.status) ? health.status : "no_frames";
-    this.lamp(name, word(`health_${name}`));
-    this.showParts(health);
+    const name = this.health.show(health);
     this.showRate(health);
     const sorted = [...this.latencies].sort((one, other) => one - other);
     const median = sorted[sorted.length >> 1];
@@ -55,17 +50,10 @@ export class Vitals {
   away(reason) {
     this.counts = [];
     this.latencies = [];
-    this.lamp("unknown", word("health_unknown"));
-    this.find("parts").replaceChildren(line("p", word(reason)));
+    this.health.away(reason);
     for (const figure of ["fps", "latency", "temperature", "running"]) {
       this.find(figure).textContent = "–";
     }
-  }
-
-  lamp(name, text) {
-    this.details.dataset.state = name;
-    this.find("lamp").setAttribute("d", LAMPS[name] ?? LAMPS.unknown);
-    this.find("health-word").textContent = text;
   }
 
   showRate(health) {
@@ -89,43 +77,4 @@ export class Vitals {
     const span = newest.at - first.at;
     rate.textContent = span > 0 ? number((newest.frames - first.frames) / span, 1) : "–";
   }
-
-  showParts(health) {
-    const rows = [];
-    for (const [name, part] of Object.entries(health.parts ?? {})) {
-      const row = line("p", "");
-      row.dataset.state = part.fault === null ? "ok" : "fault";
-      row.append(glyph(part.fault === null ? LAMPS.ok : LAMPS.degraded));
-      const text = document.createElement("span");
-      text.append(line("b", name), ` ${part.fault ?? word("part_works")}, ${duration(part.since_s)}`);
-      if (part.restarts > 0) {
-        text.append(`, ${word("part_restarts", { n: number(part.restarts) })}`);
-      }
-      row.append(text);
-      rows.push(row);
-    }
-    if (rows.length === 0) {
-      rows.push(line("p", health.reason || word("health_ok")));
-    }
-    this.find("parts").replaceChildren(...rows);
-  }
-
-  close(event) {
-    if (event.key === "Escape" && this.details.open) {
-      this.details.open = false;
-      this.details.querySelector("summary").focus();
-    }
-  }
-
-  closeOutside(event) {
-    if (this.details.open && !this.details.contains(event.target)) {
-      this.details.open = false;
-    }
-  }
-}
-
-function line(tag, text) {
-  const element = document.createElement(tag);
-  element.textContent = text;
-  return element;
 }

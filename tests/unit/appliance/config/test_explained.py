@@ -35,10 +35,14 @@ def test_the_example_has_a_value_for_every_field(name):
 def test_what_the_example_shows_can_be_set():
     text = re.sub(r"^# (?=\[|[a-z_]+ = )", "", example(), flags=re.MULTILINE)
     text = text.replace("\ntls = false", "\ntls = true")
+    # The speed comes from one place only.
+    text = text.replace("\nspeed_file = ", "\n# speed_file = ")
     faults, settings = find(text)
     assert faults == []
     assert settings.music is not None
     assert len(settings.webhook) == 1
+    assert settings.driving.speed.key == "kmh"
+    assert settings.driving.parameters.away_notice_s == 3.0
 
 
 def test_no_line_of_the_example_is_long():

@@ -95,6 +95,17 @@ def test_it_follows_alerts_faults_and_presence(case):
     assert present.face(None) == ["on", "off"]
 
 
+def test_a_buzzer_sounds_for_what_is_loud_enough(case):
+    buzzer = case(on=("alert",))
+    assert buzzer.tells(Kind.ALERT, "driver: emotion", "advice") == []
+    assert buzzer.tells(Kind.ALERT, "driver: looks away", "notice") == []
+    assert buzzer.tells(Kind.ALERT, "driver: looks away", "warning") == ["on"]
+    assert buzzer.tells(Kind.ALERT, "driver: looks away", "notice") == ["on", "off"]
+    early = case(on=("alert",), from_level="notice")
+    assert early.tells(Kind.ALERT, "driver: emotion", "advice") == []
+    assert early.tells(Kind.ALERT, "driver: looks away", "notice") == ["on"]
+
+
 def test_a_short_moment_is_seen(case):
     lit = case(min_on_s=2)
     lit.face("angry")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from edge_fer.appliance.driver.driver import SUBJECT, level_name
 from edge_fer.appliance.event import Event, Kind
-from edge_fer.appliance.outlets.presence import DOUBTS, MAX_SUBJECTS, NOBODY, Presence
+from edge_fer.appliance.outlets.presence import DOUBTS, LEVELS, MAX_SUBJECTS, NOBODY, Presence
+from edge_fer.driving.alerts import Level
 
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
 
@@ -83,3 +85,24 @@ def test_faults_are_those_of_the_status():
     # It has waited while the broker was away.
     presence.take(Event(NOON, Kind.HEALTH, "mqtt", "working", "failing"))
     assert presence.faults == {}
+
+
+def test_alerts_have_levels():
+    assert told(kind=Kind.ALERT).loudest() is None
+    presence = told(("driver: emotion", "advice"), kind=Kind.ALERT)
+    assert presence.loudest() == "advice"
+    assert not presence.is_alerted("notice")
+    presence = told(("a", "notice"), ("b", "warning"), ("a", "notice"), kind=Kind.ALERT)
+    assert presence.loudest() == "warning"
+    assert presence.is_alerted("warning")
+    assert not presence.is_alerted("alarm")
+    assert told(("drowsy", "raised"), kind=Kind.ALERT).is_alerted("alarm")
+    assert tuple(level_name(level) for level in Level) == LEVELS
+
+
+def test_the_status_knows_which_alerts_of_the_driver_are_raised():
+    presence = told((f"{SUBJECT}sleep", "alarm"), ("other", "raised"), kind=Kind.ALERT)
+    presence.correct({"driver": {"raised": {"looks away": "notice"}}})
+    assert presence.alerts == {"other": "raised", f"{SUBJECT}looks away": "notice"}
+    presence.correct({"parts": {}})
+    assert len(presence.alerts) == 2

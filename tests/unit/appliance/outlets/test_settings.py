@@ -6,7 +6,13 @@ import pytest
 from pydantic import ValidationError
 
 from edge_fer.appliance.event import Kind
-from edge_fer.appliance.outlets.settings import GpioSettings, MqttSettings, MusicSettings, WebhookSettings
+from edge_fer.appliance.outlets.settings import (
+    GpioSettings,
+    MqttSettings,
+    MusicSettings,
+    SoundSettings,
+    WebhookSettings,
+)
 
 CREDENTIAL = "mqtt-password"
 
@@ -64,6 +70,14 @@ def test_each_names_its_secret():
     assert WebhookSettings(url="https://b", secret="@/etc/key").credential == "@/etc/key"  # noqa: S106 (a path)
     assert GpioSettings(pin=1, on=("alert",)).credential is None
     assert MusicSettings(playlists={"happy": "x"}).credential is None
+    assert SoundSettings().credential is None
+
+
+def test_a_sound_is_no_option_of_the_player():
+    with pytest.raises(ValidationError, match="for an option"):
+        SoundSettings(alarm="--help")
+    with pytest.raises(ValidationError):
+        SoundSettings(from_level="advice")
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,8 @@ from edge_fer.appliance.status import Status
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from edge_fer.appliance.page.settings import Drive
+
 pytest.importorskip("uvicorn", reason="the page needs edge-fer[appliance]")
 
 from edge_fer.appliance.page import Page, PageSettings
@@ -108,7 +110,7 @@ def parse(raw: bytes) -> Answer:
     return Answer(int(lines[0].split(" ")[1]) if head else 0, headers, body[:length], body[length:])
 
 
-def launch(token: str | None = None, **settings: Any) -> Running:
+def launch(token: str | None = None, drive: Drive | None = None, **settings: Any) -> Running:
     latest = Latest()
     status = Status(stale_after_s=3600)
     watched: list[bool] = []
@@ -123,7 +125,7 @@ def launch(token: str | None = None, **settings: Any) -> Running:
 
     page = Page(
         PageSettings(port=0, **settings), latest, status.as_dict, lambda: b"edge_fer_frames_total 1\n", some, token,
-        watched.append,
+        watched.append, drive,
     )  # fmt: skip
     running = Running(page, latest, status, watched)
     page.start()
@@ -135,8 +137,8 @@ def launched() -> Iterator[Callable[..., Running]]:
     """Starts pages, and stops them."""
     pages: list[Running] = []
 
-    def start(token: str | None = None, **settings: Any) -> Running:
-        pages.append(launch(token, **settings))
+    def start(token: str | None = None, drive: Drive | None = None, **settings: Any) -> Running:
+        pages.append(launch(token, drive, **settings))
         return pages[-1]
 
     yield start

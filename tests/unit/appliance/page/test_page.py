@@ -19,10 +19,16 @@ from pydantic import ValidationError
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from edge_fer.appliance.latest import Latest
+from edge_fer.appliance.latest import Latest, Moment
 from edge_fer.appliance.page import Page, PageSettings
 from edge_fer.appliance.page.access import SESSION_S, Guesses, Token
 from edge_fer.appliance.page.documents import Documents, preferred
+from edge_fer.appliance.page.settings import Drive
+from edge_fer.appliance.page.viewers import as_message
+from edge_fer.driving.alerts import Level
+from edge_fer.driving.observation import Hindrance
+from edge_fer.driving.shown import CLOSED, HEAD, Word
+from edge_fer.driving.words import NOTICE, SENTENCES
 from edge_fer.errors import BadInput, OutletError
 
 if TYPE_CHECKING:
@@ -133,12 +139,16 @@ def test_the_page_weighs_little(open_page: Running) -> None:
     assert total <= 100_000
 
 
-def test_every_module_is_asked_for_at_once() -> None:
+@pytest.mark.parametrize(("page", "first"), [("index.html", "app.js"), ("drive.html", "drive.js")])
+def test_every_module_is_asked_for_at_once(page: str, first: str) -> None:
     folder = importlib.resources.files("edge_fer.appliance.page").joinpath("static")
-    page = folder.joinpath("index.html").read_text()
-    modules = {path.name for path in folder.iterdir() if path.name.endswith(".js")} - {"login.js"}
-    for module in modules:
-        assert f"/{module}" in page
+    needed = set()
+    found = {first}
+    while found:
+        module = found.pop()
+        needed.add(module)
+        found |= set(re.findall(r'from "\./(\w+\.js)"', folder.joinpath(module).read_text())) - needed
+    assert set(re.findall(r"/(\w+\.js)", folder.joinpath(page).read_text())) == needed
 
 
 def test_the_catalogue_is_whole() -> None:
@@ -154,7 +164,40 @@ def test_the_catalogue_is_whole() -> None:
     assert named <= set(words)
 
 
-NO_WORDS = {"language", "title", "version", "facts", "notice_text", "other_language", "fault"}
+def test_alerts_are_worded_in_one_place() -> None:
+    folder = importlib.resources.files("edge_fer.appliance.page").joinpath("static")
+    words = json.loads(folder.joinpath("words.json").read_text())
+    for kind, sentence in SENTENCES.items():
+        assert words[f"drive_alert_{kind.value.replace(' ', '_')}"]["en"] == sentence
+    for level in Level:
+        assert f"drive_level_{level.name.lower()}" in words
+    for word in Word:
+        assert f"drive_{word.value.replace(' ', '_')}" in words
+    for why in (*(hindrance.value for hindrance in Hindrance), HEAD, CLOSED):
+        assert f"drive_why_{why}" in words
+    assert words["drive_no_device"]["en"] == NOTICE
+
+
+def test_the_driver_has_a_page_of_its_own(launched: Callable[..., Running]) -> None:
+    plain = launched()
+    assert "drive_" not in plain.ask("/").body.decode()
+    for level, eyes, said in (
+        (1, False, "knows nothing of eyes"),
+        (2, False, "where the head points; knows nothing of eyes"),
+        (2, True, "how far the eyes are open"),
+    ):
+        running = launched(drive=Drive(level=level, eyes=eyes))
+        page = running.ask("/").body.decode()
+        assert f"Level {level}: " in page
+        assert said in page
+        assert "No type-approved safety device" in page
+        assert running.page.version != plain.page.version
+    message = as_message(Moment({}, (640, 480), 0.0, driver={"shows": "attentive"}), 0.1, with_picture=False)
+    assert message["driver"] == {"shows": "attentive"}
+    assert "driver" not in as_message(Moment({}, (640, 480), 0.0), 0.1, with_picture=False)
+
+
+NO_WORDS = {"language", "title", "version", "facts", "notice_text", "other_language", "fault", "level_text"}
 
 
 @pytest.mark.parametrize(
