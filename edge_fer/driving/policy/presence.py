@@ -1,0 +1,40 @@
+"""Whether there is a driver, and when the drive is over."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edge_fer.driving.observation import Sight
+from edge_fer.driving.policy.crossings import rises_to
+
+if TYPE_CHECKING:
+    from edge_fer.driving.parameters import Parameters
+    from edge_fer.driving.policy.reading import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """Seconds of a face in this drive, and seconds of no face since the last one."""
+
+    seen_s: float = 0.0
+    absent_s: float = 0.0
+
+
+def passed(presence: Presence, reading: Reading, length_s: float, parameters: Parameters) -> Presence:
+    """Return *presence* after *length_s* of *reading*. What cannot be seen changes nothing."""
+    if reading.sight is Sight.FACE:
+        return Presence(min(presence.seen_s + length_s, parameters.driver_seen_s))
+    if reading.sight is Sight.NO_FACE:
+        return Presence(presence.seen_s, min(presence.absent_s + length_s, parameters.drive_over_s))
+    return presence
+
+
+def until_over(presence: Presence, reading: Reading, parameters: Parameters) -> float:
+    """Return after how many seconds of *reading* the drive is over; infinity if it is not, or none has begun."""
+    speed = reading.speed_kmh
+    is_moving = speed is not None and speed > parameters.moving_kmh
+    if reading.sight is not Sight.NO_FACE or is_moving or presence.seen_s == 0:
+        return math.inf
+    return rises_to(presence.absent_s, 1.0, parameters.drive_over_s)
