@@ -38,9 +38,9 @@ corners. The median of what the mesh sees in FER2013's public test, by ``benchma
 NUMBERS: Final = list(GENERIC)
 SHAPE: Final = np.array(list(GENERIC.values()))
 
-LEAST_DEG: Final = 2.0
+LEAST_DEG: Final = 2.5
 """Uncertainty of a large face that fits."""
-A_TURN: Final = 0.10
+A_TURN: Final = 0.12
 """Further uncertainty for each degree of yaw or pitch."""
 A_MISFIT: Final = 60.0
 """Further uncertainty in degrees, for a misfit of one distance of the eyes' outer corners."""
