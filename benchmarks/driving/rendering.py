@@ -59,7 +59,9 @@ def sitter(number: int, rng: np.random.Generator) -> Role:
     return Role(rng, Person(number, rng, draw_fine_skin), way, Manner(lambda _: 0.0), 1.0)
 
 
-def posed(pose: Pose, eyes_open: float, face_px: float, frame_px: tuple[int, int], place: tuple[float, float]) -> Moment:
+def posed(
+    pose: Pose, eyes_open: float, face_px: float, frame_px: tuple[int, int], place: tuple[float, float]
+) -> Moment:
     """Return somebody in *pose*, whose face's box has a side of *face_px* in a frame of *frame_px*, at *place*."""
     scale = min(frame_px[0] / 640, frame_px[1] / 480)
     expression = replace(EXPRESSIONS["neutral"], eye_open=OPEN * eyes_open, brow_raise=-0.02)
@@ -80,8 +82,6 @@ def opened(folder: Path) -> Landmarks:
 
 
 def command() -> str:
-    """Return the command line that runs this script again in the root of a clone, with the folder of the models left out."""
-    words = []
-    for word in sys.argv[1:]:
-        words.append("LANDMARKS" if Path(word).is_dir() else word)
+    """Return the command line that runs this script again in the root of a clone, without the folder of the models."""
+    words = ["FOLDER" if Path(word).is_dir() else word for word in sys.argv[1:]]
     return shlex.join(["python", f"benchmarks/driving/{Path(sys.argv[0]).name}", *words])
