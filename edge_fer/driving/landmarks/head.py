@@ -34,13 +34,13 @@ GENERIC: Final = {
 }
 """Corners of the eyes and the nose of a generic head that looks straight ahead, by the mesh's number: what stays in
 place when a face moves. x to the right of the picture, y down, z away from the camera, in distances of the outer
-corners. The median of what the mesh sees in FER2013's public test, computed by ``benchmarks/driving/generic_head.py``."""
+corners. The median of what the mesh sees in FER2013's public test, by ``benchmarks/driving/generic_head.py``."""
 NUMBERS: Final = list(GENERIC)
 SHAPE: Final = np.array(list(GENERIC.values()))
 
-LEAST_DEG: Final = 2.0
+LEAST_DEG: Final = 2.5
 """Uncertainty of a large face that fits."""
-A_TURN: Final = 0.10
+A_TURN: Final = 0.12
 """Further uncertainty for each degree of yaw or pitch."""
 A_MISFIT: Final = 60.0
 """Further uncertainty in degrees, for a misfit of one distance of the eyes' outer corners."""
@@ -62,11 +62,8 @@ class Fit(NamedTuple):
     """Distance of the outer corners, were it seen from the front."""
 
 
-def pose_of(points: NDArray[np.float64]) -> Pose | None:
-    """Return the pose of the face with *points*, ``(468, 3)`` as in `Marks`; None if it is too uncertain."""
-    fit = fitted(points)
-    if fit is None:
-        return None
+def pose_of(fit: Fit) -> Pose | None:
+    """Return the pose of a face that lies as *fit*; None if it is too uncertain."""
     uncertainty_deg = uncertainty_of(fit)
     if uncertainty_deg > MOST_DEG:
         return None

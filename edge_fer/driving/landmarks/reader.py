@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from edge_fer.driving.landmarks import contours, eyes, files, head, mesh, mouth, region
+from edge_fer.driving.landmarks import contours, eyes, files, glasses, head, mesh, mouth, region
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,15 +86,19 @@ class Landmarks:
         self._last = None
 
     def _read(self, image: NDArray[Any], square: region.Square) -> Marks | None:
-        found, flag = self._mesh.see(square.cut(image, mesh.SIDE_PX))
+        picture = square.cut(image, mesh.SIDE_PX)
+        found, flag = self._mesh.see(picture)
         if flag <= LEAST_FLAG:
             return None
         points = square.placed(found, mesh.SIDE_PX)
-        pose = head.pose_of(points)
-        opened = None
+        fit = head.fitted(points)
+        if fit is None:
+            return None
+        opened, hidden = None, False
         if self._eyes is not None:
-            opened = eyes.measure(image, points, pose, self._eyes)
-        return Marks(points, flag, pose, opened, mouth.measure(points))
+            hidden = glasses.are_dark(picture, found, eyes.CORNERS)
+            opened = None if hidden else eyes.measure(image, points, fit, self._eyes)
+        return Marks(points, flag, head.pose_of(fit), opened, mouth.measure(points), hidden)
 
 
 def _picture(image: NDArray[Any]) -> NDArray[Any]:

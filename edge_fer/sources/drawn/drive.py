@@ -41,8 +41,8 @@ MICROSLEEP_S: Final = (86.0, 87.5)
 SLEEP_S: Final = (92.0, 96.0)
 SUNGLASSES_S: Final = (101.0, 116.0)
 GONE_S: Final = (119.0, 123.0)
-"""When each thing is done: from the first moment to the last, in seconds of the script. Between them, the driver watches
-the road."""
+"""When each thing is done: from the first moment to the last, in seconds of the script. Between them, the driver
+watches the road."""
 
 BLINKS_A_MINUTE: Final = 15.0
 BLINK_S: Final = ((-0.10, 1.0), (0.0, 0.0), (0.06, 0.0), (0.20, 1.0))
