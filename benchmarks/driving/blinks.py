@@ -89,7 +89,7 @@ def film(landmarks: Landmarks, person: int, fps: float, length_s: float) -> Film
         image, truth = cabin.picture(
             role, moment, index=round(30 * time_s), level=level, direction=(-0.9 if person % 2 else 0.9, -0.5, 1.0)
         )
-        marks = landmarks.look(image, truth.box, time_s=time_s)
+        marks = landmarks.look(image, truth.box)
         observation = Observation(time_s=time_s, sight=Sight.FACE, facing=True)
         if marks is not None:
             observation = observation.model_copy(update={"pose": marks.pose, "eyes": marks.eyes, "mouth": marks.mouth})

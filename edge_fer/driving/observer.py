@@ -39,6 +39,10 @@ class Marks(Protocol):
         """How far the eyes are open."""
 
     @property
+    def eyes_hidden(self) -> bool:
+        """Whether dark glasses hide the eyes."""
+
+    @property
     def mouth(self) -> Measured | None:
         """How far the mouth is open."""
 
@@ -104,18 +108,18 @@ class Observer:
         self._seen_s = now_s
         self._looked_s = float("-inf")
         facing = face.seen is Seen.FOUND
-        hindrance = None
-        if facing and visibility.wears_sunglasses(to_gray(frame.image), box):
-            hindrance = Hindrance.SUNGLASSES
         marks = self._marked(frame.image, box, face.roll_deg, now_s)
-        return _observation(facing, marks, hindrance, face.state)
+        if marks is not None:
+            return _observation(facing, marks, marks.eyes_hidden, face.state)
+        hidden = facing and visibility.wears_sunglasses(to_gray(frame.image), box)
+        return _observation(facing, None, hidden, face.state)
 
     def _without_face(self, frame: Frame, now_s: float) -> Observation:
         """Return what a frame tells in which the cascades do not find the driver's face."""
         marks = self._marked(frame.image, None, 0.0, now_s) if self._last is not None else None
         if marks is not None:
             self._seen_s = now_s
-            return _observation(False, marks, None, None)
+            return _observation(False, marks, marks.eyes_hidden, None)
         if now_s - self._looked_s >= LOOK_EVERY_S:
             self._looked_s = now_s
             self._without = self._looked(to_gray(frame.image), now_s)
@@ -139,11 +143,11 @@ class Observer:
         return self._marks
 
 
-def _observation(facing: bool, marks: Marks | None, hindrance: Hindrance | None, state: str | None) -> Observation:
+def _observation(facing: bool, marks: Marks | None, eyes_hidden: bool, state: str | None) -> Observation:
     return Observation(
         time_s=0.0,
         sight=Sight.FACE,
-        hindrance=hindrance,
+        hindrance=Hindrance.SUNGLASSES if eyes_hidden else None,
         facing=facing,
         pose=None if marks is None else marks.pose,
         eyes=None if marks is None else marks.eyes,

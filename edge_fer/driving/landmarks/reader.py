@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from edge_fer.driving.landmarks import contours, eyes, files, glasses, head, mesh, mouth, region
@@ -37,8 +37,6 @@ class Marks:
     """As `Observation.mouth`."""
     eyes_hidden: bool = False
     """Whether dark glasses hide the eyes, or something else under which no eye is seen."""
-    repeated: bool = False
-    """Whether they are those of an earlier frame."""
 
 
 class Landmarks:
@@ -47,10 +45,8 @@ class Landmarks:
     The eyes are claimed only with the second model: the mesh takes closed eyes for open ones.
     """
 
-    def __init__(
-        self, mesh_path: Path, eyes_path: Path | None = None, *, threads: int = 1, every_s: float = 0.0
-    ) -> None:
-        """Load the models. With *every_s*, the networks run no more often, and marks are repeated meanwhile.
+    def __init__(self, mesh_path: Path, eyes_path: Path | None = None, *, threads: int = 1) -> None:
+        """Load the models.
 
         Raises `BadInput` for a file that cannot be read, is another model or harmful; `MissingDependency` without
         LiteRT.
@@ -59,26 +55,21 @@ class Landmarks:
         self._eyes = None
         if eyes_path is not None:
             self._eyes = contours.load(files.read(files.EYES, eyes_path), eyes_path, threads)
-        self._every_s = every_s
         self._last: Marks | None = None
-        self._last_s = 0.0
 
-    def look(self, image: NDArray[Any], box: Box | None, roll_deg: float = 0.0, time_s: float | None = None) -> Marks | None:
+    def look(self, image: NDArray[Any], box: Box | None, roll_deg: float = 0.0) -> Marks | None:
         """Return the marks of the face in *box* of *image*, ``(height, width[, 1 | 3 | 4])`` grey, BGR or BGRA uint8.
 
-        *roll_deg* is its tilt, positive clockwise; both are those of a detector. *time_s* is that of the frame, for
-        ``every_s``. None where the mesh sees no face. Raises `BackendError` if LiteRT fails.
+        *roll_deg* is its tilt, positive clockwise; both are those of a detector. Without a box, the face that was
+        looked at last is followed. None where the mesh sees no face. Raises `BackendError` if LiteRT fails.
         """
-        if time_s is not None and self._last is not None and 0 <= time_s - self._last_s < self._every_s:
-            return replace(self._last, repeated=True)
-        if self._last is not None:
+        if self._last is not None and (box is None or region.is_in(self._last.points, box)):
             square = region.of_points(self._last.points)
         elif box is not None:
             square = region.of_box(box, roll_deg)
         else:
             return None
         self._last = self._read(_picture(image), square)
-        self._last_s = time_s or 0.0
         return self._last
 
     def reset(self) -> None:

@@ -83,6 +83,12 @@ def of_points(points: NDArray[np.float64]) -> Square:
     return Square(float(x), float(y), AROUND_POINTS * float((high - low).max()), math.degrees(roll))
 
 
+def is_in(points: NDArray[np.float64], box: Box) -> bool:
+    """Return whether the face with *points* is the one that a detector sees in *box*: its middle lies there."""
+    x, y = points[:, :2].mean(axis=0)
+    return bool(abs(x - box.x - box.width / 2) < box.width / 2 and abs(y - box.y - box.height / 2) < box.height)
+
+
 def of_eye(outer: NDArray[np.float64], inner: NDArray[np.float64], *, mirrored: bool) -> Square:
     """Return the square around the eye with the corners *outer* and *inner*, mirrored for the one on the right."""
     left, right = (inner, outer) if mirrored else (outer, inner)

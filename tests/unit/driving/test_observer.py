@@ -44,6 +44,7 @@ class Points:
         self.pose = POSE
         self.eyes = EYES
         self.mouth = None
+        self.eyes_hidden = False
         self.resets = 0
 
     def look(self, image: np.ndarray, box: Box | None, roll_deg: float = 0.0) -> Points | None:
@@ -100,6 +101,13 @@ def test_landmarks_go_on_where_the_detector_has_lost_the_face() -> None:
     assert points.asked == [DRAWN.truth[0].box, None]
     points.found = None
     assert watched.observe(frame(np.zeros((120, 160), np.uint8), 0.2), record(0.2)).sight is Sight.CANNOT_MONITOR
+
+
+def test_dark_glasses_hide_the_eyes() -> None:
+    points = Points()
+    points.eyes_hidden = True
+    observed = Observer(points).observe(frame(DRAWN.image, 0.0), record(0.0, face()))
+    assert observed.hindrance is Hindrance.SUNGLASSES
 
 
 def test_landmarks_look_as_often_as_they_may() -> None:

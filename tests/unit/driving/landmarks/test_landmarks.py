@@ -92,17 +92,21 @@ def test_no_face_gives_no_marks(landmarks):
     assert landmarks.look(np.full((SIDE, SIDE), 120, np.uint8), BOX) is None
 
 
-def test_marks_are_repeated_until_it_is_time(landmarks):
+def test_without_a_box_the_face_is_followed(landmarks):
+    image = drawn()
     landmarks.reset()
-    landmarks._every_s = 0.1
-    try:
-        image = drawn()
-        assert not landmarks.look(image, BOX, time_s=5.0).repeated
-        assert landmarks.look(image, BOX, time_s=5.05).repeated
-        assert not landmarks.look(image, BOX, time_s=5.11).repeated
-        assert not landmarks.look(image, BOX, time_s=1.0).repeated  # a clock that was set back
-    finally:
-        landmarks._every_s = 0.0
+    assert landmarks.look(image, None) is None
+    first = landmarks.look(image, BOX)
+    assert np.abs(landmarks.look(image, None).points - first.points).mean() < 2
+
+
+def test_a_box_elsewhere_is_another_face(landmarks):
+    image = drawn()
+    landmarks.reset()
+    landmarks.look(image, BOX)
+    elsewhere = np.roll(image, 200, axis=1)
+    moved = landmarks.look(elsewhere, BOX.moved(200, 0))
+    assert np.abs(moved.points[:, 0].mean() - BOX.x - 200 - BOX.width / 2) < BOX.width / 4
 
 
 def test_without_the_second_file_the_eyes_are_never_claimed(landmarks):
