@@ -17,6 +17,7 @@ from edge_fer.driving.observation import Sight
 from edge_fer.driving.policy import person, pieces, presence, rules
 from edge_fer.driving.policy.raising import applied
 from edge_fer.driving.policy.reading import read, usable_opening, usable_pose
+from edge_fer.driving.policy.shown import Shown, shown
 from edge_fer.driving.policy.state import State
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from edge_fer.driving.parameters import Parameters
     from edge_fer.driving.policy.reading import Reading
 
-__all__ = ["State", "begin", "raised", "step"]
+__all__ = ["Shown", "State", "begin", "raised", "shown", "step"]
 
 
 def begin() -> State:
@@ -57,7 +58,7 @@ def step(state: State, observation: Observation, parameters: Parameters) -> tupl
                 newest = read(observation, state.person, state.presence, False, parameters)
                 break
         state = _learned(state, observation, elapsed_s, parameters)
-    return replace(state, time_s=observation.time_s, reading=newest), tuple(alerts)
+    return replace(state, time_s=observation.time_s, reading=newest, newest=observation), tuple(alerts)
 
 
 def _halves(state: State, newest: Reading, time_s: float) -> tuple[tuple[float, float, Reading], ...]:
