@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from edge_fer.frozen import Frozen
 
@@ -37,7 +37,13 @@ class Hindrance(StrEnum):
     """The face is seen, its eyes are not."""
 
 
-class Pose(Frozen):
+class Numbers(Frozen):
+    """Finite numbers only: no timer could go on after a time that is none."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+
+class Pose(Numbers):
     """Where the head looks, seen from the camera, in degrees, with the signs of `edge_fer.sources.Truth`."""
 
     yaw_deg: Number
@@ -50,7 +56,7 @@ class Pose(Frozen):
     """One standard deviation of yaw and pitch."""
 
 
-class Measured(Frozen):
+class Measured(Numbers):
     """A number and how far it may be wrong."""
 
     value: Number
@@ -58,7 +64,7 @@ class Measured(Frozen):
     """One standard deviation, in the value's unit."""
 
 
-class Observation(Frozen):
+class Observation(Numbers):
     """What one frame tells about the driver. What could not be measured, or not well enough, is None."""
 
     time_s: Number

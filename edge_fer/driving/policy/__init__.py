@@ -17,6 +17,7 @@ from edge_fer.driving.observation import Sight
 from edge_fer.driving.policy import person, pieces, presence, rules
 from edge_fer.driving.policy.raising import applied
 from edge_fer.driving.policy.reading import read, usable_opening, usable_pose
+from edge_fer.driving.policy.shown import Shown, shown
 from edge_fer.driving.policy.state import State
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from edge_fer.driving.parameters import Parameters
     from edge_fer.driving.policy.reading import Reading
 
-__all__ = ["State", "begin", "raised", "step"]
+__all__ = ["Shown", "State", "begin", "raised", "shown", "step"]
 
 
 def begin() -> State:
@@ -46,7 +47,7 @@ def step(state: State, observation: Observation, parameters: Parameters) -> tupl
     After a clock that jumped, or a gap of more than ``gap_s``, nothing is counted for the time between; what is raised
     stays so, and what is learned.
     """
-    newest = read(observation, state.person, state.presence, state.signals.closed.on, parameters)
+    newest = _read(observation, state, parameters)
     elapsed_s = 0.0 if state.time_s is None else observation.time_s - state.time_s
     alerts: list[Alert] = []
     if 0 < elapsed_s <= parameters.gap_s:
@@ -54,10 +55,15 @@ def step(state: State, observation: Observation, parameters: Parameters) -> tupl
             state, changes = _passed(state, begin_s, length_s, reading, newest, parameters)
             alerts += changes
             if state.time_s is None:
-                newest = read(observation, state.person, state.presence, False, parameters)
+                newest = _read(observation, state, parameters)
                 break
         state = _learned(state, observation, elapsed_s, parameters)
-    return replace(state, time_s=observation.time_s, reading=newest), tuple(alerts)
+    return replace(state, time_s=observation.time_s, reading=newest, newest=observation), tuple(alerts)
+
+
+def _read(observation: Observation, state: State, parameters: Parameters) -> Reading:
+    was_seen = presence.was_seen(state.presence, parameters)
+    return read(observation, state.person, was_seen, state.signals.closed.on, parameters)
 
 
 def _halves(state: State, newest: Reading, time_s: float) -> tuple[tuple[float, float, Reading], ...]:

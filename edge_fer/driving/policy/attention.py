@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from edge_fer.driving.alerts import Alert, Kind, Level
@@ -27,6 +27,8 @@ class Attention:
     """On: of the present look away; off: since the last one."""
     alarm_s: float = 0.0
     """Since the alarm was raised; 0 without one."""
+    lead_s: float = 0.0
+    """By what alerts look ahead in the present look away: the lag, as the timer counted it when the look began."""
 
 
 def passed(
@@ -36,6 +38,7 @@ def passed(
     if piece.reading.away is None:
         return attention, []
     is_away = piece.signals.away.on
+    attention = _switched(attention, is_away, piece, parameters)
     rate = _rate(is_away, raised, piece, parameters)
     alerts: list[Alert] = []
     if piece.confirms_away:
@@ -44,7 +47,20 @@ def passed(
         alerts = _lowered(attention, raised, piece, rate, parameters)
     spent_s = min(max(attention.spent_s + rate * piece.length_s, 0.0), parameters.away_alarm_s)
     run = runs.passed(attention.run, is_away, piece.length_s)
-    return Attention(spent_s, run, _alarm_s(attention, raised, alerts, piece)), alerts
+    return Attention(spent_s, run, _alarm_s(attention, raised, alerts, piece), attention.lead_s), alerts
+
+
+def _switched(attention: Attention, is_away: bool, piece: Piece, parameters: Parameters) -> Attention:
+    """Note the lag where a look begins; where it ends, make up for the change of speed in between."""
+    if is_away == (attention.run.on_s > 0):
+        return attention
+    lag_s = piece.pace * away_tuning(parameters).lag_s
+    if is_away:
+        return replace(attention, lead_s=lag_s)
+    if attention.run.off_s > 0:
+        return attention
+    spent_s = min(max(attention.spent_s + attention.lead_s - lag_s, 0.0), parameters.away_alarm_s)
+    return replace(attention, spent_s=spent_s)
 
 
 def _rate(is_away: bool, raised: Mapping[Kind, Level], piece: Piece, parameters: Parameters) -> float:
@@ -63,7 +79,7 @@ def _raised(
         (parameters.away_warning_s, Level.WARNING),
         (parameters.away_alarm_s, Level.ALARM),
     )
-    now_s = attention.spent_s + rate * away_tuning(parameters).lag_s
+    now_s = attention.spent_s + attention.lead_s
     return climb(piece, Kind.LOOKS_AWAY, raised, steps, now_s, rate, "away_s", {"reason": piece.reading.reason})
 
 

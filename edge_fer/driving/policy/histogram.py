@@ -23,7 +23,7 @@ def empty(least: float, most: float, width: float) -> Histogram:
 
 
 def added(histogram: Histogram, value: float, length_s: float, memory_s: float) -> Histogram:
-    """Return it with *value* for *length_s*. What it held before weighs less and less: the sum is *memory_s* at most."""
+    """Return it with *value* for *length_s*. What it held before weighs less: the sum is *memory_s* at most."""
     seconds = list(histogram.seconds)
     bin_of_value = int((value - histogram.least) / histogram.width)
     seconds[min(max(bin_of_value, 0), len(seconds) - 1)] += length_s

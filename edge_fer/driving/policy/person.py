@@ -51,12 +51,18 @@ class Person:
             return "head raised"
         return ""
 
-    def is_closed(self, opening: float, was_closed: bool, parameters: Parameters) -> bool | None:
-        """Return whether eyes that open by *opening* are closed; None while the open eye is not learned."""
+    def openness(self, opening: float, parameters: Parameters) -> float | None:
+        """Return how far *opening* is from closed, 0, to the person's open eye, 1; None while that is not learned."""
         open_eye = self.open_eye(parameters)
         if open_eye is None:
             return None
-        openness = (opening / open_eye - parameters.closed_reads) / (1 - parameters.closed_reads)
+        return (opening / open_eye - parameters.closed_reads) / (1 - parameters.closed_reads)
+
+    def is_closed(self, opening: float, was_closed: bool, parameters: Parameters) -> bool | None:
+        """Return whether eyes that open by *opening* are closed; None while the open eye is not learned."""
+        openness = self.openness(opening, parameters)
+        if openness is None:
+            return None
         if was_closed:
             return openness < parameters.open_openness
         return openness <= parameters.closed_openness

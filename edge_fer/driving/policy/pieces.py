@@ -94,7 +94,7 @@ def _passed(signals: Signals, reading: Reading, length_s: float, parameters: Par
 
 
 def pace_at(speed_kmh: float | None, parameters: Parameters) -> float:
-    """Return how fast the timers of looks away run at *speed_kmh*. A change of speed loses nothing they have counted."""
+    """Return how fast the timers of looks away run at *speed_kmh*. A change of speed loses nothing they counted."""
     if speed_kmh is None or speed_kmh >= parameters.fast_kmh:
         return 1.0
     if speed_kmh >= parameters.slow_kmh:

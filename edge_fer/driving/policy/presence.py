@@ -31,6 +31,11 @@ def passed(presence: Presence, reading: Reading, length_s: float, parameters: Pa
     return presence
 
 
+def was_seen(presence: Presence, parameters: Parameters) -> bool:
+    """Return whether a face was seen for long enough to be the driver's."""
+    return presence.seen_s >= parameters.driver_seen_s
+
+
 def until_over(presence: Presence, reading: Reading, parameters: Parameters) -> float:
     """Return after how many seconds of *reading* the drive is over; infinity if it is not, or none has begun."""
     speed = reading.speed_kmh

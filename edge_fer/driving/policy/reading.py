@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from edge_fer.driving.observation import Observation, Pose
     from edge_fer.driving.parameters import Parameters
     from edge_fer.driving.policy.person import Person
-    from edge_fer.driving.policy.presence import Presence
 
 
 class Gaze(Enum):
@@ -51,14 +50,15 @@ class Reading:
         return True if self.gaze is Gaze.AWAY else None
 
 
-def read(
-    observation: Observation, person: Person, presence: Presence, was_closed: bool, parameters: Parameters
-) -> Reading:
-    """Return what *observation* means. *was_closed* is what was last said of the eyes: the hysteresis needs it."""
+def read(observation: Observation, person: Person, was_seen: bool, was_closed: bool, parameters: Parameters) -> Reading:
+    """Return what *observation* means.
+
+    *was_seen* says whether there is a driver, *was_closed* what was last said of his eyes: the hysteresis needs it.
+    """
     if observation.sight is Sight.FACE:
         return _of_face(observation, person, was_closed, parameters)
     if observation.sight is Sight.NO_FACE:
-        gaze = _without_face(observation, presence, parameters)
+        gaze = _without_face(observation, was_seen, parameters)
         reason = "no face"
     else:
         gaze = Gaze.UNKNOWN
@@ -66,9 +66,9 @@ def read(
     return Reading(gaze, reason, observation.sight, observation.speed_kmh)
 
 
-def _without_face(observation: Observation, presence: Presence, parameters: Parameters) -> Gaze:
+def _without_face(observation: Observation, was_seen: bool, parameters: Parameters) -> Gaze:
     """Return what no face means: in a vehicle that moves somebody drives, even if he was never seen."""
-    if presence.seen_s >= parameters.driver_seen_s:
+    if was_seen:
         return Gaze.AWAY
     is_moving = observation.speed_kmh is not None and observation.speed_kmh > parameters.moving_kmh
     return Gaze.UNKNOWN if is_moving else Gaze.NOBODY
