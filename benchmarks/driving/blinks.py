@@ -128,6 +128,7 @@ def main() -> None:
     """Make the films, print the figures and save the raw values."""
     parser = rendering.parser(__doc__)
     parser.add_argument("--drivers", type=int, default=8)
+    parser.add_argument("--first", type=int, default=100, help="number of the first one; 0 to 7 were used for tuning")
     parser.add_argument("--length-s", type=float, default=180.0)
     parser.add_argument("--fps", type=float, action="append", help="15 and 30 by default; may be repeated")
     options = parser.parse_args()
@@ -135,7 +136,7 @@ def main() -> None:
     result: dict[str, Any] = {"command": rendering.command(), "edge_fer": __version__, "figures": [], "films": []}
     for fps in options.fps or (15.0, 30.0):
         films = []
-        for person in range(options.drivers):
+        for person in range(options.first, options.first + options.drivers):
             films.append(film(landmarks, person, fps, options.length_s))
             print(f"{fps:g} fps, driver {person}: {figures(films[-1:])}", flush=True)
         result["figures"].append(figures(films))

@@ -93,7 +93,7 @@ class Parameters(Frozen):
     """Quantile of the openings that is the open eye: above blinks and drooping lids, below noise. Own."""
     open_least: float = Field(0.15, gt=0)
     """Smallest opening that is taken for an open eye, should somebody sleep from the first minute on. Own."""
-    closed_reads: float = Field(0.4, ge=0, lt=1)
+    closed_reads: float = Field(0.45, ge=0, lt=1)
     """What a closed eye reads, as a share of the open one. Measured with the iris model: 0.35 on a film of a man,
     0.24 to 0.45 on drawn heads, the most with rimmed glasses."""
     closed_openness: float = Field(0.2, gt=0, lt=1)
