@@ -31,9 +31,14 @@ NOTICE: Final = "No type-approved safety device: it misses things, and the drive
 
 def sentence(alert: Alert) -> str:
     """Return what *alert* says."""
-    details = [f"{name.replace('_', ' ')} {_shown(value)}" for name, value in alert.detail.items()]
+    details = [_detail(name, value) for name, value in alert.detail.items()]
     return SENTENCES[alert.kind] + (f" ({', '.join(details)})" if details else "")
 
 
-def _shown(value: object) -> str:
-    return f"{value:.2f}" if isinstance(value, float) else str(value)
+def _detail(name: str, value: object) -> str:
+    """Return one detail with its unit, which the end of its name tells."""
+    if name.endswith("_s"):
+        return f"{name.removesuffix('_s')} {value:.1f} s"
+    if isinstance(value, float):
+        return f"{name} {value:.0%}"
+    return f"{name} {value}" if isinstance(value, int) else str(value)

@@ -6,7 +6,7 @@ import contextlib
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 DRAWN: Final = "synthetic"
 DRAWN_SCENE: Final = "synthetic:drive"
 """What is drawn where somebody only says `DRAWN`: a driver, instead of people."""
+NOT_WITH_PAGE: Final = (
+    "backend", "fps", "rotate", "flip", "roi", "read_timeout", "wait", "size", "seconds", "as_json", "min_face",
+)  # fmt: skip
+"""Parameters of the command that the page takes from ``--config``, or not at all."""
 EXISTING_FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -59,6 +63,12 @@ docs/driving.md says what it can and cannot see, and where the two files come fr
     "--speed-file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
     help="A file that somebody keeps writing the vehicle's speed into, in km/h.",
 )  # fmt: skip
+@click.option("--page", is_flag=True, help="Run as the appliance does: a page, events, and what --config tells of.")
+@click.option(
+    "--config", "config_path", type=click.Path(path_type=Path), metavar="FILE",
+    help="Settings of the appliance, for --page; the options here go before them.",
+)  # fmt: skip
+@click.option("--port", type=click.IntRange(0, 65535), help="Port of the page on this machine; 0 takes a free one.")
 @click.option("--seconds", type=FiniteRange(0, min_open=True), help="Stop after so much of the drive.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object for each frame; replay reads them.")
 @click.option("--detector", help="What finds faces: haar (default), yunet:FILE or blazeface:FILE.")
@@ -67,7 +77,8 @@ docs/driving.md says what it can and cannot see, and where the two files come fr
 def drive(
     context: click.Context, source: str, source_options: SourceOptions, model: str | None, target: str | None,
     backend: str | None, threads: int | None, landmarks: Path | None, eyes: Path | None, speed_file: Path | None,
-    seconds: float | None, as_json: bool, detector: str | None, min_face: int,
+    page: bool, config_path: Path | None, port: int | None, seconds: float | None, as_json: bool,
+    detector: str | None, min_face: int,
 ) -> None:  # fmt: skip
     """Watch one driver, and say when he is to be alerted.
 
@@ -78,6 +89,14 @@ def drive(
         return
     if eyes is not None and landmarks is None:
         raise click.UsageError("--eyes needs --landmarks: the eyes are looked for where the face's points are.")
+    if page:
+        _check_page(context)
+        chosen_here = {"model": model, "target": target, "threads": threads, "detector": detector}
+        files = {"landmarks": landmarks, "eyes": eyes, "speed_file": speed_file}
+        _serve(context, source, chosen_here, files, config_path, port)
+        return
+    if config_path is not None or port is not None:
+        raise click.UsageError("--config and --port are for the page; add --page.")
     spare_memory()
     from edge_fer import profile
     from edge_fer.driving import observer as observers
@@ -99,6 +118,36 @@ def drive(
         steps = stack.enter_context(contextlib.closing(_steps(opened, pipeline, observer, speed_file)))
         click.echo(f"{words.LEVELS[observer.level]}. {words.NOTICE}", err=True)
         _print(_until(steps, seconds), as_json=as_json)
+
+
+def _check_page(context: click.Context) -> None:
+    """Raise `click.UsageError` for options that the page has no use for."""
+    for name in NOT_WITH_PAGE:
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            option = "json" if name == "as_json" else name.replace("_", "-")
+            raise click.UsageError(f"--{option} is not for the page; leave it out, or --page.")
+
+
+def _serve(
+    context: click.Context, source: str, chosen: dict[str, Any], files: dict[str, Path | None],
+    config_path: Path | None, port: int | None,
+) -> None:  # fmt: skip
+    """Run the appliance as a driver monitor."""
+    from edge_fer.appliance.service.running import check_installed
+
+    check_installed()
+    from edge_fer.appliance.commands import serving
+    from edge_fer.driving import words
+
+    is_named = context.get_parameter_source("source") is click.core.ParameterSource.COMMANDLINE
+    named = source if is_named or config_path is None else None
+    if named is not None:
+        serving.check_there(named)
+    changes = chosen | {
+        "source": DRAWN_SCENE if named == DRAWN else named,
+        "driving": {name: path.absolute() for name, path in files.items() if path is not None},
+    }
+    serving.serve_changed(config_path, changes, port=port, notice=words.NOTICE)
 
 
 def _pipeline(

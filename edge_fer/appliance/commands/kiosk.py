@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 import click
 
 from edge_fer.options import FiniteRange
-
-if TYPE_CHECKING:
-    from edge_fer.appliance.config import Config
-    from edge_fer.appliance.service.appliance import Appliance
 
 NOTICE: Final = """\
 Before you show this to anybody:
@@ -60,61 +54,11 @@ def kiosk(
     from edge_fer.appliance.service.running import check_installed
 
     check_installed()
+    from edge_fer.appliance.commands import serving
+
     if source is not None:
-        _check_there(source)
-    from edge_fer.appliance import log
-    from edge_fer.appliance.service.running import serve
-
-    with contextlib.ExitStack() as stack:
-        if state is None and config_path is None:
-            state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="edge-fer-kiosk-")))
-        if max_fps is None and config_path is None:
-            max_fps = 30.0
-        wished = {"source": source, "model": model, "max_fps": max_fps}
-        changes: dict[str, Any] = {name: value for name, value in wished.items() if value is not None}
-
-        def load() -> Config:
-            return _changed(config_path, changes, port, no_picture, state)
-
-        config = load()
-        log.start()
-        if not config.events.path.exists():
-            click.echo(NOTICE, err=True)
-        serve(config, load, _tell_address)
-
-
-def _check_there(source: str) -> None:
-    """Raise `SourceError` for a file that is not there: a camera may come back, a name with a slip never does."""
-    from edge_fer.errors import SourceError
-    from edge_fer.sources.addresses import Kind, kind_of
-
-    if not source.startswith("@") and kind_of(source) is Kind.PATH and not Path(source).exists():
-        raise SourceError(f"there is no {source!r}; check the path, or pass camera, synthetic or an address")
-
-
-def _changed(
-    path: Path | None, changes: dict[str, Any], port: int | None, no_picture: bool, state: Path | None
-) -> Config:
-    """Return the settings at *path*, or the defaults, with what the options change. Raises `BadInput`."""
-    from edge_fer.appliance.config import Config
-    from edge_fer.errors import BadInput, reason
-
-    values = (Config() if path is None else Config.load(path)).model_dump() | changes
-    if port is not None:
-        values["page"]["port"] = port
-    if no_picture:
-        values["page"]["pictures"] = False
-    if state is not None:
-        values["events"]["path"] = state / "events.db"
-        values["supervision"]["state_folder"] = state
-    try:
-        return Config.model_validate(values)
-    except ValueError as exc:
-        raise BadInput(f"the options do not fit: {reason(exc)}; change them, or --config") from exc
-
-
-def _tell_address(appliance: Appliance) -> None:
-    if appliance.port is None:
-        click.echo("the page is off; [page] in the settings switches it on", err=True)
-    else:
-        click.echo(appliance.address)
+        serving.check_there(source)
+    if max_fps is None and config_path is None:
+        max_fps = 30.0
+    changes = {"source": source, "model": model, "max_fps": max_fps}
+    serving.serve_changed(config_path, changes, port=port, no_picture=no_picture, state=state, notice=NOTICE)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import cv2
 import numpy as np
+
+from edge_fer.preprocess import to_gray
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,7 +31,7 @@ def are_dark(
 
     The picture is grey or BGR, and the face in it is level.
     """
-    gray = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+    gray = to_gray(picture)
     width = float(np.hypot(*(points[corners[1][0]] - points[corners[0][0]])[:2]))
     # The median, since a hand or hair may hide a cheek, and a fringe the forehead.
     skin = float(np.median([_level(gray, points[point], 0.06 * width, 0.06 * width, 0.5) for point in SKIN]))

@@ -17,7 +17,6 @@ from edge_fer.driving.observation import Sight
 from edge_fer.driving.policy import person, pieces, presence, rules
 from edge_fer.driving.policy.raising import applied
 from edge_fer.driving.policy.reading import read, usable_opening, usable_pose
-from edge_fer.driving.policy.shown import Shown, shown
 from edge_fer.driving.policy.state import State
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from edge_fer.driving.parameters import Parameters
     from edge_fer.driving.policy.reading import Reading
 
-__all__ = ["Shown", "State", "begin", "raised", "shown", "step"]
+__all__ = ["State", "begin", "raised", "step"]
 
 
 def begin() -> State:

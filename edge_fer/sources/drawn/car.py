@@ -87,7 +87,8 @@ def _inside(rng: np.random.Generator, width: int, height: int) -> NDArray[np.uin
         )
     soft = cv2.GaussianBlur(image, (0, 0), 0.006 * width).astype(np.float32)
     grain = rng.normal(0, 2.0, (height // 4 + 1, width // 4 + 1)).astype(np.float32)
-    return np.clip(soft + cv2.resize(grain, (width, height)), 0, 255).astype(np.uint8)
+    grained = soft + cv2.resize(grain, (width, height))
+    return np.asarray(np.clip(grained, 0, 255), np.uint8)
 
 
 def _seat(image: NDArray[np.uint8], x: float, width: int, height: int) -> None:

@@ -20,7 +20,8 @@ import pytest
 import tomli_w
 from click.testing import CliRunner
 
-from edge_fer.appliance.commands.kiosk import _changed, kiosk
+from edge_fer.appliance.commands.kiosk import kiosk
+from edge_fer.appliance.commands.serving import changed
 from edge_fer.appliance.config import Config
 from edge_fer.appliance.events.reader import Reader
 from edge_fer.appliance.service import systemd
@@ -338,11 +339,11 @@ def test_the_kiosk_shows_examples_and_takes_its_options_before_the_settings(tmp_
     assert "edge-fer kiosk --source synthetic" in shown.output
     path = tmp_path / "config.toml"
     path.write_text('source = "0"\nthreads = 2\n')
-    config = _changed(path, {"source": "synthetic"}, 9000, True, tmp_path)
+    config = changed(path, {"source": "synthetic"}, 9000, True, tmp_path)
     assert (config.source, config.threads, config.page.port, config.page.pictures) == ("synthetic", 2, 9000, False)
     assert config.events.path == tmp_path / "events.db"
     with pytest.raises(BadInput, match="the options do not fit: source"):
-        _changed(None, {"source": "no\nline"}, None, False, None)
+        changed(None, {"source": "no\nline"}, None, False, None)
 
 
 @pytest.mark.parametrize(

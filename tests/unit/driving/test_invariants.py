@@ -86,7 +86,7 @@ def test_alerts_are_in_order_of_time_and_each_is_a_change(spells):
 @given(SPELLS)
 def test_the_same_observations_give_the_same_alerts(spells):
     observations = observed(spells)
-    read_again = [Observation.model_validate_json(one.as_json()) for one in observations]
+    read_again = [Observation.model_validate_json(one.model_dump_json()) for one in observations]
     assert played(observations) == played(read_again)
 
 
