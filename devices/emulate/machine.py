@@ -44,13 +44,14 @@ class Board:
     cpu: str
     memory_mb: int
     console: str
-    options: tuple[str, ...] = ()
-    network: tuple[str, ...] = ()
+    words: str = ""
+    """What is added to the kernel's command line."""
 
 
 VIRT_A72: Final = Board("virt", "cortex-a72", 2048, "ttyAMA0")
 VIRT_A53: Final = Board("virt", "cortex-a53", 1024, "ttyAMA0")
-RASPI3B: Final = Board("raspi3b", "cortex-a53", 1024, "ttyS1")
+# QEMU's watchdog does not count: it resets the board as soon as systemd starts it.
+RASPI3B: Final = Board("raspi3b", "cortex-a53", 1024, "ttyS1", "module_blacklist=bcm2835_wdt")
 
 
 @dataclass
@@ -90,7 +91,8 @@ class Machine:
 
     def probes(self) -> list[dict[str, Any]]:
         """Return what the probe has told so far."""
-        text = self.console.read_text(errors="replace")
+        # QEMU makes the file a moment after it was started.
+        text = self.console.read_text(errors="replace") if self.console.exists() else ""
         return [json.loads(found) for found in PROBE.findall(text)]
 
     def wait(self, what: str, within_s: float, happened: Callable[[], bool]) -> float:
@@ -158,7 +160,7 @@ def qemu(card: Path, board: Board, console: Path, port: int | None) -> list[str]
     command = [
         "qemu-system-aarch64", "-M", board.machine, "-cpu", board.cpu, "-m", str(board.memory_mb), "-display", "none",
         "-monitor", "none", "-no-reboot", "-kernel", str(folder / "kernel8.img"), "-initrd", str(folder / "initramfs8"),
-        "-append", f"{line} console={board.console} panic=-1 systemd.set_credential={CREDENTIAL}:{TOKEN}",
+        "-append", f"{line} console={board.console} {board.words} panic=-1 systemd.set_credential={CREDENTIAL}:{TOKEN}",
     ]  # fmt: skip
     net = f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{port}-:{HEALTH_PORT}"
     if board.machine == "raspi3b":

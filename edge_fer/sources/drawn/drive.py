@@ -79,8 +79,8 @@ class Lids:
         for blink_s in self._blinks_s[max(0, place - 1) : place + 1]:
             opened = min(opened, float(np.interp(time_s - blink_s, times, values)))
         for start_s, end_s in self._closed_s:
-            # More than half closed for as long as it is told.
-            course = (start_s - LID_S / 2, start_s + LID_S / 2, end_s - LID_S / 2, end_s + LID_S / 2)
+            # For as long as it is told they are 80 % closed or more, as PERCLOS' P80 has it.
+            course = (start_s - 0.8 * LID_S, start_s + 0.2 * LID_S, end_s - 0.2 * LID_S, end_s + 0.8 * LID_S)
             opened = min(opened, float(np.interp(time_s, course, (1.0, 0.0, 0.0, 1.0))))
         return opened
 
