@@ -2,10 +2,10 @@
 
     python benchmarks/driving/blinks.py --landmarks FOLDER --json benchmarks/results/driving/blinks.json
 
-FOLDER holds the two model files. Each driver blinks 15 times a minute and sways, before a noisy sensor. After the minute
-in which his own eyes are learned he closes them now and then for 1.0 to 3.0 s: by 80 % or more, as PERCLOS' P80 has it.
-A closing is found if a microsleep or a sleep is raised from its beginning until half a second after its end; one that
-is raised at another time is false.
+FOLDER holds the two model files. Each driver blinks 15 times a minute and sways, before a noisy sensor. After the
+minute in which his own eyes are learned he closes them now and then for 1.0 to 3.0 s: by 80 % or more, as PERCLOS' P80
+has it. A closing is found if a microsleep or a sleep is raised from its beginning until half a second after its end;
+one that is raised at another time is false.
 """
 
 # ruff: noqa: T201  (a script prints)
