@@ -25,7 +25,7 @@ import traceback
 from typing import Any, Final
 
 import stand_in
-from scenarios import SCENARIOS, Workshop
+from scenarios import SCENARIOS, Workshop, first_record
 
 RESULTS: Final = stand_in.CLONE / "benchmarks" / "results" / "emulated" / "results.json"
 NOT_RUN: Final = "not run"
@@ -55,15 +55,9 @@ def prepare() -> Workshop:
     folder = stand_in.CACHE / "cards"
     folder.mkdir(exist_ok=True)
     wheelhouse = stand_in.CACHE / "wheelhouse"
-    edge_fer("wheelhouse", "--out", str(wheelhouse), "--python", "3.13", "--force")
-    record = json.loads(edge_fer("run", "--source", "synthetic", "--frames", "1", "--json"))
-    return Workshop(stock, folder, wheelhouse, record)
-
-
-def edge_fer(*words: str) -> str:
-    """Return what an ``edge-fer`` command prints."""
-    command = [sys.executable, "-m", "edge_fer.cli", *words]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    make = [sys.executable, "-m", "edge_fer.cli", "wheelhouse", "--out", str(wheelhouse), "--python", "3.13", "--force"]
+    subprocess.run(make, check=True, stdout=subprocess.DEVNULL)
+    return Workshop(stock, folder, wheelhouse, first_record())
 
 
 def run_scenario(name: str, workshop: Workshop) -> dict[str, Any]:

@@ -126,7 +126,7 @@ class Observer:
         return self._without
 
     def _looked(self, gray: NDArray[np.uint8], now_s: float) -> Observation:
-        hindrance = visibility.hindrance(gray)
+        hindrance = visibility.hindrance(gray, self._last)
         if hindrance is not None:
             return Observation(time_s=now_s, sight=Sight.CANNOT_MONITOR, hindrance=hindrance)
         if self._last is not None and now_s - self._seen_s <= TURNED_FOR_S and self._profile.is_near(gray, self._last):

@@ -44,6 +44,16 @@ def test_a_frame_at_dusk_is_dark_before_nobody_could_be_found() -> None:
     assert hindrance((FRAME * 0.12).astype(np.uint8)) is Hindrance.DARK
 
 
+def test_at_dusk_the_drivers_place_is_dark_before_the_windows() -> None:
+    image = np.full((120, 160), 200, np.uint8)
+    place = Box(60, 40, 40, 40)
+    image[40:80, 60:100] = np.random.default_rng(0).integers(5, 40, (40, 40))
+    assert hindrance(image) is None
+    assert hindrance(image, place) is Hindrance.DARK
+    assert hindrance(image, Box(10, 10, 40, 40)) is None
+    assert hindrance(image, Box(500, 500, 40, 40)) is None
+
+
 def test_very_small_and_very_narrow_frames_are_judged() -> None:
     for shape in ((1, 1), (1, 500), (32, 32), (2000, 3)):
         hindrance(np.full(shape, 100, np.uint8))
