@@ -19,8 +19,8 @@ import rendering
 
 from edge_fer import __version__, files
 from edge_fer.classifier import Classifier
-from edge_fer.driving.observer import Observer
 from edge_fer.driving.observation import Sight
+from edge_fer.driving.observer import Observer
 from edge_fer.pipeline import Pipeline
 from edge_fer.sources import Frame
 from edge_fer.sources.drawn.drive import Lids
