@@ -57,7 +57,7 @@ def step(state: State, observation: Observation, parameters: Parameters) -> tupl
                 newest = _read(observation, state, parameters)
                 break
         state = _learned(state, observation, elapsed_s, parameters)
-    return replace(state, time_s=observation.time_s, reading=newest, newest=observation), tuple(alerts)
+    return replace(state, time_s=observation.time_s, reading=newest), tuple(alerts)
 
 
 def _read(observation: Observation, state: State, parameters: Parameters) -> Reading:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from edge_fer.driving.alerts import Kind, Level
-    from edge_fer.driving.observation import Observation
     from edge_fer.driving.policy.reading import Reading
 
 
@@ -46,7 +45,6 @@ class State:
     """Of the newest observation; None before the first."""
     reading: Reading | None = None
     """Of the newest observation."""
-    newest: Observation | None = None
     person: Person = field(default_factory=Person)
     presence: Presence = field(default_factory=Presence)
     signals: Signals = field(default_factory=Signals)
