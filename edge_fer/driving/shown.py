@@ -59,7 +59,7 @@ def shown(state: State, observation: Observation, parameters: Parameters) -> Sho
     yaw_deg = pitch_deg = None
     pose = usable_pose(observation, parameters)
     if pose is not None:
-        own_yaw_deg, own_pitch_deg = _own_pose(state.person, parameters)
+        own_yaw_deg, own_pitch_deg = state.person.road_pose(parameters)
         yaw_deg = round(pose.yaw_deg - own_yaw_deg, 1)
         pitch_deg = round(pose.pitch_deg - own_pitch_deg, 1)
     return Shown(
@@ -89,16 +89,9 @@ def _word(state: State, observation: Observation) -> tuple[Word, str | None]:
     return Word.CANNOT_MONITOR, hindrance or HEAD
 
 
-def _own_pose(person: Person, parameters: Parameters) -> tuple[float, float]:
-    return person.own_pose(parameters) or (parameters.mount_yaw_deg, parameters.mount_pitch_deg)
-
-
 def _openness(person: Person, opening: float | None, parameters: Parameters) -> float | None:
-    open_eye = person.open_eye(parameters)
-    if opening is None or open_eye is None:
-        return None
-    openness = (opening / open_eye - parameters.closed_reads) / (1 - parameters.closed_reads)
-    return round(min(max(openness, 0.0), 1.0), 2)
+    openness = None if opening is None else person.openness(opening, parameters)
+    return None if openness is None else round(min(max(openness, 0.0), 1.0), 2)
 
 
 def _perclos(window: Window, parameters: Parameters) -> float | None:

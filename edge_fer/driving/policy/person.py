@@ -38,11 +38,14 @@ class Person:
             return None
         return max(histogram.quantile(self.opening, parameters.open_quantile), parameters.open_least)
 
+    def road_pose(self, parameters: Parameters) -> tuple[float, float]:
+        """Return the yaw and pitch of looking at the road: the own pose, or the mount's until that is learned."""
+        return self.own_pose(parameters) or (parameters.mount_yaw_deg, parameters.mount_pitch_deg)
+
     def turned(self, pose: Pose, parameters: Parameters) -> str:
         """Return how the head is turned away from the road, in a few words; empty: it is not."""
-        own = self.own_pose(parameters)
-        extra = parameters.unlearned_extra_deg if own is None else 0.0
-        yaw, pitch = own or (parameters.mount_yaw_deg, parameters.mount_pitch_deg)
+        extra = parameters.unlearned_extra_deg if self.own_pose(parameters) is None else 0.0
+        yaw, pitch = self.road_pose(parameters)
         if abs(pose.yaw_deg - yaw) > parameters.yaw_limit_deg + extra:
             return "head turned aside"
         if pose.pitch_deg - pitch > parameters.pitch_down_limit_deg + extra:
