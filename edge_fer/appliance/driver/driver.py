@@ -122,7 +122,6 @@ class Driver:
         before = self._levels.pop(kind, None)
         if level is not None:
             self._levels[kind] = level
-        if level is not None:
             detail = {**detail, "words": SENTENCES[kind]}
         was = None if before is None else level_name(before)
         becomes = None if level is None else level_name(level)
