@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from edge_fer.driving.landmarks import Landmarks
+from edge_fer.driving.landmarks import Landmarks, files
 from edge_fer.sources.drawn.car import Car
 from edge_fer.sources.drawn.expressions import EXPRESSIONS
 from edge_fer.sources.drawn.fine import OPEN, draw_fine_skin
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from edge_fer.sources.drawn.head import Pose
 
 SHARPEST_PX: Final = 352
-MESH_FILE: Final = "face_landmark.tflite"
-EYES_FILE: Final = "iris_landmark.tflite"
 
 
 class Cabin:
@@ -71,14 +69,15 @@ def posed(
 def parser(documentation: str | None) -> argparse.ArgumentParser:
     """Return a parser with what the scripts of this folder need."""
     made = argparse.ArgumentParser(description=documentation, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("--landmarks", type=Path, required=True, help=f"folder with {MESH_FILE} and {EYES_FILE}")
+    needed = f"folder with {files.MESH.file} and {files.EYES.file}"
+    made.add_argument("--landmarks", type=Path, required=True, help=needed)
     made.add_argument("--json", type=Path, help="write the raw values to this file")
     return made
 
 
 def opened(folder: Path) -> Landmarks:
     """Return level 2 with the files in *folder*."""
-    return Landmarks(folder / MESH_FILE, folder / EYES_FILE)
+    return Landmarks(folder / files.MESH.file, folder / files.EYES.file)
 
 
 def command() -> str:
