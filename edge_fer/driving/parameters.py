@@ -147,8 +147,8 @@ class Parameters(Frozen):
     moving_kmh: float = Field(10.0, gt=0)
     """Speed above which somebody must be driving. Own."""
     fast_kmh: float = Field(50.0, gt=0)
-    """Speed from which on the times of looks away, and of not seeing, count as they are. EU: 50. An unknown speed counts
-    as one above."""
+    """Speed from which on the times of looks away, and of not seeing, count as they are. EU: 50. An unknown speed
+    counts as one above."""
     slow_kmh: float = Field(20.0, gt=0)
     """Speed from which on they are longer by `medium_factor`, below it by `slow_factor`. EU: 20."""
     medium_factor: float = Field(6.0 / 3.5, ge=1)
