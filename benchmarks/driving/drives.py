@@ -176,21 +176,14 @@ def all_drives() -> list[Drive]:
     """Return all drives."""
     drives: list[Drive] = []
     for level in (1, 2):
-        drives += [*looking(level), *not_seeing(level), *beside(level)]
-    return [*drives, *with_eyes()]
+        drives += [*looking(level), *alarming(level), *glancing(level)]
+        drives += [*not_seeing(level), *without_driver(level), *beside(level)]
+    return [*drives, *sleeping(), *with_eyes()]
 
 
 def looking(level: int) -> list[Drive]:
-    """Return drives of looks away, and of recovery."""
+    """Return drives of single looks away, up to a warning."""
     begin_s = BEGIN_S
-    alarm = (
-        (3.0, Kind.LOOKS_AWAY, Level.NOTICE),
-        (5.0, Kind.LOOKS_AWAY, Level.WARNING),
-        (10.0, Kind.GLANCES, Level.NOTICE),
-        (11.0, Kind.LOOKS_AWAY, Level.ALARM),
-    )
-    recovered = ((33.5, Kind.LOOKS_AWAY, None), (33.5, Kind.GLANCES, None))
-    third_s = begin_s + 2 * 60
     return [
         Drive("look of 2.9 s", "too short", level, 60, looks(level, begin_s, 2.9)),
         Drive(
@@ -215,6 +208,21 @@ def looking(level: int) -> list[Drive]:
                 (8.0, Kind.LOOKS_AWAY, None),
             ),
         ),
+    ]
+
+
+def alarming(level: int) -> list[Drive]:
+    """Return drives of looks that end in an alarm, and of recovery."""
+    begin_s = BEGIN_S
+    alarm = (
+        (3.0, Kind.LOOKS_AWAY, Level.NOTICE),
+        (5.0, Kind.LOOKS_AWAY, Level.WARNING),
+        (10.0, Kind.GLANCES, Level.NOTICE),
+        (11.0, Kind.LOOKS_AWAY, Level.ALARM),
+    )
+    recovered = ((33.5, Kind.LOOKS_AWAY, None), (33.5, Kind.GLANCES, None))
+    third_s = begin_s + 2 * 60
+    return [
         Drive(
             "slow recovery",
             "after an alarm, 22 s of attention end it",
@@ -265,6 +273,13 @@ def looking(level: int) -> list[Drive]:
                 (42.0, Kind.GLANCES, None),
             ),
         ),
+    ]
+
+
+def glancing(level: int) -> list[Drive]:
+    """Return drives of many short looks, and of looks at low speed."""
+    begin_s = BEGIN_S
+    return [
         Drive(
             "ten glances of 1.2 s in 30 s",
             "the ninth makes ten seconds",
@@ -347,6 +362,14 @@ def not_seeing(level: int) -> list[Drive]:
                 (47.0, Kind.CANNOT_MONITOR, None),
             ),
         ),
+    ]
+
+
+def without_driver(level: int) -> list[Drive]:
+    """Return drives in which nobody is seen at the wheel."""
+    begin_s = BEGIN_S
+    no_face = {"sight": Sight.NO_FACE}
+    return [
         Drive(
             "driver leaves",
             "after a minute the drive is over",
@@ -372,7 +395,7 @@ def not_seeing(level: int) -> list[Drive]:
             level,
             60,
             (Spell(0, 60, {**no_face, "speed_kmh": 60.0}),),
-            expect(0, notice, (30.0, Kind.CANNOT_MONITOR, Level.WARNING)),
+            expect(0, (10.0, Kind.CANNOT_MONITOR, Level.NOTICE), (30.0, Kind.CANNOT_MONITOR, Level.WARNING)),
         ),
     ]
 
@@ -406,14 +429,12 @@ def beside(level: int) -> list[Drive]:
     ]
 
 
-def with_eyes() -> list[Drive]:
-    """Return drives of level 2 only."""
+def sleeping() -> list[Drive]:
+    """Return drives of level 2 in which the eyes close."""
     begin_s = EYES_BEGIN_S
-    bowed = {"pose": pose(pitch_deg=30.0), "eyes": opening(CLOSED)}
     blinks: list[Spell] = []
     for number, length_s in enumerate((0.1, 0.2, 0.3, 0.4)):
         blinks += closings(9.95 + 4 * number, length_s, 16, 19)
-    nodding = (Spell(0, 180, {"pose": pose(yaw_deg=15.0, pitch_deg=-8.0)}),)
     return [
         Drive(
             "microsleep of 1.1 s",
@@ -451,13 +472,22 @@ def with_eyes() -> list[Drive]:
             (*closings(begin_s, 0.8, 4, 15), *closings(begin_s + 60, 0.4)),
             expect(begin_s, (28.4, Kind.DROWSY, Level.NOTICE), (96.4, Kind.DROWSY, None)),
         ),
+    ]
+
+
+def with_eyes() -> list[Drive]:
+    """Return the other drives of level 2 only."""
+    begin_s = EYES_BEGIN_S
+    bowed = {"pose": pose(pitch_deg=30.0), "eyes": opening(CLOSED)}
+    aside = (Spell(0, 180, {"pose": pose(yaw_deg=15.0, pitch_deg=-8.0)}),)
+    return [
         Drive("looks down for 2 s", "lowered lids are no sleep", 2, 200, (Spell(begin_s, begin_s + 2, bowed),)),
         Drive(
             "sits aside",
             "the own pose is learned: 25 degrees from it are away, though the camera sees 40",
             2,
             200,
-            (*nodding, Spell(begin_s, begin_s + 4, {"pose": pose(yaw_deg=40.0, pitch_deg=-8.0)})),
+            (*aside, Spell(begin_s, begin_s + 4, {"pose": pose(yaw_deg=40.0, pitch_deg=-8.0)})),
             expect(begin_s, (3.0, Kind.LOOKS_AWAY, Level.NOTICE), (5.0, Kind.LOOKS_AWAY, None)),
         ),
         Drive(
