@@ -9,8 +9,7 @@ from pydantic import ConfigDict, Field
 
 from edge_fer.frozen import Frozen
 
-Number = Annotated[float, Field(allow_inf_nan=False)]
-Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Amount = Annotated[float, Field(ge=0)]
 
 
 class Sight(StrEnum):
@@ -46,11 +45,11 @@ class Numbers(Frozen):
 class Pose(Numbers):
     """Where the head looks, seen from the camera, in degrees, with the signs of `edge_fer.sources.Truth`."""
 
-    yaw_deg: Number
+    yaw_deg: float
     """Positive to the right of the picture."""
-    pitch_deg: Number
+    pitch_deg: float
     """Positive downwards."""
-    roll_deg: Number
+    roll_deg: float
     """Positive clockwise."""
     uncertainty_deg: Amount
     """One standard deviation of yaw and pitch."""
@@ -59,7 +58,7 @@ class Pose(Numbers):
 class Measured(Numbers):
     """A number and how far it may be wrong."""
 
-    value: Number
+    value: float
     uncertainty: Amount
     """One standard deviation, in the value's unit."""
 
@@ -67,7 +66,7 @@ class Measured(Numbers):
 class Observation(Numbers):
     """What one frame tells about the driver. What could not be measured, or not well enough, is None."""
 
-    time_s: Number
+    time_s: float
     """Of the frame: seconds of the source's time, or of a clock that never runs backwards."""
     sight: Sight
     hindrance: Hindrance | None = None
