@@ -58,13 +58,13 @@ def frames(person: int) -> Iterator[Frame]:
         yield Frame(image, time_s, index, "drawn", (truth,))
 
 
-def seen(observation: Observation) -> dict[str, bool]:
+def seen(level_1: Observation, level_2: Observation) -> dict[str, bool]:
     """Return of each signal whether it says what is so."""
     return {
         # What says that it cannot monitor is no noise: nothing is counted then.
-        "level_1": observation.facing is True or observation.sight is Sight.CANNOT_MONITOR,
-        "pose": observation.pose is not None,
-        "eyes": observation.eyes is not None,
+        "level_1": level_1.facing is True or level_1.sight is Sight.CANNOT_MONITOR,
+        "pose": level_2.pose is not None,
+        "eyes": level_2.eyes is not None,
     }
 
 
@@ -112,8 +112,11 @@ def main() -> None:
         for person in range(options.drivers):
             landmarks.reset()
             pipeline = Pipeline(classifier)
-            observer = Observer(landmarks)
-            said = [seen(observer.observe(frame, pipeline.process(frame))) for frame in frames(person)]
+            levels = Observer(), Observer(landmarks)
+            said = []
+            for frame in frames(person):
+                record = pipeline.process(frame)
+                said.append(seen(*(level.observe(frame, record) for level in levels)))
             rows.append({signal: spells([not one[signal] for one in said]) for signal in SIGNALS})
             print(f"driver {person}: {rows[-1]}", flush=True)
     result = {"command": rendering.command(), "edge_fer": __version__, "figures": figures(rows), "drivers": rows}
