@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from edge_fer.driving.parameters import Parameters
 
 from edge_fer.clock import FakeClock, SystemClock
 from edge_fer.driving import monitor as monitors
@@ -15,6 +14,7 @@ from edge_fer.driving import watching
 from edge_fer.driving.monitor import Monitor
 from edge_fer.driving.observation import Sight
 from edge_fer.driving.observer import Observer
+from edge_fer.driving.parameters import Parameters
 from edge_fer.errors import SourceError
 from edge_fer.records import Record
 from edge_fer.sources import Frame
