@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_S: Final = 0.2
 """How often, where the driver's face is not confirmed, a profile is searched for, or the light is judged."""
+ROUNDING_S: Final = 1e-3
+"""Times of frames are multiples of their distance, but for rounding."""
+MEASURE_EVERY_S: Final = 0.5
+"""How often it is measured how bright the driver's face is."""
+DUSK: Final = 60.0
+"""A face that was no brighter may be lost because it gets dark; at the place of a brighter one, nobody is."""
 TURNED_FOR_S: Final = 2.0
 """How long after the driver was seen a profile at his place is taken for his."""
 
@@ -72,6 +78,9 @@ class Observer:
         self._marked_s = float("-inf")
         self._last: Box | None = None
         """Where the driver's face was seen last, in pixels of the frame as it is decoded."""
+        self._brightness = 255.0
+        """Of that face, a moment before."""
+        self._measured_s = float("-inf")
         self._seen_s = float("-inf")
         self._looked_s = float("-inf")
         self._without = Observation(time_s=0.0, sight=Sight.NO_FACE)
@@ -97,7 +106,8 @@ class Observer:
         return seen.model_copy(update={"time_s": now_s})
 
     def _start_again(self) -> None:
-        self._seen_s = self._looked_s = self._marked_s = float("-inf")
+        self._seen_s = self._looked_s = self._marked_s = self._measured_s = float("-inf")
+        self._last = None
         self._marks = None
         if self._landmarks is not None:
             self._landmarks.reset()
@@ -107,12 +117,18 @@ class Observer:
         self._last = box
         self._seen_s = now_s
         self._looked_s = float("-inf")
+        self._measure(frame.image, box, now_s)
         facing = face.seen is Seen.FOUND
         marks = self._marked(frame.image, box, face.roll_deg, now_s)
         if marks is not None:
             return _observation(facing, marks, marks.eyes_hidden, face.state)
         hidden = facing and visibility.wears_sunglasses(to_gray(frame.image), box)
         return _observation(facing, None, hidden, face.state)
+
+    def _measure(self, image: NDArray[Any], box: Box, now_s: float) -> None:
+        if now_s - self._measured_s >= MEASURE_EVERY_S:
+            self._measured_s = now_s
+            self._brightness = visibility.brightness(to_gray(image), box)
 
     def _without_face(self, frame: Frame, now_s: float) -> Observation:
         """Return what a frame tells in which the cascades do not find the driver's face."""
@@ -126,7 +142,7 @@ class Observer:
         return self._without
 
     def _looked(self, gray: NDArray[np.uint8], now_s: float) -> Observation:
-        hindrance = visibility.hindrance(gray, self._last)
+        hindrance = visibility.hindrance(gray, self._last if self._brightness <= DUSK else None)
         if hindrance is not None:
             return Observation(time_s=now_s, sight=Sight.CANNOT_MONITOR, hindrance=hindrance)
         if self._last is not None and now_s - self._seen_s <= TURNED_FOR_S and self._profile.is_near(gray, self._last):
@@ -137,7 +153,7 @@ class Observer:
     def _marked(self, image: NDArray[Any], box: Box | None, roll_deg: float, now_s: float) -> Marks | None:
         if self._landmarks is None:
             return None
-        if now_s - self._marked_s >= self._every_s:
+        if now_s - self._marked_s >= self._every_s - ROUNDING_S:
             self._marks = self._landmarks.look(image, box, roll_deg)
             self._marked_s = now_s
         return self._marks
@@ -156,10 +172,15 @@ def _observation(facing: bool, marks: Marks | None, eyes_hidden: bool, state: st
     )
 
 
-def opened(landmarks: Path | None = None, eyes: Path | None = None, threads: int = 1) -> Observer:
-    """Return an observer; of level 2 with the model files *landmarks* and *eyes*. Raises `BadInput`."""
+def opened(
+    landmarks: Path | None = None, eyes: Path | None = None, threads: int = 1, fps: float | None = None
+) -> Observer:
+    """Return an observer; of level 2 with the model files *landmarks* and *eyes*, which look *fps* times a second.
+
+    By default they look at every frame. Raises `BadInput`.
+    """
     if landmarks is None:
         return Observer()
     from edge_fer.driving.landmarks import Landmarks as LandmarkModels
 
-    return Observer(LandmarkModels(landmarks, eyes, threads=threads))
+    return Observer(LandmarkModels(landmarks, eyes, threads=threads), 0.0 if fps is None else 1 / fps)

@@ -36,22 +36,23 @@ LIGHT: Final = {advice.Reason.DARK: Hindrance.DARK, advice.Reason.WHITE: Hindran
 def hindrance(gray: NDArray[np.uint8], place: Box | None = None) -> Hindrance | None:
     """Return why nobody can be seen in the grey ``(height, width)`` uint8 frame *gray*; None if one could be.
 
-    *place* is where the driver's face was seen last: at dusk it may be dark before the windows are.
+    *place* is where the driver's face was seen last, in little light: it may be dark there before the windows are.
     """
     light = advice.light(gray)
     if light is not None:
         return LIGHT[light]
-    if place is not None and _is_dark(gray, place):
+    if place is not None and brightness(gray, place) <= DARK_P90:
         return Hindrance.DARK
     scale = SIDE_PX / min(gray.shape)
     small = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     return Hindrance.COVERED if float(small.std()) < FLAT else None
 
 
-def _is_dark(gray: NDArray[np.uint8], place: Box) -> bool:
+def brightness(gray: NDArray[np.uint8], place: Box) -> float:
+    """Return the grey level that 90 % of the pixels at *place* do not exceed; 255 outside of the frame."""
     left, top, right, bottom = place.pixels(gray.shape)
     part = gray[top:bottom, left:right]
-    return part.size > 0 and bool(np.percentile(part, 90) <= DARK_P90)
+    return float(np.percentile(part, 90)) if part.size else 255.0
 
 
 def wears_sunglasses(gray: NDArray[np.uint8], face: Box) -> bool:

@@ -110,7 +110,7 @@ def drive(
     if chosen.frame_px is not None:
         source_options = replace(source_options, usual_size_px=chosen.frame_px)
     with contextlib.ExitStack() as stack:
-        observer = observers.opened(landmarks, eyes, chosen.threads)
+        observer = observers.opened(landmarks, eyes, chosen.threads, chosen.schedule.classify_fps)
         opened = stack.enter_context(open_source(source, source_options))
         if opened.stills:
             raise BadInput(f"{redact(source)} is a picture, and a drive takes time; pass a film or a camera")

@@ -199,7 +199,8 @@ def _observer(job: Job) -> Observer | None:
     from edge_fer.driving.observer import opened
 
     landmarks = None if driving.landmarks is None else Path(driving.landmarks)
-    return opened(landmarks, None if driving.eyes is None else Path(driving.eyes), job.threads)
+    eyes = None if driving.eyes is None else Path(driving.eyes)
+    return opened(landmarks, eyes, job.threads, job.classify_fps)
 
 
 def _verify(bundle: Bundle, job: Job) -> None:

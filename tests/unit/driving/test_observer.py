@@ -90,6 +90,18 @@ def test_somebody_from_the_side_is_still_there() -> None:
     assert (observed.sight, observed.facing) == (Sight.FACE, False)
 
 
+@pytest.mark.parametrize(("tone", "expected"), [(150, Sight.NO_FACE), (50, Sight.CANNOT_MONITOR)])
+def test_an_empty_seat_is_dark_only_where_the_driver_was_at_dusk(tone: int, expected: Sight) -> None:
+    room = np.random.default_rng(0).integers(60, 220, (240, 320), np.uint8)
+    place = Box(100, 60, 100, 100)
+    seated, empty = room.copy(), room.copy()
+    seated[60:160, 100:200] = tone
+    empty[60:160, 100:200] = 20
+    watched = Observer()
+    watched.observe(frame(seated, 0.0), record(0.0, face(box=place)))
+    assert watched.observe(frame(empty, 5.0), record(5.0)).sight is expected
+
+
 def test_landmarks_go_on_where_the_detector_has_lost_the_face() -> None:
     points = Points()
     watched = Observer(points)
