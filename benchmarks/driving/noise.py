@@ -42,7 +42,10 @@ QUIET_S: Final = 130.0
 """Begin of a drive without events, while the driver is learned."""
 NEAR_S: Final = 2.0
 """How far an alert with noise may be from the one without, and an alert from the end of its event."""
-WITHOUT: Final = ("yaw_jitter_deg", "pitch_jitter_deg", "pose_drift_deg", "eyes_jitter", "lost_share", "unsure_share")
+WITHOUT: Final = (
+    "yaw_jitter_deg", "pitch_jitter_deg", "pose_drift_deg", "eyes_jitter", "level_1_lost_share", "level_2_lost_share",
+    "unsure_share",
+)  # fmt: skip
 """What is 0 without noise."""
 FOUND_BY: Final = {
     "look": (Kind.LOOKS_AWAY, Kind.GLANCES, Kind.UNRESPONSIVE, Kind.LOCKED_OUT),
@@ -128,7 +131,7 @@ class Detector:
         self._numbers = numbers
         self._level = level
         self._noise = noise
-        self._lost = Spells(numbers, noise["lost_share"], noise["lost_s"])
+        self._lost = Spells(numbers, noise[f"level_{level}_lost_share"], noise["lost_s"])
         self._unsure = Spells(numbers, noise["unsure_share"], noise["unsure_s"])
         self._yaw = Drift(numbers, noise["pose_drift_deg"], noise["pose_drift_s"])
         self._pitch = Drift(numbers, noise["pose_drift_deg"], noise["pose_drift_s"])
@@ -141,7 +144,7 @@ class Detector:
         pitch_error = self._pitch.after(1 / FPS)
         if is_lost:
             return Observation(time_s=time_s, sight=Sight.NO_FACE)
-        if is_unsure:
+        if is_unsure and self._level == 2:
             return Observation(time_s=time_s, sight=Sight.FACE)
         looks = [event for event in now if event.kind in {"glance", "look"}]
         if self._level == 1:
