@@ -97,7 +97,7 @@ class Observer:
         *time_s* is the observation's time; by default the frame's.
         """
         now_s = frame.time_s if time_s is None else time_s
-        if now_s < self._marked_s or now_s < self._looked_s:  # a film that starts again
+        if now_s < max(self._seen_s, self._marked_s, self._looked_s):  # a film that starts again
             self._start_again()
         face = self._seat.driver(record.faces, now_s)
         seen = None if face is None else self._with_face(frame, face, now_s)

@@ -91,7 +91,7 @@ def _of_face(observation: Observation, person: Person, was_closed: bool, paramet
         observation.sight,
         observation.speed_kmh,
         closed,
-        _eyes_seen(observation, opening, person, parameters),
+        _eyes_seen(observation, opening if pose is not None else None, person, parameters),
         None if observation.state is None else observation.state in parameters.strong_emotions,
         observation.state,
     )

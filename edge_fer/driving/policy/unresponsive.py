@@ -50,11 +50,14 @@ def _until_responds(
     raised: Mapping[Kind, Level], piece: Piece, attention: Attention, lids: Lids, parameters: Parameters
 ) -> float:
     """Return the seconds until the driver has long looked at the road, with open eyes where they are seen."""
-    if piece.reading.away is None or piece.signals.away.on or piece.signals.closed.on:
+    if piece.reading.away is None or piece.signals.away.on:
         return math.inf
     attentive_s = attention.run.off_s - piece.length_s + away_tuning(parameters).lag_s
     until_s = rises_to(attentive_s, 1.0, parameters.responsive_s)
     if piece.reading.closed is not None:
+        if piece.signals.closed.on:
+            return math.inf
         open_s = lids.run.off_s + closed_tuning(parameters).lag_s
         return max(until_s, rises_to(open_s, 1.0, parameters.responsive_s))
-    return math.inf if Kind.SLEEP in raised else until_s
+    # The filter keeps what it said last. What was said of eyes ends once it was said that they are not seen.
+    return math.inf if Kind.SLEEP in raised or Kind.MICROSLEEP in raised else until_s

@@ -145,5 +145,12 @@ def test_a_film_that_starts_again_starts_the_landmarks_again() -> None:
     assert points.resets == 1
 
 
+def test_a_film_that_starts_again_forgets_whom_it_has_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = Observer()
+    monkeypatch.setattr(watched._profile, "is_near", lambda *_: True)
+    watched.observe(frame(DRAWN.image, 100.0), record(100.0, face()))
+    assert watched.observe(frame(DRAWN.image, 0.0), record(0.0)).sight is Sight.NO_FACE
+
+
 def test_without_files_the_level_is_1() -> None:
     assert observers.opened().level == 1

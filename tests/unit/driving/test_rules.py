@@ -240,6 +240,24 @@ def test_sleep_is_taken_back_when_the_eyes_cannot_be_seen_any_more(drives):
     assert_times([alert for alert in alerts if alert.kind is Kind.SLEEP], [BEGIN + 3, BEGIN + 14])
 
 
+@pytest.mark.parametrize("lost", [{"eyes": None}, {"doubt_deg": 12.0}, {"eyes_doubt": 0.3}])
+def test_no_response_ends_where_the_eyes_cannot_be_seen_any_more(drives, lost):
+    def seen(time_s):
+        if time_s > BEGIN + 8:
+            return {**drives.face(**lost), "facing": True}
+        return closed(drives, (BEGIN, 8))(time_s)
+
+    drives.alerts(seen, 60, 10)
+    assert dict(drives.state.raised) == {Kind.EYES_UNSEEN: Level.ADVICE}
+
+
+def test_eyes_in_a_head_of_unknown_pose_are_missed(drives):
+    def seen(time_s):
+        return {**drives.face(doubt_deg=12.0 if time_s > BEGIN else 3.0), "facing": True}
+
+    assert rows(drives.alerts(seen, 40, 10)) == [(Kind.EYES_UNSEEN, Level.ADVICE)]
+
+
 def test_closed_for_a_tenth_of_a_minute_is_drowsy(drives):
     spans = [(69.95 + 4 * number, 0.8) for number in range(15)]
     alerts = drives.alerts(closed(drives, *spans, (129.95, 0.4)), 175, 5)
