@@ -144,6 +144,8 @@ class Parameters(Frozen):
     """How long a face must have been seen until a missing one is a driver who looks away, or eyes are missed. Own."""
     drive_over_s: float = Field(60.0, gt=0)
     """Time without a face that ends a drive, unless the vehicle is known to move. Own."""
+    drive_unseen_s: float = Field(600.0, gt=0)
+    """The same where nothing can be seen, as at night: alarms do not last until the morning. Own."""
     moving_kmh: float = Field(10.0, gt=0)
     """Speed above which somebody must be driving. Own."""
     fast_kmh: float = Field(50.0, gt=0)
@@ -171,6 +173,7 @@ class Parameters(Frozen):
             ("own_yaw_range_deg", "yaw_limit_deg"),
             ("own_pitch_range_deg", "pitch_down_limit_deg"),
             ("own_pitch_range_deg", "pitch_up_limit_deg"),
+            ("drive_over_s", "drive_unseen_s"),
             ("slow_kmh", "fast_kmh"),
             ("medium_factor", "slow_factor"),
         )

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
 
 def passed(run: Run, raised: Mapping[Kind, Level], piece: Piece, parameters: Parameters) -> tuple[Run, list[Alert]]:
-    """Return for how long a strong emotion has shown, or not, after *piece*, and what that raises or clears."""
-    if piece.reading.upset is None:
-        return run, []
+    """Return for how long a strong emotion has shown, or not, after *piece*, and what that raises or clears.
+
+    A face that is not read shows none.
+    """
     is_upset = piece.signals.upset.on
     lag_s = upset_tuning(parameters).lag_s
     alerts: list[Alert] = []

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from edge_fer.driving.policy.pieces import Piece
 
 
+Steps = tuple[tuple[float, Level], ...]
+"""Seconds from which on a level is raised, the lowest first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outage:
     """Seconds of not seeing, of which seeing takes back as many as it lasts, and seconds of seeing since."""
@@ -30,7 +34,9 @@ def driver(
     outage: Outage, raised: Mapping[Kind, Level], piece: Piece, parameters: Parameters
 ) -> tuple[Outage, list[Alert]]:
     """Return the *outage* after *piece*: whether anything can be said of the driver at all."""
-    steps = ((parameters.unseen_notice_s, Level.NOTICE), (parameters.unseen_warning_s, Level.WARNING))
+    steps: Steps = ((parameters.unseen_notice_s, Level.NOTICE), (parameters.unseen_warning_s, Level.WARNING))
+    if not piece.reading.has_driver:
+        steps = steps[:1]  # a camera in the dark of a parked car is told once
     is_out = piece.reading.gaze is Gaze.UNKNOWN
     was_confirmed = piece.newest.gaze is Gaze.UNKNOWN
     return _passed(outage, raised, piece, parameters, Kind.CANNOT_MONITOR, steps, is_out, was_confirmed)
@@ -58,7 +64,7 @@ def _passed(
     piece: Piece,
     parameters: Parameters,
     kind: Kind,
-    steps: tuple[tuple[float, Level], ...],
+    steps: Steps,
     is_out: bool,
     was_confirmed: bool,
 ) -> tuple[Outage, list[Alert]]:

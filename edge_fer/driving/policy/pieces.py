@@ -81,7 +81,7 @@ def _until_switch(signals: Signals, reading: Reading, parameters: Parameters) ->
     return min(
         filters.until_switch(signals.away, reading.away, away_tuning(parameters)),
         filters.until_switch(signals.closed, reading.closed, closed_tuning(parameters)),
-        filters.until_switch(signals.upset, reading.upset, upset_tuning(parameters)),
+        filters.until_switch(signals.upset, bool(reading.upset), upset_tuning(parameters)),
     )
 
 
@@ -89,7 +89,7 @@ def _passed(signals: Signals, reading: Reading, length_s: float, parameters: Par
     return Signals(
         filters.passed(signals.away, reading.away, away_tuning(parameters), length_s),
         filters.passed(signals.closed, reading.closed, closed_tuning(parameters), length_s),
-        filters.passed(signals.upset, reading.upset, upset_tuning(parameters), length_s),
+        filters.passed(signals.upset, bool(reading.upset), upset_tuning(parameters), length_s),
     )
 
 

@@ -16,19 +16,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """Seconds of a face in this drive, and seconds of no face since the last one."""
+    """Seconds of a face in this drive; and since the last one, of no face, and of no face that was seen."""
 
     seen_s: float = 0.0
     absent_s: float = 0.0
+    unseen_s: float = 0.0
 
 
 def passed(presence: Presence, reading: Reading, length_s: float, parameters: Parameters) -> Presence:
-    """Return *presence* after *length_s* of *reading*. What cannot be seen changes nothing."""
+    """Return *presence* after *length_s* of *reading*. Where nothing can be seen, somebody may still be there."""
     if reading.sight is Sight.FACE:
         return Presence(min(presence.seen_s + length_s, parameters.driver_seen_s))
+    unseen_s = min(presence.unseen_s + length_s, parameters.drive_unseen_s)
+    absent_s = presence.absent_s
     if reading.sight is Sight.NO_FACE:
-        return Presence(presence.seen_s, min(presence.absent_s + length_s, parameters.drive_over_s))
-    return presence
+        absent_s = min(absent_s + length_s, parameters.drive_over_s)
+    return Presence(presence.seen_s, absent_s, unseen_s)
 
 
 def was_seen(presence: Presence, parameters: Parameters) -> bool:
@@ -40,6 +43,9 @@ def until_over(presence: Presence, reading: Reading, parameters: Parameters) -> 
     """Return after how many seconds of *reading* the drive is over; infinity if it is not, or none has begun."""
     speed = reading.speed_kmh
     is_moving = speed is not None and speed > parameters.moving_kmh
-    if reading.sight is not Sight.NO_FACE or is_moving or presence.seen_s == 0:
+    if reading.sight is Sight.FACE or is_moving or presence.seen_s == 0:
         return math.inf
-    return rises_to(presence.absent_s, 1.0, parameters.drive_over_s)
+    until_s = rises_to(presence.unseen_s, 1.0, parameters.drive_unseen_s)
+    if reading.sight is Sight.NO_FACE:
+        until_s = min(until_s, rises_to(presence.absent_s, 1.0, parameters.drive_over_s))
+    return until_s

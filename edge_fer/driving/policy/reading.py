@@ -41,6 +41,8 @@ class Reading:
     upset: bool | None = None
     """Whether a strong emotion shows; None: no emotion is read."""
     state: str | None = None
+    has_driver: bool = True
+    """Whether somebody is known to drive: he was seen, or the vehicle moves."""
 
     @property
     def away(self) -> bool | None:
@@ -63,15 +65,19 @@ def read(observation: Observation, person: Person, was_seen: bool, was_closed: b
     else:
         gaze = Gaze.UNKNOWN
         reason = "picture stale" if observation.sight is Sight.STALE else _hindrance(observation)
-    return Reading(gaze, reason, observation.sight, observation.speed_kmh)
+    has_driver = was_seen or _is_moving(observation, parameters)
+    return Reading(gaze, reason, observation.sight, observation.speed_kmh, has_driver=has_driver)
 
 
 def _without_face(observation: Observation, was_seen: bool, parameters: Parameters) -> Gaze:
     """Return what no face means: in a vehicle that moves somebody drives, even if he was never seen."""
     if was_seen:
         return Gaze.AWAY
-    is_moving = observation.speed_kmh is not None and observation.speed_kmh > parameters.moving_kmh
-    return Gaze.UNKNOWN if is_moving else Gaze.NOBODY
+    return Gaze.UNKNOWN if _is_moving(observation, parameters) else Gaze.NOBODY
+
+
+def _is_moving(observation: Observation, parameters: Parameters) -> bool:
+    return observation.speed_kmh is not None and observation.speed_kmh > parameters.moving_kmh
 
 
 def _hindrance(observation: Observation) -> str:

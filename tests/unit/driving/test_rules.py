@@ -6,8 +6,12 @@ import pytest
 
 from edge_fer.driving.alerts import Kind, Level
 from edge_fer.driving.observation import Hindrance, Sight
+from edge_fer.driving.parameters import Parameters
 
 BEGIN = 9.95
+
+
+P = Parameters()
 
 
 def within(begin_s, length_s, time_s):
@@ -116,6 +120,27 @@ def test_a_drive_is_not_over_while_the_vehicle_moves(drives):
     assert all(alert.level is not None for alert in drives.alerts(seen, 90, 5))
 
 
+@pytest.mark.parametrize("sight", [Sight.CANNOT_MONITOR, Sight.STALE])
+def test_alarms_do_not_last_where_nothing_can_be_seen_any_more(drives, sight):
+    def seen(time_s):
+        if time_s < BEGIN:
+            return {"facing": True}
+        return {"facing": False} if time_s < BEGIN + 20 else {"sight": sight}
+
+    alerts = drives.alerts(seen, 700, 5)
+    over_s = BEGIN + 20 + P.drive_unseen_s
+    assert_times([alert for alert in alerts if alert.level is None], [over_s] * 4)
+    # From then on nobody is known to drive: it is said once more, and quietly.
+    assert rows(alerts)[-1] == (Kind.CANNOT_MONITOR, Level.NOTICE)
+    assert drives.state.raised == {Kind.CANNOT_MONITOR: Level.NOTICE}
+
+
+def test_a_dark_start_is_a_notice_until_somebody_drives(drives):
+    dark = {"sight": Sight.CANNOT_MONITOR}
+    assert rows(drives.alerts(lambda _: dark, 60, 5)) == [(Kind.CANNOT_MONITOR, Level.NOTICE)]
+    assert rows(drives.alerts(lambda _: dark | {"speed_kmh": 60}, 60, 5))[-1] == (Kind.CANNOT_MONITOR, Level.WARNING)
+
+
 def test_an_empty_vehicle_is_no_driver_who_looks_away(drives):
     assert drives.alerts(lambda _: {"sight": Sight.NO_FACE}, 60, 5) == []
 
@@ -176,6 +201,20 @@ def test_a_strong_emotion_that_lasts_is_advised_on(drives, state, fps):
     alerts = drives.alerts(seen, 40, fps)
     assert rows(alerts) == [(Kind.EMOTION, Level.ADVICE), (Kind.EMOTION, None)]
     assert_times(alerts, [BEGIN + 10, BEGIN + 20])
+
+
+def test_advice_ends_where_no_emotion_is_read_any_more(drives, fps):
+    def seen(time_s):
+        return {"facing": True, "state": "angry" if within(BEGIN, 15, time_s) else None}
+
+    assert rows(drives.alerts(seen, 40, fps)) == [(Kind.EMOTION, Level.ADVICE), (Kind.EMOTION, None)]
+
+
+def test_strong_emotions_do_not_add_up_over_a_time_without_any(drives):
+    def seen(time_s):
+        return {"facing": True, "state": "angry" if within(BEGIN, 6, time_s) or within(60, 6, time_s) else None}
+
+    assert drives.alerts(seen, 70, 10) == []
 
 
 @pytest.mark.parametrize("state", ["sad", "unknown", None])
