@@ -955,9 +955,9 @@ class TestSyntheticHard(SourceSuite):
         assert not np.array_equal(easy.image, next(open_source("synthetic:hard").frames()).image)
 
     def test_an_unknown_scene_is_refused(self):
-        with pytest.raises(SourceError, match="no scene 'synthetic:x'; pass synthetic:easy or synthetic:hard"):
+        with pytest.raises(SourceError, match="no scene 'synthetic:x'; pass synthetic:easy, synthetic:hard or"):
             open_source("synthetic:x")
-        with pytest.raises(BadInput, match="no scene 'x'; pass one of: easy, hard"):
+        with pytest.raises(BadInput, match="no scene 'x'; pass one of: easy, hard, drive"):
             SyntheticCamera(scene="x")
 
 
