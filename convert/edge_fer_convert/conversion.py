@@ -35,6 +35,7 @@ def convert(job: Job, progress: ProgressListener | None = None) -> Conversion:
         labels=prepared.labels,
         deduplicated=prepared.deduplicated,
         results=results,
+        failed=quantized.failed,
         tools=quantized.tools,
         float_bytes=quantized.float_bytes,
         warnings=tuple(log.warnings),

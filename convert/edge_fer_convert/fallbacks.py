@@ -19,7 +19,7 @@ from edge_fer_convert.sensitivity import TensorError, rank
 from edge_fer_convert.variants import Variant, Variants
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from edge_fer_convert.gate import Gate, QuantizationComparison
     from edge_fer_convert.targets import Converter, Files
 
+SLOWER: Final = 1.2
+"""How many times as long as float32 a variant may take; less than that a busy machine does, too."""
 INSPECTED: Final = 32
 """Number of calibration images on which the errors of tensors are measured."""
 
@@ -62,6 +64,8 @@ class FallbackSearch:
     """Called with the target and the description of each variant, before it is made."""
     votes: FerPlusVotes | None = None
     """Votes of FER+ on the images of the gate, where there are any."""
+    medians_ms: Callable[[Files, Files], Sequence[float]] | None = None
+    """Two files → how long each takes for a face. Where given, a variant that is slower than float32 is refused."""
     attempts: list[Attempt] = field(default_factory=list, init=False)
     failures: list[str] = field(default_factory=list, init=False)
     """Variants that the quantizer could not make or the runtime would not load, each with the reason."""
@@ -107,7 +111,7 @@ class FallbackSearch:
             files = variant.make()
         except Exception as exc:  # noqa: BLE001  (quantizers raise anything; the next variant may still be possible)
             raise_broken_import(exc)
-            self._note_failure(variant, exc)
+            self._note_failure(variant.description, exc)
             return None
         for earlier in self.attempts:
             # Two descriptions can lead to the same file, for instance when no layer can have 8-bit weights.
@@ -117,14 +121,24 @@ class FallbackSearch:
             # Float32 was scored before the search began.
             scores = self.reference if variant.precision == "float32" else self.score(files)
         except BackendError as exc:  # for instance a scale that the runtime's kernels do not take
-            self._note_failure(variant, exc)
+            self._note_failure(variant.description, exc)
             return None
         comparison = compare_with_float32(scores, self.reference, self.labels, votes=self.votes)
-        return Attempt(variant, files, scores, comparison, self.gate.refuses(comparison))
+        refused = self.gate.refuses(comparison) or self._slower(variant, files)
+        return Attempt(variant, files, scores, comparison, refused)
 
-    def _note_failure(self, variant: Variant, exc: Exception) -> None:
+    def _slower(self, variant: Variant, files: Files) -> str | None:
+        """Return why *variant* is too slow, or None."""
+        if not variant.may_be_slow or self.medians_ms is None:
+            return None
+        own_ms, float_ms = self.medians_ms(files, self.converter.float32())
+        if own_ms <= SLOWER * float_ms:
+            return None
+        return f"takes {own_ms:.2f} ms for a face, float32 takes {float_ms:.2f} ms (--allow-slower would take it)"
+
+    def _note_failure(self, what: str, exc: Exception) -> None:
         # With the class of the error, because the message of a KeyError is only the key.
-        self.failures.append(f"{variant.description}: {type(exc).__name__}: {one_line(exc)}")
+        self.failures.append(f"{what}: {type(exc).__name__}: {one_line(exc)}")
 
     # The variants are generated one at a time, because later ones depend on how the earlier ones did.
 
@@ -229,8 +243,13 @@ class FallbackSearch:
         return best
 
     def _ranked(self, attempt: Attempt) -> list[TensorError]:
-        after = self.converter.tensors(attempt.files, self.values[:INSPECTED])
-        return rank(self.converter.graph(), self._float_tensors, after)
+        try:
+            after = self.converter.tensors(attempt.files, self.values[:INSPECTED])
+            return rank(self.converter.graph(), self._float_tensors, after)
+        except Exception as exc:  # noqa: BLE001  (runtimes raise anything; the search can do without the worst tensors)
+            raise_broken_import(exc)
+            self._note_failure(f"the errors of the tensors of {attempt.variant.description} are not known", exc)
+            return []
 
     @cached_property
     def _float_tensors(self) -> dict[str, NDArray[np.float32]]:

@@ -10,7 +10,7 @@ import re
 import tempfile
 import zipfile
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +21,7 @@ from edge_fer.dependencies import raise_broken_import
 from edge_fer.errors import BadInput, MissingDependency, one_line
 from edge_fer.preprocess import Preprocess
 from edge_fer_convert.formats import onnx_file, tflite_file
+from edge_fer_convert.originals import KerasModel, OnnxModel, Serving, TFLiteModel, WithSoftmax
 from edge_fer_train import checkpoints
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_fer_convert.formats.axes import Shape
+    from edge_fer_convert.originals import Original
 
 KINDS: Final = "a .keras or .h5 file, a SavedModel folder, an .onnx or a float .tflite"
 
@@ -45,6 +47,8 @@ class FloatModel:
     given_onnx: bytes | None = None
     """The ONNX form where ONNX was opened; otherwise it is made from the ``.tflite`` when first asked for."""
     why_no_litert: str = ""
+    original: Original | None = field(default=None, compare=False, repr=False)
+    """The model as it was opened, which every form is compared with; None for a form made of another one."""
 
     @property
     def onnx(self) -> bytes | None:
@@ -81,17 +85,20 @@ class FloatModel:
         if self.given_onnx is not None or self.tflite is None:
             return self.given_onnx, ""
         try:
-            return onnx_file.from_tflite(self.tflite), ""
+            content = onnx_file.from_tflite(self.tflite)
+            if None in onnx_file.shapes(content)[0]:
+                content = onnx_file.with_fixed_input(content, self.shape)  # a .tflite may leave its batch open
         except Exception as exc:  # noqa: BLE001  (tf2onnx raises anything; LiteRT's targets can be produced all the same)
             raise_broken_import(exc)
             return None, f"tf2onnx cannot make ONNX of the model ({one_line(exc)}); pass an .onnx of your own"
+        return content, ""
 
     def scores(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the ``(n, classes)`` outputs for ``(n, N, N, channels)`` *values*."""
         # The .tflite where there is one, so that ONNX need not be made for this.
         if self.tflite is not None:
             return tflite_file.run(self.tflite, values)
-        return onnx_file.run(self.onnx or b"", values)
+        return onnx_file.run(self.onnx or b"", values, self.shape)
 
     def with_softmax(self) -> FloatModel:
         """Return the same model ending in a softmax."""
@@ -103,7 +110,8 @@ class FloatModel:
         onnx, _ = vars(self).get("_onnx_or_reason", (self.given_onnx, ""))
         if onnx is not None:
             onnx = onnx_file.append_softmax(onnx)
-        return replace(self, tflite=tflite, given_onnx=onnx)
+        original = None if self.original is None else WithSoftmax(self.original)
+        return replace(self, tflite=tflite, given_onnx=onnx, original=original)
 
 
 def open_model(source: str | Path | keras.Model, size_px: int | None = None, custom: str | None = None) -> FloatModel:
@@ -213,7 +221,8 @@ def _from_keras(model: keras.Model, size_px: int | None) -> FloatModel:
     archive.add_endpoint("serve", lambda face: model(face, training=False), input_signature=[signature])
     with tempfile.TemporaryDirectory() as folder:
         archive.write_out(folder, verbose=False)
-        return _open_saved_model(Path(folder), size_px)
+        opened = _open_saved_model(Path(folder), size_px)
+    return replace(opened, original=KerasModel(model, shape))
 
 
 def _in_float32(model: keras.Model) -> keras.Model:
@@ -257,11 +266,14 @@ def _open_saved_model(path: Path, size_px: int | None) -> FloatModel:
     # The loaded model is passed along, because the converter must keep its variables alive.
     converter = tf.lite.TFLiteConverter.from_concrete_functions([classify.get_concrete_function()], loaded)
     try:
-        return _from_tflite(bytes(converter.convert()))
+        content = bytes(converter.convert())
+        tflite_file.refuse_quantized(content, "the model")
+        opened = _from_tflite(content)
     except BadInput:
         raise
     except Exception as exc:  # the converter's own error derives from nothing narrower
         raise BadInput(f"TensorFlow cannot express the model in LiteRT's operations: {one_line(exc)}") from exc
+    return replace(opened, original=Serving(lambda face: classify(face)["scores"], shape))
 
 
 def _open_tflite(path: Path, size_px: int | None) -> FloatModel:
@@ -273,7 +285,7 @@ def _open_tflite(path: Path, size_px: int | None) -> FloatModel:
             f"{path} leaves sides of its input open, {_shown(input_shape)}, and those of a .tflite cannot be set "
             "afterwards; pass the model that it was made from, with --size"
         )
-    return _from_tflite(content)
+    return replace(_from_tflite(content), original=TFLiteModel(content))
 
 
 def _from_tflite(content: bytes) -> FloatModel:
@@ -295,8 +307,14 @@ def _open_onnx(path: Path, size_px: int | None) -> FloatModel:
         "pip install onnx2tf && onnx2tf -i model.onnx -o saved_model, then convert saved_model",
     )
     # Shape inference accepts models that ONNX Runtime cannot execute, so one face is tried.
-    model.scores(np.zeros((1, model.size_px, model.size_px, model.planes), np.float32))
-    return model
+    face = np.zeros((1, model.size_px, model.size_px, model.planes), np.float32)
+    model.scores(face)
+    original = OnnxModel(onnx_file.as_saved(path), shape)
+    try:
+        original.scores(face)
+    except BadInput:  # of operators so old that only the raised model can be executed
+        return model
+    return replace(model, original=original)
 
 
 def _fixed(shape: Shape, size_px: int | None) -> tuple[int, int, int, int]:

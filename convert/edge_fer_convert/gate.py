@@ -16,6 +16,17 @@ if TYPE_CHECKING:
 
 RESAMPLES: Final = 2000
 """Number of bootstrap draws; with 2,000, 50 of them lie beyond each end of the interval."""
+AGREEMENT: Final = 0.96
+"""Share of images with the same label as in float32 that is wanted without labels. This is a weaker check: it shows
+that the answers stay the same, not that they are right."""
+LABELLED_AGREEMENT: Final = 0.9
+"""The same where accuracy is measured, too. Good int8 models agree on 95 to 98 of 100 images; one that agrees on fewer
+than this is another model, and has the same accuracy by chance."""
+RULE_OF_THREE: Final = 3
+TOO_UNCERTAIN: Final = 2.0
+"""How many times the allowed drop the uncertainty of a drop may be."""
+ROUNDING: Final = 1e-6
+"""Points by which a drop may exceed the allowed one."""
 CONFIDENCE: Final = 0.95
 """Share of the draws that the interval of a drop holds."""
 
@@ -66,29 +77,59 @@ class Gate:
     """Percentage points of accuracy: by the labels, and by the votes of FER+ where there are any."""
     max_f1_drop: float = 0.5
     """Percentage points of macro-F1."""
-    min_agreement: float = 0.96
-    """Share of images with the same label; used where there are no labels. This is a weaker check: it shows that the
-    answers stay the same, not that they are right."""
+    min_agreement: float | None = None
+    """Share of images that must get the same label as in float32; None for `AGREEMENT` without labels, and for
+    `LABELLED_AGREEMENT` with them."""
+
+    def wanted_agreement(self, *, labelled: bool) -> float:
+        """Return the share of images that must get the same label as in float32."""
+        if self.min_agreement is not None:
+            return self.min_agreement
+        return LABELLED_AGREEMENT if labelled else AGREEMENT
 
     def refuses(self, comparison: QuantizationComparison) -> str | None:
         """Return why *comparison* does not pass, or None when it does."""
+        reasons = []
+        wanted = self.wanted_agreement(labelled=comparison.drop is not None)
+        if comparison.agreement < wanted:
+            reasons.append(f"agrees on {comparison.agreement:.2%} of the images, {wanted:.2%} are wanted")
         # Without labels there is no accuracy that could drop.
         if comparison.drop is None or comparison.f1_drop is None:
-            if comparison.agreement >= self.min_agreement:
-                return None
-            return f"agrees on {comparison.agreement:.2%} of the images, {self.min_agreement:.2%} are wanted"
-        reasons = []
-        if comparison.drop.points > self.max_drop:
+            return " and ".join(reasons) or None
+        if _exceeds(comparison.drop.points, self.max_drop):
             reasons.append(f"loses {comparison.drop.points:.2f} points of accuracy, {self.max_drop:g} are allowed")
-        if comparison.f1_drop.points > self.max_f1_drop:
+        if _exceeds(comparison.f1_drop.points, self.max_f1_drop):
             reasons.append(
                 f"loses {comparison.f1_drop.points:.2f} points of macro-F1, {self.max_f1_drop:g} are allowed"
             )
-        if comparison.votes_drop is not None and comparison.votes_drop > self.max_drop:
+        if comparison.votes_drop is not None and _exceeds(comparison.votes_drop, self.max_drop):
             reasons.append(
                 f"loses {comparison.votes_drop:.2f} points of accuracy by FER+ votes, {self.max_drop:g} are allowed"
             )
         return " and ".join(reasons) or None
+
+    def blind_to(self, comparison: QuantizationComparison) -> str | None:
+        """Return in words what the images of *comparison* are too few to show, or None when they are enough.
+
+        They are too few when the drop is known only to more than twice `max_drop`: half of its interval, or, where few
+        answers differ and the bootstrap has nothing to draw from, the three images in n of the rule of three (Hanley
+        and Lippman-Hand, JAMA 1983).
+        """
+        drop = comparison.drop
+        if drop is None:
+            return None
+        uncertainty = max((drop.high - drop.low) / 2, 100 * RULE_OF_THREE / comparison.images)
+        if uncertainty <= TOO_UNCERTAIN * max(self.max_drop, 0):
+            return None
+        return (
+            f"{comparison.images} evaluation images are too few to tell a drop of {self.max_drop:g} points: it is "
+            f"{drop.points:+.2f} [{drop.low:+.2f}, {drop.high:+.2f}], known to ±{uncertainty:.1f} points"
+        )
+
+
+def _exceeds(points: float, allowed: float) -> bool:
+    # A drop of exactly what is allowed may come out of a division a little above it.
+    return points > allowed + ROUNDING
 
 
 def compare_with_float32(

@@ -71,6 +71,8 @@ class Job:
     """Whether a target that fails the gate ends the conversion, instead of falling back to another precision."""
     allow_overlap: bool = False
     """Whether calibration images may also be evaluation images."""
+    allow_slower: bool = False
+    """Whether a fallback with 16 bits or with layers in float is taken although it is slower than float32."""
     force_labels: bool = False
     """Whether to convert although labelled faces fit another order of the labels, or another range, much better."""
     find_near_copies: bool = False

@@ -80,10 +80,12 @@ class Options:
     """Percentage points of accuracy that a target may lose."""
     max_f1_drop: float | None
     """Percentage points of macro-F1 that a target may lose; None for those of *max_drop*."""
-    min_agreement: float
-    """Share of images that must get the same label as in float32, from 0 to 1; used without *evaluate*."""
+    min_agreement: float | None
+    """Share of images that must get the same label as in float32, from 0 to 1; None for the default of the gate."""
     strict: bool
     """Whether a target that fails the gate ends the conversion."""
+    allow_slower: bool
+    """Whether a fallback is taken although it is slower than float32."""
     allow_overlap: bool
     """Whether calibration images may also be evaluation images."""
     force_labels: bool
@@ -149,6 +151,7 @@ def _job_of_recipe(options: Options, recipe: Recipe, progress: ProgressListener)
         seed=recipe.seed,
         training=recipe.in_words(),
         strict=options.strict,
+        allow_slower=options.allow_slower,
         force_labels=options.force_labels,
         find_near_copies=True,
     )
@@ -211,6 +214,7 @@ def _job_of_model(options: Options, path: Path, bundle_name: str, progress: Prog
         images=options.images,
         seed=options.seed,
         strict=options.strict,
+        allow_slower=options.allow_slower,
         allow_overlap=options.allow_overlap,
         force_labels=options.force_labels,
     )

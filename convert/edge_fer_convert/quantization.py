@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from importlib import metadata
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-import numpy as np
-
+from edge_fer.dependencies import raise_broken_import
+from edge_fer.errors import EdgeFerError, one_line
 from edge_fer.evaluation.metrics import confusion
 from edge_fer_convert import targets
 from edge_fer_convert.fallbacks import FallbackSearch
+from edge_fer_convert.fidelity import Fidelity
 from edge_fer_convert.plausibility import check_order
 from edge_fer_convert.result import TargetResult
 from edge_fer_convert.scoring import Scorer
@@ -18,14 +20,12 @@ from edge_fer_convert.scoring import Scorer
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from edge_fer.progress import ProgressListener
     from edge_fer_convert.preparation import Prepared
     from edge_fer_convert.targets import Converter
-
-SAME_MODEL: Final = 1e-2
-"""Difference of scores up to which the float32 models of two runtimes count as the same model."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,8 @@ class Quantized:
 
     results: tuple[TargetResult, ...]
     """In the order of the job's targets; not timed yet."""
+    failed: dict[str, str]
+    """Targets that could not be made, each with the reason."""
     tools: dict[str, str]
     """Distribution → version of what made them."""
     float_bytes: dict[str, int]
@@ -51,26 +53,79 @@ class _Runtime:
 
 
 def quantize(prepared: Prepared, progress: ProgressListener) -> Quantized:
-    """Make every target of the job.
+    """Make every target of the job that can be made.
 
-    Raises `GateFailed` when none of a target's variants passes, and for labels that seem to be in another order.
+    Raises `GateFailed` when a float32 form is not the model that was opened, and for labels that seem to be in another
+    order; and the error of the first target when none can be made, or one cannot and the job is ``strict``.
     """
-    # One converter for all targets of a runtime: it reads the graph and measures the ranges only once.
-    scorer = Scorer(prepared.job.metadata, prepared.crops, progress)
-    runtimes: dict[str, _Runtime] = {}
-    results = []
-    for target in prepared.job.targets:
+    with Scorer(prepared.job.metadata, prepared.crops, progress) as scorer:
+        return _Quantizer(prepared, scorer).run()
+
+
+@dataclass(frozen=True)
+class _Quantizer:
+    prepared: Prepared
+    scorer: Scorer
+    runtimes: dict[str, _Runtime] = field(default_factory=dict, init=False)
+    failed: dict[str, Exception] = field(default_factory=dict, init=False)
+    """Runtimes that cannot be opened, and targets that cannot be made."""
+
+    def run(self) -> Quantized:
+        results = []
+        for target in self.prepared.job.targets:
+            result = self._result(target)
+            if result is not None:
+                results.append(result)
+        if not results:
+            raise next(iter(self.failed.values()))
+        tools: dict[str, str] = {}
+        float_bytes: dict[str, int] = {}
+        for name, runtime in self.runtimes.items():
+            tools.update(_versions(runtime.converter.tools))
+            float_bytes[name] = runtime.float_bytes
+        failed = {target: _words(self.failed[target]) for target in self.prepared.job.targets if target in self.failed}
+        return Quantized(tuple(results), failed, tools, float_bytes)
+
+    def _result(self, target: str) -> TargetResult | None:
+        """Return the result of *target*; None when it cannot be made, which takes no other target with it."""
         name, _ = targets.split_target(target)
-        if name not in runtimes:
-            runtimes[name] = _open_runtime(name, prepared, scorer)
-            _check_float32(runtimes, runtimes[name], prepared, progress)
-        results.append(_quantize_target(target, runtimes[name], prepared, scorer))
-    tools: dict[str, str] = {}
-    float_bytes: dict[str, int] = {}
-    for name, runtime in runtimes.items():
-        tools.update(_versions(runtime.converter.tools))
-        float_bytes[name] = runtime.float_bytes
-    return Quantized(tuple(results), tools, float_bytes)
+        if name not in self.runtimes and name not in self.failed:
+            self._open(name)
+        error = self.failed.get(name)
+        if error is None:
+            try:
+                return _quantize_target(target, self.runtimes[name], self.prepared, self.scorer)
+            except Exception as exc:  # noqa: BLE001  (tools raise anything)
+                raise_broken_import(exc)
+                error = exc
+        if self.prepared.job.strict:
+            raise error
+        self.failed[target] = error
+        self.scorer.progress.warn(f"without {target}: {_words(error)}")
+        return None
+
+    def _open(self, name: str) -> None:
+        """Open the runtime *name*, one converter for all of its targets: it reads graph and ranges only once."""
+        try:
+            opened = _open_runtime(name, self.prepared, self.scorer)
+        except Exception as exc:  # noqa: BLE001  (tools raise anything)
+            raise_broken_import(exc)
+            self.failed[name] = exc
+            return
+        self._fidelity.check(name, opened.converter, opened.reference)
+        if not self.runtimes:
+            # Once is enough: the other runtimes execute the same model.
+            _check_label_order(opened.reference, self.prepared, self.scorer.progress)
+        self.runtimes[name] = opened
+
+    @cached_property
+    def _fidelity(self) -> Fidelity:
+        return Fidelity(self.prepared, self.scorer.progress)
+
+
+def _words(exc: Exception) -> str:
+    """Return the message of *exc*, with its class where it is none of our own errors."""
+    return str(exc) if isinstance(exc, EdgeFerError) else f"{type(exc).__name__}: {one_line(exc)}"
 
 
 def _open_runtime(name: str, prepared: Prepared, scorer: Scorer) -> _Runtime:
@@ -80,23 +135,6 @@ def _open_runtime(name: str, prepared: Prepared, scorer: Scorer) -> _Runtime:
     # The backend's own float32, so that the drop is the quantizer's and not the runtime's.
     reference = scorer.scores(f"{name}-float32", name, files)
     return _Runtime(name, converter, reference, len(files))
-
-
-def _check_float32(
-    runtimes: dict[str, _Runtime], opened: _Runtime, prepared: Prepared, progress: ProgressListener
-) -> None:
-    """Refuse labels in another order, and warn about runtimes whose float32 models differ."""
-    first = next(iter(runtimes.values()))
-    if opened is first:
-        # Once is enough: the other runtimes execute the same model, which is checked below.
-        _check_label_order(opened.reference, prepared, progress)
-        return
-    difference = float(np.abs(opened.reference - first.reference).max())
-    if difference > SAME_MODEL:
-        progress.warn(
-            f"{opened.name}-float32 is not the same model as {first.name}-float32: "
-            f"scores differ by up to {difference:.3f}"
-        )
 
 
 def _check_label_order(reference: NDArray[np.float32], prepared: Prepared, progress: ProgressListener) -> None:
@@ -113,12 +151,13 @@ def _quantize_target(target: str, runtime: _Runtime, prepared: Prepared, scorer:
     search = FallbackSearch(
         converter=runtime.converter,
         values=prepared.calibration.values,
-        score=lambda files: scorer.scores(target, runtime.name, files),
+        score=lambda files: scorer.tried(target, runtime.name, files),
         labels=prepared.labels,
         reference=runtime.reference,
         gate=job.gate,
         step=progress.step,
         votes=job.votes,
+        medians_ms=None if job.allow_slower else lambda *files: scorer.medians_ms(runtime.name, files),
     )
     chosen = search.run(target, strict=job.strict)
     for failure in search.failures:
@@ -134,6 +173,9 @@ def _quantize_target(target: str, runtime: _Runtime, prepared: Prepared, scorer:
         fusion_layers=len(search.fusion_layers),
         computes=scorer.computes(runtime.name, stamped),
     )
+    blind = job.gate.blind_to(chosen.comparison)
+    if blind:
+        progress.warn(f"{target}: {blind}")
     if result.target != target:
         progress.warn(f"{target} became {result.target}: {_why_it_fell_back(result)}")
     return result

@@ -48,6 +48,7 @@ def as_dict(conversion: Conversion) -> dict[str, Any]:
         },
         "tools": conversion.tools,
         "seconds": conversion.seconds,
+        "failed": conversion.failed,
         "warnings": list(conversion.warnings),
         "targets": [_target(conversion, result) for result in conversion.results],
     }

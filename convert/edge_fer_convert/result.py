@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from edge_fer.evaluation.metrics import accuracy
@@ -56,6 +56,8 @@ class Conversion:
     """Distribution → version of what quantized."""
     float_bytes: dict[str, int]
     """Runtime → size of its float32 model."""
+    failed: dict[str, str] = field(default_factory=dict)
+    """Targets that were asked for and could not be made, each with the reason."""
     warnings: tuple[str, ...] = ()
     seconds: float = 0.0
 

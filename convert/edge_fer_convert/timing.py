@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from edge_fer.backends import ModelFile
     from edge_fer.progress import ProgressListener
     from edge_fer_convert.model_metadata import ModelMetadata
     from edge_fer_convert.result import TargetResult
@@ -32,21 +33,24 @@ def time_targets(
 ) -> tuple[TargetResult, ...]:
     """Return *results* with latencies of one face and one thread, on faces of *crops* ``(n, N, N)`` in turn."""
     progress.step("timing")
-    latencies_ms: list[list[float]] = [[] for _ in results]
+    models = [(targets.runtime_of(result.target), result.chosen.files.model_file(metadata)) for result in results]
+    timed = []
+    for result, latencies in zip(results, latencies_ms(models, crops, LATENCY_RUNS), strict=True):
+        timed.append(replace(result, latency_ms=tuple(latencies)))
+    return tuple(timed)
+
+
+def latencies_ms(models: Sequence[tuple[str, ModelFile]], crops: NDArray[np.uint8], runs: int) -> list[list[float]]:
+    """Return for each of *models*, runtime and file, how long *runs* runs take, on faces of *crops* in turn."""
+    latencies: list[list[float]] = [[] for _ in models]
     with ExitStack() as stack:
-        backends = []
-        for result in results:
-            model = result.chosen.files.model_file(metadata)
-            backends.append(stack.enter_context(load_backend(targets.runtime_of(result.target), model)))
-        for run in range(WARM_UP + LATENCY_RUNS):
+        backends = [stack.enter_context(load_backend(runtime, model)) for runtime, model in models]
+        for run in range(WARM_UP + runs):
             # Another face each time, as on a device.
             face = crops[run % len(crops)][np.newaxis]
-            # All targets in turn, so that a busy moment of the machine hits all of them alike.
-            for backend, latencies in zip(backends, latencies_ms, strict=True):
+            # All models in turn, so that a busy moment of the machine hits all of them alike.
+            for backend, of_one in zip(backends, latencies, strict=True):
                 started = time.perf_counter()
                 backend.run(face)
-                latencies.append(1e3 * (time.perf_counter() - started))
-    timed = []
-    for result, latencies in zip(results, latencies_ms, strict=True):
-        timed.append(replace(result, latency_ms=tuple(latencies[WARM_UP:])))
-    return tuple(timed)
+                of_one.append(1e3 * (time.perf_counter() - started))
+    return [of_one[WARM_UP:] for of_one in latencies]

@@ -28,6 +28,8 @@ class Variant:
     """Layers that compute in float."""
     shown_only: bool = False
     """Whether the report shows it beside the others, and it is never chosen."""
+    may_be_slow: bool = False
+    """Whether it can be slower than float32: kernels for 16 bits are rare, and each border of int8 and float costs."""
 
 
 class Variants:
@@ -69,7 +71,7 @@ class Variants:
     def int16(self, method: str) -> Variant:
         """Return 8-bit weights with 16-bit activations."""
         make = partial(self._converter.static, method, self.fusion_layers, 16)
-        return Variant(f"activations of 16 bits{self.fusion_note}", "int16", make)
+        return Variant(f"activations of 16 bits{self.fusion_note}", "int16", make, may_be_slow=True)
 
     def naive(self) -> Variant:
         """Return int8 throughout, without regard to branches: what the report compares the others with."""
@@ -85,7 +87,8 @@ class Variants:
     ) -> Variant:
         """Return int8 with *float_layers* in float; *note* is added to the description."""
         make = partial(self._converter.static, method, float_layers, weight_only=weight_only)
-        return Variant(f"static int8, {method}{note}", "int8", make, method, float_layers)
+        mixed = bool(float_layers - self.fusion_layers)
+        return Variant(f"static int8, {method}{note}", "int8", make, method, float_layers, may_be_slow=mixed)
 
     def keeping(self, method: str, float_layers: frozenset[str], note: str) -> Iterator[Variant]:
         """Yield int8 with *float_layers* in float: with 8-bit weights first where they are possible, then without."""

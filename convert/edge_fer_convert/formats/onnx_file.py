@@ -10,15 +10,25 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from edge_fer.errors import BadInput, one_line
-from edge_fer_convert.formats.axes import Shape, to_model_order
+from edge_fer_convert.formats import tflite_file
+from edge_fer_convert.formats.axes import Shape, channels_last, to_model_order
 from edge_fer_convert.quiet import quiet
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 OPSET: Final = 18
 OLDEST_OPSET: Final = 13
 """The first set of operators in which weights can be quantized per channel."""
+QUANTIZERS: Final = frozenset(
+    {
+        "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger",
+        "MatMulInteger", "MatMulNBits", "QGemm", "QAttention", "DynamicQuantizeMatMul", "FakeQuant",
+    }
+)  # fmt: skip
+"""Operators that only quantized models have."""
 NEWER_IR: Final = 4
 """The first version of the file format in which weights need not be listed among the inputs."""
 ERRORS_ONLY: Final = 3
@@ -35,11 +45,58 @@ def read(path: Path) -> bytes:
     try:
         model = onnx.load(path)  # also loads weights stored in files beside it
         onnx.checker.check_model(model)
+        _refuse_quantized(model, path)
+        _strip_traces(model)
         model = _modern(model)
         model = onnx.shape_inference.infer_shapes(model)
+    except BadInput:
+        raise
     except Exception as exc:  # protobuf's and onnx's errors share no base class
         raise BadInput(f"{path} is no valid ONNX model: {one_line(exc)}; export it again") from exc
     return bytes(model.SerializeToString())
+
+
+def _refuse_quantized(model: Any, path: Path) -> None:
+    """Raise `BadInput` for a model that was quantized before, or that computes in 16 bits: it is not the float one."""
+    import onnx
+
+    quantizers = {node.op_type for node in model.graph.node} & QUANTIZERS
+    if quantizers:
+        raise BadInput(
+            f"{path} is already quantized ({', '.join(sorted(quantizers))}); pass the float model that it was made from"
+        )
+    halves = {onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16}
+    weights = {weight.data_type for weight in model.graph.initializer}
+    if weights & halves:
+        raise BadInput(f"{path} has weights of 16 bits; export the model in float32")
+
+
+def _strip_traces(model: Any) -> None:
+    """Remove what exporters note about the machine and the program that a model comes from.
+
+    PyTorch's exporter writes a stack trace with the paths of the source files beside every node.
+    """
+    for part in (model.graph, *model.functions):
+        _strip_part(part)
+    model.ClearField("doc_string")
+
+
+def _strip_part(part: Any) -> None:
+    """Remove notes from a graph or function, its nodes and values, and the graphs within."""
+    values: list[Any] = []
+    for field in ("input", "output", "value_info", "initializer", "sparse_initializer"):
+        # A function lists the names of its inputs only.
+        values += [value for value in getattr(part, field, ()) if not isinstance(value, str)]
+    for noted in (part, *values, *part.node):
+        for field in ("doc_string", "metadata_props"):
+            if field in noted.DESCRIPTOR.fields_by_name:
+                noted.ClearField(field)
+    for node in part.node:
+        for attribute in node.attribute:
+            attribute.ClearField("doc_string")
+            for inner in (attribute.g, *attribute.graphs):
+                if inner.node:
+                    _strip_part(inner)
 
 
 def _modern(model: Any) -> Any:
@@ -64,7 +121,7 @@ def from_tflite(content: bytes) -> bytes:
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.tflite"
-        path.write_bytes(content)
+        path.write_bytes(tflite_file.with_flat_dense_inputs(content))
         with quiet("tf2onnx", "tensorflow"):
             model, _ = tf2onnx.convert.from_tflite(str(path), opset=OPSET)
     # The names that every other form of the model has.
@@ -116,10 +173,18 @@ def with_fixed_input(content: bytes, shape: tuple[int, int, int, int]) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def run(content: bytes, values: NDArray[np.float32]) -> NDArray[np.float32]:
+def as_saved(path: Path) -> bytes:
+    """Return a model file that `read` has checked, with its weights inside and otherwise as it is."""
+    import onnx
+
+    return bytes(onnx.load(path).SerializeToString())
+
+
+def run(content: bytes, values: NDArray[np.float32], shape: Sequence[int] | None = None) -> NDArray[np.float32]:
     """Return the ``(n, classes)`` float32 outputs for ``(n, N, N, channels)`` *values*.
 
-    Raises `BadInput` when ONNX Runtime cannot run the model.
+    *shape* is that of the input, where the file leaves sides of it open. Raises `BadInput` when ONNX Runtime cannot run
+    the model.
     """
     import onnxruntime
 
@@ -130,12 +195,43 @@ def run(content: bytes, values: NDArray[np.float32]) -> NDArray[np.float32]:
         session = onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
         source = session.get_inputs()[0]
         # One at a time: the batch of the model is fixed to one.
-        for value in to_model_order(values, source.shape):
+        for value in to_model_order(values, shape or source.shape):
             (scores,) = session.run(None, {source.name: value[np.newaxis]})
             rows.append(scores[0])
     except Exception as exc:  # ONNX Runtime's errors share no base class
         raise BadInput(f"ONNX Runtime cannot run the model: {one_line(exc)}") from exc
     return np.stack(rows)
+
+
+def exact_session(model: Any) -> Any:
+    """Return a session that computes the graph of *model*, a ModelProto, as it is written, without fusing layers."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = ERRORS_ONLY
+    return onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
+
+
+def tensors(
+    content: bytes, values: NDArray[np.float32], shape: tuple[int, int, int, int]
+) -> dict[str, NDArray[np.float32]]:
+    """Return what the nodes compute for *values*: output → ``(n, ..., channels)``, in the order of the nodes."""
+    import onnx
+
+    model = onnx.load_from_string(content)
+    face = _inputs(model.graph)[0].name
+    made = [name for node in model.graph.node for name in node.output if name]
+    already = {value.name for value in model.graph.output}
+    model.graph.output.extend([onnx.ValueInfoProto(name=name) for name in made if name not in already])
+    session = exact_session(model)
+    rows = [session.run(made, {face: value[np.newaxis]}) for value in to_model_order(values, shape)]
+    by_name = {}
+    for name, arrays in zip(made, zip(*rows, strict=True), strict=True):
+        # Shapes that a graph computes are tensors, too, but have no row for a face.
+        if all(array.dtype == np.float32 and array.shape[:1] == (1,) for array in arrays):
+            by_name[name] = channels_last(np.concatenate(arrays))
+    return by_name
 
 
 def append_softmax(content: bytes) -> bytes:

@@ -19,31 +19,29 @@ if TYPE_CHECKING:
 def read(path: Path) -> bytes:
     """Return the content of a float model. Raises `BadInput` when the file is damaged, quantized, or no classifier."""
     content = path.read_bytes()
-    problem = _problem(content)
-    if problem:
-        raise BadInput(f"{path} {problem}")
-    return with_signature(content)
-
-
-def _problem(content: bytes) -> str | None:
-    """Return why *content* cannot be used as a float model, or None."""
     try:
         opened = interpreter(content)
     except (ValueError, RuntimeError) as exc:
-        return f"is no readable .tflite file: {exc}; export it again"
+        raise BadInput(f"{path} is no readable .tflite file: {exc}; export it again") from exc
     inputs = opened.get_input_details()
     outputs = opened.get_output_details()
     if len(inputs) != 1 or len(outputs) != 1:
-        return f"has {len(inputs)} inputs and {len(outputs)} outputs; a FER classifier has one each"
-    # A quantized model may have float inputs, so all of its tensors are looked at.
-    for tensor in opened.get_tensor_details():
-        scale, _ = tensor["quantization"]
-        if np.dtype(tensor["dtype"]) in (np.int8, np.uint8) and scale:
-            return "is already quantized; pass the float model that it was made from"
+        raise BadInput(f"{path} has {len(inputs)} inputs and {len(outputs)} outputs; a FER classifier has one each")
+    content = in_float32(content)
+    refuse_quantized(content, str(path))
     dtype = np.dtype(inputs[0]["dtype"])
     if dtype != np.float32:
-        return f"takes {dtype.name}; a float model takes float32"
-    return None
+        raise BadInput(f"{path} takes {dtype.name}; a float model takes float32")
+    return with_signature(content)
+
+
+def refuse_quantized(content: bytes, name: str) -> None:
+    """Raise `BadInput`, which begins with *name*, for a model that has quantized tensors, whatever its input is."""
+    for tensor in interpreter(content).get_tensor_details():
+        # Not "quantization": where each channel has a scale of its own, that is zero.
+        scales = tensor["quantization_parameters"]["scales"]
+        if len(scales) and np.dtype(tensor["dtype"]).kind in "iu":
+            raise BadInput(f"{name} is already quantized; pass the float model that it was made from")
 
 
 def shapes(content: bytes) -> tuple[Shape, Shape]:
@@ -109,6 +107,106 @@ def _named(name: bytes, tensor: int) -> Any:
     return entry
 
 
+def in_float32(content: bytes) -> bytes:
+    """Return the model with its float16 weights, which it widens whenever it runs, stored as float32."""
+    from ai_edge_litert import schema_py_generated as schema
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    changed = False
+    for graph in model.subgraphs:
+        kept = []
+        for operator in graph.operators:
+            if flatbuffer_utils.opcode_to_name(model, operator.opcodeIndex) != "DEQUANTIZE":
+                kept.append(operator)
+                continue
+            half = graph.tensors[operator.inputs[0]]
+            if half.type != schema.TensorType.FLOAT16 or model.buffers[half.buffer].data is None:
+                kept.append(operator)
+                continue
+            changed = True
+            values = np.frombuffer(np.asarray(model.buffers[half.buffer].data, np.uint8).tobytes(), np.float16)
+            buffer = schema.BufferT()
+            buffer.data = np.frombuffer(values.astype(np.float32).tobytes(), np.uint8)
+            model.buffers.append(buffer)
+            graph.tensors[operator.outputs[0]].buffer = len(model.buffers) - 1
+        graph.operators = kept
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model)) if changed else content
+
+
+def with_flat_dense_inputs(content: bytes) -> bytes:
+    """Return the model with a reshape before each dense layer that takes more than two axes.
+
+    LiteRT's dense layers flatten their input themselves. tf2onnx then loses the layer's bias.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    graph = model.subgraphs[0]
+    operators = []
+    for operator in graph.operators:
+        if _flattens(model, operator):
+            code = schema.OperatorCodeT()
+            code.deprecatedBuiltinCode = code.builtinCode = schema.BuiltinOperator.RESHAPE
+            code.version = 1
+            model.operatorCodes.append(code)
+            operators.append(_reshape(model, operator, len(model.operatorCodes) - 1))
+        operators.append(operator)
+    graph.operators = operators
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
+def _flattens(model: Any, operator: Any) -> bool:
+    """Return whether *operator* is a dense layer whose input has more than two axes, and whose output has not."""
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    if flatbuffer_utils.opcode_to_name(model, operator.opcodeIndex) != "FULLY_CONNECTED":
+        return False
+    source = model.subgraphs[0].tensors[operator.inputs[0]]
+    return len(source.shape) > 2 and not operator.builtinOptions.keepNumDims
+
+
+def _reshape(model: Any, dense: Any, code: int) -> Any:
+    """Return an operator that flattens the input of *dense*, and let *dense* take its output."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    graph = model.subgraphs[0]
+    source = graph.tensors[dense.inputs[0]]
+    features = int(graph.tensors[dense.inputs[1]].shape[1])
+    flat_shape = np.array([int(np.prod(source.shape)) // features, features], np.int32)
+
+    buffer = schema.BufferT()
+    buffer.data = np.frombuffer(flat_shape.tobytes(), np.uint8)
+    model.buffers.append(buffer)
+    sizes = _tensor(source.name + b"/flat_shape", [2], schema.TensorType.INT32, len(model.buffers) - 1)
+    flat = _tensor(source.name + b"/flat", flat_shape.tolist(), source.type, 0)
+    graph.tensors += [sizes, flat]
+
+    operator = schema.OperatorT()
+    operator.opcodeIndex = code
+    operator.inputs = [int(dense.inputs[0]), len(graph.tensors) - 2]
+    operator.outputs = [len(graph.tensors) - 1]
+    operator.builtinOptionsType = schema.BuiltinOptions.ReshapeOptions
+    operator.builtinOptions = schema.ReshapeOptionsT()
+    operator.builtinOptions.newShape = flat_shape.tolist()
+    dense.inputs = [len(graph.tensors) - 1, *(int(number) for number in dense.inputs[1:])]
+    return operator
+
+
+def _tensor(name: bytes, shape: list[int], kind: int, buffer: int) -> Any:
+    """Return a tensor; *buffer* 0 is the empty one, of a tensor that is computed and not stored."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    tensor = schema.TensorT()
+    tensor.name = name
+    tensor.shape = shape
+    tensor.type = kind
+    tensor.buffer = buffer
+    tensor.hasRank = True
+    return tensor
+
+
 def append_softmax(content: bytes) -> bytes:
     """Return the model with a softmax after its output."""
     from ai_edge_litert import schema_py_generated as schema
@@ -125,13 +223,8 @@ def append_softmax(content: bytes) -> bytes:
     code.version = 1
     model.operatorCodes.append(code)
 
-    scores = schema.TensorT()
-    scores.name = b"scores"
-    scores.shape = list(graph.tensors[logits].shape)
-    scores.type = schema.TensorType.FLOAT32
-    scores.buffer = 0  # buffer 0 is the empty one: the tensor is computed, not stored
-    scores.hasRank = True
-    graph.tensors.append(scores)
+    shape = [int(size) for size in graph.tensors[logits].shape]
+    graph.tensors.append(_tensor(b"scores", shape, schema.TensorType.FLOAT32, 0))
     scores_index = len(graph.tensors) - 1
 
     operator = schema.OperatorT()

@@ -116,7 +116,7 @@ class Onnx:
         for name in names.values():
             if name not in outputs:
                 model.graph.output.append(onnx.ValueInfoProto(name=name))
-        session = _exact_session(model)
+        session = onnx_file.exact_session(model)
         by_name: dict[str, list[NDArray[np.float32]]] = {name: [] for name in names}
         for value in axes.to_model_order(values, self._shape):
             arrays = session.run(list(names.values()), {"face": value[np.newaxis]})
@@ -204,16 +204,6 @@ class _Reader:
         """Return the next image as the model's input, or None after the last one."""
         value = next(self._next, None)
         return None if value is None else {"face": value[np.newaxis]}
-
-
-def _exact_session(model: Any) -> Any:
-    """Return a session that computes the graph of *model* as it is written, without fusing layers."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.log_severity_level = onnx_file.ERRORS_ONLY
-    return onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
 
 
 @contextlib.contextmanager

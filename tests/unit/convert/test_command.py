@@ -124,6 +124,18 @@ def test_strict_has_its_own_exit_code(keras_file, faces, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_target_that_was_asked_for_and_is_missing_is_an_error(keras_file, faces, tmp_path, monkeypatch):
+    def broken(self):
+        raise ValueError("no such operator")
+
+    monkeypatch.setattr("edge_fer_convert.targets.onnx.Onnx.float32", broken)
+    arguments = ("--targets", "onnx-float32,litert-float32", "--out", tmp_path / "b")
+    said = call("convert", keras_file, *data(faces), *arguments, *LOOSE, code=9).stderr
+    assert "warning: without onnx-float32: ValueError: no such operator" in said
+    assert "b is written without onnx-float32" in said
+    assert [target.name for target in load(tmp_path / "b").manifest.targets] == ["litert-float32"]
+
+
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [

@@ -15,6 +15,7 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed: pip insta
 
 from edge_fer.errors import BadInput, MissingDependency  # noqa: E402
 from edge_fer.preprocess import Preprocess  # noqa: E402
+from edge_fer_convert import targets  # noqa: E402
 from edge_fer_convert.float_model import open_model  # noqa: E402
 from edge_fer_convert.formats import onnx_file, tflite_file  # noqa: E402
 
@@ -36,6 +37,7 @@ def test_every_form_of_one_model_answers_alike(network, float_model, values, tmp
         opened = open_model(source)
         assert (opened.shape, opened.classes) == ((1, 32, 32, 1), 7), source
         assert np.allclose(opened.scores(values), expected, atol=1e-5), source
+        assert np.allclose(opened.original.scores(values), expected, atol=1e-5), source
         assert opened.onnx is not None
         assert np.allclose(onnx_file.run(opened.onnx, values), expected, atol=1e-5), source
 
@@ -242,6 +244,91 @@ def test_a_quantized_tflite_is_refused():
     tiny = Path(__file__).parents[2] / "golden" / "tiny"
     with pytest.raises(BadInput, match="already quantized"):
         open_model(tiny / "litert-int8.tflite")
+
+
+def _file_of(network, **settings):
+    import tensorflow as tf
+
+    converter = tf.lite.TFLiteConverter.from_keras_model(network)
+    for name, value in settings.items():
+        setattr(converter, name, value)
+    return converter
+
+
+def test_an_open_batch_is_fixed_in_every_form(network, values, tmp_path):
+    (tmp_path / "open.tflite").write_bytes(_file_of(network).convert())
+    opened = open_model(tmp_path / "open.tflite")
+    assert onnx_file.shapes(opened.onnx)[0] == (1, 32, 32, 1)
+    assert np.allclose(onnx_file.run(opened.onnx, values), network.predict(values, verbose=0), atol=1e-5)
+
+
+def test_weights_quantized_channel_by_channel_are_refused(network, tmp_path):
+    """As TensorFlow's dynamic range quantization writes them: input and output are float."""
+    import tensorflow as tf
+
+    wide = keras.Sequential([keras.Input((32, 32, 1)), keras.layers.Conv2D(128, 5), keras.layers.Flatten()])
+    converter = _file_of(keras.Sequential([wide, keras.layers.Dense(7)]), optimizations=[tf.lite.Optimize.DEFAULT])
+    (tmp_path / "dynamic.tflite").write_bytes(converter.convert())
+    with pytest.raises(BadInput, match="already quantized"):
+        open_model(tmp_path / "dynamic.tflite")
+
+
+def test_weights_of_float16_are_widened(network, values, tmp_path):
+    import tensorflow as tf
+
+    converter = _file_of(network, optimizations=[tf.lite.Optimize.DEFAULT])
+    converter.target_spec.supported_types = [tf.float16]
+    halves = converter.convert()
+    (tmp_path / "half.tflite").write_bytes(halves)
+    opened = open_model(tmp_path / "half.tflite")
+    assert np.allclose(opened.scores(values), tflite_file.run(halves, values), atol=1e-6)
+    kinds = {np.dtype(tensor["dtype"]) for tensor in tflite_file.interpreter(opened.tflite).get_tensor_details()}
+    assert np.float16 not in kinds
+
+
+def test_the_bias_after_an_average_of_one_pixel_is_kept():
+    """LiteRT flattens the input of such a dense layer itself, and tf2onnx then drops the bias."""
+    face = keras.Input((8, 8, 1))
+    pooled = keras.layers.AveragePooling2D(4)(keras.layers.Conv2D(3, 5)(face))
+    dense = keras.layers.Dense(7, bias_initializer=keras.initializers.RandomNormal(0, 5, seed=1))
+    model = keras.Model(face, dense(keras.layers.Flatten()(pooled)))
+    opened = open_model(model)
+    values = np.random.default_rng(0).random((4, 8, 8, 1), np.float32)
+    expected = model.predict(values, verbose=0)
+    assert np.ptp(expected, axis=1).min() > 1
+    assert np.allclose(opened.original.scores(values), expected, atol=1e-4)
+    assert np.allclose(onnx_file.run(opened.onnx, values), expected, atol=1e-4)
+
+
+def test_a_quantized_onnx_is_refused(float_model, values, tmp_path):
+    converter = targets.converter("onnx")(float_model, values)
+    for files in converter.static(converter.methods[0], frozenset()), converter.dynamic(frozenset()):
+        (tmp_path / "int8.onnx").write_bytes(files.content)
+        with pytest.raises(BadInput, match=r"is already quantized [(].*(Dequantize|Integer)"):
+            open_model(tmp_path / "int8.onnx")
+    halves = onnx.load(TORCH)
+    for weight in halves.graph.initializer:
+        array = onnx.numpy_helper.to_array(weight)
+        if array.dtype == np.float32:
+            weight.CopyFrom(onnx.numpy_helper.from_array(array.astype(np.float16), weight.name))
+            halves.graph.node.insert(0, onnx.helper.make_node("Cast", [weight.name], [f"{weight.name}_32"], to=1))
+            for node in halves.graph.node[1:]:
+                node.input[:] = [f"{name}_32" if name == weight.name else name for name in node.input]
+    onnx.save(halves, tmp_path / "half.onnx")
+    with pytest.raises(BadInput, match="has weights of 16 bits"):
+        open_model(tmp_path / "half.onnx")
+
+
+def test_traces_of_the_machine_that_exported_are_left_behind(tmp_path):
+    """As torch.export writes them, with the paths of its user's program."""
+    model = onnx.load(TORCH)
+    model.doc_string = model.graph.doc_string = "/home/somebody/train.py"
+    for node in model.graph.node:
+        node.doc_string = "/home/somebody/train.py"
+        node.metadata_props.add(key="pkg.torch.onnx.stack_trace", value='File "/home/somebody/train.py", line 3')
+    onnx.save(model, tmp_path / "traced.onnx")
+    assert b"somebody" in (tmp_path / "traced.onnx").read_bytes()
+    assert b"somebody" not in open_model(tmp_path / "traced.onnx").onnx
 
 
 MODULE = """

@@ -72,7 +72,9 @@ def comparison(drop=0.0, f1=0.0, agreement=1.0):
         (comparison(0.51, 0), "0.51 points of accuracy, 0.5 are allowed"),
         (comparison(0, 0.51), "0.51 points of macro-F1, 0.5 are allowed"),
         (comparison(1, 2), "accuracy, 0.5 are allowed and loses 2.00"),
-        (comparison(0, 0, agreement=0.1), None),
+        (comparison(0, 0, agreement=0.9), None),
+        (comparison(0, 0, agreement=0.41), "agrees on 41.00% of the images, 90.00% are wanted"),
+        (comparison(100 * (0.66 - 0.655), 0), None),  # a little more than 0.5 in floats
         (replace(comparison(), votes_drop=0.5), None),
         (replace(comparison(), votes_drop=0.51), "0.51 points of accuracy by FER+ votes, 0.5 are allowed"),
         (QuantizationComparison(100, 0.96), None),
@@ -82,6 +84,28 @@ def comparison(drop=0.0, f1=0.0, agreement=1.0):
 def test_a_target_passes_when_it_loses_no_more_than_allowed(compared, refused):
     reason = Gate().refuses(compared)
     assert (reason is None) if refused is None else (refused in reason)
+
+
+def test_an_agreement_of_your_own_holds_with_and_without_labels():
+    strict = Gate(min_agreement=0.99)
+    assert "98.00% of the images, 99.00% are wanted" in strict.refuses(comparison(agreement=0.98))
+    assert "98.00% of the images, 99.00% are wanted" in strict.refuses(QuantizationComparison(100, 0.98))
+
+
+@pytest.mark.parametrize(
+    ("images", "low", "high", "said"),
+    [
+        (3589, -0.5, 0.6, None),
+        (600, -1.1, 1.1, "600 evaluation images are too few to tell a drop of 0.5 points: it is +0.00 [-1.10, +1.10]"),
+        (300, 0, 0, None),
+        (100, 0, 0, "known to ±3.0 points"),  # nothing to draw from
+    ],
+)
+def test_too_few_images_for_the_gate_are_said_with_the_interval(images, low, high, said):
+    compared = replace(comparison(), images=images, drop=Drop(0.0, low, high))
+    words = Gate().blind_to(compared)
+    assert words is None if said is None else said in words
+    assert Gate(max_drop=3).blind_to(compared) is None
 
 
 def test_accuracy_by_votes_is_compared_on_the_images_with_a_majority():
