@@ -84,7 +84,8 @@ def find(text: str) -> tuple[list[Fault], Config | None]:
 def _errors(values: dict[str, Any]) -> list[ErrorDetails]:
     """Return all that pydantic refuses in *values*, from which it is taken away.
 
-    pydantic looks at how the fields of a table go together only once each is right by itself.
+    pydantic looks at how the fields of a table go together only once each is right by itself. A fault of the whole file
+    is the last that is found: there is nothing to take away for it.
     """
     found: list[ErrorDetails] = []
     wrong: list[Path] = []
@@ -96,6 +97,7 @@ def _errors(values: dict[str, Any]) -> list[ErrorDetails]:
         else:
             return found
         wrong += [error["loc"] for error in fresh if error["type"] not in FOLLOWING]
+        took_away = False
         for error in fresh:
             path = error["loc"]
             # What lacks only that which was wrong in it, or was taken away, is no second fault.
@@ -103,11 +105,13 @@ def _errors(values: dict[str, Any]) -> list[ErrorDetails]:
             if not follows:
                 found.append(error)
                 wrong.append(path)
-            _take_away(values, path)
+            took_away = _take_away(values, path) or took_away
+        if not took_away:
+            return found
 
 
-def _take_away(values: dict[str, Any], path: tuple[str | int, ...]) -> None:
-    """Delete from *values* the innermost key of *path* that is there."""
+def _take_away(values: dict[str, Any], path: tuple[str | int, ...]) -> bool:
+    """Delete from *values* the innermost key of *path* that is there. Return whether there was any."""
     inner: Any = values
     place: tuple[dict[str, Any], str] | None = None
     for part in path:
@@ -116,8 +120,10 @@ def _take_away(values: dict[str, Any], path: tuple[str | int, ...]) -> None:
         elif not (isinstance(inner, list) and isinstance(part, int) and part < len(inner)):
             break
         inner = inner[part]
-    if place is not None:
-        del place[0][place[1]]
+    if place is None:
+        return False
+    del place[0][place[1]]
+    return True
 
 
 def _broken_lines(text: str) -> tuple[list[Fault], str]:

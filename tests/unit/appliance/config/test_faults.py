@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -193,3 +195,24 @@ def test_the_example_sets_nothing_but_defaults():
 def test_what_helps_is_not_taken_for_an_address_with_a_password(text):
     ((fault,), _) = find(text)
     assert "***" not in fault.problem
+
+
+def test_a_fault_of_the_whole_file_is_told_once():
+    faults, settings = find('[driving.speed]\ntopic = "t"\n')
+    assert settings is None
+    (fault,) = faults
+    assert "driving.speed needs a broker; add its `host`" in str(fault)
+
+
+def test_a_fault_of_the_whole_file_comes_after_the_others():
+    faults, _ = find('max_fps = 0\n[driving.speed]\ntopic = "t"\n')
+    assert sorted(fault.line or 0 for fault in faults) == [0, 1]
+
+
+@pytest.mark.parametrize("page", ["driving.md", "kiosk.md"])
+def test_the_settings_in_the_documentation_are_right(page):
+    text = (Path(__file__).parents[4] / "docs" / page).read_text(encoding="utf-8")
+    blocks = re.findall(r"^```toml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    assert blocks
+    for block in blocks:
+        assert find(block)[0] == [], block
