@@ -20,13 +20,15 @@ SENTENCES: Final = {
 }
 """One for each kind."""
 
-LEVELS: Final = {
-    1: "level 1: tells only whether the face points at the road; claims nothing about eyes",
-    2: "level 2: also the head's pose, and with --eyes whether the eyes are closed",
-}
-"""What each level of observation can tell."""
-
 NOTICE: Final = "No type-approved safety device: it misses things, and the driver stays responsible."
+
+
+def level(number: int, *, with_eyes: bool) -> str:
+    """Return what level *number* of observation can tell."""
+    if number == 1:
+        return "level 1: tells only whether the face points at the road; claims nothing about eyes"
+    eyes = "whether the eyes are closed" if with_eyes else "nothing about eyes without --eyes"
+    return f"level 2: also where the head points, and {eyes}"
 
 
 def sentence(alert: Alert) -> str:

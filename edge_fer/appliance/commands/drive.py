@@ -35,6 +35,7 @@ NOT_WITH_PAGE: Final = (
     "backend", "fps", "rotate", "flip", "roi", "read_timeout", "wait", "size", "seconds", "as_json", "min_face",
 )  # fmt: skip
 """Parameters of the command that the page takes from ``--config``, or not at all."""
+DRAWN_FPS: Final = 30.0
 EXISTING_FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -116,7 +117,7 @@ def drive(
             raise BadInput(f"{redact(source)} is a picture, and a drive takes time; pass a film or a camera")
         pipeline = _pipeline(stack, model, chosen, backend, min_face)
         steps = stack.enter_context(contextlib.closing(_steps(opened, pipeline, observer, speed_file)))
-        click.echo(f"{words.LEVELS[observer.level]}. {words.NOTICE}", err=True)
+        click.echo(f"{words.level(observer.level, with_eyes=eyes is not None)}. {words.NOTICE}", err=True)
         _print(_until(steps, seconds), as_json=as_json)
 
 
@@ -145,6 +146,8 @@ def _serve(
         serving.check_there(named)
     changes = chosen | {
         "source": DRAWN_SCENE if named == DRAWN else named,
+        # The drawn drive has so many: with fewer it would play slowly.
+        "max_fps": DRAWN_FPS if config_path is None else None,
         "driving": {name: path.absolute() for name, path in files.items() if path is not None},
     }
     serving.serve_changed(config_path, changes, port=port, notice=words.NOTICE)

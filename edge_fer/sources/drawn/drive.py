@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 FRAME_S: Final = 1 / 30
 """How long before a moment a head is looked at to know how fast it moves."""
-LOOP_S: Final = 128.0
+LOOP_S: Final = 140.0
 """After so long the script begins again, with the same driver."""
 
 ASIDE_S: Final = (10.0, 13.5)
@@ -37,10 +37,11 @@ PASSENGER_S: Final = (54.0, 61.0)
 DUSK_S: Final = (63.0, 66.0)
 """While it gets dark. Then it is too dark to see anything until `DAWN_S`."""
 DAWN_S: Final = (81.0, 82.0)
-MICROSLEEP_S: Final = (86.0, 87.5)
-SLEEP_S: Final = (92.0, 96.0)
-SUNGLASSES_S: Final = (101.0, 116.0)
-GONE_S: Final = (119.0, 123.0)
+SUNGLASSES_S: Final = (84.0, 99.0)
+MICROSLEEP_S: Final = (118.0, 119.5)
+SLEEP_S: Final = (124.0, 128.0)
+"""After a minute in which the eyes were seen: before, nothing is said of them."""
+GONE_S: Final = (132.0, 136.0)
 """When each thing is done: from the first moment to the last, in seconds of the script. Between them, the driver
 watches the road."""
 
