@@ -79,8 +79,8 @@ def ways(weights: Path, model: FloatModel, values: NDArray[np.float32]) -> Itera
 def rows_of(name: str, pool: LabelledFaces, evaluation: LabelledFaces) -> Iterator[dict[str, Any]]:
     """Quantize the model *name* in every way and with every seed; yield what each loses on *evaluation*."""
     from edge_fer_convert import calibration
-    from edge_fer_convert.float_model import open_model
     from edge_fer_convert.gate import compare_with_float32
+    from edge_fer_convert.opening import open_model
     from edge_fer_train import recipe
 
     weights = script.float_weights(name)

@@ -71,8 +71,8 @@ def ways(name: str, model: FloatModel, values: NDArray[np.float32]) -> Iterator[
 def rows_of(name: str, pool: LabelledFaces, evaluation: LabelledFaces) -> Iterator[dict[str, Any]]:
     """Quantize the model *name* in every way; yield the accuracy of each on *evaluation*."""
     from edge_fer_convert import calibration
-    from edge_fer_convert.float_model import open_model
     from edge_fer_convert.gate import compare_with_float32
+    from edge_fer_convert.opening import open_model
     from edge_fer_train import recipe
 
     spec = recipe.load(name).preprocess

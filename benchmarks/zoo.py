@@ -78,7 +78,7 @@ def quantize(path: Path, runtime: str) -> dict[str, Any]:
     os.environ.update(QUIET)
     from edge_fer import backends
     from edge_fer_convert import targets
-    from edge_fer_convert.float_model import open_model
+    from edge_fer_convert.opening import open_model
 
     model = open_model(path)
     spec = Preprocess(size_px=model.size_px)

@@ -17,10 +17,11 @@ from edge_fer.lazy import lazy_exports
 if TYPE_CHECKING:
     from edge_fer_convert.bundle_writer import write_bundle
     from edge_fer_convert.conversion import convert
-    from edge_fer_convert.float_model import FloatModel, open_model
+    from edge_fer_convert.float_model import FloatModel
     from edge_fer_convert.gate import Gate
     from edge_fer_convert.job import Data, Job
     from edge_fer_convert.model_metadata import ModelMetadata
+    from edge_fer_convert.opening import open_model
     from edge_fer_convert.report import html_report
     from edge_fer_convert.result import Conversion, TargetResult
     from edge_fer_convert.targets import TARGETS
@@ -36,7 +37,7 @@ _MODULES: Final = {
     "TargetResult": "result",
     "convert": "conversion",
     "html_report": "report",
-    "open_model": "float_model",
+    "open_model": "opening",
     "write_bundle": "bundle_writer",
 }
 

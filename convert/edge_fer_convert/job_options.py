@@ -11,10 +11,10 @@ from edge_fer.emotions import FER2013
 from edge_fer.errors import BadInput, first_fault
 from edge_fer.evaluation.class_names import checked
 from edge_fer.evaluation.votes import FerPlusVotes, load_votes
-from edge_fer_convert.float_model import open_model
 from edge_fer_convert.gate import Gate
 from edge_fer_convert.job import Data, Job
 from edge_fer_convert.model_metadata import ModelMetadata
+from edge_fer_convert.opening import open_model
 from edge_fer_convert.targets import TARGETS
 from edge_fer_train import zoo
 from edge_fer_train.recipe import WEIGHTS

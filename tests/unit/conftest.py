@@ -81,6 +81,6 @@ def keras_file(network, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def float_model(network):
-    from edge_fer_convert.float_model import open_model
+    from edge_fer_convert.opening import open_model
 
     return open_model(network)

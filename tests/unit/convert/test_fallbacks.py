@@ -15,9 +15,9 @@ from edge_fer.preprocess import Preprocess  # noqa: E402
 from edge_fer_convert import gate, targets  # noqa: E402
 from edge_fer_convert.calibration import Calibration  # noqa: E402
 from edge_fer_convert.fallbacks import FallbackSearch  # noqa: E402
-from edge_fer_convert.float_model import open_model  # noqa: E402
 from edge_fer_convert.gate import Gate  # noqa: E402
 from edge_fer_convert.graph import CONVOLUTION, DENSE, WEIGHTED, Graph, Layer, fusion  # noqa: E402
+from edge_fer_convert.opening import open_model  # noqa: E402
 from edge_fer_convert.sensitivity import channel_error, rank  # noqa: E402
 
 SPEC = Preprocess(size_px=32)

@@ -19,10 +19,10 @@ from edge_fer.errors import BadInput  # noqa: E402
 from edge_fer.preprocess import Preprocess  # noqa: E402
 from edge_fer_convert import targets  # noqa: E402
 from edge_fer_convert.calibration import Calibration  # noqa: E402
-from edge_fer_convert.float_model import open_model  # noqa: E402
 from edge_fer_convert.formats import tflite_file  # noqa: E402
 from edge_fer_convert.graph import CONVOLUTION, DENSE  # noqa: E402
 from edge_fer_convert.model_metadata import ModelMetadata  # noqa: E402
+from edge_fer_convert.opening import open_model  # noqa: E402
 
 SPEC = Preprocess(size_px=32)
 

@@ -72,7 +72,7 @@ def test_it_trains_a_step_and_becomes_int8(name):
     if keras.backend.backend() != "tensorflow":
         pytest.skip(f"converting needs Keras on TensorFlow, it runs on {keras.backend.backend()}")
     from edge_fer_convert import targets
-    from edge_fer_convert.float_model import open_model
+    from edge_fer_convert.opening import open_model
 
     rng = np.random.default_rng(0)
     spec = Preprocess(size_px=side(name))

@@ -16,10 +16,10 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed: pip insta
 from edge_fer.errors import BadInput, MissingDependency  # noqa: E402
 from edge_fer.preprocess import Preprocess  # noqa: E402
 from edge_fer_convert import targets  # noqa: E402
-from edge_fer_convert.float_model import open_model  # noqa: E402
 from edge_fer_convert.formats import onnx_file, tflite_file  # noqa: E402
+from edge_fer_convert.opening import open_model  # noqa: E402
 
-TORCH = Path(__file__).parents[2] / "golden" / "torch.onnx"
+TORCH = Path(__file__).parents[3] / "golden" / "torch.onnx"
 
 
 @pytest.fixture
@@ -241,7 +241,7 @@ def test_missing_files_and_folders_of_something_else_are_named(tmp_path):
 
 
 def test_a_quantized_tflite_is_refused():
-    tiny = Path(__file__).parents[2] / "golden" / "tiny"
+    tiny = Path(__file__).parents[3] / "golden" / "tiny"
     with pytest.raises(BadInput, match="already quantized"):
         open_model(tiny / "litert-int8.tflite")
 
