@@ -47,8 +47,9 @@ NOT_RUN = {
 
 NAMED = """
     model.keras model.onnx model.h5 model.pt2 fer2013.csv ferplus.csv service.csv resnet50_notop.h5
-    runs/cnn-1/best.keras run.json before.json after.json drive.jsonl raspios-lite-arm64.img.xz ours.public.pem ours.private.pem
-    face_landmark.tflite iris_landmark.tflite face_detection_yunet_2023mar.onnx blaze_face_short_range.tflite FILE
+    runs/cnn-1/best.keras run.json before.json after.json drive.jsonl raspios-lite-arm64.img.xz
+    ours.public.pem ours.private.pem face_landmark.tflite iris_landmark.tflite face_detection_yunet_2023mar.onnx
+    blaze_face_short_range.tflite FILE
 """
 """Files that lines name which are not run."""
 
