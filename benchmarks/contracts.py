@@ -103,16 +103,14 @@ def _summary(rows: list[dict[str, Any]]) -> list[str]:
     costly = [row for row in wrong if row["cost_points"] >= COSTLY]
     cheap = [row for row in wrong if row["cost_points"] < COSTLY]
     right = [row for row in rows if not row["options"]]
+    stopped = sum(_stopped(row) for row in costly)
+    told = sum(bool(row["message"] or row["warnings"]) for row in cheap)
+    refused = sum(bool(row["message"]) for row in right)
+    warned = sum(bool(row["warnings"]) for row in right)
     return [
-        (
-            f"{sum(_stopped(row) for row in costly)} of {len(costly)} mistakes that cost {COSTLY} points or more ended the "
-            "conversion with the right options named"
-        ),
-        f"{sum(bool(row['message'] or row['warnings']) for row in cheap)} of {len(cheap)} cheaper ones were told of",
-        (
-            f"{sum(bool(row['message']) for row in right)} of {len(right)} right descriptions ended it, "
-            f"{sum(bool(row['warnings']) for row in right)} led to a warning"
-        ),
+        f"mistakes that cost {COSTLY} points or more: {stopped} of {len(costly)} ended it, the right options named",
+        f"cheaper mistakes: {told} of {len(cheap)} were told of",
+        f"right descriptions: {refused} of {len(right)} ended it, {warned} led to a warning",
     ]
 
 
