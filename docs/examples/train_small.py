@@ -34,4 +34,4 @@ model = keras.Sequential(
 model.compile(keras.optimizers.Adam(3e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
 model.fit(values, faces.labels, epochs=15, verbose=2)
 model.save(sys.argv[2])
-print("labels, in the order of the outputs:", ",".join(faces.names))
+print("labels, in the order of the outputs:", ",".join(faces.names))  # noqa: T201
