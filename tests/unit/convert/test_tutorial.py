@@ -47,7 +47,7 @@ def test_the_tutorial(tmp_path):
         assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
     manifest = json.loads((tmp_path / "my-bundle" / "manifest.json").read_text())
     assert manifest["targets"][0]["evaluation"]["accuracy"] > 0.9
-    for page in ("my-bundle-report.html", "run-report.html"):
+    for page in ("my-bundle-report.html", "run.html"):
         assert "</html>" in (tmp_path / page).read_text()
     # Nothing was written to the home folder.
     assert not (tmp_path / "home").exists()
