@@ -44,6 +44,11 @@ def _numbers(ctx: click.Context, param: click.Parameter, value: str | None) -> t
     return numbers
 
 
+def _numbers_or_auto(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[float, ...] | str | None:
+    """Read numbers separated by commas, or the word auto."""
+    return value if value == "auto" else _numbers(ctx, param, value)
+
+
 @click.command(
     epilog="""\b
 Examples:
@@ -52,13 +57,14 @@ Examples:
   edge-fer convert model.onnx --calibrate fer2013.csv#Training --evaluate fer2013.csv#PublicTest
   edge-fer convert model.onnx --calibrate faces/ --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225
   edge-fer convert model.keras --calibrate train.zip --evaluate test.zip --votes ferplus.csv
+  edge-fer convert model.h5 --calibrate train.zip --evaluate test.zip --range auto --labels auto
   edge-fer convert --recipe cnn-1 --data fer2013/ --out cnn-1-again
 
 FACES are cropped faces: a folder or .zip of <class>/<image>, a .csv like FER2013's (emotion,pixels,Usage), or an .npz
 (images, labels). FILE#PART reads one part: a Usage of the .csv, or a first folder of the others.
 
 Exit code 9 when a target of --targets cannot be made or does not pass, when a float32 form is not the model that was
-opened, and when the labelled faces fit another order of the labels, or another range, much better."""
+opened, and when labelled faces fit another order of the labels, or other values of the input, much better."""
 )
 @click.argument("model", required=False, type=click.Path(path_type=Path))
 @click.option("--recipe", "recipe_name", help="Rebuild a shipped model, or convert MODEL with the recipe's settings.")
@@ -72,14 +78,18 @@ opened, and when the labelled faces fit another order of the labels, or another 
 @click.option("--votes", type=click.Path(path_type=Path), help="Votes of FER+ on these faces: accuracy by these, too.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the bundle.  [default: MODEL-bundle]")
 @click.option("--targets", "target_names", help="Separated by commas.  [default: all that MODEL can become]")
-@click.option("--labels", help="The classes in the model's order, separated by commas.  [default: FER2013's seven]")
+@click.option(
+    "--labels",
+    help="The classes in the model's order, separated by commas; auto: those of the faces in the order that fits best. "
+    " [default: those that MODEL carries, or FER2013's seven]",
+)
 @click.option("--size", type=click.IntRange(8, 512), help="Side of the face in pixels, where MODEL leaves it open.")
 @click.option(
     "--range",
     "value_range",
-    callback=_numbers,
+    callback=_numbers_or_auto,
     metavar="NUMBERS",
-    help="Model values of pixels 0 and 255.  [default: 0,1]",
+    help="Model values of pixels 0 and 255; auto: the usual ones that fit labelled faces best.  [default: 0,1]",
 )
 @click.option(
     "--mean",
@@ -123,7 +133,9 @@ opened, and when the labelled faces fit another order of the labels, or another 
 )
 @click.option("--allow-overlap", is_flag=True, help="Allow calibration images that are evaluation images too.")
 @click.option(
-    "--force-labels", is_flag=True, help="Convert although labelled faces fit other --labels or --range much better."
+    "--force-contract",
+    is_flag=True,
+    help="Convert although labelled faces fit other labels, or other values of the input, much better.",
 )
 @click.option("--custom", metavar="MODULE", help="Python module that registers MODEL's own layers.")
 @click.option("--report", type=click.Path(path_type=Path), help="HTML report to write.  [default: beside the bundle]")

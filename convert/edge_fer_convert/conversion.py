@@ -34,6 +34,7 @@ def convert(job: Job, progress: ProgressListener | None = None) -> Conversion:
         images=len(prepared.crops),
         labels=prepared.labels,
         deduplicated=prepared.deduplicated,
+        contract=prepared.contract,
         results=results,
         failed=quantized.failed,
         tools=quantized.tools,

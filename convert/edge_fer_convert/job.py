@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from edge_fer.evaluation.class_names import relabelled
 from edge_fer_convert import targets
 from edge_fer_convert.gate import Gate
 
@@ -40,6 +41,11 @@ class Data:
         faces = load_faces(source, None if labels is None else tuple(labels))
         return cls(faces, Path(path).name, part or "all")
 
+    def under(self, names: tuple[str, ...]) -> Self:
+        """Return the same faces with *names* for their classes, in another order or spelling."""
+        labels = relabelled(self.faces.labels, self.faces.names, names, self.name)
+        return replace(self, faces=replace(self.faces, labels=labels, names=names))
+
     @property
     def labels(self) -> tuple[str, ...]:
         """The classes, in the order of their numbers."""
@@ -73,8 +79,8 @@ class Job:
     """Whether calibration images may also be evaluation images."""
     allow_slower: bool = False
     """Whether a fallback with 16 bits or with layers in float is taken although it is slower than float32."""
-    force_labels: bool = False
-    """Whether to convert although labelled faces fit another order of the labels, or another range, much better."""
+    force_contract: bool = False
+    """Whether to convert although labelled faces fit other labels, or other values of the input, much better."""
     find_near_copies: bool = False
     """Whether to report accuracy without near-copies of the pool too: for a pool that is the training set."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
@@ -11,10 +11,13 @@ from edge_fer.emotions import FER2013
 from edge_fer.errors import BadInput, first_fault
 from edge_fer.evaluation.class_names import checked
 from edge_fer.evaluation.votes import FerPlusVotes, load_votes
+from edge_fer_convert.contract.automatic import Finder
+from edge_fer_convert.contract.candidates import black_and_white
 from edge_fer_convert.gate import Gate
 from edge_fer_convert.job import Data, Job
 from edge_fer_convert.model_metadata import ModelMetadata
 from edge_fer_convert.opening import open_model
+from edge_fer_convert.opening.carried_labels import carried_labels
 from edge_fer_convert.targets import TARGETS
 from edge_fer_train import zoo
 from edge_fer_train.recipe import WEIGHTS
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
     from edge_fer_convert.float_model import FloatModel
     from edge_fer_train.recipe import ConversionSettings, Recipe
 
+AUTO: Final = "auto"
+"""As the value of an option: find out by labelled faces."""
 Value = float | tuple[float, float, float]
 """The model's value of a pixel: one number, or one for each channel."""
 
@@ -55,11 +60,12 @@ class Options:
     target_names: str | None
     """Deployment targets, separated by commas; None for all that the model can become."""
     labels: str | None
-    """Classes in the order of the model's outputs, separated by commas; None for FER2013's."""
+    """Classes in the order of the model's outputs, separated by commas; None for those that the model file carries, or
+    else FER2013's; `AUTO` for those of the faces in the order that fits best."""
     size: int | None
     """Side of the face in pixels, where the model leaves it open."""
-    value_range: tuple[float, ...] | None
-    """Model values of pixels 0 and 255; None for 0 and 1."""
+    value_range: tuple[float, ...] | str | None
+    """Model values of pixels 0 and 255; None for 0 and 1, `AUTO` for the usual ones that fit best."""
     mean: tuple[float, ...] | None
     """Subtracted from pixels scaled to 0 to 1: one number, or one for each channel. Excludes *value_range*."""
     std: tuple[float, ...] | None
@@ -88,8 +94,8 @@ class Options:
     """Whether a fallback is taken although it is slower than float32."""
     allow_overlap: bool
     """Whether calibration images may also be evaluation images."""
-    force_labels: bool
-    """Whether to convert although labelled faces fit other labels, or another range, much better."""
+    force_contract: bool
+    """Whether to convert although labelled faces fit other labels, or other values of the input, much better."""
     custom: str | None
     """Python module that registers the model's own layers."""
     report: Path | None
@@ -152,7 +158,7 @@ def _job_of_recipe(options: Options, recipe: Recipe, progress: ProgressListener)
         training=recipe.in_words(),
         strict=options.strict,
         allow_slower=options.allow_slower,
-        force_labels=options.force_labels,
+        force_contract=options.force_contract,
         find_near_copies=True,
     )
 
@@ -185,23 +191,32 @@ def _job_of_model(options: Options, path: Path, bundle_name: str, progress: Prog
         raise BadInput("quantizing needs faces to calibrate with: pass --calibrate with a folder, .zip, .csv or .npz")
     if options.votes is not None and not options.evaluate:
         raise BadInput(f"the votes of {options.votes} are about the faces of --evaluate; pass those, too")
-    labels = _labels(options)
+    if options.labels not in (None, AUTO):
+        checked(options.labels.split(","), "--labels")  # before the model is opened, which takes longer
     votes = None if options.votes is None else load_votes(options.votes)
     progress.step(f"opening {path}")
     model = open_model(path, options.size, options.custom)
+    preprocess = _preprocess(options, model)
+    labels = _labels(options, path, model, progress)
+    # Calibration needs no labels, so the classes of the pool may have any names.
+    pool = _read_faces(options.calibrate, progress)
+    evaluated = _read_faces(options.evaluate, progress, labels) if options.evaluate else None
+    asked = evaluated or pool
+    finder = Finder(model, asked.faces, asked.name, progress)
+    if options.value_range == AUTO:
+        preprocess = finder.values(preprocess, labels or asked.labels)
+    if labels is None:
+        labels = finder.labels(preprocess)
+    if evaluated is not None:
+        evaluated = evaluated.under(labels)
     name = options.name or bundle_name
     metadata = ModelMetadata(
         name=name,
         labels=labels,
-        preprocess=_preprocess(options, model),
+        preprocess=preprocess,
         description=f"{name}, converted from {path.name}",
         licence=options.licence,
     )
-    # Calibration needs no labels, so the classes of the pool may have any names.
-    pool = _read_faces(options.calibrate, progress)
-    evaluated = None
-    if options.evaluate:
-        evaluated = _read_faces(options.evaluate, progress, labels)
     max_f1_drop = options.max_drop if options.max_f1_drop is None else options.max_f1_drop
     return Job(
         model=model,
@@ -216,14 +231,25 @@ def _job_of_model(options: Options, path: Path, bundle_name: str, progress: Prog
         strict=options.strict,
         allow_slower=options.allow_slower,
         allow_overlap=options.allow_overlap,
-        force_labels=options.force_labels,
+        force_contract=options.force_contract,
     )
 
 
-def _labels(options: Options) -> tuple[str, ...]:
-    if options.labels is None:
+def _labels(options: Options, path: Path, model: FloatModel, progress: ProgressListener) -> tuple[str, ...] | None:
+    """Return the labels of the model's outputs; None where they are to be found out by labelled faces."""
+    if options.labels == AUTO:
+        return None
+    if options.labels is not None:
+        return checked(options.labels.split(","), "--labels")
+    carried = carried_labels(path)
+    if carried is None:
         return FER2013
-    return checked(options.labels.split(","), "--labels")
+    if len(carried) != model.classes:
+        progress.warn(f"{path} names {len(carried)} classes and has {model.classes} outputs; its names are not used")
+        return FER2013
+    labels = checked(carried, f"{path}: its own list of classes")
+    progress.tell(f"labels, as {path.name} names them: {', '.join(labels)}")
+    return labels
 
 
 def _preprocess(options: Options, model: FloatModel) -> Preprocess:
@@ -237,7 +263,7 @@ def _preprocess(options: Options, model: FloatModel) -> Preprocess:
 def _black_and_white(options: Options, channels: int) -> tuple[Value, Value]:
     """Return the model's values of pixels 0 and 255."""
     if options.mean is None and options.std is None:
-        ends = options.value_range or (0.0, 1.0)
+        ends = options.value_range if isinstance(options.value_range, tuple) else (0.0, 1.0)
         if len(ends) != 2:
             raise BadInput(f"--range has {len(ends)} numbers; pass the values of pixels 0 and 255, e.g. --range -1,1")
         return ends[0], ends[1]
@@ -256,11 +282,7 @@ def _normalized(options: Options, channels: int) -> tuple[Value, Value]:
         )
     if 0 in std:
         raise BadInput(f"--std {std} has a zero; no channel can be divided by it")
-    black = [-m / s for m, s in zip(mean, std, strict=True)]
-    white = [(1 - m) / s for m, s in zip(mean, std, strict=True)]
-    if len(black) == 1:
-        return black[0], white[0]
-    return (black[0], black[1], black[2]), (white[0], white[1], white[2])
+    return black_and_white(mean, std)
 
 
 def _target_names(options: Options) -> tuple[str, ...]:

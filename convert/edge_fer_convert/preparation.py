@@ -11,7 +11,7 @@ from edge_fer.errors import BadInput
 from edge_fer.evaluation.class_names import checked
 from edge_fer.evaluation.near_copies import near_copies
 from edge_fer_convert.calibration import Calibration, choose, without_evaluated, without_flat
-from edge_fer_convert.plausibility import check_answers
+from edge_fer_convert.contract.check import check_contract
 from edge_fer_convert.targets import split_target
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from edge_fer.evaluation.face_set import LabelledFaces
     from edge_fer.progress import ProgressListener
+    from edge_fer_convert.contract.check import ContractCheck
     from edge_fer_convert.float_model import FloatModel
     from edge_fer_convert.job import Data, Job
 
@@ -43,6 +44,8 @@ class Prepared:
     """``(n,)`` labels of those faces; None where only agreement is measured."""
     deduplicated: NDArray[np.bool_] | None
     """``(n,)``, which of those faces have no near-copy in the pool; None where nobody asked."""
+    contract: ContractCheck | None
+    """What labelled faces say of the model's input; None where none could be asked."""
 
 
 def prepare(job: Job, progress: ProgressListener) -> Prepared:
@@ -64,9 +67,9 @@ def prepare(job: Job, progress: ProgressListener) -> Prepared:
     crops = compared.crops(job.metadata.preprocess)
     # The gate compares probabilities, and so do devices: smoothing needs scores that sum to one.
     model = _with_probabilities(job.model, calibration, progress)
-    check_answers(job, model, compared, progress)
+    contract = check_contract(job, model, compared, progress)
     deduplicated = ~near_copies(compared, job.pool.faces) if job.find_near_copies else None
-    return Prepared(replace(job, model=model), calibration, crops, labels, deduplicated)
+    return Prepared(replace(job, model=model), calibration, crops, labels, deduplicated, contract)
 
 
 def _refuse_impossible(job: Job) -> None:

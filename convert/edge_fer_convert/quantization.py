@@ -11,9 +11,9 @@ from edge_fer.dependencies import raise_broken_import
 from edge_fer.errors import EdgeFerError, one_line
 from edge_fer.evaluation.metrics import confusion
 from edge_fer_convert import targets
+from edge_fer_convert.contract.check import check_order
 from edge_fer_convert.fallbacks import FallbackSearch
 from edge_fer_convert.fidelity import Fidelity
-from edge_fer_convert.plausibility import check_order
 from edge_fer_convert.result import TargetResult
 from edge_fer_convert.scoring import Scorer
 
@@ -138,8 +138,8 @@ def _open_runtime(name: str, prepared: Prepared, scorer: Scorer) -> _Runtime:
 
 
 def _check_label_order(reference: NDArray[np.float32], prepared: Prepared, progress: ProgressListener) -> None:
-    """Ask all the faces what `check_answers` has asked some of them; whoever insists has been warned by it."""
-    if prepared.labels is None or prepared.job.force_labels:
+    """Ask all the faces what `check_contract` has asked some of them; whoever insists has been warned by it."""
+    if prepared.labels is None or prepared.job.force_contract:
         return
     counts = confusion(reference.argmax(axis=1), prepared.labels, len(prepared.job.metadata.labels))
     check_order(prepared.job, counts, progress)

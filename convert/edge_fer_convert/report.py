@@ -16,6 +16,7 @@ from edge_fer_convert.graph import short_name
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from edge_fer_convert.contract.check import ContractCheck
     from edge_fer_convert.fallbacks import Attempt
     from edge_fer_convert.gate import Drop, QuantizationComparison
     from edge_fer_convert.result import Conversion, TargetResult
@@ -46,11 +47,33 @@ def as_dict(conversion: Conversion) -> dict[str, Any]:
             "seed": job.seed,
             "sha256": conversion.calibration.sha256,
         },
+        "contract": _contract(conversion.contract),
         "tools": conversion.tools,
         "seconds": conversion.seconds,
         "failed": conversion.failed,
         "warnings": list(conversion.warnings),
         "targets": [_target(conversion, result) for result in conversion.results],
+    }
+
+
+def _contract(contract: ContractCheck | None) -> dict[str, Any] | None:
+    if contract is None:
+        return None
+    found = contract.search
+    return {
+        "data": contract.faces,
+        "mean_recall": found.given.recall,
+        "images": found.given.gain.faces,
+        "others": [
+            {
+                "options": other.contract.options,
+                "mean_recall": other.recall,
+                "images": other.gain.faces,
+                "gain_points": 100 * other.gain.gain,
+                "error_points": 100 * other.gain.error,
+            }
+            for other in found.others
+        ],
     }
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_fer_convert.calibration import Calibration
+    from edge_fer_convert.contract.check import ContractCheck
     from edge_fer_convert.fallbacks import Attempt
     from edge_fer_convert.gate import Drop
     from edge_fer_convert.job import Job
@@ -56,6 +57,8 @@ class Conversion:
     """Distribution → version of what quantized."""
     float_bytes: dict[str, int]
     """Runtime → size of its float32 model."""
+    contract: ContractCheck | None = None
+    """What labelled faces say of the model's input; None where none could be asked."""
     failed: dict[str, str] = field(default_factory=dict)
     """Targets that were asked for and could not be made, each with the reason."""
     warnings: tuple[str, ...] = ()

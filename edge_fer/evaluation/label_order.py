@@ -65,7 +65,7 @@ def better_order(counts: NDArray[np.int64]) -> BetterOrder | None:
     moved = seen[output_of[seen] != seen]
     old = recalls[moved, moved]
     new = recalls[moved, output_of[moved]]
-    if not much_better(new, old, images[moved], len(seen)):
+    if not _much_better(new, old, images[moved], len(seen)):
         return None
     is_own_output = (new > 0) & (new == recalls[:, output_of[moved]].max(axis=0))
     is_own_answer = new == recalls[moved].max(axis=1)
@@ -87,13 +87,7 @@ def best_outputs(counts: NDArray[np.int64]) -> NDArray[np.intp]:
     return np.asarray(outputs[np.argsort(rows)])
 
 
-def best_recalls(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the recall of each class that has images, in the order of the labels that fits best."""
-    seen = np.flatnonzero(counts.sum(axis=1))
-    return _recalls(counts)[seen, best_outputs(counts)[seen]]
-
-
-def much_better(new: NDArray[np.float64], old: NDArray[np.float64], images: NDArray[np.int64], classes: int) -> bool:
+def _much_better(new: NDArray[np.float64], old: NDArray[np.float64], images: NDArray[np.int64], classes: int) -> bool:
     """Return whether the mean recall of *classes* classes is much better with *new* recalls than with *old* ones.
 
     *new*, *old* and *images*, each ``(n,)``, are of the classes that differ; the others add nothing.

@@ -112,9 +112,43 @@ def test_wrong_labels_are_not_shipped(keras_file, faces, evaluation_faces, tmp_p
         said = call("convert", keras_file, *arguments, *data, "--labels", ALPHABETICAL, code=9).stderr
         assert f"the answers fit much better with --labels {','.join(FER2013)} (" in said
         assert not (tmp_path / "b").exists()
-    forced = call("convert", keras_file, *arguments, *data, "--labels", ALPHABETICAL, "--force-labels")
-    assert "converted as --force-labels says" in forced.stderr
+    forced = call("convert", keras_file, *arguments, *data, "--labels", ALPHABETICAL, "--force-contract")
+    assert "converted as --force-contract says" in forced.stderr
     assert load(tmp_path / "b").manifest.labels == tuple(sorted(FER2013))
+
+
+def test_range_and_labels_are_found_out(network, faces, tmp_path):
+    import keras
+
+    face = keras.Input(network.input_shape[1:])
+    keras.Model(face, network(keras.layers.Rescaling(1 / 255)(face))).save(tmp_path / "theirs.keras")
+    alphabetical = tmp_path / "alphabetical"
+    for name in FER2013:
+        # Folders named so that their own order is not the model's.
+        (alphabetical / f"{name}s").parent.mkdir(exist_ok=True)
+        (alphabetical / f"{name}s").symlink_to(faces / "test" / name)
+    arguments = ("--calibrate", f"{faces}#train", "--targets", "litert-float32", "--out", tmp_path / "b", "--json")
+    auto = ("--evaluate", alphabetical, "--range", "auto", "--labels", "auto")
+    result = call("convert", tmp_path / "theirs.keras", *arguments, *auto)
+    report = json.loads(result.stdout)
+    assert report["preprocess"]["high"] == 255.0
+    assert report["labels"] == [f"{name}s" for name in FER2013]
+    assert report["targets"][0]["accuracy"] > 0.9
+    assert "--range auto: took --range 0,255" in result.stderr
+    assert {other["options"] for other in report["contract"]["others"]} >= {"--range 0,1", "--equalize"}
+    assert "The model&#39;s input" in (tmp_path / "b-report.html").read_text().replace("'", "&#39;")
+
+
+def test_labels_that_the_file_carries_are_used(faces, tmp_path):
+    import onnx
+
+    model = onnx.load(TORCH)
+    onnx.helper.set_model_props(model, {"names": repr(dict(enumerate(FER2013[::-1])))})
+    onnx.save(model, tmp_path / "theirs.onnx")
+    arguments = ("--targets", "onnx-float32", "--out", tmp_path / "b", *NORMALIZE, *LOOSE)
+    result = call("convert", tmp_path / "theirs.onnx", *data(faces), *arguments, code=9)
+    assert f"labels, as theirs.onnx names them: {', '.join(FER2013[::-1])}" in result.stderr
+    assert f"fit much better with --labels {','.join(FER2013)}" in result.stderr
 
 
 def test_strict_has_its_own_exit_code(keras_file, faces, tmp_path):

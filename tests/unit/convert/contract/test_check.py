@@ -1,4 +1,4 @@
-"""Whether labelled faces are asked about labels and value range, and what follows."""
+"""Whether labelled faces are asked about labels and the input's values, and what follows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ for module in ("tensorflow", "ai_edge_quantizer", "onnx", "onnxruntime", "openvi
 from edge_fer.emotions import FER2013  # noqa: E402
 from edge_fer.errors import GateFailed  # noqa: E402
 from edge_fer_convert import Data, quantization  # noqa: E402
-from edge_fer_convert.plausibility import check_order  # noqa: E402
+from edge_fer_convert.contract.check import check_order  # noqa: E402
 from edge_fer_convert.preparation import prepare  # noqa: E402
 
 SWAPPED = (FER2013[1], FER2013[0], *FER2013[2:])
@@ -25,12 +25,14 @@ def relabelled(job, labels, evaluated):
 
 def test_wrong_labels_end_the_conversion_before_the_work(job, evaluation_faces, recorder):
     data = Data(replace(evaluation_faces, labels=np.array([1, 0, 2, 3, 4, 5, 6])[evaluation_faces.labels]), "drawn")
-    with pytest.raises(GateFailed, match=f"fit much better with --labels {','.join(SWAPPED)} .*--force-labels to ins"):
+    with pytest.raises(
+        GateFailed, match=f"fit much better with --labels {','.join(SWAPPED)} .*--force-contract to ins"
+    ):
         prepare(replace(job, evaluated=data), recorder)
     assert recorder.warnings == []
-    prepare(replace(job, evaluated=data, force_labels=True), recorder)
+    prepare(replace(job, evaluated=data, force_contract=True), recorder)
     (warning,) = recorder.warnings
-    assert warning.endswith("converted as --force-labels says")
+    assert warning.endswith("converted as --force-contract says")
 
 
 def test_right_labels_under_other_names_are_right(job, evaluation_faces, recorder):
@@ -57,8 +59,36 @@ def test_a_wrong_range_ends_the_conversion(job, recorder, with_evaluation):
     wrong = replace(job, metadata=replace(job.metadata, preprocess=spec))
     if not with_evaluation:
         wrong = replace(wrong, evaluated=None)
-    with pytest.raises(GateFailed, match=r"fit much better with --range (0|-1),1 .mean recall"):
+    with pytest.raises(GateFailed, match=r"take other values: the answers fit much better with --range 0,1 .mean rec"):
         prepare(wrong, recorder)
+
+
+def test_a_wrong_range_and_wrong_labels_are_named_together(job, evaluation_faces, recorder):
+    spec = job.metadata.preprocess.model_copy(update={"low": 0.0, "high": -255.0})
+    metadata = replace(job.metadata, preprocess=spec, labels=SWAPPED)
+    wrong = replace(job, metadata=metadata, evaluated=Data(evaluation_faces, "drawn").under(SWAPPED))
+    expected = f"fit much better with --range 0,1 --labels {','.join(FER2013)} "
+    with pytest.raises(GateFailed, match=expected):
+        prepare(wrong, recorder)
+
+
+def test_faces_that_are_cut_too_wide_are_told_of(job, evaluation_faces, recorder):
+    """No option of the command can mend that, so the conversion goes on."""
+    side = evaluation_faces.images.shape[1]
+    wider = [np.pad(image, side // 3, mode="edge") for image in evaluation_faces.images]
+    prepared = prepare(
+        replace(job, evaluated=Data(replace(evaluation_faces, images=np.stack(wider)), "wide")), recorder
+    )
+    (warning,) = recorder.warnings
+    assert "when they are cut 20% tighter on each side" in warning
+    assert prepared.contract.search.better is None
+
+
+def test_what_was_tried_is_kept_for_the_report(job, recorder):
+    search = prepare(job, recorder).contract.search
+    assert search.better is None
+    assert search.given.recall > 0.9
+    assert {each.contract.options for each in search.others} >= {"--range 0,255", "--range -1,1", "--equalize"}
 
 
 def test_all_faces_are_asked_once_more(job, monkeypatch, recorder):

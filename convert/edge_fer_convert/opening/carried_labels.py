@@ -1,0 +1,118 @@
+"""Reads the names of the classes that a model file carries, or that lie beside it as Teachable Machine writes them."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import zipfile
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+KEYS: Final = ("labels", "names", "class_names", "classes", "id2label")
+"""Keys under which programs keep the names of classes; ``names`` is YOLO's, ``id2label`` Hugging Face's."""
+LABELS_FILE: Final = re.compile(r"(^|/)[^/]*labels?[^/]*\.txt$", re.IGNORECASE)
+"""Label files of TFLite's metadata, of SavedModels and of Teachable Machine."""
+LARGEST: Final = 2**16
+"""Characters of a list of names, at most: a longer text is something else."""
+NUMBERED: Final = re.compile(r"(\d+)[\s:,]+(\S.*)")
+
+
+def carried_labels(path: Path) -> tuple[str, ...] | None:
+    """Return the classes that the model at *path* names, in the order of its outputs; None where it names none."""
+    for names in _found(path):
+        if names:
+            return names
+    return None
+
+
+def _found(path: Path) -> Iterator[tuple[str, ...]]:
+    """Yield what the places hold in which labels are kept; an empty tuple where that is no list of names."""
+    suffix = path.suffix.lower()
+    if suffix == ".onnx":
+        yield from _in_onnx(path)
+    if suffix in {".h5", ".hdf5"}:
+        yield from _in_hdf5(path)
+    if suffix in {".tflite", ".keras", ".pt2"} and zipfile.is_zipfile(path):
+        yield from _in_zip(path)
+    if path.is_dir():
+        for folder in ("assets.extra", "assets"):
+            for file in sorted((path / folder).glob("*.txt")):
+                if LABELS_FILE.search(file.name):
+                    yield _from_file(file)
+        return
+    beside = path.with_name("labels.txt")
+    if beside.is_file():
+        yield _from_file(beside)
+
+
+def _in_onnx(path: Path) -> Iterator[tuple[str, ...]]:
+    import onnx
+
+    properties = {entry.key: entry.value for entry in onnx.load(path, load_external_data=False).metadata_props}
+    for key in KEYS:
+        yield _from_text(properties.get(key, ""))
+
+
+def _in_hdf5(path: Path) -> Iterator[tuple[str, ...]]:
+    import h5py
+
+    if not h5py.is_hdf5(path):
+        return
+    with h5py.File(path, "r") as file:
+        for key in KEYS:
+            value = file.attrs.get(key)
+            if isinstance(value, str):
+                yield _from_text(value)
+            elif value is not None:
+                yield _names([name.decode() if isinstance(name, bytes) else name for name in list(value)])
+
+
+def _in_zip(path: Path) -> Iterator[tuple[str, ...]]:
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            if LABELS_FILE.search(info.filename) and info.file_size <= LARGEST:
+                yield _lines(archive.read(info).decode(errors="replace"))
+
+
+def _from_file(path: Path) -> tuple[str, ...]:
+    if path.stat().st_size > LARGEST:
+        return ()
+    return _lines(path.read_text(errors="replace"))
+
+
+def _lines(text: str) -> tuple[str, ...]:
+    """Return one name a line, without the numbers that Teachable Machine puts before them."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    numbered = [NUMBERED.fullmatch(line) for line in lines]
+    if [match and int(match[1]) for match in numbered] == list(range(len(lines))):
+        return tuple(match[2] for match in numbered if match)
+    return tuple(lines)
+
+
+def _from_text(text: str) -> tuple[str, ...]:
+    """Return the names in *text*: a list or numbered mapping in JSON or Python, or names separated by commas."""
+    if not text or len(text) > LARGEST:
+        return ()
+    for read in (json.loads, ast.literal_eval):
+        try:
+            return _names(read(text))
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            continue
+    parts = [part.strip() for part in text.split(",")]
+    return tuple(parts) if len(parts) > 1 else ()
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    """Return the names in a list, or in a mapping from positions; empty for anything else."""
+    if isinstance(value, dict):
+        by_position = {int(key): name for key, name in value.items()}
+        if sorted(by_position) != list(range(len(by_position))):
+            return ()
+        value = [by_position[position] for position in range(len(by_position))]
+    if isinstance(value, list | tuple) and all(isinstance(name, str) for name in value):
+        return tuple(value)
+    return ()
