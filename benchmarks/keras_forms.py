@@ -298,12 +298,14 @@ def subclassed_saved(at: Workshop) -> Form:
 def augmenting_saved(at: Workshop) -> Form:
     """A SavedModel whose exported function still augments."""
     import keras
-    import tensorflow as tf
 
     face = inputs()
     model = keras.Model(face, at.flat(keras.layers.RandomRotation(0.2)(face)))
-    function = tf.function(lambda x: model(x, training=True), [tf.TensorSpec((None, SIDE, SIDE, 1), tf.float32)])
-    tf.saved_model.save(model, str(at.folder / "augmenting"), signatures=function.get_concrete_function())
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    signature = [keras.InputSpec(shape=(None, SIDE, SIDE, 1), dtype="float32")]
+    archive.add_endpoint("serve", lambda x: model(x, training=True), input_signature=signature)
+    archive.write_out(str(at.folder / "augmenting"), verbose=False)
     return Form(at.folder / "augmenting", says="draws random numbers")
 
 

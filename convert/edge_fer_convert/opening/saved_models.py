@@ -119,8 +119,8 @@ def _function(path: Path, loaded: Any) -> _Function:
             return found[name]
     if len(found) > 1:
         raise BadInput(
-            f"{path} has several functions that take an image, {', '.join(found)}, and none is named serving_default; "
-            "export it with one signature, e.g. tf.saved_model.save(model, folder, signatures=function)"
+            f"{path} has several functions that take an image, {', '.join(sorted(found))}, and none is named "
+            "serving_default; export it with one, e.g. tf.saved_model.save(model, folder, signatures=function)"
         )
     return next(iter(found.values()))
 
