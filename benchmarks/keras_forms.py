@@ -306,7 +306,7 @@ def augmenting_saved(at: Workshop) -> Form:
     signature = [keras.InputSpec(shape=(None, SIDE, SIDE, 1), dtype="float32")]
     archive.add_endpoint("serve", lambda x: model(x, training=True), input_signature=signature)
     archive.write_out(str(at.folder / "augmenting"), verbose=False)
-    return Form(at.folder / "augmenting", says="draws random numbers")
+    return Form(at.folder / "augmenting", says="export it with training=False")
 
 
 def tensorflow_1(at: Workshop) -> Form:

@@ -106,3 +106,13 @@ def test_a_model_that_still_augments_is_refused(network, tmp_path):
     tf.saved_model.save(module, str(tmp_path / "augments"), signatures=module.function)
     with pytest.raises(BadInput, match=r"draws random numbers in inference.*training=False"):
         open_model(tmp_path / "augments")
+
+
+def test_a_model_that_counts_its_faces_is_refused(network, tmp_path):
+    """As layers do that draw random numbers from a generator of their own."""
+    count = tf.Variable(0.0)
+    module = _module(network, lambda face: network(face) * count.assign_add(1.0))
+    module.count = count
+    tf.saved_model.save(module, str(tmp_path / "counts"), signatures=module.function)
+    with pytest.raises(BadInput, match=r"changes its own variables in inference.*training=False"):
+        open_model(tmp_path / "counts")
