@@ -102,7 +102,7 @@ def run(content: bytes, values: NDArray[np.float32], shape: Sequence[int] | None
 
     *shape* is that of the input, where the model leaves it open.
     """
-    opened = unallocated(content, keep_all=False)
+    opened = unallocated(content)
     (source,) = opened.get_input_details()
     if shape is not None:
         opened.resize_tensor_input(source["index"], list(shape))
@@ -124,7 +124,7 @@ def interpreter(content: bytes, *, keep_all: bool = False) -> Any:
     return opened
 
 
-def unallocated(content: bytes, *, keep_all: bool = True) -> Any:
+def unallocated(content: bytes, *, keep_all: bool = False) -> Any:
     """Return an interpreter whose input can still be given another shape."""
     from ai_edge_litert.interpreter import Interpreter
 

@@ -26,8 +26,8 @@ TAG: Final = "serve"
 RANDOM: Final = ("RngReadAndSkip", "StatelessRandom", "RandomUniform", "RandomStandardNormal", "StatefulUniform")
 """Operations that draw random numbers."""
 IN_TRAINING: Final = (
-    "layers that augment faces, dropout and normalisations do so in training; pass the .keras file that it was exported "
-    "from, or export it with training=False"
+    "layers that augment faces, dropout and normalisations do so in training; pass the .keras file that it was "
+    "exported from, or export it with training=False"
 )
 """Why a function is not one of inference, and what to do."""
 
