@@ -620,6 +620,33 @@ def of_keras_2(at: Workshop, packages: Path) -> dict[str, Form]:
     }
 
 
+WHAT_OF_KERAS_2: Final = {
+    "keras_2_h5": "Keras 2: an .h5 with Rescaling, augmentation, depthwise convolution, dropouts.",
+    "keras_2_keras": "Keras 2: the same as .keras.",
+    "keras_2_nested_h5": "Keras 2: a model inside a model, in an .h5.",
+    "keras_2_mixed_h5": "Keras 2: the policy mixed_float16, in an .h5.",
+    "keras_2_saved": "Keras 2: a SavedModel.",
+    "keras_2_subclassed": "Keras 2: a subclassed model in a SavedModel.",
+    "keras_2_operators_h5": "Keras 2: functions of TensorFlow between the layers, in an .h5.",
+}
+
+
+def table(results: dict[str, Any]) -> str:
+    """Return the *results* as a table in Markdown."""
+    lines = ["| form | options | result | largest difference | int8 drop, points |", "| --- | --- | --- | --- | --- |"]
+    for result in results.values():
+        options = " ".join(result["options"])
+        options = f"`{options}`" if options else ""
+        if result["exit_code"]:
+            said = result["said"][-1].removeprefix("edge-fer: ")
+            lines.append(f"| {result['what']} | {options} | refused: {said} | | |")
+            continue
+        worst = max(result["largest_difference"].values())
+        drops = [f"{target} {drop:+.2f}" for target, drop in result["drop_points"].items() if "int8" in target]
+        lines.append(f"| {result['what']} | {options} | converted | {worst:.1e} | {', '.join(drops)} |")
+    return "\n".join(lines)
+
+
 def call(arguments: list[str], *, apart: bool) -> subprocess.CompletedProcess[str]:
     """Call the command with *arguments*: here, which spares the imports, or in a process that has seen no model."""
     if apart:
@@ -703,10 +730,12 @@ def main() -> None:
         for name, make in makers.items():
             if arguments.only and name not in arguments.only.split(","):
                 continue
-            result = convert(make(), at)
+            what = WHAT_OF_KERAS_2.get(name) or next(each.__doc__ for each in FORMS if each.__name__ == name)
+            result = {"what": what, **convert(make(), at)}
             results[name] = result
             print(name, result["exit_code"], result["as_wanted"], result.get("largest_difference"), result["said"][-2:])
     versions = {name: metadata.version(name) for name in ("keras", "ai-edge-litert", "onnxruntime", "openvino")}
+    print(table(results))
     script.save({"command": script.command(), "versions": versions, "forms": results}, arguments.json, indent=1)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,13 @@ def test_columns_of_an_onnx_file_are_taken():
 def test_columns_that_are_not_there_are_refused(float_model, start, stop):
     with pytest.raises(BadInput, match=f"--outputs {start}:{stop} does not fit: the model has 7 outputs"):
         float_model.with_columns(start, stop)
+
+
+def test_a_model_that_takes_pixels_gets_them(float_model):
+    pixels = replace(float_model, takes_pixels="the model begins by scaling pixels down")
+    assert (float_model.preprocess().high, pixels.preprocess().high) == (1.0, 255.0)
+    assert (pixels.preprocess(low=-1.0).low, pixels.preprocess(low=-1.0).high) == (-1.0, 1.0)
+    assert pixels.preprocess(standardize=True).high == 1.0
 
 
 def test_shares_of_nothing_are_equal(float_model, values):
