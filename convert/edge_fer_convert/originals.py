@@ -46,9 +46,14 @@ class Serving:
     """``(1, ...)`` values in the model's order of axes → its scores."""
     shape: tuple[int, int, int, int]
     """Of the function's input."""
+    dtype: str = "float32"
+    """Of the function's input."""
 
     def scores(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the ``(n, classes)`` outputs for ``(n, N, N, channels)`` *values*."""
+        if self.dtype != "float32":
+            values = np.rint(values) if np.dtype(self.dtype).kind in "iu" else values
+            values = values.astype(self.dtype)
         faces = to_model_order(values, self.shape)
         rows = [np.asarray(self.function(face[np.newaxis]), np.float32) for face in faces]
         return np.concatenate(rows)
@@ -66,6 +71,10 @@ class KerasModel:
     model: keras.Model
     shape: tuple[int, int, int, int]
     """Of its input, with a batch of one."""
+    function: Callable[[Any], Any]
+    """A tensor of *shape* → the model's scores, as it computes them in inference."""
+    dtype: str = "float32"
+    """Of its input."""
 
     def scores(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the ``(n, classes)`` outputs for ``(n, N, N, channels)`` *values*."""
@@ -97,19 +106,21 @@ class KerasModel:
     def _serving(self) -> Serving:
         import tensorflow as tf
 
-        signature = [tf.TensorSpec(self.shape, tf.float32)]
-        return Serving(tf.function(lambda face: self.model(face, training=False), signature), self.shape)
+        signature = [tf.TensorSpec(self.shape, self.dtype)]
+        return Serving(tf.function(self.function, signature), self.shape, self.dtype)
 
 
 @dataclass(frozen=True)
 class TFLiteModel:
-    """A ``.tflite`` file."""
+    """A ``.tflite`` file, before anything in it was fixed."""
 
     content: bytes
+    shape: tuple[int, int, int, int]
+    """Of its input, with nothing left open."""
 
     def scores(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the ``(n, classes)`` outputs for ``(n, N, N, channels)`` *values*."""
-        return tflite_file.run(self.content, values)
+        return tflite_file.run(self.content, values, self.shape)
 
     def tensors(self, values: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         """Return nothing: the LiteRT form, which is the same file, tells it."""
@@ -135,17 +146,33 @@ class OnnxModel:
 
 
 @dataclass(frozen=True)
-class WithSoftmax:
-    """Another original with a softmax after its outputs."""
+class Continued:
+    """Another original whose outputs are computed with further."""
 
-    logits: Original
+    inner: Original
+    further: Callable[[NDArray[np.float32]], NDArray[np.float32]]
+    """``(n, outputs)`` → ``(n, classes)``."""
 
     def scores(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the ``(n, classes)`` probabilities for ``(n, N, N, channels)`` *values*."""
-        scores = self.logits.scores(values)
-        exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
-        return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True), np.float32)
+        """Return the ``(n, classes)`` outputs for ``(n, N, N, channels)`` *values*."""
+        return np.asarray(self.further(self.inner.scores(values)), np.float32)
 
     def tensors(self, values: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """Return what the layers before the softmax compute for *values*."""
-        return self.logits.tensors(values)
+        """Return what the layers of the inner one compute for *values*."""
+        return self.inner.tensors(values)
+
+
+def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the probabilities of ``(n, classes)`` *logits*."""
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True), np.float32)
+
+
+def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the sigmoid of each of *logits*."""
+    return np.asarray(0.5 * (1 + np.tanh(0.5 * logits)), np.float32)  # unlike 1 / (1 + exp(-x)), never overflows
+
+
+def shares(scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return each of ``(n, classes)`` *scores* divided by the sum of its row."""
+    return np.asarray(scores / scores.sum(axis=1, keepdims=True), np.float32)

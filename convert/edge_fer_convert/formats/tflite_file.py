@@ -1,68 +1,117 @@
-"""Float ``.tflite`` files as bytes: read, inspect, run, and append a softmax."""
+"""Float ``.tflite`` files as bytes: read, inspect, and run."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from edge_fer.errors import BadInput
 from edge_fer_convert.formats.axes import Shape, to_model_order
+from edge_fer_convert.formats.pixel_scale import shrinks
 from edge_fer_convert.threads import THREADS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+PASSING: Final = frozenset(
+    {"ADD", "SUB", "CAST", "RESHAPE", "TRANSPOSE", "PAD", "PADV2", "MIRROR_PAD", "CONCATENATION", "TILE"}
+    | {"BROADCAST_TO", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "EXPAND_DIMS", "SQUEEZE", "STRIDED_SLICE"}
+)
+"""Operators after which a pixel is what it was before, but for its place, its type and an offset."""
+
 
 def read(path: Path) -> bytes:
-    """Return the content of a float model. Raises `BadInput` when the file is damaged, quantized, or no classifier."""
+    """Return the content of a float model. Raises `BadInput` when the file is damaged, or quantized."""
     content = path.read_bytes()
     try:
-        opened = interpreter(content)
+        # Not allocated: with open sides of one pixel, layers may have nothing left.
+        opened = unallocated(content)
     except (ValueError, RuntimeError) as exc:
         raise BadInput(f"{path} is no readable .tflite file: {exc}; export it again") from exc
-    inputs = opened.get_input_details()
-    outputs = opened.get_output_details()
-    if len(inputs) != 1 or len(outputs) != 1:
-        raise BadInput(f"{path} has {len(inputs)} inputs and {len(outputs)} outputs; a FER classifier has one each")
+    if len(opened.get_input_details()) != 1:
+        raise BadInput(f"{path} has {len(opened.get_input_details())} inputs; a FER classifier has one")
     content = in_float32(content)
     refuse_quantized(content, str(path))
-    dtype = np.dtype(inputs[0]["dtype"])
-    if dtype != np.float32:
-        raise BadInput(f"{path} takes {dtype.name}; a float model takes float32")
     return with_signature(content)
 
 
 def refuse_quantized(content: bytes, name: str) -> None:
     """Raise `BadInput`, which begins with *name*, for a model that has quantized tensors, whatever its input is."""
-    for tensor in interpreter(content).get_tensor_details():
+    for tensor in unallocated(content).get_tensor_details():
         # Not "quantization": where each channel has a scale of its own, that is zero.
         scales = tensor["quantization_parameters"]["scales"]
         if len(scales) and np.dtype(tensor["dtype"]).kind in "iu":
             raise BadInput(f"{name} is already quantized; pass the float model that it was made from")
 
 
-def shapes(content: bytes) -> tuple[Shape, Shape]:
-    """Return the shapes of input and output."""
-    opened = interpreter(content)
-    (source,) = opened.get_input_details()
-    (sink,) = opened.get_output_details()
+def input_of(content: bytes) -> tuple[Shape, np.dtype[Any]]:
+    """Return shape and type of the input."""
+    (source,) = unallocated(content).get_input_details()
     # Only the signature marks open axes, by -1; the allocated shape has 1 there.
-    input_shape = tuple(None if size < 0 else int(size) for size in source["shape_signature"])
-    output_shape = tuple(int(size) for size in sink["shape"])
-    return input_shape, output_shape
+    return tuple(None if size < 0 else int(size) for size in source["shape_signature"]), np.dtype(source["dtype"])
 
 
-def run(content: bytes, values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the ``(n, classes)`` float32 outputs for ``(n, N, N, channels)`` *values*."""
+def outputs_of(content: bytes) -> dict[str, Shape]:
+    """Return the shapes of the outputs by their names: those of the signature, where there is one."""
     opened = interpreter(content)
+    names = {}
+    for ends in opened._get_full_signature_list().values():  # noqa: SLF001  (the public list has no numbers)
+        names = {index: name for name, index in ends["outputs"].items()}
+        break
+    shapes = {}
+    for sink in opened.get_output_details():
+        name = names.get(sink["index"], sink["name"])
+        shapes[name] = tuple(int(size) for size in sink["shape"])
+    return shapes
+
+
+def takes_pixels(content: bytes) -> bool:
+    """Return whether the model begins by scaling its input down, as models do that take 0 to 255."""
+    return shrinks(_factors(content))
+
+
+def _factors(content: bytes) -> Iterator[float]:
+    """Yield the numbers that the input is multiplied by, one after the other, before anything else is made of it."""
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    graph = model.subgraphs[0]
+    tensor = int(graph.inputs[0])
+    for operator in graph.operators:
+        if tensor not in operator.inputs:
+            continue
+        kind = flatbuffer_utils.opcode_to_name(model, operator.opcodeIndex)
+        others = {int(index) for index in operator.inputs} - {tensor}
+        if kind in ("MUL", "DIV"):
+            data = model.buffers[graph.tensors[others.pop()].buffer].data if others else None
+            if data is None or (kind == "DIV" and operator.inputs[0] != tensor):
+                return
+            size = float(np.mean(np.abs(np.frombuffer(np.asarray(data, np.uint8).tobytes(), np.float32))))
+            yield size if kind == "MUL" else 1 / size
+        elif kind not in PASSING:
+            return
+        tensor = int(operator.outputs[0])
+
+
+def run(content: bytes, values: NDArray[np.float32], shape: Sequence[int] | None = None) -> NDArray[np.float32]:
+    """Return the ``(n, classes)`` float32 outputs for ``(n, N, N, channels)`` *values*.
+
+    *shape* is that of the input, where the model leaves it open.
+    """
+    opened = unallocated(content)
+    (source,) = opened.get_input_details()
+    if shape is not None:
+        opened.resize_tensor_input(source["index"], list(shape))
+    opened.allocate_tensors()
     (source,) = opened.get_input_details()
     (sink,) = opened.get_output_details()
     rows = []
     for value in to_model_order(values, source["shape"]):
-        opened.set_tensor(source["index"], value[np.newaxis])
+        opened.set_tensor(source["index"], value[np.newaxis].astype(source["dtype"]))
         opened.invoke()
         rows.append(opened.get_tensor(sink["index"])[0])  # get_tensor copies, so the next run leaves it alone
     return np.stack(rows)
@@ -70,11 +119,16 @@ def run(content: bytes, values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def interpreter(content: bytes, *, keep_all: bool = False) -> Any:
     """Return an allocated interpreter; with *keep_all* every tensor can be read after a run."""
-    from ai_edge_litert.interpreter import Interpreter
-
-    opened = Interpreter(model_content=content, num_threads=THREADS, experimental_preserve_all_tensors=keep_all)
+    opened = unallocated(content, keep_all=keep_all)
     opened.allocate_tensors()
     return opened
+
+
+def unallocated(content: bytes, *, keep_all: bool = False) -> Any:
+    """Return an interpreter whose input can still be given another shape."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    return Interpreter(model_content=content, num_threads=THREADS, experimental_preserve_all_tensors=keep_all)
 
 
 def with_signature(content: bytes) -> bytes:
@@ -205,40 +259,3 @@ def _tensor(name: bytes, shape: list[int], kind: int, buffer: int) -> Any:
     tensor.buffer = buffer
     tensor.hasRank = True
     return tensor
-
-
-def append_softmax(content: bytes) -> bytes:
-    """Return the model with a softmax after its output."""
-    from ai_edge_litert import schema_py_generated as schema
-    from ai_edge_litert.tools import flatbuffer_utils
-
-    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
-    graph = model.subgraphs[0]
-    logits = int(graph.outputs[0])
-
-    code = schema.OperatorCodeT()
-    # Readers before schema version 3a look at the deprecated field only.
-    code.deprecatedBuiltinCode = schema.BuiltinOperator.SOFTMAX
-    code.builtinCode = schema.BuiltinOperator.SOFTMAX
-    code.version = 1
-    model.operatorCodes.append(code)
-
-    shape = [int(size) for size in graph.tensors[logits].shape]
-    graph.tensors.append(_tensor(b"scores", shape, schema.TensorType.FLOAT32, 0))
-    scores_index = len(graph.tensors) - 1
-
-    operator = schema.OperatorT()
-    operator.opcodeIndex = len(model.operatorCodes) - 1
-    operator.inputs = [logits]
-    operator.outputs = [scores_index]
-    operator.builtinOptionsType = schema.BuiltinOptions.SoftmaxOptions
-    operator.builtinOptions = schema.SoftmaxOptionsT()
-    operator.builtinOptions.beta = 1.0
-    graph.operators.append(operator)
-
-    graph.outputs = [scores_index]
-    # A signature points to its tensors by number, and would still give the logits.
-    for signature in model.signatureDefs or []:
-        for output in signature.outputs:
-            output.tensorIndex = scores_index
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))

@@ -16,12 +16,14 @@ from edge_fer_convert.originals import OnnxModel
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from edge_fer_convert.opening.choices import Choices
 
-def open_onnx(path: Path, size_px: int | None) -> FloatModel:
-    """Open an ``.onnx`` file; *size_px* sets open sides. Raises `BadInput` for one that is no float classifier."""
+
+def open_onnx(path: Path, choices: Choices) -> FloatModel:
+    """Open an ``.onnx`` file. Raises `BadInput` for one that is no float classifier."""
     content = onnx_file.read(path)
     input_shape, output_shape = onnx_file.shapes(content)
-    shape = fixed(input_shape, size_px)
+    shape = fixed(input_shape, choices.size_px)
     content = onnx_file.with_fixed_input(content, shape)
     model = FloatModel(
         shape,

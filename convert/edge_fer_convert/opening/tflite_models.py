@@ -3,32 +3,56 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from edge_fer.errors import BadInput
 from edge_fer_convert.float_model import FloatModel
-from edge_fer_convert.formats import tflite_file
-from edge_fer_convert.opening.shapes import classes, fixed, shown
+from edge_fer_convert.formats import tflite_ends, tflite_file, tflite_shapes
+from edge_fer_convert.opening import outputs
+from edge_fer_convert.opening.shapes import classes, fixed
 from edge_fer_convert.originals import TFLiteModel
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from edge_fer_convert.opening.choices import Choices
 
-def open_tflite(path: Path, size_px: int | None) -> FloatModel:
-    """Open a float ``.tflite`` file, the sides of which must be fixed. Raises `BadInput` for any other."""
-    del size_px  # the sides of a .tflite cannot be set afterwards
+SCALED: Final = "the model begins by scaling pixels down"
+"""Why a model is taken for one that takes pixels from 0 to 255."""
+
+
+def open_tflite(path: Path, choices: Choices) -> FloatModel:
+    """Open a float ``.tflite`` file. Raises `BadInput` for any other."""
     content = tflite_file.read(path)
-    input_shape, _ = tflite_file.shapes(content)
-    if any(side is None for side in input_shape[1:]):
-        raise BadInput(
-            f"{path} leaves sides of its input open, {shown(input_shape)}, and those of a .tflite cannot be set "
-            "afterwards; pass the model that it was made from, with --size"
-        )
-    return replace(from_tflite(content), original=TFLiteModel(content))
+    shape = fixed(tflite_file.input_of(content)[0], choices.size_px)
+    fixed_content = tflite_shapes.with_fixed_input(content, shape)
+    shapes = tflite_file.outputs_of(fixed_content)
+    number = list(shapes).index(outputs.chosen(shapes, choices.output))
+    if len(shapes) > 1:
+        content = tflite_ends.with_only_output(content, number)
+        fixed_content = tflite_ends.with_only_output(fixed_content, number)
+    return replace(from_tflite(fixed_content), original=TFLiteModel(content, shape))
 
 
 def from_tflite(content: bytes) -> FloatModel:
-    """Return the model in *content*, a float ``.tflite``. Raises `BadInput` for one that is no classifier of faces."""
-    input_shape, output_shape = tflite_file.shapes(content)
-    return FloatModel(fixed(input_shape, None), classes(output_shape), content)
+    """Return the model in *content*, a float ``.tflite`` with one output.
+
+    Raises `BadInput` for one that is no classifier of faces.
+    """
+    input_shape, dtype = tflite_file.input_of(content)
+    takes_pixels = SCALED if tflite_file.takes_pixels(content) else ""
+    if dtype.kind in "iu":
+        takes_pixels = f"the model takes whole numbers ({dtype.name})"
+    if dtype != "float32":
+        content = tflite_ends.with_float_input(content)
+    shapes = tflite_file.outputs_of(content)
+    if len(shapes) != 1:
+        raise BadInput(f"the model has {len(shapes)} outputs; a FER classifier has one")
+    (output_shape,) = shapes.values()
+    return FloatModel(
+        fixed(input_shape, None),
+        classes(output_shape),
+        content,
+        takes_pixels=takes_pixels,
+        input_dtype=dtype.name,
+    )
