@@ -6,7 +6,7 @@ from typing import Final
 
 MEANINGS: Final = {
     "x1": "The number of threads of the model: x1 is one thread, x2 two.",
-    "p50": "Half of the frames took at most this long: the median.",
+    "p50": "Half of the frames, or faces, took at most this long: the median.",
     "p90": "Nine of ten frames took at most this long. It is the headline, since slow frames are what one notices.",
     "p99": "99 of 100 frames took at most this long.",
     "max": "The slowest frame. No outlier is left out.",
