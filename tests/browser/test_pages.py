@@ -1,7 +1,8 @@
-"""The pages of eval, bench and train in a real Chromium: nothing clipped, and readable in both schemes."""
+"""The pages of convert, eval, bench and train in a real Chromium: nothing clipped, and readable in both schemes."""
 
 from __future__ import annotations
 
+import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,6 +38,8 @@ CHROMIUM = Path("/usr/bin/chromium")
 ROOT = Path(__file__).parents[2]
 AXE = Path(os.environ.get("EDGE_FER_AXE", ROOT / "build" / "axe" / "package" / "axe.min.js"))
 RESULTS = ROOT / "benchmarks" / "results"
+CONVERSION = Path(__file__).with_name("conversion.json")
+"""What `edge-fer convert --json` prints in the tutorial."""
 COMMAND = "edge-fer eval " + " ".join(f"a-system-with-a-long-name-{number}" for number in range(9))
 ORIGIN = Origin(COMMAND, datetime(2026, 12, 1, 4, 5, tzinfo=UTC), "a board, 4 cores")
 
@@ -85,7 +88,14 @@ def _train(folder: Path) -> str:
     return (folder / "report.html").read_text()
 
 
-PAGES = {"eval": _eval, "bench": _bench, "fleet": _fleet, "train": _train}
+def _convert(_: Path) -> str:
+    pytest.importorskip("tensorflow", reason="the page of a conversion needs edge-fer[convert]")
+    from edge_fer_convert.report import html_page
+
+    return html_page(json.loads(CONVERSION.read_text()), ORIGIN)
+
+
+PAGES = {"convert": _convert, "eval": _eval, "bench": _bench, "fleet": _fleet, "train": _train}
 
 
 @pytest.fixture(scope="module")
