@@ -208,7 +208,7 @@ PLOTS: Final = {
 
 
 def boards(runs: Mapping[str, Run]) -> Figure | None:
-    """Draw the p90 of every target on every board: one row per board, one colour per target."""
+    """Draw the p90 of every target on every board: one row per board, one colour per target of a model."""
     points: dict[str, list[tuple[float, int]]] = {}
     names: list[str] = []
     for name, run in runs.items():
@@ -217,7 +217,7 @@ def boards(runs: Mapping[str, Run]) -> Figure | None:
             continue
         for measurement in measurements:
             if measurement.target:  # a peer has none
-                series = points.setdefault(measurement.target, [])
+                series = points.setdefault(f"{measurement.bundle} {measurement.target}", [])
                 series.append((measurement.p90_ms(), len(names)))
         names.append(name)
     if not names:

@@ -103,7 +103,7 @@ def _board_row(name: str, run: Run, anyway: bool) -> dict[str, object]:
     best = recommend_target(run, anyway=anyway)
     if best is not None:
         measurement = best.measurement
-        values["use"] = f"{measurement.target} x{measurement.threads}"
+        values["use"] = measurement.name
         values["p90_ms"] = f"{best.p90_ms:.2f}"
         values["frames_a_second"] = f"{1000 / measurement.frames_ms().mean():.0f}"
         if best.merit is not None:
