@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_fer_convert.calibration import Calibration
+    from edge_fer_convert.failures import Failure
     from edge_fer_convert.fallbacks import Attempt
     from edge_fer_convert.gate import Drop
     from edge_fer_convert.job import Job
@@ -35,6 +36,8 @@ class TargetResult:
     """Number of layers that join branches and compute in float."""
     computes: str
     """What its heaviest layers compute in on this machine."""
+    failures: tuple[Failure, ...] = ()
+    """Variants that could not be made, and tensors that could not be read."""
     latency_ms: tuple[float, ...] = ()
     """Of one face on one thread, on this machine."""
 
@@ -56,8 +59,8 @@ class Conversion:
     """Distribution → version of what quantized."""
     float_bytes: dict[str, int]
     """Runtime → size of its float32 model."""
-    failed: dict[str, str] = field(default_factory=dict)
-    """Targets that were asked for and could not be made, each with the reason."""
+    failed: dict[str, Failure] = field(default_factory=dict)
+    """Targets that were asked for and could not be made."""
     warnings: tuple[str, ...] = ()
     seconds: float = 0.0
 

@@ -49,7 +49,7 @@ def test_without_an_evaluation_set_agreement_is_gated_and_called_weaker(job, rec
 def test_a_target_that_fell_back_is_named_after_what_it_is(job, tmp_path, recorder):
     impossible = replace(job, gate=Gate(-0.001, 100), targets=("onnx-int8", "onnx-float32"))
     refused = convert(impossible, recorder).failed
-    assert "does not pass the gate" in refused["onnx-float32"]
+    assert "does not pass the gate" in refused["onnx-float32"].reason
     exact = replace(job, gate=Gate(min_agreement=1.0), evaluated=None, targets=("onnx-int8", "onnx-float32"), seed=5)
     conversion = convert(exact, recorder)
     write_bundle(conversion, tmp_path / "bundle")

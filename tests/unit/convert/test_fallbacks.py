@@ -119,7 +119,7 @@ def test_a_file_that_its_runtime_refuses_is_skipped(float_model, pool, evaluatio
     chosen = search.run("litert-int8", strict=False)
     assert chosen.files != first
     assert len(search.failures) == 1
-    assert "BackendError: refuses the model: node 232" in search.failures[0]
+    assert "cannot be executed: refuses the model: node 232" in search.failures[0].line
 
 
 def test_dense_layers_that_compute_in_float_have_weights_of_8_bits_first(
@@ -168,7 +168,7 @@ def test_a_quantizer_that_fails_costs_its_own_variants_only(float_model, pool, e
     chosen = search.run("litert-int8", strict=False)
     assert chosen.variant.precision == "dynamic"
     assert len(search.failures) == len(search.converter.methods) + 2  # the scores in float, activations of 16 bits
-    assert search.failures[0].endswith("KeyError: 'no such tensor'")
+    assert search.failures[0].line.endswith("cannot be made: KeyError: 'no such tensor'")
     strict = fallback_search("litert", float_model, pool, evaluation_faces)
     monkeypatch.setattr(strict.converter, "static", fails)
     with pytest.raises(GateFailed, match="no such tensor"):
