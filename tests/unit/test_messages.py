@@ -7,9 +7,9 @@ import pytest
 from edge_fer.messages import LEFT_OUT, LONG, LONGEST, first_words
 
 UNKNOWN_LAYER = """\
-<class 'keras.src.models.sequential.Sequential'> could not be deserialized properly. Please ensure that components that \
-are Python object instances (layers, models, etc.) returned by `get_config()` are explicitly deserialized in the model's \
-`from_config()` method.
+<class 'keras.src.models.sequential.Sequential'> could not be deserialized properly. Please ensure that components \
+that are Python object instances (layers, models, etc.) returned by `get_config()` are explicitly deserialized in the \
+model's `from_config()` method.
 
 config={'module': 'keras', 'class_name': 'Sequential', 'config': {'name': 'sequential', 'trainable': True}}.
 
@@ -26,8 +26,8 @@ Arguments received by Sequential.call():
   • inputs=tf.Tensor(shape=(1, 9, 8, 3), dtype=float32)
   • training={"None" * 30}"""
 UNKNOWN_OPERATION = """\
-Could not translate MLIR to FlatBuffer./venv/tensorflow/python/eager/polymorphic_function.py:696:1: error: 'tf.Betainc' \
-op is neither a custom op nor a flex op
+Could not translate MLIR to FlatBuffer./venv/tensorflow/python/eager/polymorphic_function.py:696:1: error: \
+'tf.Betainc' op is neither a custom op nor a flex op
     self._concrete_variable_creation_fn = tracing_compilation.trace_function(
 ^
 /venv/tensorflow/python/eager/polymorphic_function/tracing_compilation.py:178:1: note: called from
@@ -42,8 +42,8 @@ in user code:
     File "/home/somebody/model.py", line 47, in f  *
         def f(x): return tf.reshape(x,[7,7])
 
-    ValueError: Cannot reshape a tensor with 3 elements to shape [7,7] (49 elements) for '{{{{node Reshape}}}} = Reshape' \
-with input shapes: [3], [2] and with input tensors computed as partial shapes: input[1] = [7,7].
+    ValueError: Cannot reshape a tensor with 3 elements to shape [7,7] (49 elements) for '{{{{node Reshape}}}} = \
+Reshape' with input shapes: [3], [2] and with input tensors computed as partial shapes: input[1] = [7,7].
 
     {"# " * LONG}"""
 WRONG_SHAPE = """\
@@ -106,8 +106,8 @@ Unable to read the model. Please check if the model format is supported and mode
         ),
         (
             WRONG_SHAPE,
-            ("[ONNXRuntimeError] : 2 : INVALID_ARGUMENT : Got invalid dimensions for input: x for the following indices "
-            "index: 2 Got: 9 Expected: 8; Please fix either the inputs/outputs or the model."),
+            ("[ONNXRuntimeError] : 2 : INVALID_ARGUMENT : Got invalid dimensions for input: x for the following "
+            "indices index: 2 Got: 9 Expected: 8; Please fix either the inputs/outputs or the model."),
         ),
         (
             WRONG_ORDER,
