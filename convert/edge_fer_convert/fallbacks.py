@@ -242,14 +242,10 @@ class FallbackSearch:
 
     def _ranked(self, attempt: Attempt) -> list[TensorError]:
         try:
+            before = self.converter.tensors(self.converter.float32(), self.values[:INSPECTED])
             after = self.converter.tensors(attempt.files, self.values[:INSPECTED])
-            return rank(self.converter.graph(), self._float_tensors, after)
+            return rank(self.converter.graph(), before, after)
         except Exception as exc:  # noqa: BLE001  (runtimes raise anything; the search can do without the worst tensors)
             raise_broken_import(exc)
             self.failures.append(Failure(f"the errors of {attempt.variant.description} are not known", exc))
             return []
-
-    @cached_property
-    def _float_tensors(self) -> dict[str, NDArray[np.float32]]:
-        """Tensors of float32, which every attempt is ranked against."""
-        return self.converter.tensors(self.converter.float32(), self.values[:INSPECTED])

@@ -10,6 +10,8 @@ from edge_fer.backends import ModelFile
 from edge_fer.errors import BadInput
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -75,8 +77,11 @@ class Converter(Protocol):
         """Return the layers of the float model, under the names that *float_layers* takes."""
         ...
 
-    def tensors(self, files: Files, values: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """Return the tensors that *files* compute for *values*: name → ``(n, ..., channels)``, dequantized."""
+    def tensors(self, files: Files, values: NDArray[np.float32]) -> Iterator[dict[str, NDArray[np.float32]]]:
+        """Yield, for each of *values*, the tensors that *files* compute: name → ``(1, ..., channels)``, dequantized.
+
+        One image at a time: all tensors of one may take a hundred megabytes.
+        """
         ...
 
     def stamp(self, files: Files, metadata: ModelMetadata) -> Files:

@@ -119,13 +119,9 @@ class LiteRT:
         """Return the layers of the float model, named after the tensor that each makes."""
         return self._graph
 
-    def tensors(self, files: Files, values: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """Return the tensors that *files* compute for *values*: name → ``(n, ..., channels)``, dequantized."""
-        by_name: dict[str, list[NDArray[np.float32]]] = {}
-        for tensors in _tensors_by_image(files.content, values, self._shape):
-            for name, array in tensors.items():
-                by_name.setdefault(name, []).append(array)
-        return {name: np.concatenate(arrays) for name, arrays in by_name.items()}
+    def tensors(self, files: Files, values: NDArray[np.float32]) -> Iterator[dict[str, NDArray[np.float32]]]:
+        """Yield, for each of *values*, the tensors that *files* compute: name → ``(1, ..., channels)``, dequantized."""
+        return _tensors_by_image(files.content, values, self._shape)
 
     def stamp(self, files: Files, metadata: ModelMetadata) -> Files:
         """Return *files* with *metadata* as TFLite metadata."""

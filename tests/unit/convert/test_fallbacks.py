@@ -18,7 +18,7 @@ from edge_fer_convert.fallbacks import FallbackSearch  # noqa: E402
 from edge_fer_convert.gate import Gate  # noqa: E402
 from edge_fer_convert.graph import CONVOLUTION, DENSE, WEIGHTED, Graph, Layer, fusion  # noqa: E402
 from edge_fer_convert.opening import open_model  # noqa: E402
-from edge_fer_convert.sensitivity import channel_error, rank  # noqa: E402
+from edge_fer_convert.sensitivity import ChannelError, rank  # noqa: E402
 
 SPEC = Preprocess(size_px=32)
 RUNTIMES = tuple(targets.CONVERTERS)
@@ -232,15 +232,32 @@ def test_fused_models_join_in_float_and_show_the_naive_graph_beside(runtime, joi
 
 def test_channels_count_alike_in_the_error_of_a_tensor():
     before = np.ones((4, 5, 5, 2), np.float32) * (1, 1000)
-    assert channel_error(before, before) == 0
-    assert channel_error(before, before * (0, 1)) == 0.5  # half of the channels are gone, nearly none of the power
-    assert channel_error(np.zeros_like(before), before) == 0
+    assert ChannelError.of(before, before).mean() == 0
+    # Half of the channels are gone, nearly none of the power.
+    assert ChannelError.of(before, before * (0, 1)).mean() == 0.5
+    assert ChannelError.of(np.zeros_like(before), before).mean() == 0
+
+
+def test_the_error_of_images_one_by_one_is_that_of_all_together():
+    rng = np.random.default_rng(0)
+    before = rng.normal(0, (1, 10, 0.1), (4, 5, 5, 3)).astype(np.float32)
+    after = before * rng.uniform(0.5, 1.5, before.shape).astype(np.float32)
+    layers = (Layer("a", "other", (), "a"), Layer("b", "convolution", ("a",), "b"))
+    whole = rank(Graph(layers), iter([{"a": before, "b": after}]), iter([{"a": after, "b": after}]))
+    one_by_one = rank(
+        Graph(layers),
+        ({"a": b[np.newaxis], "b": a[np.newaxis]} for b, a in zip(before, after, strict=True)),
+        ({"a": a[np.newaxis], "b": a[np.newaxis]} for a in after),
+    )
+    assert [tensor.layer for tensor in one_by_one] == [tensor.layer for tensor in whole]
+    assert one_by_one[0].error == pytest.approx(whole[0].error)
+    assert 0 < whole[0].error < 1
 
 
 def test_error_is_charged_to_the_layer_that_adds_it():
     layers = (Layer("a", "other", (), "a"), Layer("b", "other", ("a",), "b"), Layer("c", "other", ("b",), "c"))
     exact = {name: np.ones((1, 4), np.float32) for name in "abc"}
     off = {"a": exact["a"], "b": exact["b"] * 0.5, "c": exact["c"] * 0.5}
-    ranked = rank(Graph(layers), exact, off)
+    ranked = rank(Graph(layers), [exact], [off])
     assert [tensor.layer for tensor in ranked] == ["b", "a", "c"]
     assert ranked[0].added == pytest.approx(0.25)
