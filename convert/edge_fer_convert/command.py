@@ -19,7 +19,7 @@ from edge_fer.text import printable
 NEEDED: Final = (
     "tensorflow",
     "keras",
-    "ai_edge_quantizer",
+    "litert_quantizer",
     "onnx",
     "tf2onnx",
     "onnxruntime",

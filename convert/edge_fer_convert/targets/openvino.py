@@ -126,7 +126,7 @@ class OpenVINO:
         return self._graph
 
     def tensors(self, files: Files, values: NDArray[np.float32]) -> Iterator[dict[str, NDArray[np.float32]]]:
-        """Yield, for each of *values*, what the layers of *files* compute: name → ``(1, ..., channels)``, dequantized."""
+        """Yield, for each of *values*, what the layers of *files* compute: ``(1, ..., channels)``, dequantized."""
         import openvino
 
         core = openvino.Core()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-for module in ("tensorflow", "ai_edge_quantizer", "onnx", "onnxruntime", "openvino", "nncf"):
+for module in ("tensorflow", "litert_quantizer", "onnx", "onnxruntime", "openvino", "nncf"):
     pytest.importorskip(module, reason=f"{module} is not installed: pip install -e '.[convert]'")
 
 import keras  # noqa: E402

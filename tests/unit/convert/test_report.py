@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-for module in ("tensorflow", "ai_edge_quantizer", "onnx", "onnxruntime", "openvino", "nncf", "jinja2", "rich"):
+for module in ("tensorflow", "litert_quantizer", "onnx", "onnxruntime", "openvino", "nncf", "jinja2", "rich"):
     pytest.importorskip(module, reason=f"{module} is not installed: pip install -e '.[convert]'")
 
 from edge_fer_convert import TARGETS, html_report, report  # noqa: E402

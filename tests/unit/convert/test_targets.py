@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-for module in ("tensorflow", "ai_edge_quantizer", "onnx", "onnxruntime", "openvino", "nncf"):
+for module in ("tensorflow", "litert_quantizer", "onnx", "onnxruntime", "openvino", "nncf"):
     pytest.importorskip(module, reason=f"{module} is not installed: pip install -e '.[convert]'")
 
 import keras  # noqa: E402
