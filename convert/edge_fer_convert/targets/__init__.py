@@ -104,7 +104,7 @@ TARGETS: Final = (
 def split_target(target: str) -> tuple[str, str]:
     """Return runtime and precision of *target*. Raises `BadInput` for an unknown target."""
     if target not in TARGETS:
-        raise BadInput(f"no target {target!r}; known targets are {', '.join(TARGETS)}")
+        raise BadInput(f"no target {target!r}; known targets are {', '.join(TARGETS)}; for NPUs imx500, hailo, edgetpu")
     runtime, precision = target.split("-")
     return runtime, precision
 
