@@ -44,7 +44,7 @@ def random_model(architecture: str, size_px: int, folder: Path, data: Path) -> l
     network = getattr(keras.applications, architecture)(weights=None, input_shape=(size_px, size_px, 3), classes=7)
     network.save(folder / "model.keras")
     faces = load_faces(data / "fer2013-public-test.zip").sample(CALIBRATED + COMPARED, 0)
-    np.savez(folder / "faces.npz", images=np.stack(faces.images), labels=faces.labels)
+    np.savez(folder / "faces.npz", images=faces.images, labels=faces.labels)
     settings = ["--images", str(CALIBRATED), "--range", "0,255", "--min-agreement", "0"]
     return [folder / "model.keras", "--calibrate", folder / "faces.npz", *settings]
 

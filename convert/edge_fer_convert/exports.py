@@ -21,7 +21,7 @@ from edge_fer import __version__, files
 from edge_fer.errors import BadInput, EdgeFerError, MissingDependency, one_line
 from edge_fer.evaluation.html import render_text
 from edge_fer_convert.bundle_writer import write_folder
-from edge_fer_convert.originals import KerasModel
+from edge_fer_convert.originals import KerasModel, WithSoftmax
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +34,7 @@ EXPORTS: Final = ("imx500", "hailo", "edgetpu")
 FACTS: Final = "export.json"
 """Marks a folder as an export."""
 CALIBRATION: Final = "calibration.npy"
+NEEDS_KERAS: Final = "Sony's Model Compression Toolkit takes a Keras model; pass a .keras or .h5 file"
 EDGETPU_COMPILER: Final = "edgetpu_compiler"
 EDGETPU_TARGET: Final = "litert-int8"
 """What the compiler of the Edge TPU takes."""
@@ -62,7 +63,7 @@ def refuse_impossible(names: Sequence[str], model: FloatModel) -> None:
 
 def _why_not(name: str, model: FloatModel) -> str | None:
     if name == "imx500" and not isinstance(model.original, KerasModel):
-        return "Sony's Model Compression Toolkit takes a Keras model; pass a .keras or .h5 file"
+        return NEEDS_KERAS
     if name == "hailo":
         return model.can_be("onnx-float32")
     if name == "edgetpu":
@@ -109,10 +110,13 @@ def _hailo(conversion: Conversion) -> dict[str, bytes]:
 
 def _imx500(conversion: Conversion) -> dict[str, bytes]:
     original = conversion.job.model.original
-    keras_model = getattr(original, "logits", original)  # without the softmax that we have added
+    if isinstance(original, WithSoftmax):
+        original = original.logits
+    if not isinstance(original, KerasModel):
+        raise BadInput(f"imx500 cannot be exported: {NEEDS_KERAS}")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
-        keras_model.model.save(path)
+        original.model.save(path)
         content = path.read_bytes()
     return {"model.keras": content, "quantize.py": render_text("imx500_quantize.py.j2", "edge_fer_convert").encode()}
 

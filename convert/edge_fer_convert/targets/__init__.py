@@ -45,6 +45,8 @@ class Converter(Protocol):
     """Ways of choosing the ranges of activations, in words, best first."""
     has_int16: ClassVar[bool]
     """Whether the runtime executes 16-bit activations."""
+    dynamic_in_words: ClassVar[str]
+    """What `dynamic` does with the activations."""
     tools: ClassVar[tuple[str, ...]]
     """Distributions whose versions decide the bytes of the files."""
 
@@ -70,7 +72,10 @@ class Converter(Protocol):
         ...
 
     def dynamic(self, float_layers: frozenset[str]) -> Files:
-        """Return the model with 8-bit weights; activations are in float, and so are *float_layers*."""
+        """Return the model with 8-bit weights and float activations, which kernels may quantize as they come.
+
+        *float_layers* compute in float.
+        """
         ...
 
     def graph(self) -> Graph:

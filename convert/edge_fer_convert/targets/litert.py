@@ -60,6 +60,7 @@ class LiteRT:
     }
     methods: ClassVar = tuple(percentiles)
     has_int16: ClassVar = True
+    dynamic_in_words: ClassVar = "quantized as they come"
     # TensorFlow has two distributions: tensorflow-cpu on x86-64, tensorflow on arm64.
     tools: ClassVar = ("litert-quantizer", "tensorflow-cpu", "tensorflow")
 

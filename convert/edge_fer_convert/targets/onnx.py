@@ -50,6 +50,7 @@ class Onnx:
     suffixes: ClassVar = (".onnx",)
     methods: ClassVar = ("minimum and maximum", "99.99th percentile", "entropy")
     has_int16: ClassVar = True
+    dynamic_in_words: ClassVar = "quantized as they come"
     tools: ClassVar = ("onnxruntime", "onnx", "tf2onnx")
 
     def __init__(self, model: FloatModel, calibration: NDArray[np.float32]) -> None:

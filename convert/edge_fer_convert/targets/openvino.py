@@ -53,6 +53,7 @@ class OpenVINO:
         "mean of each image's minimum and maximum, weights of 7 bits against saturation",
     )
     has_int16: ClassVar = False
+    dynamic_in_words: ClassVar = "in float"
     tools: ClassVar = ("nncf", "openvino")
 
     def __init__(self, model: FloatModel, calibration: NDArray[np.float32]) -> None:
