@@ -134,7 +134,7 @@ def unallocated(content: bytes, *, keep_all: bool = False) -> Any:
 def with_signature(content: bytes) -> bytes:
     """Return the model with a signature.
 
-    Files of older converters have none, and AI Edge Quantizer needs one.
+    Files of older converters have none, and LiteRT Quantizer needs one.
     """
     from ai_edge_litert import schema_py_generated as schema
     from ai_edge_litert.tools import flatbuffer_utils
