@@ -176,7 +176,7 @@ def augmentation(at: Workshop) -> Form:
     face = inputs()
     x = layers.GaussianNoise(0.3)(augment(face, training=True), training=True)
     model = keras.Model(face, at.flat(layers.Dropout(0.3)(x, training=True)))
-    return Form(at.saved("augmentation.keras", model), (), own(at.flat), "training=True: switched off")
+    return Form(at.saved("augmentation.keras", model), (), own(at.flat))
 
 
 def augmentation_brothers(at: Workshop) -> Form:
@@ -201,7 +201,7 @@ def batch_statistics(at: Workshop) -> Form:
 
     face = inputs()
     model = keras.Model(face, at.flat(keras.layers.BatchNormalization()(face, training=True)))
-    return Form(at.saved("batch-statistics.keras", model), says="statistics of each batch")
+    return Form(at.saved("batch-statistics.keras", model), (), own(model))
 
 
 def _of_policy(at: Workshop, policy: str) -> Any:

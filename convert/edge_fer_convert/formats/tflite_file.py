@@ -62,7 +62,7 @@ def outputs_of(content: bytes) -> dict[str, Shape]:
     for ends in opened._get_full_signature_list().values():  # noqa: SLF001  (the public list has no numbers)
         names = {index: name for name, index in ends["outputs"].items()}
         break
-    shapes = {}
+    shapes: dict[str, Shape] = {}
     for sink in opened.get_output_details():
         name = names.get(sink["index"], sink["name"])
         shapes[name] = tuple(int(size) for size in sink["shape"])

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 CLASSES: Final = ("TFOpLambda", "SlicingOpLambda")
 """Keras 2's classes of such layers."""
 KNOWN: Final = re.compile(
-    r"(math|nn)\.\w+|__operators__\.\w+|reshape|concat|cast|transpose|compat\.v1\.transpose|expand_dims|squeeze|stack|"
+    r"(math|nn)\.[a-z]\w*|__operators__\.\w+|reshape|concat|cast|transpose|compat\.v1\.transpose|expand_dims|squeeze|stack|"
     r"identity|clip_by_value|image\.(resize|rgb_to_grayscale|grayscale_to_rgb|per_image_standardization)"
 )
 """Functions that compute with tensors alone."""
@@ -87,7 +87,7 @@ def _slice(part: Any) -> Any:
 
 
 def _sliced(tensor: Any, slice_spec: list[Any]) -> Any:
-    parts = []
+    parts: list[Any] = []
     for part in slice_spec:
         if isinstance(part, list | tuple):
             parts.append(slice(*part))
