@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 pytest.importorskip("keras", reason="Keras is not installed: pip install -e '.[convert]'")
@@ -86,12 +87,13 @@ def test_tensors_among_the_arguments_are_found():
     assert histories == [["a", 0, 0], ["b", 0, 0]]
     node = ["_CONSTANT_VALUE", -1, 2.5, {"y": ["b", 0, 0]}]
     call = Cleaning().clean(_layer("TFOpLambda", function="math.add") | {"inbound_nodes": [node]})["inbound_nodes"][0]
-    assert call["args"] == [2.5]
+    assert (call["args"][0]["config"]["keras_history"], call["kwargs"]) == (["b", 0, 0], {"constant": 2.5})
 
 
 def test_functions_of_tensorflow_that_do_more_than_compute_are_refused():
     operator = keras_operators.custom_objects()["TFOpLambda"]
-    assert operator("math.truediv", name="d")(6.0, y=2.0) == 3.0
+    assert operator("math.truediv", name="d")(np.float32([6.0]), y=2.0) == 3.0
+    assert operator("math.subtract", name="s")(np.float32([6.0]), constant=1.0) == -5.0
     for function in ("io.read_file", "py_function", "saved_model.load", "math.__class__", "raw_ops.ReadFile"):
         with pytest.raises(BadInput, match=rf"calls tf\.{function}, which cannot be read safely"):
             operator(function)
