@@ -642,7 +642,9 @@ def table(results: dict[str, Any]) -> str:
             lines.append(f"| {result['what']} | {options} | refused: {said} | | |")
             continue
         worst = max(result["largest_difference"].values())
-        drops = [f"{target} {drop:+.2f}" for target, drop in result["drop_points"].items() if "int8" in target]
+        drops = [
+            f"{target} {drop['points']:+.2f}" for target, drop in result["drop_points"].items() if "int8" in target
+        ]
         lines.append(f"| {result['what']} | {options} | converted | {worst:.1e} | {', '.join(drops)} |")
     return "\n".join(lines)
 
