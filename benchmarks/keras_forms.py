@@ -606,8 +606,8 @@ def of_keras_2(at: Workshop, packages: Path) -> dict[str, Form]:
     subprocess.run([sys.executable, "-c", KERAS_2, str(at.folder)], check=True, env=environment, capture_output=True)
     scores = np.load(at.folder / "k2.npz")["scores"]
 
-    def form(name: str, says: str = "") -> Form:
-        return Form(at.folder / name, (), lambda _: np.asarray(scores, np.float32), says)
+    def form(name: str, says: str = "", *options: str) -> Form:
+        return Form(at.folder / name, options, lambda _: np.asarray(scores, np.float32), says)
 
     return {
         "keras_2_h5": form("k2.h5", "arguments of Keras 2 left out"),
@@ -616,7 +616,7 @@ def of_keras_2(at: Workshop, packages: Path) -> dict[str, Form]:
         "keras_2_mixed_h5": form("k2-mixed.h5", "mixed_float16: converted in float32"),
         "keras_2_saved": form("k2-saved", "--range 0,255"),
         "keras_2_subclassed": form("k2-subclassed"),
-        "keras_2_operators_h5": form("k2-operators.h5", "--range 0,255"),
+        "keras_2_operators_h5": form("k2-operators.h5", "", "--range", "0,255"),
     }
 
 
