@@ -21,7 +21,7 @@ from edge_fer import __version__, files
 from edge_fer.errors import BadInput, EdgeFerError, MissingDependency, one_line
 from edge_fer.evaluation.html import render_text
 from edge_fer_convert.bundle_writer import write_folder
-from edge_fer_convert.originals import KerasModel, WithSoftmax
+from edge_fer_convert.originals import Continued, KerasModel, softmax
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -110,8 +110,8 @@ def _hailo(conversion: Conversion) -> dict[str, bytes]:
 
 def _imx500(conversion: Conversion) -> dict[str, bytes]:
     original = conversion.job.model.original
-    if isinstance(original, WithSoftmax):
-        original = original.logits
+    if isinstance(original, Continued) and original.further is softmax:
+        original = original.inner  # the compiler takes logits as well
     if not isinstance(original, KerasModel):
         raise BadInput(f"imx500 cannot be exported: {NEEDS_KERAS}")
     with tempfile.TemporaryDirectory() as folder:
