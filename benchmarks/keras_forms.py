@@ -176,7 +176,7 @@ def augmentation(at: Workshop) -> Form:
     face = inputs()
     x = layers.GaussianNoise(0.3)(augment(face, training=True), training=True)
     model = keras.Model(face, at.flat(layers.Dropout(0.3)(x, training=True)))
-    return Form(at.saved("augmentation.keras", model), (), own(at.flat), "training=True: switched off")
+    return Form(at.saved("augmentation.keras", model), (), own(at.flat))
 
 
 def augmentation_brothers(at: Workshop) -> Form:
@@ -201,7 +201,7 @@ def batch_statistics(at: Workshop) -> Form:
 
     face = inputs()
     model = keras.Model(face, at.flat(keras.layers.BatchNormalization()(face, training=True)))
-    return Form(at.saved("batch-statistics.keras", model), says="statistics of each batch")
+    return Form(at.saved("batch-statistics.keras", model), (), own(model))
 
 
 def _of_policy(at: Workshop, policy: str) -> Any:
@@ -606,8 +606,8 @@ def of_keras_2(at: Workshop, packages: Path) -> dict[str, Form]:
     subprocess.run([sys.executable, "-c", KERAS_2, str(at.folder)], check=True, env=environment, capture_output=True)
     scores = np.load(at.folder / "k2.npz")["scores"]
 
-    def form(name: str, says: str = "") -> Form:
-        return Form(at.folder / name, (), lambda _: np.asarray(scores, np.float32), says)
+    def form(name: str, says: str = "", *options: str) -> Form:
+        return Form(at.folder / name, options, lambda _: np.asarray(scores, np.float32), says)
 
     return {
         "keras_2_h5": form("k2.h5", "arguments of Keras 2 left out"),
@@ -616,7 +616,7 @@ def of_keras_2(at: Workshop, packages: Path) -> dict[str, Form]:
         "keras_2_mixed_h5": form("k2-mixed.h5", "mixed_float16: converted in float32"),
         "keras_2_saved": form("k2-saved", "--range 0,255"),
         "keras_2_subclassed": form("k2-subclassed"),
-        "keras_2_operators_h5": form("k2-operators.h5", "--range 0,255"),
+        "keras_2_operators_h5": form("k2-operators.h5", "", "--range", "0,255"),
     }
 
 
@@ -642,7 +642,9 @@ def table(results: dict[str, Any]) -> str:
             lines.append(f"| {result['what']} | {options} | refused: {said} | | |")
             continue
         worst = max(result["largest_difference"].values())
-        drops = [f"{target} {drop:+.2f}" for target, drop in result["drop_points"].items() if "int8" in target]
+        drops = [
+            f"{target} {drop['points']:+.2f}" for target, drop in result["drop_points"].items() if "int8" in target
+        ]
         lines.append(f"| {result['what']} | {options} | converted | {worst:.1e} | {', '.join(drops)} |")
     return "\n".join(lines)
 

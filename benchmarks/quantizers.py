@@ -1,4 +1,4 @@
-"""Which quantizer loses less for LiteRT: TensorFlow's, AI Edge Quantizer's, or the latter with ranges of our own.
+"""Which quantizer loses less for LiteRT: TensorFlow's, LiteRT Quantizer's, or the latter with ranges of our own.
 
     python benchmarks/quantizers.py --data fer2013/ --json benchmarks/results/<device>/quantizers.json
 
@@ -54,12 +54,11 @@ def by_tensorflow(weights: Path, model: FloatModel, values: NDArray[np.float32])
         return bytes(converter.convert())
 
 
-def by_ai_edge_quantizer(model: FloatModel, values: NDArray[np.float32]) -> bytes:
-    """Quantize with AI Edge Quantizer and its own calibration."""
-    from ai_edge_quantizer import quantizer
-    from ai_edge_quantizer import recipe as aeq_recipe
+def by_litert_quantizer(model: FloatModel, values: NDArray[np.float32]) -> bytes:
+    """Quantize with LiteRT Quantizer and its own calibration."""
+    from litert_quantizer import quantizer, recipe
 
-    work = quantizer.Quantizer(bytearray(model.tflite or b""), aeq_recipe.static_wi8_ai8())
+    work = quantizer.Quantizer(bytearray(model.tflite or b""), recipe.static_wi8_ai8())
     samples = [{"face": value[np.newaxis]} for value in values]
     ranges = work.calibrate({"serving_default": samples}, num_threads=2)
     return bytes(work.quantize(ranges, enable_progress_report=False).quantized_model)
@@ -70,10 +69,10 @@ def ways(weights: Path, model: FloatModel, values: NDArray[np.float32]) -> Itera
     from edge_fer_convert.targets.litert import LiteRT
 
     yield "TensorFlow", by_tensorflow(weights, model, values)
-    yield "AI Edge Quantizer, its own calibration", by_ai_edge_quantizer(model, values)
+    yield "LiteRT Quantizer, its own calibration", by_litert_quantizer(model, values)
     converter = LiteRT(model, values)
     for method in converter.methods:
-        yield f"AI Edge Quantizer, {method}", converter.static(method, frozenset()).content
+        yield f"LiteRT Quantizer, {method}", converter.static(method, frozenset()).content
 
 
 def rows_of(name: str, pool: LabelledFaces, evaluation: LabelledFaces) -> Iterator[dict[str, Any]]:

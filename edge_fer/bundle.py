@@ -18,7 +18,7 @@ import numpy as np
 from edge_fer import manifest as manifests
 from edge_fer.archives import load_arrays
 from edge_fer.bundle_files import open_files
-from edge_fer.errors import MAX_REASON, MAX_SHOWN, BadBundle
+from edge_fer.errors import MAX_SHOWN, BadBundle, one_line
 from edge_fer.manifest import MANIFEST, MAX_MANIFEST_BYTES, SIGNATURE
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class Bundle:
             arrays = load_arrays(io.BytesIO(content), self._max_golden_bytes())
         except ValueError as exc:
             raise BadBundle(f"{self.path}: {file} is not an npz of plain arrays: {exc}; write it again") from exc
-        shapes = str({name: array.shape for name, array in arrays.items()})[:MAX_REASON]
+        shapes = one_line({name: array.shape for name, array in arrays.items()})
         inputs = arrays.pop("inputs", np.empty(0))
         if not (self._inputs_fit(inputs) and arrays and self._answers_fit(arrays, len(inputs))):
             raise BadBundle(

@@ -20,8 +20,9 @@ from edge_fer.commands.models import models
 from edge_fer.commands.run import run
 from edge_fer.commands.sign import sign
 from edge_fer.commands.verify import verify
-from edge_fer.dependencies import broken_import
+from edge_fer.dependencies import OWN_PACKAGES, broken_import
 from edge_fer.errors import EdgeFerError, SinkError, one_line
+from edge_fer.messages import LEFT_OUT
 from edge_fer.stopping import Signals, Stopped
 from edge_fer.text import printable
 
@@ -130,7 +131,10 @@ def _system_error(exc: OSError, reason: str) -> EdgeFerError:
 def _report(error: EdgeFerError) -> int:
     """Print *error* and return its exit code."""
     streams.settle_stdout()
-    _print_error(error)
+    message = str(error)
+    if LEFT_OUT in message and "--debug" not in message:
+        message += "; edge-fer --debug shows all of it"
+    _print_error(message)
     return error.exit_code
 
 
@@ -138,13 +142,13 @@ def _print_error(message: object) -> None:
     click.echo(f"edge-fer: {_shown(str(message))}", err=True)
 
 
-def _shown(text: str) -> str:
-    """Return *text* as it may be shown: without control characters, and without the secrets of an address."""
+def _shown(text: str, *, keep: str = "") -> str:
+    """Return *text* as it may be shown: without control characters but *keep*, and the secrets of an address."""
     if "://" in text:
         from edge_fer.sources.addresses import scrub
 
         text = scrub(text)
-    return printable(text)
+    return printable(text, keep=keep)
 
 
 def _unloadable(name: str, exc: Exception) -> click.Command:
@@ -160,11 +164,11 @@ def _unloadable(name: str, exc: Exception) -> click.Command:
 
 
 class LogFormatter(logging.Formatter):
-    """One line for a message, whatever names stand in it."""
+    """One line for a message, whatever names stand in it; below it, the traceback that a message for --debug has."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line of *record*."""
-        return _shown(super().format(record))
+        """Return the line of *record*, and the lines of its traceback."""
+        return _shown(super().format(record), keep="\n" if record.exc_info else "")
 
 
 @click.group(
@@ -186,13 +190,15 @@ Exit codes: 0 done, 1 error, 2 usage, 3 bad input, 4 bad bundle, 5 source, 6 sin
 up, 75 a camera hangs in the kernel, 129 ended by SIGHUP, 130 interrupted, 143 ended by SIGTERM.""",
 )
 @click.version_option(__version__, prog_name="edge-fer")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error, and all that a library says.")
 def main(debug: bool) -> None:
     """Facial-emotion recognition on small computers."""
-    del debug
     handler = logging.StreamHandler()
     handler.setFormatter(LogFormatter("edge-fer: %(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
+    if debug:
+        for package in OWN_PACKAGES:
+            logging.getLogger(package).setLevel(logging.DEBUG)
 
 
 main.add_command(run)

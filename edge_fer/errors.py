@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from edge_fer.messages import first_words
 from edge_fer.text import printable
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
 MAX_SHOWN: Final = 60
 """Longest refused value, in characters, that a message shows."""
-MAX_REASON: Final = 300
-"""Longest reason, in characters, that a message takes over from another library."""
 
 
 class EdgeFerError(Exception):
@@ -102,8 +101,8 @@ class Hangs(EdgeFerError):
 
 
 def one_line(reason: object) -> str:
-    """Return the text of *reason*, an error or a message of another library, in one line of `MAX_REASON` characters."""
-    return printable(" ".join(str(reason).split()))[:MAX_REASON]
+    """Return the text of *reason*, an error or a message of another library, in one line, by its first words."""
+    return printable(first_words(str(reason)))
 
 
 def reason(exc: Exception) -> str:

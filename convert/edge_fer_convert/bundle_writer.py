@@ -124,7 +124,7 @@ def write_artifacts(
     )
     # Fields that are None are left out, so that a bundle without them can be read by older versions.
     contents[MANIFEST] = f"{manifest.model_dump_json(indent=2, exclude_none=True)}\n".encode()
-    _write_folder(folder, contents)
+    write_folder(folder, contents)
 
 
 def golden_inputs(preprocess: Preprocess, seed: int = 7) -> NDArray[np.uint8]:
@@ -187,8 +187,11 @@ def _file_entry(file: str, content: bytes) -> FileEntry:
     return FileEntry(file=file, sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content))
 
 
-def _write_folder(folder: Path, contents: dict[str, bytes]) -> None:
-    """Write *contents* beside *folder* first, then rename, so that no half-written bundle is ever seen."""
+def write_folder(folder: Path, contents: dict[str, bytes]) -> None:
+    """Write *contents*, files by name, beside *folder* first, then rename: nothing half-written is ever seen.
+
+    A *folder* that exists is replaced. Raises `SinkError` when it cannot be written; then it is as before.
+    """
     # Beside the folder, because a rename is atomic only within one file system.
     beside = folder.with_name(f".{folder.name}.part-{os.getpid()}")
     try:

@@ -19,7 +19,7 @@ from edge_fer.text import printable
 NEEDED: Final = (
     "tensorflow",
     "keras",
-    "ai_edge_quantizer",
+    "litert_quantizer",
     "onnx",
     "tf2onnx",
     "onnxruntime",
@@ -88,11 +88,15 @@ opened, and when labelled faces fit another order of the labels, or other values
 @click.option("--evaluate", metavar="FACES", help="Labelled faces that accuracy is measured on.")
 @click.option("--votes", type=click.Path(path_type=Path), help="Votes of FER+ on these faces: accuracy by these, too.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the bundle.  [default: MODEL-bundle]")
-@click.option("--targets", "target_names", help="Separated by commas.  [default: all that MODEL can become]")
 @click.option(
     "--labels",
     help="The classes in the model's order, separated by commas; auto: those of the faces in the order that fits best. "
     " [default: those that MODEL carries, or FER2013's seven]",
+)
+@click.option(
+    "--targets",
+    "target_names",
+    help="Separated by commas; imx500, hailo and edgetpu too.  [default: all that MODEL can become]",
 )
 @click.option("--size", type=click.IntRange(8, 512), help="Side of the face in pixels, where MODEL leaves it open.")
 @click.option(
@@ -186,6 +190,7 @@ def convert(ctx: click.Context, /, **arguments: Any) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     telemetry.keep_home_clean()
     from edge_fer.progress import ProgressDisplay, print_table
+    from edge_fer_convert import exports
     from edge_fer_convert.bundle_writer import refuse_existing, write_bundle
     from edge_fer_convert.conversion import convert as convert_job
     from edge_fer_convert.job_options import Options, make_job
@@ -203,10 +208,15 @@ def convert(ctx: click.Context, /, **arguments: Any) -> None:
     files.refuse_unwritable(page, "pass another --report")
     # TensorFlow and LiteRT write remarks from C++ to the process's stderr; --debug shows them.
     with ProgressDisplay(quiet=not ctx.find_root().params.get("debug")) as progress:
-        conversion = convert_job(make_job(options, out.name, progress), progress)
+        job = make_job(options, out.name, progress)
+        for name in job.exports:
+            exports.refuse_existing(exports.folder_of(name, out), force=options.force)
+        conversion = convert_job(job, progress)
         progress.step("writing the bundle")
         write_bundle(conversion, out, force=options.force)
         _write_page(page, html_report(conversion))
+        for name in job.exports:
+            progress.warn(exports.write_export(name, conversion, out))
     if options.as_json:
         click.echo(json.dumps(as_dict(conversion)))
     else:

@@ -12,7 +12,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from edge_fer.dependencies import raise_broken_import
-from edge_fer.errors import BackendError, GateFailed, one_line
+from edge_fer.errors import BackendError, GateFailed
+from edge_fer_convert.failures import Failure
 from edge_fer_convert.gate import compare_with_float32
 from edge_fer_convert.graph import WEIGHTED, short_name
 from edge_fer_convert.sensitivity import TensorError, rank
@@ -67,8 +68,8 @@ class FallbackSearch:
     medians_ms: Callable[[Files, Files], Sequence[float]] | None = None
     """Two files → how long each takes for a face. Where given, a variant that is slower than float32 is refused."""
     attempts: list[Attempt] = field(default_factory=list, init=False)
-    failures: list[str] = field(default_factory=list, init=False)
-    """Variants that the quantizer could not make or the runtime would not load, each with the reason."""
+    failures: list[Failure] = field(default_factory=list, init=False)
+    """Variants that the quantizer could not make or the runtime would not load."""
 
     def run(self, target: str, *, strict: bool) -> Attempt:
         """Return the first attempt that passes the gate.
@@ -85,11 +86,12 @@ class FallbackSearch:
                 return attempt
         refused = [attempt for attempt in self.attempts if attempt.refused]
         reasons = [f"{attempt.variant.description}: {attempt.refused}" for attempt in refused]
-        reasons += self.failures
+        reasons += [f"{failure.what}: {failure.reason}" for failure in self.failures]
+        errors = [failure.error for failure in self.failures]
         raise GateFailed(
             f"{target} does not pass the gate: {'; '.join(reasons)}; raise --max-drop, leave --strict out to fall back "
             "to other precisions, or calibrate with more images"
-        )
+        ) from (ExceptionGroup("what could not be made", errors) if errors else None)
 
     def worst(self) -> list[TensorError]:
         """Return the tensors of the best int8 attempt, those that add the most error first."""
@@ -111,7 +113,7 @@ class FallbackSearch:
             files = variant.make()
         except Exception as exc:  # noqa: BLE001  (quantizers raise anything; the next variant may still be possible)
             raise_broken_import(exc)
-            self._note_failure(variant.description, exc)
+            self.failures.append(Failure(f"{variant.description} cannot be made", exc))
             return None
         for earlier in self.attempts:
             # Two descriptions can lead to the same file, for instance when no layer can have 8-bit weights.
@@ -121,7 +123,7 @@ class FallbackSearch:
             # Float32 was scored before the search began.
             scores = self.reference if variant.precision == "float32" else self.score(files)
         except BackendError as exc:  # for instance a scale that the runtime's kernels do not take
-            self._note_failure(variant.description, exc)
+            self.failures.append(Failure(f"{variant.description} cannot be executed", exc))
             return None
         comparison = compare_with_float32(scores, self.reference, self.labels, votes=self.votes)
         refused = self.gate.refuses(comparison) or self._slower(variant, files)
@@ -135,10 +137,6 @@ class FallbackSearch:
         if own_ms <= SLOWER * float_ms:
             return None
         return f"takes {own_ms:.2f} ms for a face, float32 takes {float_ms:.2f} ms (--allow-slower would take it)"
-
-    def _note_failure(self, what: str, exc: Exception) -> None:
-        # With the class of the error, because the message of a KeyError is only the key.
-        self.failures.append(f"{what}: {type(exc).__name__}: {one_line(exc)}")
 
     # The variants are generated one at a time, because later ones depend on how the earlier ones did.
 
@@ -244,14 +242,10 @@ class FallbackSearch:
 
     def _ranked(self, attempt: Attempt) -> list[TensorError]:
         try:
+            before = self.converter.tensors(self.converter.float32(), self.values[:INSPECTED])
             after = self.converter.tensors(attempt.files, self.values[:INSPECTED])
-            return rank(self.converter.graph(), self._float_tensors, after)
+            return rank(self.converter.graph(), before, after)
         except Exception as exc:  # noqa: BLE001  (runtimes raise anything; the search can do without the worst tensors)
             raise_broken_import(exc)
-            self._note_failure(f"the errors of the tensors of {attempt.variant.description} are not known", exc)
+            self.failures.append(Failure(f"the errors of {attempt.variant.description} are not known", exc))
             return []
-
-    @cached_property
-    def _float_tensors(self) -> dict[str, NDArray[np.float32]]:
-        """Tensors of float32, which every attempt is ranked against."""
-        return self.converter.tensors(self.converter.float32(), self.values[:INSPECTED])

@@ -15,6 +15,8 @@ from edge_fer_convert.parting import first_difference
 from edge_fer_convert.quiet import quiet
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from edge_fer.progress import ProgressListener
@@ -73,7 +75,7 @@ class Fidelity:
         try:
             values = self._values(self._compared[:SHOWN])
             right = self._layers(values)
-            wrong = converter.tensors(converter.float32(), values)
+            wrong = together(converter.tensors(converter.float32(), values))
             return first_difference(right, wrong)
         except Exception as exc:  # noqa: BLE001  (that the scores differ matters more than where they begin to)
             raise_broken_import(exc)
@@ -86,5 +88,14 @@ class Fidelity:
         if not layers and model.tflite is not None:
             # The next best is what ONNX is made of.
             litert = targets.converter("litert")(model, values)
-            layers = litert.tensors(litert.float32(), values)
+            layers = together(litert.tensors(litert.float32(), values))
         return layers
+
+
+def together(tensors: Iterable[dict[str, NDArray[np.float32]]]) -> dict[str, NDArray[np.float32]]:
+    """Return the tensors of several faces as one array each, ``(n, ..., channels)``."""
+    by_name: dict[str, list[NDArray[np.float32]]] = {}
+    for of_one_face in tensors:
+        for name, array in of_one_face.items():
+            by_name.setdefault(name, []).append(array)
+    return {name: np.concatenate(arrays) for name, arrays in by_name.items()}

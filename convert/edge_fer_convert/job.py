@@ -66,6 +66,8 @@ class Job:
     """Votes of FER+ on the evaluated faces; accuracy is measured by these, too."""
     targets: tuple[str, ...] = targets.TARGETS
     """Deployment targets; the bundle recommends the first."""
+    exports: tuple[str, ...] = ()
+    """Folders for the compilers of NPUs, beside the bundle; names of `exports.EXPORTS`."""
     gate: Gate = field(default_factory=Gate)
     images: int = 500
     """Number of calibration images."""

@@ -12,6 +12,7 @@ from edge_fer.emotions import FER2013
 from edge_fer.errors import BadInput, first_fault
 from edge_fer.evaluation.class_names import checked
 from edge_fer.evaluation.votes import FerPlusVotes, load_votes
+from edge_fer_convert import exports
 from edge_fer_convert.contract.automatic import Finder
 from edge_fer_convert.contract.candidates import black_and_white
 from edge_fer_convert.gate import Gate
@@ -166,6 +167,7 @@ def _job_of_recipe(options: Options, recipe: Recipe, progress: ProgressListener)
         evaluated=Data(evaluated.faces, settings.data, settings.splits[1]),
         votes=None if votes is None else FerPlusVotes.of(evaluated.faces, votes),
         targets=_target_names(options) or settings.targets,
+        exports=_exports(options, model),
         gate=Gate(settings.max_drop, settings.max_f1_drop),
         images=settings.images,
         seed=recipe.seed,
@@ -242,6 +244,7 @@ def _job_of_model(options: Options, path: Path, bundle_name: str, progress: Prog
         evaluated=evaluated,
         votes=None if votes is None or evaluated is None else FerPlusVotes.of(evaluated.faces, votes),
         targets=_target_names(options) or _possible_targets(model, progress),
+        exports=_exports(options, model),
         gate=Gate(options.max_drop, max_f1_drop, options.min_agreement),
         images=options.images,
         seed=options.seed,
@@ -325,11 +328,24 @@ def _normalized(options: Options, channels: int) -> tuple[Value, Value]:
 
 def _target_names(options: Options) -> tuple[str, ...]:
     """Return the targets that were asked for, each once; none where nobody asked."""
-    if not options.target_names:
-        return ()
     # Their order stays: the bundle recommends the first.
-    names = [name.strip() for name in options.target_names.split(",")]
-    return tuple(dict.fromkeys(names))
+    names = _names(options)
+    targets = [name for name in names if name not in exports.EXPORTS]
+    # The compiler takes this one.
+    if targets and "edgetpu" in names:
+        targets.append(exports.EDGETPU_TARGET)
+    return tuple(dict.fromkeys(targets))
+
+
+def _exports(options: Options, model: FloatModel) -> tuple[str, ...]:
+    """Return the exports that were asked for. Raises `EdgeFerError` for one that cannot be made."""
+    names = tuple(dict.fromkeys(name for name in _names(options) if name in exports.EXPORTS))
+    exports.refuse_impossible(names, model)
+    return names
+
+
+def _names(options: Options) -> list[str]:
+    return [name.strip() for name in (options.target_names or "").split(",") if name.strip()]
 
 
 def _possible_targets(model: FloatModel, progress: ProgressListener) -> tuple[str, ...]:

@@ -8,10 +8,10 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 from edge_fer.dependencies import raise_broken_import
-from edge_fer.errors import EdgeFerError, one_line
 from edge_fer.evaluation.metrics import confusion
 from edge_fer_convert import targets
 from edge_fer_convert.contract.check import check_order
+from edge_fer_convert.failures import Failure
 from edge_fer_convert.fallbacks import FallbackSearch
 from edge_fer_convert.fidelity import Fidelity
 from edge_fer_convert.result import TargetResult
@@ -34,8 +34,8 @@ class Quantized:
 
     results: tuple[TargetResult, ...]
     """In the order of the job's targets; not timed yet."""
-    failed: dict[str, str]
-    """Targets that could not be made, each with the reason."""
+    failed: dict[str, Failure]
+    """Targets that could not be made."""
     tools: dict[str, str]
     """Distribution → version of what made them."""
     float_bytes: dict[str, int]
@@ -67,7 +67,7 @@ class _Quantizer:
     prepared: Prepared
     scorer: Scorer
     runtimes: dict[str, _Runtime] = field(default_factory=dict, init=False)
-    failed: dict[str, Exception] = field(default_factory=dict, init=False)
+    failed: dict[str, Failure] = field(default_factory=dict, init=False)
     """Runtimes that cannot be opened, and targets that cannot be made."""
 
     def run(self) -> Quantized:
@@ -77,13 +77,13 @@ class _Quantizer:
             if result is not None:
                 results.append(result)
         if not results:
-            raise next(iter(self.failed.values()))
+            raise next(iter(self.failed.values())).error
         tools: dict[str, str] = {}
         float_bytes: dict[str, int] = {}
         for name, runtime in self.runtimes.items():
             tools.update(_versions(runtime.converter.tools))
             float_bytes[name] = runtime.float_bytes
-        failed = {target: _words(self.failed[target]) for target in self.prepared.job.targets if target in self.failed}
+        failed = {target: self.failed[target] for target in self.prepared.job.targets if target in self.failed}
         return Quantized(tuple(results), failed, tools, float_bytes)
 
     def _result(self, target: str) -> TargetResult | None:
@@ -91,8 +91,9 @@ class _Quantizer:
         name, _ = targets.split_target(target)
         if name not in self.runtimes and name not in self.failed:
             self._open(name)
-        error = self.failed.get(name)
-        if error is None:
+        if name in self.failed:
+            error = self.failed[name].error
+        else:
             try:
                 return _quantize_target(target, self.runtimes[name], self.prepared, self.scorer)
             except Exception as exc:  # noqa: BLE001  (tools raise anything)
@@ -100,8 +101,8 @@ class _Quantizer:
                 error = exc
         if self.prepared.job.strict:
             raise error
-        self.failed[target] = error
-        self.scorer.progress.warn(f"without {target}: {_words(error)}")
+        self.failed[target] = Failure(target, error)
+        self.scorer.progress.warn(f"without {self.failed[target].line}")
         return None
 
     def _open(self, name: str) -> None:
@@ -110,7 +111,7 @@ class _Quantizer:
             opened = _open_runtime(name, self.prepared, self.scorer)
         except Exception as exc:  # noqa: BLE001  (tools raise anything)
             raise_broken_import(exc)
-            self.failed[name] = exc
+            self.failed[name] = Failure(name, exc)
             return
         self._fidelity.check(name, opened.converter, opened.reference)
         if not self.runtimes:
@@ -121,11 +122,6 @@ class _Quantizer:
     @cached_property
     def _fidelity(self) -> Fidelity:
         return Fidelity(self.prepared, self.scorer.progress)
-
-
-def _words(exc: Exception) -> str:
-    """Return the message of *exc*, with its class where it is none of our own errors."""
-    return str(exc) if isinstance(exc, EdgeFerError) else f"{type(exc).__name__}: {one_line(exc)}"
 
 
 def _open_runtime(name: str, prepared: Prepared, scorer: Scorer) -> _Runtime:
@@ -160,8 +156,9 @@ def _quantize_target(target: str, runtime: _Runtime, prepared: Prepared, scorer:
         medians_ms=None if job.allow_slower else lambda *files: scorer.medians_ms(runtime.name, files),
     )
     chosen = search.run(target, strict=job.strict)
+    worst = tuple(search.worst())
     for failure in search.failures:
-        progress.warn(f"{target}: one variant could not be made: {failure}")
+        progress.warn(f"{target}: {failure.line}")
     # After the gate, because the search recognises a variant that it has tried by the bytes of its file.
     stamped = runtime.converter.stamp(chosen.files, job.metadata)
     result = TargetResult(
@@ -169,7 +166,8 @@ def _quantize_target(target: str, runtime: _Runtime, prepared: Prepared, scorer:
         target=f"{runtime.name}-{chosen.variant.precision}",
         chosen=replace(chosen, files=stamped),
         attempts=tuple(search.attempts),
-        worst=tuple(search.worst()),
+        worst=worst,
+        failures=tuple(search.failures),
         fusion_layers=len(search.fusion_layers),
         computes=scorer.computes(runtime.name, stamped),
     )

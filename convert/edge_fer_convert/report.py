@@ -51,7 +51,8 @@ def as_dict(conversion: Conversion) -> dict[str, Any]:
         "contract": _contract(conversion.contract),
         "tools": conversion.tools,
         "seconds": conversion.seconds,
-        "failed": conversion.failed,
+        "failed": {target: failure.reason for target, failure in conversion.failed.items()},
+        "tools_said": _tools_said(conversion),
         "warnings": list(conversion.warnings),
         "targets": [_target(conversion, result) for result in conversion.results],
     }
@@ -76,6 +77,17 @@ def _contract(contract: ContractCheck | None) -> dict[str, Any] | None:
             for other in found.others
         ],
     }
+
+
+def _tools_said(conversion: Conversion) -> list[dict[str, str]]:
+    """Return the whole message of each tool that failed, each message once."""
+    failures = list(conversion.failed.items())
+    for result in conversion.results:
+        failures += [(f"{result.asked}: {failure.what}", failure) for failure in result.failures]
+    said: dict[str, list[str]] = {}
+    for what, failure in failures:
+        said.setdefault(failure.text, []).append(what)
+    return [{"what": "; ".join(whats), "text": text} for text, whats in said.items()]
 
 
 def _target(conversion: Conversion, result: TargetResult) -> dict[str, Any]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from edge_fer_convert.calibration import Calibration
     from edge_fer_convert.contract.check import ContractCheck
+    from edge_fer_convert.failures import Failure
     from edge_fer_convert.fallbacks import Attempt
     from edge_fer_convert.gate import Drop
     from edge_fer_convert.job import Job
@@ -36,6 +37,8 @@ class TargetResult:
     """Number of layers that join branches and compute in float."""
     computes: str
     """What its heaviest layers compute in on this machine."""
+    failures: tuple[Failure, ...] = ()
+    """Variants that could not be made, and tensors that could not be read."""
     latency_ms: tuple[float, ...] = ()
     """Of one face on one thread, on this machine."""
 
@@ -59,8 +62,8 @@ class Conversion:
     """Runtime → size of its float32 model."""
     contract: ContractCheck | None = None
     """What labelled faces say of the model's input; None where none could be asked."""
-    failed: dict[str, str] = field(default_factory=dict)
-    """Targets that were asked for and could not be made, each with the reason."""
+    failed: dict[str, Failure] = field(default_factory=dict)
+    """Targets that were asked for and could not be made."""
     warnings: tuple[str, ...] = ()
     seconds: float = 0.0
 

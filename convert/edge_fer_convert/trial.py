@@ -22,6 +22,7 @@ from edge_fer.backends import ModelFile
 from edge_fer.backends import load as load_backend
 from edge_fer.errors import BackendError, EdgeFerError
 from edge_fer.preprocess import Preprocess
+from edge_fer_convert.failures import whole_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,7 +35,10 @@ CROPS: Final = "crops.npy"
 SCORES: Final = "scores.npy"
 MODEL: Final = "model"
 WEIGHTS: Final = "weights"
+REMARKS: Final = "remarks"
 STDERR: Final = 2
+LAST: Final = 4000
+"""Number of characters that are kept of what a runtime printed before it died."""
 
 
 class Trial:
@@ -74,13 +78,14 @@ class Trial:
             self._write(settings)
             for answer in self._answers():
                 if "error" in answer:
-                    raise BackendError(answer["error"])
+                    raise BackendError(answer["error"]) from _said(answer["said"])
                 progress(answer["share"])
                 if answer["share"] == 1:
                     return np.asarray(np.load(folder / SCORES), np.float32)
         except BrokenPipeError:
             pass
-        raise BackendError(f"{self._runtime} died while executing it ({self._end()})")
+        died = BackendError(f"{self._runtime} died while executing it ({self._end()})")
+        raise died from _said((folder / REMARKS).read_text(errors="replace")[-LAST:])
 
     def _started(self) -> Path:
         """Return the folder that the process works in, which is started if need be."""
@@ -90,14 +95,16 @@ class Trial:
         if self._process is None:
             # The same modules as here, wherever they were found.
             environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-            self._process = subprocess.Popen(  # noqa: S603  (this program itself)
-                [sys.executable, "-m", __name__, self._runtime, self._folder.name],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,  # what a dying runtime says is of use to its authors only
-                text=True,
-                env=environment,
-            )
+            # What a runtime says when it dies. To a file, because a pipe that nobody reads fills up.
+            with (Path(self._folder.name) / REMARKS).open("wb") as remarks:
+                self._process = subprocess.Popen(  # noqa: S603  (this program itself)
+                    [sys.executable, "-m", __name__, self._runtime, self._folder.name],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=remarks,
+                    text=True,
+                    env=environment,
+                )
         return Path(self._folder.name)
 
     def _write(self, settings: dict[str, Any]) -> None:
@@ -130,6 +137,11 @@ class Trial:
         return signal.Signals(-code).name if code < 0 else f"exit code {code}"
 
 
+def _said(text: str) -> RuntimeError | None:
+    """Return what a runtime said as the cause of an error."""
+    return RuntimeError(text.strip()) if text.strip() else None
+
+
 @dataclass(frozen=True)
 class _Scorer:
     """The other end: what the process does."""
@@ -156,7 +168,7 @@ class _Scorer:
                     self._answer({"share": start / len(crops)})
                     parts.append(backend.run(np.ascontiguousarray(crops[start : start + BATCH])))
         except EdgeFerError as exc:
-            self._answer({"error": str(exc)})
+            self._answer({"error": str(exc), "said": whole_text(exc.__cause__)})
             return
         np.save(self.folder / SCORES, np.concatenate(parts))
         self._answer({"share": 1})

@@ -64,8 +64,8 @@ class Variants:
         return Variant("not quantized", "float32", self._converter.float32)
 
     def dynamic(self) -> Variant:
-        """Return 8-bit weights with float activations."""
-        description = f"weights of 8 bits, activations in float{self.fusion_note}"
+        """Return 8-bit weights with activations that need no calibration."""
+        description = f"weights of 8 bits, activations {self._converter.dynamic_in_words}{self.fusion_note}"
         return Variant(description, "dynamic", partial(self._converter.dynamic, self.fusion_layers))
 
     def int16(self, method: str) -> Variant:

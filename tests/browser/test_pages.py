@@ -39,7 +39,7 @@ ROOT = Path(__file__).parents[2]
 AXE = Path(os.environ.get("EDGE_FER_AXE", ROOT / "build" / "axe" / "package" / "axe.min.js"))
 RESULTS = ROOT / "benchmarks" / "results"
 CONVERSION = Path(__file__).with_name("conversion.json")
-"""What `edge-fer convert --json` prints in the tutorial."""
+"""What `edge-fer convert --json` prints in the tutorial, and what a tool might have said."""
 COMMAND = "edge-fer eval " + " ".join(f"a-system-with-a-long-name-{number}" for number in range(9))
 ORIGIN = Origin(COMMAND, datetime(2026, 12, 1, 4, 5, tzinfo=UTC), "a board, 4 cores")
 

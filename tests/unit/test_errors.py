@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from edge_fer.errors import MAX_REASON, MAX_SHOWN, first_fault, one_line
+from edge_fer.errors import MAX_SHOWN, first_fault, one_line
 
 
 class Part(BaseModel):
@@ -43,6 +43,5 @@ def test_a_refused_value_is_described_in_one_line(given, said):
     assert line.endswith(", and 2 more values are wrong") == (given == {"threads": "a", "part": 3})
 
 
-def test_the_reason_of_another_library_is_one_short_line():
+def test_the_reason_of_another_library_is_one_line():
     assert one_line(ValueError("no kernel\n  for  Conv\n")) == "no kernel for Conv"
-    assert one_line("x" * 1000) == "x" * MAX_REASON

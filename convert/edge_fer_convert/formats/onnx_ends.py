@@ -29,7 +29,10 @@ def append_shares(content: bytes) -> bytes:
     import onnx
 
     make = onnx.helper.make_node
-    constants = {"smallest": np.array([SMALLEST], np.float32), "sum_axis": np.array([1], np.int64)}
+    constants: dict[str, NDArray[Any]] = {
+        "smallest": np.array([SMALLEST], np.float32),
+        "sum_axis": np.array([1], np.int64),
+    }
     return _appended(
         content,
         lambda scores: [

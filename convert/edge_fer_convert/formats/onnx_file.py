@@ -12,6 +12,7 @@ import numpy as np
 from edge_fer.errors import BadInput, one_line
 from edge_fer_convert.formats import tflite_file
 from edge_fer_convert.formats.axes import Shape, channels_last, to_model_order
+from edge_fer_convert.garbage import collected_often
 from edge_fer_convert.quiet import quiet
 
 if TYPE_CHECKING:
@@ -122,7 +123,8 @@ def from_tflite(content: bytes) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.tflite"
         path.write_bytes(tflite_file.with_flat_dense_inputs(content))
-        with quiet("tf2onnx", "tensorflow"):
+        # Each of its optimizers copies the model, and leaves the copy to the collector.
+        with quiet("tf2onnx", "tensorflow"), collected_often():
             model, _ = tf2onnx.convert.from_tflite(str(path), opset=OPSET)
     # The names that every other form of the model has.
     _rename(model, model.graph.input[0].name, "face")

@@ -62,7 +62,7 @@ def outputs_of(content: bytes) -> dict[str, Shape]:
     for ends in opened._get_full_signature_list().values():  # noqa: SLF001  (the public list has no numbers)
         names = {index: name for name, index in ends["outputs"].items()}
         break
-    shapes = {}
+    shapes: dict[str, Shape] = {}
     for sink in opened.get_output_details():
         name = names.get(sink["index"], sink["name"])
         shapes[name] = tuple(int(size) for size in sink["shape"])
@@ -134,7 +134,7 @@ def unallocated(content: bytes, *, keep_all: bool = False) -> Any:
 def with_signature(content: bytes) -> bytes:
     """Return the model with a signature.
 
-    Files of older converters have none, and AI Edge Quantizer needs one.
+    Files of older converters have none, and LiteRT Quantizer needs one.
     """
     from ai_edge_litert import schema_py_generated as schema
     from ai_edge_litert.tools import flatbuffer_utils
@@ -170,6 +170,7 @@ def in_float32(content: bytes) -> bytes:
     changed = False
     for graph in model.subgraphs:
         kept = []
+        halves: dict[int, Any] = {}
         for operator in graph.operators:
             if flatbuffer_utils.opcode_to_name(model, operator.opcodeIndex) != "DEQUANTIZE":
                 kept.append(operator)
@@ -184,7 +185,14 @@ def in_float32(content: bytes) -> bytes:
             buffer.data = np.frombuffer(values.astype(np.float32).tobytes(), np.uint8)
             model.buffers.append(buffer)
             graph.tensors[operator.outputs[0]].buffer = len(model.buffers) - 1
+            halves[int(operator.inputs[0])] = half
         graph.operators = kept
+        # What nothing reads any more goes, too: its bytes, and a type that the file no longer computes with.
+        read = {int(number) for operator in kept for number in operator.inputs}
+        for number in halves.keys() - read:  # converters give each of them a buffer of its own
+            model.buffers[halves[number].buffer] = schema.BufferT()
+            halves[number].type = schema.TensorType.FLOAT32
+            halves[number].buffer = 0
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model)) if changed else content
 
 

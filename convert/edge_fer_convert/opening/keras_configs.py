@@ -1,7 +1,7 @@
-"""The configuration of a Keras model, as its files hold it: JSON that is made fit for Keras 3 and for inference.
+"""The configuration of a Keras model, as its files hold it: JSON that is made fit for Keras 3 and for float32.
 
-Keras 3 refuses arguments that Keras 2 wrote for every layer, computes in the numbers of the training, and keeps on
-drawing random numbers where a model was told to do so. Nothing here touches weights.
+Keras 3 refuses arguments that Keras 2 wrote for every layer, and computes in the numbers of the training. Nothing here
+touches weights.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ SMALL_FLOATS: Final = ("float16", "bfloat16", "mixed_float16", "mixed_bfloat16",
 
 @dataclass
 class Cleaning:
-    """Makes a configuration fit for Keras 3 and for inference, and keeps in words what was changed."""
+    """Makes a configuration fit for Keras 3 and for float32, and keeps in words what was changed."""
 
     of_file: bool = True
     """Whether it comes from a file, which Keras 2 may have written."""
@@ -63,8 +63,6 @@ class Cleaning:
     """Arguments that were left out."""
     floats: set[str] = field(default_factory=set)
     """Numbers that layers computed in, of `SMALL_FLOATS`."""
-    switched_off: list[str] = field(default_factory=list)
-    """Layers that were called with ``training=True``."""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -72,9 +70,6 @@ class Cleaning:
         notes = []
         if self.floats:
             notes.append(f"the model computes in {', '.join(sorted(self.floats))}: converted in float32")
-        if self.switched_off:
-            names = ", ".join(self.switched_off)
-            notes.append(f"{names} called with training=True: switched off, because random answers cannot be converted")
         if self.arguments:
             notes.append(f"arguments of Keras 2 left out: {', '.join(sorted(self.arguments))}")
         return tuple(notes)
@@ -111,7 +106,7 @@ class Cleaning:
         if self.of_file:
             name, config = self._for_keras_3(name, config)
         changed = {**entry, "class_name": name, "config": config}
-        if entry.get("inbound_nodes"):
+        if self.of_file and entry.get("inbound_nodes"):
             changed["inbound_nodes"] = [self._node(node, entry) for node in entry["inbound_nodes"]]
         return changed
 
@@ -144,33 +139,28 @@ class Cleaning:
             del config[argument]
 
     def _node(self, node: Any, entry: Config) -> Any:
-        if self.of_file and keras_operators.needs_keras_3(node):
-            node = keras_operators.call_of_keras_3(node)
-        return self._call(node, entry)
+        """Return one call of a layer, in a form that Keras 3 reads."""
+        _refuse_batch_statistics(node, entry)
+        return keras_operators.call_of_keras_3(node) if keras_operators.needs_keras_3(node) else node
 
-    def _call(self, node: Any, entry: Config) -> Any:
-        """Return one call of a layer; ``training=True`` is left out of it."""
-        if isinstance(node, dict):  # of Keras 3
-            kwargs = node.get("kwargs", {})
-            return {**node, "kwargs": self._inference(kwargs, entry)}
-        # Of Keras 2: [[layer, node, tensor, kwargs], ...], or that list itself for layers with one input.
-        if isinstance(node, list) and len(node) == 4 and isinstance(node[3], dict):
-            return [*node[:3], self._inference(node[3], entry)]
-        if isinstance(node, list):
-            return [self._call(part, entry) for part in node]
-        return node
 
-    def _inference(self, kwargs: Config, entry: Config) -> Config:
-        if kwargs.get("training") is not True:
-            return kwargs
-        name = str(entry.get("name") or entry["config"].get("name"))
-        if _has_batch_statistics(entry):
+def _refuse_batch_statistics(node: Any, entry: Config) -> None:
+    """Raise `BadInput` for a normalisation that Keras 2 was told to compute as in training.
+
+    With Keras 3, whether a whole model is called in training decides, and its predict() is not.
+    """
+    if not isinstance(node, list):
+        return
+    if len(node) == 4 and isinstance(node[3], dict):
+        if node[3].get("training") is True and _has_batch_statistics(entry):
+            name = entry.get("name") or entry["config"].get("name")
             raise BadInput(
                 f"{name} is called with training=True, so it computes with the statistics of each batch, and a device "
                 "sees one face at a time; call it with training=False and save the model again"
             )
-        self.switched_off.append(name)
-        return {**kwargs, "training": False}
+        return
+    for part in node:
+        _refuse_batch_statistics(part, entry)
 
 
 def _count_calls_from_zero(config: Config) -> None:

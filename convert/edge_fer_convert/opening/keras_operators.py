@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 CLASSES: Final = ("TFOpLambda", "SlicingOpLambda")
 """Keras 2's classes of such layers."""
 KNOWN: Final = re.compile(
-    r"(math|nn)\.\w+|__operators__\.\w+|reshape|concat|cast|transpose|compat\.v1\.transpose|expand_dims|squeeze|stack|"
+    r"(math|nn)\.[a-z]\w*|__operators__\.\w+|reshape|concat|cast|transpose|compat\.v1\.transpose|expand_dims|squeeze|stack|"
     r"identity|clip_by_value|image\.(resize|rgb_to_grayscale|grayscale_to_rgb|per_image_standardization)"
 )
 """Functions that compute with tensors alone."""
@@ -38,8 +38,9 @@ def custom_objects() -> dict[str, Any]:
             self.function = function
             self._compute = _resolved(function)
 
-        def call(self, *args: Any, **kwargs: Any) -> Any:
-            return self._compute(*args, **kwargs)
+        def call(self, tensor: Any, constant: Any = None, **kwargs: Any) -> Any:
+            # Keras 3 takes no constant in the first place, as in 1 - x.
+            return self._compute(tensor, **kwargs) if constant is None else self._compute(constant, tensor, **kwargs)
 
         def get_config(self) -> dict[str, Any]:
             return {**super().get_config(), "function": self.function}
@@ -50,11 +51,14 @@ def custom_objects() -> dict[str, Any]:
 def call_of_keras_3(node: list[Any]) -> dict[str, Any]:
     """Return one call of a layer, as Keras 2 wrote it, in the form of Keras 3, which may have tensors anywhere."""
     parts = [node] if isinstance(node[0], str) else node
-    first = [_argument(part) for part in parts]
+    first = [part[2] if part[0] == CONSTANT else _tensor(part) for part in parts]
     kwargs = dict(parts[0][3]) if len(parts[0]) > 3 else {}
-    kwargs = {name: _argument(value) if _is_reference(value) else value for name, value in kwargs.items()}
+    kwargs = {name: _tensor(value) if _is_reference(value) else value for name, value in kwargs.items()}
     if "slice_spec" in kwargs:
         kwargs["slice_spec"] = [_slice(part) for part in kwargs["slice_spec"]]
+    if parts[0][0] == CONSTANT:
+        kwargs["constant"] = first[0]
+        first = [kwargs.pop(next(name for name, value in kwargs.items() if isinstance(value, dict)))]
     return {"args": first if len(parts) == 1 else [first], "kwargs": kwargs}
 
 
@@ -71,9 +75,7 @@ def _is_reference(value: Any) -> bool:
     return isinstance(value, list) and len(value) == 3 and isinstance(value[0], str) and isinstance(value[1], int)
 
 
-def _argument(reference: list[Any]) -> Any:
-    if reference[0] == CONSTANT:
-        return reference[2]
+def _tensor(reference: list[Any]) -> dict[str, Any]:
     history = reference[:3]
     # Keras 3 takes shape and type from the layer that makes the tensor.
     return {"class_name": "__keras_tensor__", "config": {"shape": [None], "dtype": "float32", "keras_history": history}}
@@ -87,7 +89,7 @@ def _slice(part: Any) -> Any:
 
 
 def _sliced(tensor: Any, slice_spec: list[Any]) -> Any:
-    parts = []
+    parts: list[Any] = []
     for part in slice_spec:
         if isinstance(part, list | tuple):
             parts.append(slice(*part))

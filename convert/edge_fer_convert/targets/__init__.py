@@ -10,6 +10,8 @@ from edge_fer.backends import ModelFile
 from edge_fer.errors import BadInput
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -43,6 +45,8 @@ class Converter(Protocol):
     """Ways of choosing the ranges of activations, in words, best first."""
     has_int16: ClassVar[bool]
     """Whether the runtime executes 16-bit activations."""
+    dynamic_in_words: ClassVar[str]
+    """What `dynamic` does with the activations."""
     tools: ClassVar[tuple[str, ...]]
     """Distributions whose versions decide the bytes of the files."""
 
@@ -68,15 +72,21 @@ class Converter(Protocol):
         ...
 
     def dynamic(self, float_layers: frozenset[str]) -> Files:
-        """Return the model with 8-bit weights; activations are in float, and so are *float_layers*."""
+        """Return the model with 8-bit weights and float activations, which kernels may quantize as they come.
+
+        *float_layers* compute in float.
+        """
         ...
 
     def graph(self) -> Graph:
         """Return the layers of the float model, under the names that *float_layers* takes."""
         ...
 
-    def tensors(self, files: Files, values: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """Return the tensors that *files* compute for *values*: name → ``(n, ..., channels)``, dequantized."""
+    def tensors(self, files: Files, values: NDArray[np.float32]) -> Iterator[dict[str, NDArray[np.float32]]]:
+        """Yield, for each of *values*, the tensors that *files* compute: name → ``(1, ..., channels)``, dequantized.
+
+        One image at a time: all tensors of one may take a hundred megabytes.
+        """
         ...
 
     def stamp(self, files: Files, metadata: ModelMetadata) -> Files:
@@ -99,7 +109,7 @@ TARGETS: Final = (
 def split_target(target: str) -> tuple[str, str]:
     """Return runtime and precision of *target*. Raises `BadInput` for an unknown target."""
     if target not in TARGETS:
-        raise BadInput(f"no target {target!r}; known targets are {', '.join(TARGETS)}")
+        raise BadInput(f"no target {target!r}; known targets are {', '.join(TARGETS)}; for NPUs imx500, hailo, edgetpu")
     runtime, precision = target.split("-")
     return runtime, precision
 

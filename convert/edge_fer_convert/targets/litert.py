@@ -1,7 +1,7 @@
-"""The LiteRT targets, quantized by AI Edge Quantizer.
+"""The LiteRT targets, quantized by LiteRT Quantizer.
 
-AI Edge Quantizer's own calibration keeps moving averages of minima and maxima, which clips inputs that seldom reach
-their ends. So the ranges are measured here, in one pass over the calibration images, and handed to the quantizer.
+By default its calibrator keeps moving averages of minima and maxima, which clips inputs that seldom reach their ends.
+Here it keeps those of every image, and the ranges are chosen from them.
 """
 
 from __future__ import annotations
@@ -60,8 +60,9 @@ class LiteRT:
     }
     methods: ClassVar = tuple(percentiles)
     has_int16: ClassVar = True
+    dynamic_in_words: ClassVar = "quantized as they come"
     # TensorFlow has two distributions: tensorflow-cpu on x86-64, tensorflow on arm64.
-    tools: ClassVar = ("ai-edge-quantizer", "tensorflow-cpu", "tensorflow")
+    tools: ClassVar = ("litert-quantizer", "tensorflow-cpu", "tensorflow")
 
     def __init__(self, model: FloatModel, calibration: NDArray[np.float32]) -> None:
         if model.tflite is None:
@@ -81,10 +82,9 @@ class LiteRT:
 
         *weight_only* of them keep 8-bit weights.
         """
-        from ai_edge_quantizer import quantizer
-        from ai_edge_quantizer import recipe as aeq_recipe
+        from litert_quantizer import quantizer, recipe
 
-        rules = list(aeq_recipe.static_wi8_ai8() if bits == 8 else aeq_recipe.static_wi8_ai16())
+        rules = list(recipe.static_wi8_ai8() if bits == 8 else recipe.static_wi8_ai16())
         if bits == 16:
             # The device feeds uint8 pixels and reads float scores, so the two ends are not 16 bits wide.
             rules.append(_rule(".*", "INPUT", None))
@@ -92,20 +92,15 @@ class LiteRT:
         rules += self._rules_for(float_layers, weight_only)
         with quiet():
             work = quantizer.Quantizer(bytearray(self._float), rules)
-            signature, input_name, _ = self._interface
-            # One image is enough: it names the tensors, and the ranges of all images replace its own.
-            first_face = axes.to_model_order(self._calibration[:1], self._shape)
-            of_one_image = work.calibrate({signature: [{input_name: first_face}]}, num_threads=THREADS)
-            result = work.quantize(self._with_ranges(of_one_image, method), enable_progress_report=False)
+            result = work.quantize(self._ranges(method), enable_progress_report=False)
         return Files(bytes(result.quantized_model))
 
     def dynamic(self, float_layers: frozenset[str]) -> Files:
         """Return the model with 8-bit weights; activations are in float, and so are *float_layers*."""
-        from ai_edge_quantizer import quantizer
-        from ai_edge_quantizer import recipe as aeq_recipe
+        from litert_quantizer import quantizer, recipe
 
         with quiet():
-            rules = list(aeq_recipe.dynamic_wi8_afp32())
+            rules = list(recipe.dynamic_wi8_afp32())
             rules += self._rules_for(float_layers, self.weight_only_layers(float_layers))
             work = quantizer.Quantizer(bytearray(self._float), rules)
             result = work.quantize(enable_progress_report=False)
@@ -119,13 +114,9 @@ class LiteRT:
         """Return the layers of the float model, named after the tensor that each makes."""
         return self._graph
 
-    def tensors(self, files: Files, values: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """Return the tensors that *files* compute for *values*: name → ``(n, ..., channels)``, dequantized."""
-        by_name: dict[str, list[NDArray[np.float32]]] = {}
-        for tensors in _tensors_by_image(files.content, values, self._shape):
-            for name, array in tensors.items():
-                by_name.setdefault(name, []).append(array)
-        return {name: np.concatenate(arrays) for name, arrays in by_name.items()}
+    def tensors(self, files: Files, values: NDArray[np.float32]) -> Iterator[dict[str, NDArray[np.float32]]]:
+        """Yield, for each of *values*, the tensors that *files* compute: name → ``(1, ..., channels)``, dequantized."""
+        return _tensors_by_image(files.content, values, self._shape)
 
     def stamp(self, files: Files, metadata: ModelMetadata) -> Files:
         """Return *files* with *metadata* as TFLite metadata."""
@@ -174,39 +165,37 @@ class LiteRT:
         return signature, ends["inputs"][0], tensor
 
     @cached_property
-    def _ranges(self) -> dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]]:
-        """Tensor name → its smallest and its largest value in each calibration image, ``(n,)`` each."""
-        rows: dict[str, list[tuple[float, float]]] = {}
-        for tensors in _tensors_by_image(self._float, self._calibration, self._shape):
-            for name, array in tensors.items():
-                rows.setdefault(name, []).append((float(array.min()), float(array.max())))
-        ranges = {}
-        for name, pairs in rows.items():
-            columns = np.array(pairs, np.float32)
-            if not np.isfinite(columns).all():
+    def _extremes(self) -> dict[str, dict[str, NDArray[np.float32]]]:
+        """Tensor name → ``min`` and ``max``, its smallest and its largest value in each calibration image."""
+        from litert_quantizer import calibrator, recipe, recipe_manager
+
+        signature, input_name, _ = self._interface
+        faces = axes.to_model_order(self._calibration, self._shape)
+        # The rules name the tensors that need ranges; those for 8 bits name them all.
+        rules = recipe_manager.RecipeManager()
+        rules.load_quantization_recipe(recipe.static_wi8_ai8())
+        with quiet():
+            # The mode in which LiteRT itself notes the extremes, so that no tensor is copied to Python.
+            mode = calibrator.CalibrationMode.CALIBRATION_PROFILER_BASED
+            work = calibrator.Calibrator(self._float, THREADS, mode, _of_every_image)
+            work.calibrate({signature: [{input_name: face[np.newaxis]} for face in faces]}, rules)
+        extremes = {name: statistics for name, statistics in work.get_model_qsvs().items() if statistics}
+        for name, statistics in extremes.items():
+            if not (np.isfinite(statistics["min"]).all() and np.isfinite(statistics["max"]).all()):
                 # Its scale would be NaN as well, and LiteRT crashes on a file with such a scale.
                 raise BadInput(
                     f"{name} is NaN or infinite for a calibration image; check the model's weights and --range"
                 )
-            ranges[name] = (columns[:, 0], columns[:, 1])
-        return ranges
+        return extremes
 
-    def _with_ranges(self, of_one_image: dict[str, Any], method: str) -> dict[str, Any]:
-        """Return AI Edge Quantizer's statistics of one image with the ranges of all images in their place."""
-        merged = dict(of_one_image)
-        for name, statistics in of_one_image.items():
-            if not statistics or name not in self._ranges:
-                continue
+    def _ranges(self, method: str) -> dict[str, dict[str, NDArray[np.float32]]]:
+        """Return LiteRT Quantizer's statistics with the ranges that *method* chooses."""
+        ranges = {}
+        for name, statistics in self._extremes.items():
             percentile = 100 if name in self._unclipped else self.percentiles[method]
-            lows, highs = self._ranges[name]
-            low, high = _range(lows, highs, percentile)
-            shape = np.shape(statistics["min"])
-            merged[name] = {
-                **statistics,
-                "min": np.full(shape, low, np.float32),
-                "max": np.full(shape, high, np.float32),
-            }
-        return merged
+            low, high = _range(statistics["min"], statistics["max"], percentile)
+            ranges[name] = {"min": np.array(low, np.float32), "max": np.array(high, np.float32)}
+        return ranges
 
     @cached_property
     def _unclipped(self) -> frozenset[str]:
@@ -224,20 +213,27 @@ class LiteRT:
 
     def _rules_for(self, float_layers: frozenset[str], weight_only: frozenset[str]) -> list[dict[str, Any]]:
         """Return the rules that keep *float_layers* in float, and the weights of *weight_only* at 8 bits."""
-        from ai_edge_quantizer import recipe as aeq_recipe
+        from litert_quantizer import recipe
 
         rules = []
         for layer in self.graph().layers:
             if layer.name not in float_layers:
                 continue
-            # AI Edge Quantizer names an operation after its outputs, each followed by a semicolon.
+            # LiteRT Quantizer names an operation after its outputs, each followed by a semicolon.
             this_layer = f"^{re.escape(layer.output)};$"
             # The last rule that matches counts, so these override the quantizer's recipe.
             rules.append(_rule(this_layer, "*", None))
             if layer.name in weight_only:
-                settings = aeq_recipe.weight_only_wi8_afp32()[0]["op_config"]
+                settings = recipe.weight_only_wi8_afp32()[0]["op_config"]
                 rules.append(_rule(this_layer, "FULLY_CONNECTED", settings))
         return rules
+
+
+def _of_every_image(
+    before: dict[str, NDArray[np.float32]], of_one_image: dict[str, NDArray[np.float32]]
+) -> dict[str, NDArray[np.float32]]:
+    """Return the extremes of the images *before* and of the next one, for LiteRT Quantizer's calibrator."""
+    return {end: np.append(before[end], of_one_image[end]) for end in ("min", "max")}
 
 
 def _range(lows: NDArray[np.float32], highs: NDArray[np.float32], percentile: float) -> tuple[float, float]:
@@ -256,7 +252,7 @@ def _range(lows: NDArray[np.float32], highs: NDArray[np.float32], percentile: fl
 
 
 def _rule(regex: str, operation: str, config: dict[str, Any] | None) -> dict[str, Any]:
-    """Return a rule of AI Edge Quantizer's recipe; without *config* it says not to quantize."""
+    """Return a rule of LiteRT Quantizer's recipe; without *config* it says not to quantize."""
     algorithm = "no_quantize" if config is None else "min_max_uniform_quantize"
     return {"regex": regex, "operation": operation, "algorithm_key": algorithm, "op_config": config or {}}
 

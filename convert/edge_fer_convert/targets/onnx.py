@@ -7,6 +7,7 @@ saturate: a file that is right on a newer CPU gets a fifth of its answers wrong 
 from __future__ import annotations
 
 import contextlib
+import math
 import tempfile
 from functools import cached_property
 from pathlib import Path
@@ -38,7 +39,9 @@ KINDS: Final = {
     "Concat": CONCAT,
 }
 TOGETHER: Final = 20
-"""Number of images whose tensors are in memory at once. ONNX Runtime's histograms would keep those of all images."""
+"""Number of images, at most, whose tensors are in memory at once. ONNX Runtime's histograms would keep all images'."""
+TOGETHER_BYTES: Final = 256 * 2**20
+"""How much those tensors may take: for a large model they are fewer images."""
 
 
 class Onnx:
@@ -47,6 +50,7 @@ class Onnx:
     suffixes: ClassVar = (".onnx",)
     methods: ClassVar = ("minimum and maximum", "99.99th percentile", "entropy")
     has_int16: ClassVar = True
+    dynamic_in_words: ClassVar = "quantized as they come"
     tools: ClassVar = ("onnxruntime", "onnx", "tf2onnx")
 
     def __init__(self, model: FloatModel, calibration: NDArray[np.float32]) -> None:
@@ -78,14 +82,14 @@ class Onnx:
             quantize_static(
                 source,
                 made,
-                _Reader(self._calibration),
+                _Reader(self._calibration, self._together),
                 quant_format=QuantFormat.QDQ,
                 per_channel=True,
                 weight_type=QuantType.QUInt8,
                 activation_type=QuantType.QUInt8 if bits == 8 else QuantType.QUInt16,
                 calibrate_method=calibrations[method],
                 nodes_to_exclude=sorted(float_layers),  # sorted: a set has another order in each process
-                extra_options={"CalibPercentile": 99.99, "CalibStridedMinMax": TOGETHER},
+                extra_options={"CalibPercentile": 99.99, "CalibStridedMinMax": self._together},
             )
             return Files(made.read_bytes())
 
@@ -106,8 +110,8 @@ class Onnx:
         """Return the layers of the float model, under the names of its nodes."""
         return self._graph
 
-    def tensors(self, files: Files, values: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """Return the tensors that *files* compute for *values*: name → ``(n, ..., channels)``, dequantized."""
+    def tensors(self, files: Files, values: NDArray[np.float32]) -> Iterator[dict[str, NDArray[np.float32]]]:
+        """Yield, for each of *values*, the tensors that *files* compute: name → ``(1, ..., channels)``, dequantized."""
         import onnx
 
         model = onnx.load_from_string(files.content)
@@ -117,12 +121,9 @@ class Onnx:
             if name not in outputs:
                 model.graph.output.append(onnx.ValueInfoProto(name=name))
         session = onnx_file.exact_session(model)
-        by_name: dict[str, list[NDArray[np.float32]]] = {name: [] for name in names}
         for value in axes.to_model_order(values, self._shape):
             arrays = session.run(list(names.values()), {"face": value[np.newaxis]})
-            for name, array in zip(names, arrays, strict=True):
-                by_name[name].append(array)
-        return {name: axes.channels_last(np.concatenate(arrays)) for name, arrays in by_name.items()}
+            yield {name: axes.channels_last(array) for name, array in zip(names, arrays, strict=True)}
 
     def stamp(self, files: Files, metadata: ModelMetadata) -> Files:
         """Return *files* with *metadata* as ONNX ``metadata_props``."""
@@ -158,6 +159,18 @@ class Onnx:
         return names
 
     @cached_property
+    def _together(self) -> int:
+        """Number of images whose tensors are in memory at once while ranges are measured."""
+        import onnx
+
+        graph = onnx.load_from_string(self._prepared).graph
+        of_one_image = 0
+        for value in (*graph.value_info, *graph.output):
+            sizes = [dim.dim_value for dim in value.type.tensor_type.shape.dim]
+            of_one_image += math.prod(sizes) * np.dtype(np.float32).itemsize
+        return min(TOGETHER, max(1, TOGETHER_BYTES // max(of_one_image, 1)))
+
+    @cached_property
     def _prepared(self) -> bytes:
         """The model as ONNX Runtime quantizes it: shapes inferred, layers fused, a name for every node."""
         import onnx
@@ -186,15 +199,16 @@ def _flatten_biases(model: Any) -> None:
 
 
 class _Reader:
-    """Hands out calibration images, `TOGETHER` at a time; as ONNX Runtime's CalibrationDataReader."""
+    """Hands out calibration images, *together* at a time; as ONNX Runtime's CalibrationDataReader."""
 
-    def __init__(self, values: NDArray[np.float32]) -> None:
+    def __init__(self, values: NDArray[np.float32], together: int) -> None:
         self._values = values
+        self._together = together
         self._next = iter(values)
 
     def __len__(self) -> int:
-        """Return the number of images, rounded up, because ONNX Runtime asks for a multiple of `TOGETHER`."""
-        return -(-len(self._values) // TOGETHER) * TOGETHER
+        """Return the number of images, rounded up, because ONNX Runtime asks for a multiple of *together*."""
+        return -(-len(self._values) // self._together) * self._together
 
     def set_range(self, start_index: int, end_index: int) -> None:
         """Begin at *start_index* and end before *end_index*."""

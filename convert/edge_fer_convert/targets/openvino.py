@@ -21,6 +21,8 @@ from edge_fer_convert.quiet import quiet
 from edge_fer_convert.targets import Files
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from edge_fer_convert.float_model import FloatModel
@@ -51,6 +53,7 @@ class OpenVINO:
         "mean of each image's minimum and maximum, weights of 7 bits against saturation",
     )
     has_int16: ClassVar = False
+    dynamic_in_words: ClassVar = "in float"
     tools: ClassVar = ("nncf", "openvino")
 
     def __init__(self, model: FloatModel, calibration: NDArray[np.float32]) -> None:
@@ -123,8 +126,8 @@ class OpenVINO:
         """Return the layers of the float model, under their friendly names."""
         return self._graph
 
-    def tensors(self, files: Files, values: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """Return the tensors that *files* compute for *values*: layer name → ``(n, ..., channels)``, dequantized."""
+    def tensors(self, files: Files, values: NDArray[np.float32]) -> Iterator[dict[str, NDArray[np.float32]]]:
+        """Yield, for each of *values*, what the layers of *files* compute: ``(1, ..., channels)``, dequantized."""
         import openvino
 
         core = openvino.Core()
@@ -137,12 +140,10 @@ class OpenVINO:
         order += [_name(node) for node in added]
         # On a CPU with bfloat16 OpenVINO would otherwise compute in that.
         compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-        rows = [compiled(value[np.newaxis]) for value in axes.to_model_order(values, self._shape)]
-        tensors = {}
-        for layer, node in nodes.items():
-            number = order.index(_name(node))
-            tensors[layer] = axes.channels_last(np.concatenate([row[number] for row in rows]))
-        return tensors
+        columns = {layer: order.index(_name(node)) for layer, node in nodes.items()}
+        for value in axes.to_model_order(values, self._shape):
+            row = compiled(value[np.newaxis])
+            yield {layer: axes.channels_last(row[column]) for layer, column in columns.items()}
 
     def stamp(self, files: Files, metadata: ModelMetadata) -> Files:
         """Return *files* with *metadata* as OpenVINO ``rt_info``."""

@@ -33,6 +33,7 @@ NEED_CONVERT = {
     "conversion_cost.py": ("--data", "nowhere"),
     "hard_models.py": ("--data", "nowhere"),
     "int8_blocks.py": (),
+    "litert_dynamic.py": ("--data", "nowhere"),
     "quantizers.py": ("--data", "nowhere"),
     "saturation.py": ("--data", "nowhere"),
     "training_choices.py": ("--data", "nowhere", "--runs", "nowhere"),

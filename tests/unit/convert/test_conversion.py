@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-for module in ("tensorflow", "ai_edge_quantizer", "onnx", "onnxruntime", "openvino", "nncf", "jinja2", "rich"):
+for module in ("tensorflow", "litert_quantizer", "onnx", "onnxruntime", "openvino", "nncf", "jinja2", "rich"):
     pytest.importorskip(module, reason=f"{module} is not installed: pip install -e '.[convert]'")
 
 import keras  # noqa: E402
@@ -23,7 +23,7 @@ def test_every_target_is_made_compared_and_timed(finished):
         assert result.chosen.comparison.drop.points <= 2
         assert len(result.latency_ms) == 100
         assert any(message.startswith(f"{result.asked}: ") for message in recorder.steps)
-    assert {"ai-edge-quantizer", "nncf", "onnxruntime"} <= conversion.tools.keys()
+    assert {"litert-quantizer", "nncf", "onnxruntime"} <= conversion.tools.keys()
 
 
 def test_the_preprocessing_of_calibration_is_the_devices(finished, job):
@@ -49,7 +49,7 @@ def test_without_an_evaluation_set_agreement_is_gated_and_called_weaker(job, rec
 def test_a_target_that_fell_back_is_named_after_what_it_is(job, tmp_path, recorder):
     impossible = replace(job, gate=Gate(-0.001, 100), targets=("onnx-int8", "onnx-float32"))
     refused = convert(impossible, recorder).failed
-    assert "does not pass the gate" in refused["onnx-float32"]
+    assert "does not pass the gate" in refused["onnx-float32"].reason
     exact = replace(job, gate=Gate(min_agreement=1.0), evaluated=None, targets=("onnx-int8", "onnx-float32"), seed=5)
     conversion = convert(exact, recorder)
     write_bundle(conversion, tmp_path / "bundle")

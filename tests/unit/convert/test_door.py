@@ -15,7 +15,7 @@ HEAVY = ("numpy", "cv2", "pydantic", "tensorflow", "keras", "onnx")
 
 
 def require_the_converters():
-    for module in ("tensorflow", "ai_edge_quantizer", "onnx", "onnxruntime", "openvino", "nncf", "jinja2"):
+    for module in ("tensorflow", "litert_quantizer", "onnx", "onnxruntime", "openvino", "nncf", "jinja2"):
         pytest.importorskip(module, reason=f"{module} is not installed: pip install -e '.[convert]'")
 
 

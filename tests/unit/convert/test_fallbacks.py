@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-for module in ("tensorflow", "ai_edge_quantizer", "onnx", "onnxruntime", "openvino", "nncf"):
+for module in ("tensorflow", "litert_quantizer", "onnx", "onnxruntime", "openvino", "nncf"):
     pytest.importorskip(module, reason=f"{module} is not installed: pip install -e '.[convert]'")
 
 import keras  # noqa: E402
@@ -18,7 +18,7 @@ from edge_fer_convert.fallbacks import FallbackSearch  # noqa: E402
 from edge_fer_convert.gate import Gate  # noqa: E402
 from edge_fer_convert.graph import CONVOLUTION, DENSE, WEIGHTED, Graph, Layer, fusion  # noqa: E402
 from edge_fer_convert.opening import open_model  # noqa: E402
-from edge_fer_convert.sensitivity import channel_error, rank  # noqa: E402
+from edge_fer_convert.sensitivity import ChannelError, rank  # noqa: E402
 
 SPEC = Preprocess(size_px=32)
 RUNTIMES = tuple(targets.CONVERTERS)
@@ -119,7 +119,7 @@ def test_a_file_that_its_runtime_refuses_is_skipped(float_model, pool, evaluatio
     chosen = search.run("litert-int8", strict=False)
     assert chosen.files != first
     assert len(search.failures) == 1
-    assert "BackendError: refuses the model: node 232" in search.failures[0]
+    assert "cannot be executed: refuses the model: node 232" in search.failures[0].line
 
 
 def test_dense_layers_that_compute_in_float_have_weights_of_8_bits_first(
@@ -168,7 +168,7 @@ def test_a_quantizer_that_fails_costs_its_own_variants_only(float_model, pool, e
     chosen = search.run("litert-int8", strict=False)
     assert chosen.variant.precision == "dynamic"
     assert len(search.failures) == len(search.converter.methods) + 2  # the scores in float, activations of 16 bits
-    assert search.failures[0].endswith("KeyError: 'no such tensor'")
+    assert search.failures[0].line.endswith("cannot be made: KeyError: 'no such tensor'")
     strict = fallback_search("litert", float_model, pool, evaluation_faces)
     monkeypatch.setattr(strict.converter, "static", fails)
     with pytest.raises(GateFailed, match="no such tensor"):
@@ -232,15 +232,32 @@ def test_fused_models_join_in_float_and_show_the_naive_graph_beside(runtime, joi
 
 def test_channels_count_alike_in_the_error_of_a_tensor():
     before = np.ones((4, 5, 5, 2), np.float32) * (1, 1000)
-    assert channel_error(before, before) == 0
-    assert channel_error(before, before * (0, 1)) == 0.5  # half of the channels are gone, nearly none of the power
-    assert channel_error(np.zeros_like(before), before) == 0
+    assert ChannelError.of(before, before).mean() == 0
+    # Half of the channels are gone, nearly none of the power.
+    assert ChannelError.of(before, before * (0, 1)).mean() == 0.5
+    assert ChannelError.of(np.zeros_like(before), before).mean() == 0
+
+
+def test_the_error_of_images_one_by_one_is_that_of_all_together():
+    rng = np.random.default_rng(0)
+    before = rng.normal(0, (1, 10, 0.1), (4, 5, 5, 3)).astype(np.float32)
+    after = before * rng.uniform(0.5, 1.5, before.shape).astype(np.float32)
+    layers = (Layer("a", "other", (), "a"), Layer("b", "convolution", ("a",), "b"))
+    whole = rank(Graph(layers), iter([{"a": before, "b": after}]), iter([{"a": after, "b": after}]))
+    one_by_one = rank(
+        Graph(layers),
+        ({"a": b[np.newaxis], "b": a[np.newaxis]} for b, a in zip(before, after, strict=True)),
+        ({"a": a[np.newaxis], "b": a[np.newaxis]} for a in after),
+    )
+    assert [tensor.layer for tensor in one_by_one] == [tensor.layer for tensor in whole]
+    assert one_by_one[0].error == pytest.approx(whole[0].error)
+    assert 0 < whole[0].error < 1
 
 
 def test_error_is_charged_to_the_layer_that_adds_it():
     layers = (Layer("a", "other", (), "a"), Layer("b", "other", ("a",), "b"), Layer("c", "other", ("b",), "c"))
     exact = {name: np.ones((1, 4), np.float32) for name in "abc"}
     off = {"a": exact["a"], "b": exact["b"] * 0.5, "c": exact["c"] * 0.5}
-    ranked = rank(Graph(layers), exact, off)
+    ranked = rank(Graph(layers), [exact], [off])
     assert [tensor.layer for tensor in ranked] == ["b", "a", "c"]
     assert ranked[0].added == pytest.approx(0.25)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-for module in ("tensorflow", "ai_edge_quantizer", "jinja2"):
+for module in ("tensorflow", "litert_quantizer", "jinja2"):
     pytest.importorskip(module, reason=f"{module} is not installed: pip install -e '.[convert]'")
 
 from edge_fer import bundle, manifest  # noqa: E402

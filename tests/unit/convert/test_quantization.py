@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-for module in ("tensorflow", "ai_edge_quantizer", "onnx", "onnxruntime", "openvino", "nncf", "jinja2", "rich"):
+for module in ("tensorflow", "litert_quantizer", "onnx", "onnxruntime", "openvino", "nncf", "jinja2", "rich"):
     pytest.importorskip(module, reason=f"{module} is not installed: pip install -e '.[convert]'")
 
 import keras  # noqa: E402
@@ -38,7 +38,7 @@ def test_a_target_that_cannot_be_made_takes_no_other_with_it(job, monkeypatch, r
     both = replace(job, targets=("onnx-int8", "litert-float32"))
     conversion = convert(both, recorder)
     assert [result.target for result in conversion.results] == ["litert-float32"]
-    assert conversion.failed == {"onnx-int8": "RuntimeError: no such operator"}
+    assert conversion.failed["onnx-int8"].reason == "RuntimeError: no such operator"
     assert recorder.warnings == ["without onnx-int8: RuntimeError: no such operator"]
     with pytest.raises(RuntimeError):
         convert(replace(both, strict=True), recorder)

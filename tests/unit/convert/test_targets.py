@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-for module in ("tensorflow", "ai_edge_quantizer", "onnx", "onnxruntime", "openvino", "nncf"):
+for module in ("tensorflow", "litert_quantizer", "onnx", "onnxruntime", "openvino", "nncf"):
     pytest.importorskip(module, reason=f"{module} is not installed: pip install -e '.[convert]'")
 
 import keras  # noqa: E402
@@ -19,6 +19,7 @@ from edge_fer.errors import BadInput  # noqa: E402
 from edge_fer.preprocess import Preprocess  # noqa: E402
 from edge_fer_convert import targets  # noqa: E402
 from edge_fer_convert.calibration import Calibration  # noqa: E402
+from edge_fer_convert.fidelity import together  # noqa: E402
 from edge_fer_convert.formats import tflite_file  # noqa: E402
 from edge_fer_convert.graph import CONVOLUTION, DENSE  # noqa: E402
 from edge_fer_convert.model_metadata import ModelMetadata  # noqa: E402
@@ -101,8 +102,8 @@ class ConverterSuite:
 
     def test_tensors_are_those_of_the_graph_and_nearly_those_of_float(self, converter, pool):
         values = SPEC.to_values(pool.images[::40])
-        exact = converter.tensors(converter.float32(), values)
-        int8 = converter.tensors(converter.static(converter.methods[-1], frozenset()), values)
+        exact = together(converter.tensors(converter.float32(), values))
+        int8 = together(converter.tensors(converter.static(converter.methods[-1], frozenset()), values))
         convolution = next(layer for layer in converter.graph().layers if layer.kind == CONVOLUTION)
         assert exact[convolution.output].shape == (7, 32, 32, 8)
         shared = exact.keys() & int8.keys()
@@ -141,9 +142,9 @@ class TestLiteRT(ConverterSuite):
         """Sure faces stay sure: the ends of the other tensors are those of most images, not of all."""
         values = Calibration.of_faces(pool, SPEC).values
         dense = next(layer for layer in converter.graph().layers if layer.kind == DENSE).output
-        exact = converter.tensors(converter.float32(), values)[dense]
+        exact = together(converter.tensors(converter.float32(), values))[dense]
         for method in converter.methods:
-            found = converter.tensors(converter.static(method, frozenset()), values)[dense]
+            found = together(converter.tensors(converter.static(method, frozenset()), values))[dense]
             assert np.ptp(found) > 0.97 * np.ptp(exact), method
 
     @pytest.mark.parametrize("bias", [-0.6, -2.0], ids=["most", "all"])
@@ -204,14 +205,22 @@ class TestOpenVINO(ConverterSuite):
 class TestOnnx(ConverterSuite):
     name = "onnx"
 
+    def test_of_a_large_model_fewer_images_are_in_memory_together(self, converter, monkeypatch):
+        assert converter._together == 20
+        del converter._together
+        # Of this model an image takes 32 x 32 x 8 floats and more.
+        monkeypatch.setattr("edge_fer_convert.targets.onnx.TOGETHER_BYTES", 3 * 32 * 32 * 8 * 4)
+        assert converter._together == 1
+        del converter._together
+
     def test_how_many_images_are_in_memory_together_changes_nothing(self, float_model, evaluation_faces, monkeypatch):
         # A percentile is read off a histogram, whose bins depend on what came first, so it may move a little. If only
         # the first seven images calibrated, scores would change by 0.0013 to 0.0015 in the mean.
         values = SPEC.to_values(evaluation_faces.images[:50])
         for method in targets.converter("onnx").methods[:2]:
             made = []
-            for together in (7, 50):
-                monkeypatch.setattr("edge_fer_convert.targets.onnx.TOGETHER", together)
+            for number in (7, 50):
+                monkeypatch.setattr("edge_fer_convert.targets.onnx.TOGETHER", number)
                 made.append(targets.converter("onnx")(float_model, values).static(method, frozenset()))
             few, all_ = (self.scores(files, evaluation_faces) for files in made)
             assert np.abs(few - all_).mean() < 1e-3, method
@@ -255,6 +264,6 @@ def test_a_bias_of_a_row_is_quantized_and_proved(pool, tmp_path):
     values = Calibration.of_faces(pool, SPEC).values
     converter = targets.converter("onnx")(opened, values)
     for files in (converter.float32(), converter.static("minimum and maximum", frozenset())):
-        tensors = converter.tensors(files, values[:4])
+        tensors = together(converter.tensors(files, values[:4]))
         assert tensors
         assert all(np.isfinite(tensor).all() for tensor in tensors.values())

@@ -28,6 +28,7 @@ class RecordingConverter:
     """A converter whose files are what it was asked for."""
 
     methods = ("widest", "narrowest")
+    dynamic_in_words = "in float"
 
     def __init__(self, graph, weight_only=()):
         self._graph = graph

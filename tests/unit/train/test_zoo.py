@@ -67,7 +67,7 @@ def test_building_leaves_keras_as_it_was():
 
 @pytest.mark.parametrize("name", zoo.ARCHITECTURES)
 def test_it_trains_a_step_and_becomes_int8(name):
-    for module in ("tensorflow", "ai_edge_quantizer"):
+    for module in ("tensorflow", "litert_quantizer"):
         pytest.importorskip(module, reason=f"{module} is not installed: pip install -e '.[convert]'")
     if keras.backend.backend() != "tensorflow":
         pytest.skip(f"converting needs Keras on TensorFlow, it runs on {keras.backend.backend()}")

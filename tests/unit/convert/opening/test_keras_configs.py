@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 pytest.importorskip("keras", reason="Keras is not installed: pip install -e '.[convert]'")
 
 from edge_fer.errors import BadInput
+from edge_fer_convert.opening import keras_operators
 from edge_fer_convert.opening.keras_configs import Cleaning
 
 
@@ -68,11 +70,30 @@ def test_calls_of_inner_models_are_counted_from_zero():
     assert outer["config"]["layers"][2]["inbound_nodes"] == [[["functional", 1, 0, {}]]]
 
 
-def test_calls_with_training_are_changed_in_both_forms():
-    of_keras_2 = _layer("Dropout") | {"inbound_nodes": [[["x", 0, 0, {"training": True}]]]}
-    of_keras_3 = _layer("Dropout") | {"inbound_nodes": [{"args": [], "kwargs": {"training": True}}]}
-    assert Cleaning().clean(of_keras_2)["inbound_nodes"] == [[["x", 0, 0, {"training": False}]]]
-    assert Cleaning().clean(of_keras_3)["inbound_nodes"] == [{"args": [], "kwargs": {"training": False}}]
-    inner = _layer("Sequential", layers=[_layer("BatchNormalization")])
-    with pytest.raises(BadInput, match="sequential is called with training=True"):
-        Cleaning().clean(inner | {"inbound_nodes": [[["x", 0, 0, {"training": True}]]]})
+def test_statistics_of_each_batch_are_refused():
+    """Keras 2 computed with them even in predict()."""
+    for layer in _layer("BatchNormalization"), _layer("Sequential", layers=[_layer("BatchNormalization")]):
+        name = layer["config"]["name"]
+        with pytest.raises(BadInput, match=f"{name} is called with training=True, so it computes with the statistics"):
+            Cleaning().clean(layer | {"inbound_nodes": [[["x", 0, 0, {"training": True}]]]})
+        in_inference = layer | {"inbound_nodes": [[["x", 0, 0, {"training": False}]]]}
+        assert Cleaning().clean(in_inference) == in_inference
+
+
+def test_tensors_among_the_arguments_are_found():
+    node = ["a", 0, 0, {"y": ["b", 0, 0], "name": None}]
+    call = Cleaning().clean(_layer("TFOpLambda", function="math.add") | {"inbound_nodes": [node]})["inbound_nodes"][0]
+    histories = [part["config"]["keras_history"] for part in (call["args"][0], call["kwargs"]["y"])]
+    assert histories == [["a", 0, 0], ["b", 0, 0]]
+    node = ["_CONSTANT_VALUE", -1, 2.5, {"y": ["b", 0, 0]}]
+    call = Cleaning().clean(_layer("TFOpLambda", function="math.add") | {"inbound_nodes": [node]})["inbound_nodes"][0]
+    assert (call["args"][0]["config"]["keras_history"], call["kwargs"]) == (["b", 0, 0], {"constant": 2.5})
+
+
+def test_functions_of_tensorflow_that_do_more_than_compute_are_refused():
+    operator = keras_operators.custom_objects()["TFOpLambda"]
+    assert operator("math.truediv", name="d")(np.float32([6.0]), y=2.0) == 3.0
+    assert operator("math.subtract", name="s")(np.float32([6.0]), constant=1.0) == -5.0
+    for function in ("io.read_file", "py_function", "saved_model.load", "math.__class__", "raw_ops.ReadFile"):
+        with pytest.raises(BadInput, match=rf"calls tf\.{function}, which cannot be read safely"):
+            operator(function)

@@ -13,6 +13,8 @@ from edge_fer.preprocess import Preprocess  # noqa: E402
 from edge_fer_convert.formats import onnx_file, tflite_file  # noqa: E402
 from edge_fer_convert.opening import open_model  # noqa: E402
 from edge_fer_convert.opening.choices import Choices  # noqa: E402
+from edge_fer_convert.stored_precision import stored_precision  # noqa: E402
+from edge_fer_convert.targets import Files  # noqa: E402
 
 
 @pytest.fixture
@@ -148,4 +150,5 @@ def test_weights_of_float16_are_widened(network, values, tmp_path):
     opened = open_model(tmp_path / "half.tflite")
     assert np.allclose(opened.scores(values), tflite_file.run(halves, values), atol=1e-6)
     kinds = {np.dtype(tensor["dtype"]) for tensor in tflite_file.interpreter(opened.tflite).get_tensor_details()}
-    assert np.float16 not in kinds
+    assert np.dtype(np.float16) not in kinds
+    assert stored_precision("litert", Files(opened.tflite)) == "float32"
