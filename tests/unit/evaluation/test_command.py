@@ -45,8 +45,9 @@ def test_another_programs_answers_are_evaluated_beside_ours(faces, drawn_zip, wr
         assert kept["scores/original"].shape == (28, 7)
     html = (tmp_path / "eval" / "report.html").read_text()
     assert "Face++" in html
-    assert html.count("<img") == 3 + 1 + 4
-    assert "http" not in html.replace("http://www.w3.org", "")
+    assert html.count("<svg") == 3 + 1
+    assert html.count('class="confusion"') == 4
+    assert "http" not in html
 
 
 def test_export_writes_the_faces_and_a_csv(drawn_zip, tmp_path):
