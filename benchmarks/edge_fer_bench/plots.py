@@ -133,7 +133,9 @@ def accuracy(run: Run) -> Figure | None:
         low, high = known[name].interval()
         axes.vlines([p90_ms], 100 * low, 100 * high, color=colour, linewidth=1)
     axes.set(xlabel="milliseconds per frame, 90th percentile", ylabel="accuracy, %")
-    _logarithmic(axes)
+    times_ms = [time_ms for time_ms, _ in points.values()]
+    if max(times_ms) > 10 * min(times_ms):
+        _logarithmic(axes)
     axes.grid(color=GRID)
     beside(figure)
     return figure
