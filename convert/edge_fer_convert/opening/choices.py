@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -17,6 +21,8 @@ class Choices:
     """First column of that output to take, and the one after the last; None for all."""
     custom: str | None = None
     """Python module that registers the model's own layers; it is imported first."""
+    torch_python: Path | None = None
+    """Python of the environment that has the extra ``torch``; None for this one."""
     trust_lambda: bool = False
     """Whether the code that a Keras file carries in its Lambda layers may be executed."""
 
