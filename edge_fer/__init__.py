@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from edge_fer.sources import Frame, Source, open_source
     from edge_fer.tracking import FaceTracker, Track, Tracking, WholePictures
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _MODULES: Final = {
     "Box": "boxes",

@@ -3,7 +3,7 @@
 A spec consists of values, never of code, so that a bundle can carry it. It has two steps. The first cuts a face box out
 of a frame and gives the uint8 crop that the classifier sees. The second maps the crop's pixels to the model's numbers
 by a table of 256 entries, which a backend combines with the model's input quantization: nothing is converted on the hot
-path.
+path. A spec that standardises has another such table for each crop.
 """
 
 from __future__ import annotations
@@ -88,11 +88,16 @@ class Preprocess(Frozen):
     """Model value of pixel 0; three values if each channel is normalised by a mean and deviation of its own."""
     high: Value | tuple[Value, Value, Value] = 1.0
     """Model value of pixel 255, or of each channel."""
+    standardize: bool = False
+    """Whether a crop's model values are its pixels minus their mean, divided by their standard deviation (but by 1 / N
+    at least), as ``tf.image.per_image_standardization`` computes them. `low` and `high` keep their defaults then."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Preprocess:
         if self.planes == 1 and (isinstance(self.low, tuple) or isinstance(self.high, tuple)):
             raise ValueError("a range for each channel needs channels 'gray3'")
+        if self.standardize and (self.low, self.high) != (0.0, 1.0):
+            raise ValueError("a standardised crop has no low and high of its own")
         return self
 
     def at(self, size_px: int) -> Preprocess:
@@ -163,11 +168,31 @@ class Preprocess(Frozen):
             cv2.Canny(crop, *self.canny, edges=crop)
 
     def to_values(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Map uint8 *crops* of shape ``(...)`` to the model's float32 values ``(..., planes)`` by `table`."""
-        return np.take(self.table(), crops, axis=0)  # faster than indexing
+        """Map uint8 *crops*, ``(..., N, N)``, to the model's float32 values ``(..., N, N, planes)``.
+
+        If the spec does not standardise, any array of pixels is mapped, by `table`.
+        """
+        if not self.standardize:
+            return np.take(self.table(), crops, axis=0)  # faster than indexing
+        values = np.empty((*crops.shape, self.planes), np.float32)
+        each = zip(crops.reshape(-1, *crops.shape[-2:]), values.reshape(-1, *values.shape[-3:]), strict=True)
+        for crop, out in each:
+            np.take(self.table_of(crop), crop, axis=0, out=out)
+        return values
+
+    def table_of(self, crop: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the ``(256, planes)`` float32 table of model values for the pixels of *crop*, ``(N, N)`` uint8."""
+        if not self.standardize:
+            return self.table()
+        mean, deviation = cv2.meanStdDev(crop)
+        values = (np.arange(256) - mean[0, 0]) / max(deviation[0, 0], 1 / crop.shape[0])
+        return np.broadcast_to(values.reshape(256, 1), (256, self.planes)).astype(np.float32)
 
     def table(self) -> NDArray[np.float32]:
-        """Return the ``(256, planes)`` float32 table of model values: linear from `low` at 0 to `high` at 255."""
+        """Return the ``(256, planes)`` float32 table of model values: linear from `low` at 0 to `high` at 255.
+
+        Of a spec that standardises, it is the table of no crop: see `table_of`.
+        """
         # In float64, so that each value is rounded only once.
         values = np.linspace(self.low, self.high, 256, dtype=np.float64).reshape(256, -1)
         return np.broadcast_to(values, (256, self.planes)).astype(np.float32)

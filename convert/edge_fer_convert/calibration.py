@@ -37,7 +37,7 @@ class Calibration:
 
     faces: LabelledFaces
     values: NDArray[np.float32]
-    """``(n, N, N, channels)`` model values; two of them span the whole range of the preprocessing spec."""
+    """``(n, N, N, channels)`` model values; two of them span the whole range of a preprocessing spec that has one."""
     sha256: str
     """Of the crops in their order."""
 
@@ -46,13 +46,15 @@ class Calibration:
         """Put *faces* through the preprocessing spec, and pin the range of the input.
 
         Two pixels get the lowest and the highest value that there is. So the calibrated range is that of all 256 pixel
-        values, and each of them has an int8 value of its own.
+        values, and each of them has an int8 value of its own. Standardised faces have no such ends: their range is that
+        of the calibration images.
         """
         crops = faces.crops(preprocess)
         values = preprocess.to_values(crops)
-        table = preprocess.table()
-        values[0, 0, 0] = table[0]
-        values[0, 0, 1] = table[255]
+        if not preprocess.standardize:
+            table = preprocess.table()
+            values[0, 0, 0] = table[0]
+            values[0, 0, 1] = table[255]
         return cls(faces, values, hashlib.sha256(crops.tobytes()).hexdigest())
 
 

@@ -49,6 +49,17 @@ def _numbers_or_auto(ctx: click.Context, param: click.Parameter, value: str | No
     return value if value == "auto" else _numbers(ctx, param, value)
 
 
+def _columns(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, int] | None:
+    """Read two whole numbers separated by a colon."""
+    del ctx
+    if value is None:
+        return None
+    first, colon, end = value.partition(":")
+    if not (colon and first.isdecimal() and end.isdecimal()):
+        raise click.BadParameter(f"{value!r} is no FIRST:END, such as 0:7", param=param)
+    return int(first), int(end)
+
+
 @click.command(
     epilog="""\b
 Examples:
@@ -89,7 +100,8 @@ opened, and when labelled faces fit another order of the labels, or other values
     "value_range",
     callback=_numbers_or_auto,
     metavar="NUMBERS",
-    help="Model values of pixels 0 and 255; auto: the usual ones that fit labelled faces best.  [default: 0,1]",
+    help="Model values of pixels 0 and 255; auto: the usual ones that fit labelled faces best.  [default: 0,255 where "
+    "MODEL begins by scaling pixels down, else 0,1]",
 )
 @click.option(
     "--mean",
@@ -106,6 +118,11 @@ opened, and when labelled faces fit another order of the labels, or other values
     help="Widen the face box by this share of its side, on each side.",
 )
 @click.option("--equalize", is_flag=True, help="Equalise the histogram of the face.")
+@click.option(
+    "--standardize",
+    is_flag=True,
+    help="Instead of --range: subtract each face's mean, and divide by its standard deviation.",
+)
 @click.option("--name", help="Name of the bundle.  [default: name of its folder]")
 @click.option("--licence", default="unspecified", show_default=True, help="Licence of the model.")
 @click.option("--images", default=500, show_default=True, type=click.IntRange(1), help="Number of calibration images.")
@@ -136,6 +153,19 @@ opened, and when labelled faces fit another order of the labels, or other values
     "--force-contract",
     is_flag=True,
     help="Convert although labelled faces fit other labels, or other values of the input, much better.",
+)
+@click.option("--output", metavar="NAME", help="The output of the scores, where MODEL has several.")
+@click.option(
+    "--outputs",
+    callback=_columns,
+    metavar="FIRST:END",
+    help="Columns of the output that are scores, as in Python: 0:7 for seven beside valence and arousal.",
+)
+@click.option(
+    "--multi-label", is_flag=True, help="MODEL has a sigmoid for each class; its scores are divided by their sum."
+)
+@click.option(
+    "--trust-lambda", is_flag=True, help="Execute the code in MODEL's Lambda layers. Only if you know who wrote it."
 )
 @click.option("--custom", metavar="MODULE", help="Python module that registers MODEL's own layers.")
 @click.option("--report", type=click.Path(path_type=Path), help="HTML report to write.  [default: beside the bundle]")

@@ -31,16 +31,18 @@ IMAGE_PROPERTIES: Final = 2
 
 def _properties(metadata: ModelMetadata) -> dict[str, str]:
     """Return *metadata* as the strings that formats of keys and values carry."""
-    mean, deviation = metadata.mean_and_deviation()
-    return {
+    properties = {
         "name": metadata.name,
         "description": metadata.description,
         "license": metadata.licence,
         "labels": json.dumps(metadata.labels),
         "preprocess": metadata.preprocess.model_dump_json(),
-        "mean": json.dumps(mean),
-        "std": json.dumps(deviation),
     }
+    normalization = metadata.mean_and_deviation()
+    if normalization is not None:
+        mean, deviation = normalization
+        properties |= {"mean": json.dumps(mean), "std": json.dumps(deviation)}
+    return properties
 
 
 def into_onnx(content: bytes, metadata: ModelMetadata) -> bytes:
@@ -55,13 +57,15 @@ def into_onnx(content: bytes, metadata: ModelMetadata) -> bytes:
 
 def into_openvino(model: Any, metadata: ModelMetadata) -> None:
     """Write *metadata* into the ``rt_info`` of an OpenVINO *model*."""
-    mean, deviation = metadata.mean_and_deviation()
     info = _properties(metadata)
     info["model_type"] = "Classification"
     # The keys and forms below are the Model API's. It splits labels and numbers at spaces.
     info["labels"] = " ".join(label.replace(" ", "_") for label in metadata.labels)
-    info["mean_values"] = " ".join(f"{value:g}" for value in mean)
-    info["scale_values"] = " ".join(f"{value:g}" for value in deviation)
+    normalization = metadata.mean_and_deviation()
+    if normalization is not None:
+        mean, deviation = normalization
+        info["mean_values"] = " ".join(f"{value:g}" for value in mean)
+        info["scale_values"] = " ".join(f"{value:g}" for value in deviation)
     info["resize_type"] = "standard"
     for key, value in info.items():
         model.set_rt_info(value, ["model_info", key])
@@ -125,18 +129,20 @@ def _tflite_metadata(metadata: ModelMetadata) -> bytes:
 
 def _face_metadata(b: Any, metadata: ModelMetadata) -> int:
     """Write the ``TensorMetadata`` of the input."""
-    mean, deviation = metadata.mean_and_deviation()
-    mean_values = _floats(b, mean)
-    deviation_values = _floats(b, deviation)
-    normalization = _table(b, {0: mean_values, 1: deviation_values})
-    unit = _table(b, {1: normalization}, kinds={0: NORMALIZATION_OPTIONS})
+    normalization = metadata.mean_and_deviation()
+    units = []
+    if normalization is not None:
+        mean, deviation = normalization
+        mean_values = _floats(b, mean)
+        deviation_values = _floats(b, deviation)
+        options = _table(b, {0: mean_values, 1: deviation_values})
+        units.append(_table(b, {1: options}, kinds={0: NORMALIZATION_OPTIONS}))
     colours = RGB if metadata.preprocess.planes == 3 else GRAYSCALE
     space = _table(b, {}, kinds={0: colours})
     image = _table(b, {1: space}, kinds={0: IMAGE_PROPERTIES})
     settings = b.CreateString(json.dumps(metadata.preprocess.model_dump(mode="json")))
     name = b.CreateString("face")
-    units = _vector(b, [unit])
-    return _table(b, {0: name, 1: settings, 3: image, 4: units})
+    return _table(b, {0: name, 1: settings, 3: image, 4: _vector(b, units)})
 
 
 def _scores_metadata(b: Any) -> int:

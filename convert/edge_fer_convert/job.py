@@ -81,6 +81,9 @@ class Job:
     """Whether a fallback with 16 bits or with layers in float is taken although it is slower than float32."""
     force_contract: bool = False
     """Whether to convert although labelled faces fit other labels, or other values of the input, much better."""
+    multi_label: bool = False
+    """Whether the model has a sigmoid for each class: its scores are divided by their sum, because smoothing, records
+    and the gate take scores for shares of one."""
     find_near_copies: bool = False
     """Whether to report accuracy without near-copies of the pool too: for a pool that is the training set."""
 

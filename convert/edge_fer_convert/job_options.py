@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 from pydantic import ValidationError
 
 from edge_fer.emotions import FER2013
@@ -18,6 +19,7 @@ from edge_fer_convert.job import Data, Job
 from edge_fer_convert.model_metadata import ModelMetadata
 from edge_fer_convert.opening import open_model
 from edge_fer_convert.opening.carried_labels import carried_labels
+from edge_fer_convert.opening.choices import Choices
 from edge_fer_convert.targets import TARGETS
 from edge_fer_train import zoo
 from edge_fer_train.recipe import WEIGHTS
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from edge_fer_convert.float_model import FloatModel
     from edge_fer_train.recipe import ConversionSettings, Recipe
 
+PIXELS: Final = (0.0, 255.0)
+"""The values of pixels as a camera gives them."""
 AUTO: Final = "auto"
 """As the value of an option: find out by labelled faces."""
 Value = float | tuple[float, float, float]
@@ -74,6 +78,8 @@ class Options:
     """Share of the face box's side by which the box is widened on each side."""
     equalize: bool
     """Whether the histogram of the face is equalised."""
+    standardize: bool
+    """Whether each face's mean is subtracted and the rest divided by its deviation. Excludes *value_range*, *mean*."""
     name: str | None
     """Name of the bundle; None for that of its folder."""
     licence: str
@@ -98,6 +104,14 @@ class Options:
     """Whether to convert although labelled faces fit other labels, or other values of the input, much better."""
     custom: str | None
     """Python module that registers the model's own layers."""
+    trust_lambda: bool
+    """Whether the code in a Keras file's Lambda layers may be executed."""
+    output: str | None
+    """Name of the output that holds the scores, of a model that has several."""
+    outputs: tuple[int, int] | None
+    """First column of that output that holds a score, and the one after the last; None for all."""
+    multi_label: bool
+    """Whether the model has a sigmoid for each class."""
     report: Path | None
     """HTML report to write; None for one beside the bundle."""
     as_json: bool
@@ -195,8 +209,11 @@ def _job_of_model(options: Options, path: Path, bundle_name: str, progress: Prog
         checked(options.labels.split(","), "--labels")  # before the model is opened, which takes longer
     votes = None if options.votes is None else load_votes(options.votes)
     progress.step(f"opening {path}")
-    model = open_model(path, options.size, options.custom)
-    preprocess = _preprocess(options, model)
+    choices = Choices(options.size, options.output, options.outputs, options.custom, options.trust_lambda)
+    model = open_model(path, choices)
+    for note in model.notes:
+        progress.warn(note)
+    preprocess = _preprocess(options, model, progress)
     labels = _labels(options, path, model, progress)
     # Calibration needs no labels, so the classes of the pool may have any names.
     pool = _read_faces(options.calibrate, progress)
@@ -232,6 +249,7 @@ def _job_of_model(options: Options, path: Path, bundle_name: str, progress: Prog
         allow_slower=options.allow_slower,
         allow_overlap=options.allow_overlap,
         force_contract=options.force_contract,
+        multi_label=options.multi_label,
     )
 
 
@@ -252,22 +270,42 @@ def _labels(options: Options, path: Path, model: FloatModel, progress: ProgressL
     return labels
 
 
-def _preprocess(options: Options, model: FloatModel) -> Preprocess:
-    low, high = _black_and_white(options, model.planes)
+def _preprocess(options: Options, model: FloatModel, progress: ProgressListener) -> Preprocess:
+    settings: dict[str, Any] = {"margin": options.margin, "equalize": options.equalize}
+    if options.standardize:
+        if options.value_range or options.mean or options.std:
+            raise BadInput("--standardize makes the values of each face by itself; leave --range, --mean and --std out")
+        settings["standardize"] = True
+    else:
+        settings["low"], settings["high"] = _black_and_white(options, model, progress)
+    _check_whole_numbers(settings, model)
     try:
-        return model.preprocess(margin=options.margin, equalize=options.equalize, low=low, high=high)
+        return model.preprocess(**settings)
     except ValidationError as exc:
         raise BadInput(f"preprocessing cannot be {first_fault(exc)}") from exc
 
 
-def _black_and_white(options: Options, channels: int) -> tuple[Value, Value]:
+def _black_and_white(options: Options, model: FloatModel, progress: ProgressListener) -> tuple[Value, Value]:
     """Return the model's values of pixels 0 and 255."""
-    if options.mean is None and options.std is None:
-        ends = options.value_range if isinstance(options.value_range, tuple) else (0.0, 1.0)
-        if len(ends) != 2:
-            raise BadInput(f"--range has {len(ends)} numbers; pass the values of pixels 0 and 255, e.g. --range -1,1")
-        return ends[0], ends[1]
-    return _normalized(options, channels)
+    if options.mean is not None or options.std is not None:
+        return _normalized(options, model.planes)
+    if options.value_range is None and model.takes_pixels:
+        progress.tell(f"--range 0,255, because {model.takes_pixels}")
+        return PIXELS
+    ends = options.value_range if isinstance(options.value_range, tuple) else (0.0, 1.0)
+    if len(ends) != 2:
+        raise BadInput(f"--range has {len(ends)} numbers; pass the values of pixels 0 and 255, e.g. --range -1,1")
+    if model.takes_pixels and isinstance(options.value_range, tuple) and ends != PIXELS:
+        progress.warn(f"--range {ends[0]:g},{ends[1]:g} is taken as you say, although {model.takes_pixels}")
+    return ends[0], ends[1]
+
+
+def _check_whole_numbers(settings: dict[str, Any], model: FloatModel) -> None:
+    if np.dtype(model.input_dtype).kind not in "iu":
+        return
+    if settings.get("standardize") or (settings["low"], settings["high"]) != PIXELS:
+        raise BadInput(f"the model takes {model.input_dtype}, whole numbers, which pixels from 0 to 255 are; leave out "
+                       "what makes other values of them (--range, --mean, --std, --standardize)")  # fmt: skip
 
 
 def _normalized(options: Options, channels: int) -> tuple[Value, Value]:

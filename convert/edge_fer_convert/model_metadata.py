@@ -22,8 +22,13 @@ class ModelMetadata:
     description: str = ""
     licence: str = "unspecified"
 
-    def mean_and_deviation(self) -> tuple[list[float], list[float]]:
-        """Return mean and deviation of each channel: the model's value is (pixel - mean) / deviation."""
+    def mean_and_deviation(self) -> tuple[list[float], list[float]] | None:
+        """Return mean and deviation of each channel: the model's value is (pixel - mean) / deviation.
+
+        None where these are each crop's own.
+        """
+        if self.preprocess.standardize:
+            return None
         table = self.preprocess.table()
         black = table[0].astype(np.float64)
         white = table[255].astype(np.float64)

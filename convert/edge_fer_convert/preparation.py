@@ -66,7 +66,7 @@ def prepare(job: Job, progress: ProgressListener) -> Prepared:
     calibration = Calibration.of_faces(chosen, job.metadata.preprocess)
     crops = compared.crops(job.metadata.preprocess)
     # The gate compares probabilities, and so do devices: smoothing needs scores that sum to one.
-    model = _with_probabilities(job.model, calibration, progress)
+    model = _with_probabilities(job.model, calibration, progress, multi_label=job.multi_label)
     contract = check_contract(job, model, compared, progress)
     deduplicated = ~near_copies(compared, job.pool.faces) if job.find_near_copies else None
     return Prepared(replace(job, model=model), calibration, crops, labels, deduplicated, contract)
@@ -133,20 +133,31 @@ def _choose(job: Job, pool: LabelledFaces, progress: ProgressListener) -> Labell
     return chosen
 
 
-def _with_probabilities(model: FloatModel, calibration: Calibration, progress: ProgressListener) -> FloatModel:
-    """Return *model*, with a softmax added where it gives logits. Raises `BadInput` when it gives neither."""
+def _with_probabilities(
+    model: FloatModel, calibration: Calibration, progress: ProgressListener, *, multi_label: bool = False
+) -> FloatModel:
+    """Return *model*, with a softmax added where it gives logits. Raises `BadInput` when it gives neither.
+
+    With *multi_label*, its scores are divided by their sum instead, after a sigmoid where it gives logits.
+    """
     scores = model.scores(calibration.values[:PROBE_IMAGES])
     if not np.isfinite(scores).all():
         raise BadInput("the model gives NaN or infinity for calibration images; check its weights and --range")
     sums = scores.sum(axis=1)
-    if scores.min() < 0 or scores.max() > 1 + TOLERANCE:
+    if multi_label:
+        of_logits = bool(scores.min() < 0 or scores.max() > 1 + TOLERANCE)
+        what = "logits: a sigmoid was added, and its" if of_logits else "a sigmoid for each class: the"
+        progress.warn(f"the model gives {what} scores are divided by their sum, because devices show shares of one")
+        model = model.with_shares(of_logits=of_logits)
+    elif scores.min() < 0 or scores.max() > 1 + TOLERANCE:
         progress.warn("the model gives logits: a softmax was added after its output")
         model = model.with_softmax()
     elif np.abs(sums - 1).max() > TOLERANCE:
         # Such scores come from one sigmoid for each class, and a softmax after those would be wrong.
         raise BadInput(
             f"the model's outputs lie between 0 and 1 but sum to {sums.min():.2f} to {sums.max():.2f}: "
-            "neither logits nor probabilities; end it in a softmax"
+            "neither logits nor probabilities; end it in a softmax, or pass --multi-label if it has "
+            "a sigmoid for each class"
         )
     if np.ptp(scores, axis=0).max() < TOLERANCE:
         progress.warn("the model gives the same scores for every calibration image; check --range and its weights")

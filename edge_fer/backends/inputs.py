@@ -1,7 +1,8 @@
 """The input of a model: a table look-up per channel, whatever the order of axes and the type of numbers.
 
 The spec's table and the input's quantization combine into one table from pixel to the number that the model takes. For
-int8 with range [0, 1], scale 1/255 and zero point -128, that number is the pixel minus 128.
+int8 with range [0, 1], scale 1/255 and zero point -128, that number is the pixel minus 128. Where the spec standardises
+each crop, the table is made for each crop: 256 entries cost less than the crop's pixels do.
 """
 
 from __future__ import annotations
@@ -39,24 +40,29 @@ class Input:
                 f"the model's input is {tuple(shape)}, the manifest says {planes_last} or {planes_first}; "
                 "convert the model again"
             )
-        self.table = _quantized(model.preprocess.table(), np.dtype(dtype), scale, zero_point)
-        """``(256, planes)``: the number for each pixel."""
+        self._spec = model.preprocess
+        self._numbers = np.dtype(dtype), scale, zero_point
+        self.table = _quantized(model.preprocess.table(), *self._numbers)
+        """``(256, planes)``: the number for each pixel; of a spec that standardises, that of no crop."""
         self.batch = np.empty(tuple(shape), dtype)
         # OpenCV's look-up is the faster one, but writes into contiguous planes only. With several planes last, the
         # planes alternate in memory, and NumPy writes all of them at once.
         self._interleaved = planes > 1 and tuple(shape) == planes_last
         # Views of the batch, one for each plane, and the look-up table of each.
         batch_planes = self.batch[0] if tuple(shape) == planes_first else self.batch[0].transpose(2, 0, 1)
-        tables = np.ascontiguousarray(self.table.T)
-        self._planes = list(zip(batch_planes, tables, strict=True))
+        self._planes = list(batch_planes)
+        self._tables = np.ascontiguousarray(self.table.T)
 
     def fill(self, crop: NDArray[np.uint8]) -> None:
         """Write *crop*, ``(N, N)`` uint8, into `batch`."""
+        if self._spec.standardize:
+            self.table = _quantized(self._spec.table_of(crop), *self._numbers)
+            self._tables = np.ascontiguousarray(self.table.T)
         if self._interleaved:
             # A uint8 is always in range; "clip" spares NumPy the check and the buffer that it needs for it.
             np.take(self.table, crop, axis=0, out=self.batch[0], mode="clip")
             return
-        for plane, table in self._planes:
+        for plane, table in zip(self._planes, self._tables, strict=True):
             cv2.LUT(crop, table, dst=plane)
 
 

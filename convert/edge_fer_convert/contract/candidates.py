@@ -59,7 +59,7 @@ def of_values(spec: Preprocess) -> list[Contract]:
     """Return *spec* with each of the usual ranges, means and deviations, the most usual first."""
     contracts = []
     for low, high in RANGES:
-        changed = spec.model_copy(update={"low": low, "high": high})
+        changed = spec.model_copy(update={"low": low, "high": high, "standardize": False})
         contracts.append(Contract(f"--range {low:g},{high:g}", changed))
     if spec.planes == 1:
         return [*contracts, _normalized(spec, *GREY_NORMALIZED)]
@@ -95,7 +95,7 @@ def _normalized(spec: Preprocess, mean: tuple[float, ...], deviation: tuple[floa
     """Return *spec* with pixels from 0 to 1 of which *mean* is subtracted before they are divided by *deviation*."""
     low, high = black_and_white(mean, deviation)
     options = f"--mean {_listed(mean)} --std {_listed(deviation)}"
-    return Contract(options, spec.model_copy(update={"low": low, "high": high}))
+    return Contract(options, spec.model_copy(update={"low": low, "high": high, "standardize": False}))
 
 
 def black_and_white(
@@ -120,6 +120,8 @@ def _others(given: Contract, contracts: list[Contract]) -> list[Contract]:
 
 def _same(one: Preprocess, other: Preprocess) -> bool:
     """Return whether the two give every face the same values, but for the rounding of printed numbers."""
+    if one.standardize or other.standardize:
+        return (one.standardize, one.equalize) == (other.standardize, other.equalize)
     tables = one.table(), other.table()
     close = np.allclose(*tables, rtol=0, atol=1e-4 * float(np.ptp(tables[0])))
     return one.equalize == other.equalize and close

@@ -95,6 +95,6 @@ COMPUTED: Final[dict[str, Any]] = {
     "AddV2": np.add,
     "Mul": np.multiply,
     "RealDiv": np.divide,
-    "Reshape": lambda value, shape: value,
+    "Reshape": np.reshape,
 }
 """Operations that layers apply to their own weights, such as the variance of a normalisation."""

@@ -14,6 +14,7 @@ from edge_fer.preprocess import Preprocess  # noqa: E402
 from edge_fer_convert import targets  # noqa: E402
 from edge_fer_convert.formats import onnx_file  # noqa: E402
 from edge_fer_convert.opening import open_model  # noqa: E402
+from edge_fer_convert.opening.choices import Choices  # noqa: E402
 
 TORCH = Path(__file__).parents[3] / "golden" / "torch.onnx"
 
@@ -111,6 +112,6 @@ def test_open_axes_of_onnx_are_fixed(tmp_path):
     open_sides = _dynamic(tmp_path, ("batch", 3, "height", "width"))
     with pytest.raises(BadInput, match="sides are open"):
         open_model(open_sides)
-    assert open_model(open_sides, size_px=32).shape == (1, 3, 32, 32)
+    assert open_model(open_sides, Choices(32)).shape == (1, 3, 32, 32)
     with pytest.raises(BadInput, match="ONNX Runtime cannot run the model"):
-        open_model(open_sides, size_px=40)
+        open_model(open_sides, Choices(40))

@@ -14,6 +14,7 @@ from edge_fer.errors import BadInput  # noqa: E402
 from edge_fer.preprocess import Preprocess  # noqa: E402
 from edge_fer_convert.formats import onnx_file  # noqa: E402
 from edge_fer_convert.opening import open_model  # noqa: E402
+from edge_fer_convert.opening.choices import Choices  # noqa: E402
 
 TORCH = Path(__file__).parents[3] / "golden" / "torch.onnx"
 
@@ -121,5 +122,5 @@ def test_custom_layers_are_imported_by_name(tmp_path, monkeypatch):
         open_model(tmp_path / "own.keras")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(BadInput, match="cannot be imported"):
-        open_model(tmp_path / "own.keras", custom="your_layers")
-    assert open_model(tmp_path / "own.keras", custom="my_layers").classes == 3
+        open_model(tmp_path / "own.keras", Choices(custom="your_layers"))
+    assert open_model(tmp_path / "own.keras", Choices(custom="my_layers")).classes == 3

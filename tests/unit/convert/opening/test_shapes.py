@@ -7,6 +7,7 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed: pip insta
 
 from edge_fer.errors import BadInput  # noqa: E402
 from edge_fer_convert.opening import open_model  # noqa: E402
+from edge_fer_convert.opening.choices import Choices  # noqa: E402
 
 
 def _open_ended(height=None, planes=1, batch=None, inputs=1, outputs=1):
@@ -20,9 +21,9 @@ def _open_ended(height=None, planes=1, batch=None, inputs=1, outputs=1):
 def test_open_sides_are_fixed_by_the_size():
     with pytest.raises(BadInput, match="sides are open; set them with --size"):
         open_model(_open_ended())
-    assert open_model(_open_ended(), size_px=40).shape == (1, 40, 40, 1)
+    assert open_model(_open_ended(), Choices(40)).shape == (1, 40, 40, 1)
     with pytest.raises(BadInput, match="--size says 48"):
-        open_model(_open_ended(32), size_px=48)
+        open_model(_open_ended(32), Choices(48))
 
 
 @pytest.mark.parametrize(
@@ -30,8 +31,8 @@ def test_open_sides_are_fixed_by_the_size():
     [
         ({"height": 32, "planes": 5}, "neither its last nor its second axis is 1 or 3"),
         ({"height": 32, "batch": 4}, "batch is fixed to 4"),
-        ({"height": 32, "inputs": 2}, "2 inputs and 1 outputs"),
-        ({"height": 32, "outputs": 2}, "1 inputs and 2 outputs"),
+        ({"height": 32, "inputs": 2}, "has 2 inputs"),
+        ({"height": 32, "outputs": 2}, "has 2 outputs"),
     ],
 )
 def test_what_no_classifier_takes_is_refused(model, message):

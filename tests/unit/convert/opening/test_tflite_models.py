@@ -12,6 +12,7 @@ from edge_fer.errors import BadInput  # noqa: E402
 from edge_fer.preprocess import Preprocess  # noqa: E402
 from edge_fer_convert.formats import onnx_file, tflite_file  # noqa: E402
 from edge_fer_convert.opening import open_model  # noqa: E402
+from edge_fer_convert.opening.choices import Choices  # noqa: E402
 
 
 @pytest.fixture
@@ -19,15 +20,77 @@ def values(evaluation_faces):
     return Preprocess(size_px=32).to_values(evaluation_faces.images[::20])
 
 
-def test_open_sides_of_a_tflite_cannot_be_set(network, tmp_path):
+def _open_network():
+    layers = keras.layers
+    network = keras.Sequential(
+        [keras.Input((None, None, 1)), layers.Conv2D(4, 3), layers.GlobalAveragePooling2D(), layers.Dense(7)]
+    )
+    return network
+
+
+def test_open_sides_are_set(tmp_path):
+    network = _open_network()
+    (tmp_path / "open.tflite").write_bytes(_file_of(network).convert())
+    with pytest.raises(BadInput, match="sides are open; set them with --size"):
+        open_model(tmp_path / "open.tflite")
+    opened = open_model(tmp_path / "open.tflite", Choices(48))
+    assert opened.shape == (1, 48, 48, 1)
+    values = np.random.default_rng(0).random((3, 48, 48, 1), np.float32)
+    expected = network.predict(values, verbose=0)
+    assert np.allclose(opened.scores(values), expected, atol=1e-5)
+    assert np.allclose(opened.original.scores(values), expected, atol=1e-5)
+    assert np.allclose(onnx_file.run(opened.onnx, values), expected, atol=1e-5)
+
+
+def test_a_size_that_the_layers_cannot_take_is_refused(network, tmp_path):
     import tensorflow as tf
 
-    shape = tf.TensorSpec([1, None, None, 1], tf.float32)
-    function = tf.function(lambda face: {"scores": tf.reduce_mean(face, (1, 2)) * tf.ones((1, 7))}, [shape])
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()])
-    (tmp_path / "open.tflite").write_bytes(converter.convert())
-    with pytest.raises(BadInput, match=r"leaves sides of its input open.* pass the model that it was made from"):
-        open_model(tmp_path / "open.tflite", 48)
+    inner = keras.Sequential([*network.layers])
+    spec = tf.TensorSpec([1, None, None, 1], tf.float32)
+    function = tf.function(lambda face: tf.reshape(face, (1, 32 * 32))[:, :7], [spec])
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], inner)
+    (tmp_path / "flat.tflite").write_bytes(converter.convert())
+    assert open_model(tmp_path / "flat.tflite", Choices(32)).classes == 7
+    with pytest.raises(BadInput, match=r"cannot take an input of \(1, 40, 40, 1\).*another --size"):
+        open_model(tmp_path / "flat.tflite", Choices(40))
+
+
+def test_no_arithmetic_of_shapes_is_left(network, tmp_path):
+    (tmp_path / "open.tflite").write_bytes(_file_of(network).convert())
+    opened = open_model(tmp_path / "open.tflite")
+    names = {operator["op_name"] for operator in tflite_file.interpreter(opened.tflite)._get_ops_details()}
+    assert not names & {"SHAPE", "STRIDED_SLICE", "PACK"}
+
+
+def test_whole_numbers_at_the_input_become_floats(network, values, tmp_path):
+    face = keras.Input((32, 32, 1), dtype="uint8")
+    model = keras.Model(face, network(keras.layers.Rescaling(1 / 255)(face)))
+    (tmp_path / "uint8.tflite").write_bytes(_file_of(model).convert())
+    opened = open_model(tmp_path / "uint8.tflite")
+    assert opened.input_dtype == "uint8"
+    expected = network.predict(values, verbose=0)
+    assert np.allclose(opened.scores(255 * values), expected, atol=1e-5)
+    assert np.allclose(opened.original.scores(np.rint(255 * values)), expected, atol=1e-5)
+
+
+def test_a_model_that_scales_pixels_down_takes_pixels(network, tmp_path):
+    face = keras.Input((32, 32, 1))
+    scaled = keras.Model(face, network(keras.layers.Rescaling(1 / 255)(face)))
+    for name, model in (("scaled", scaled), ("plain", network)):
+        (tmp_path / f"{name}.tflite").write_bytes(_file_of(model).convert())
+    assert open_model(tmp_path / "scaled.tflite").takes_pixels == "the model begins by scaling pixels down"
+    assert not open_model(tmp_path / "plain.tflite").takes_pixels
+
+
+def test_one_of_several_outputs_is_chosen_by_its_name(network, values, tmp_path):
+    face = keras.Input((32, 32, 1))
+    mood = keras.layers.Dense(2)(keras.layers.Flatten()(face))
+    (tmp_path / "two.tflite").write_bytes(_file_of(keras.Model(face, [mood, network(face)])).convert())
+    with pytest.raises(BadInput, match="2 outputs.*choose that of the scores with --output"):
+        open_model(tmp_path / "two.tflite")
+    opened = open_model(tmp_path / "two.tflite", Choices(output="output_1"))
+    assert np.allclose(opened.scores(values), network.predict(values, verbose=0), atol=1e-5)
+    assert np.allclose(onnx_file.run(opened.onnx, values), network.predict(values, verbose=0), atol=1e-5)
 
 
 def test_a_tflite_without_signatures_gets_one(float_model, values):
