@@ -31,6 +31,10 @@ QUANTIZERS: Final = frozenset(
 """Operators that only quantized models have."""
 NEWER_IR: Final = 4
 """The first version of the file format in which weights need not be listed among the inputs."""
+RESIZE_RULES: Final = 11
+"""The first set of operators in which a model says by which rule pixels are taken when a picture is resized."""
+CLASS_NAMES: Final = frozenset({"labels", "names", "class_names", "classes", "id2label"})
+"""Keys of a model's own metadata under which programs keep the names of the classes; the other keys are left out."""
 ERRORS_ONLY: Final = 3
 """ONNX Runtime's log level for errors."""
 
@@ -79,6 +83,9 @@ def _strip_traces(model: Any) -> None:
     for part in (model.graph, *model.functions):
         _strip_part(part)
     model.ClearField("doc_string")
+    names = [entry for entry in model.metadata_props if entry.key in CLASS_NAMES]
+    del model.metadata_props[:]
+    model.metadata_props.extend(names)
 
 
 def _strip_part(part: Any) -> None:
@@ -115,7 +122,25 @@ def _raised(model: Any) -> Any:
     """Return *model* in `OPSET`, or as it is where its own is newer."""
     from onnx import version_converter
 
-    return model if _opset(model) >= OPSET else version_converter.convert_version(model, OPSET)
+    opset = _opset(model)
+    if opset >= OPSET:
+        return model
+    raised = version_converter.convert_version(model, OPSET)
+    if opset < RESIZE_RULES:
+        for node in raised.graph.node:
+            if node.op_type == "Resize":
+                _keep_old_rule(node)
+    return raised
+
+
+def _keep_old_rule(node: Any) -> None:
+    """Let a ``Resize`` take the pixels that it took before `RESIZE_RULES`; the converter lets it take the new default's."""
+    import onnx
+
+    rules = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    kept = [attribute for attribute in node.attribute if attribute.name not in rules]
+    del node.attribute[:]
+    node.attribute.extend([*kept, *[onnx.helper.make_attribute(name, rule) for name, rule in rules.items()]])
 
 
 def _opset(model: Any) -> int:

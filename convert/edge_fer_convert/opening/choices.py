@@ -21,10 +21,10 @@ class Choices:
     """First column of that output to take, and the one after the last; None for all."""
     custom: str | None = None
     """Python module that registers the model's own layers; it is imported first."""
-    torch_python: Path | None = None
-    """Python of the environment that has the extra ``torch``; None for this one."""
     trust_lambda: bool = False
     """Whether the code that a Keras file carries in its Lambda layers may be executed."""
+    torch_python: Path | None = None
+    """Python of the environment that has edge-fer's extra ``torch``; None for this one."""
 
     def for_exported(self) -> Choices:
         """Return the choices that are left for a SavedModel that was made of the model with these."""

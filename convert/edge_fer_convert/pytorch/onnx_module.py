@@ -381,18 +381,54 @@ def _resize(node: Node, x: Tensor, *arguments: Tensor) -> Tensor:
     scales = node.numbers(2)
     if sizes is None:
         sizes = [int(size * scale) for size, scale in zip(x.shape, scales or [], strict=True)]
+    if list(sizes[:2]) != list(x.shape[:2]) or node.get("axes"):
+        raise NotImplementedError("Resize of such axes is not known here")
     mode = node.get("mode", "nearest")
     where = node.get("coordinate_transformation_mode", "half_pixel")
-    if list(sizes[:2]) != list(x.shape[:2]):
-        raise NotImplementedError("Resize of such axes is not known here")
-    if mode == "nearest" and where == "asymmetric" and node.get("nearest_mode") == "floor":
-        return functional.interpolate(x, sizes[2:], mode="nearest")
     # Whole factors give the same pixels under each rule of rounding.
     if mode == "nearest" and all(size % old == 0 for size, old in zip(sizes, x.shape, strict=True)):
         return functional.interpolate(x, sizes[2:], mode="nearest")
-    if mode == "linear" and where in {"half_pixel", "pytorch_half_pixel", "align_corners"}:
+    upwards = all(size >= old for size, old in zip(sizes, x.shape, strict=True))
+    if mode == "linear" and upwards and where in {"half_pixel", "pytorch_half_pixel", "align_corners"}:
         return functional.interpolate(x, sizes[2:], mode="bilinear", align_corners=where == "align_corners")
-    raise NotImplementedError(f"Resize in mode {mode}, {where} is not known here")
+    if mode == "cubic" or node.get("antialias", 0):
+        raise NotImplementedError(f"Resize in mode {mode} is not known here")
+    factors = [size / old for size, old in zip(sizes, x.shape, strict=True)] if scales is None else scales
+    for axis in (2, 3):
+        shares = _shares(x.shape[axis], sizes[axis], factors[axis], node)
+        x = torch.matmul(shares, x) if axis == 2 else torch.matmul(x, shares.T)
+    return x
+
+
+def _shares(old: int, new: int, factor: float, node: Node) -> Tensor:
+    """Return ``(new, old)``: the share of each old pixel in each new one."""
+    where = node.get("coordinate_transformation_mode", "half_pixel")
+    number = np.arange(new)
+    places = {
+        "half_pixel": (number + 0.5) / factor - 0.5,
+        "pytorch_half_pixel": (number + 0.5) / factor - 0.5 if new > 1 else np.zeros(new),
+        "align_corners": number * (old - 1) / max(new - 1, 1),
+        "asymmetric": number / factor,
+    }
+    if where not in places:
+        raise NotImplementedError(f"Resize with {where} is not known here")
+    place = np.clip(places[where], 0, old - 1)
+    shares = np.zeros((new, old), np.float32)
+    if node.get("mode", "nearest") == "nearest":
+        rule = node.get("nearest_mode", "round_prefer_floor")
+        rounded = {
+            "floor": np.floor(place),
+            "ceil": np.ceil(place),
+            "round_prefer_floor": np.ceil(place - 0.5),
+            "round_prefer_ceil": np.floor(place + 0.5),
+        }
+        shares[number, rounded[rule].astype(int)] = 1
+    else:
+        below = np.floor(place).astype(int)
+        above = np.minimum(below + 1, old - 1)
+        shares[number, below] += 1 - (place - below)
+        shares[number, above] += place - below
+    return torch.from_numpy(shares)
 
 
 def _depth_to_space(node: Node, x: Tensor) -> Tensor:

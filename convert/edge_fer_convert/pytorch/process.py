@@ -18,6 +18,7 @@ import numpy as np
 from edge_fer import __version__
 from edge_fer.errors import BadInput, MissingDependency, one_line
 from edge_fer_convert.formats.axes import channels_last, to_model_order
+from edge_fer_convert.formats.tflite_padding import with_finite_padding
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,7 +64,7 @@ class TorchProcess:
 
     def to_litert(self, model: Path, shape: tuple[int, ...], output: int = 0) -> bytes:
         """Return the ``.pt2`` or ``.onnx`` *model* as a float ``.tflite`` with input *shape*. Raises `ToolError`."""
-        return self._converted("litert", model, shape, output)
+        return with_finite_padding(self._converted("litert", model, shape, output))
 
     def to_onnx(self, model: Path, shape: tuple[int, ...], output: int = 0) -> bytes:
         """Return the ``.pt2`` *model* as ONNX with input *shape*. Raises `ToolError`."""
