@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import torch
-    from numpy.typing import NDArray
 
 SIDE: Final = 64
 SPEC: Final = Preprocess(size_px=SIDE, channels="gray3", low=-1.0, high=1.0)
@@ -60,7 +59,7 @@ def mini_xception() -> torch.nn.Module:
         depthwise = nn.Conv2d(inputs, inputs, 3, padding=1, groups=inputs, bias=False)
         return [depthwise, nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs)]
 
-    class Block(nn.Module):
+    class Block(nn.Module):  # type: ignore[misc, name-defined, unused-ignore]
         def __init__(self, inputs: int, outputs: int) -> None:
             super().__init__()
             self.straight = nn.Sequential(nn.Conv2d(inputs, outputs, 1, 2, bias=False), nn.BatchNorm2d(outputs))
@@ -198,7 +197,7 @@ def train(name: str, folder: Path) -> dict[str, Any]:
 
 
 def let_torchvision_load() -> None:
-    """Declare two operators of torchvision, which it looks for: its wheels on PyPI hold them for CUDA's PyTorch only."""
+    """Declare two operators that torchvision looks for: its wheels on PyPI hold them for CUDA's PyTorch only."""
     import torch
 
     try:

@@ -134,7 +134,7 @@ def _raised(model: Any) -> Any:
 
 
 def _keep_old_rule(node: Any) -> None:
-    """Let a ``Resize`` take the pixels that it took before `RESIZE_RULES`; the converter lets it take the new default's."""
+    """Let a ``Resize`` take the pixels that it took before `RESIZE_RULES`; the converter leaves it to a new default."""
     import onnx
 
     rules = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}

@@ -1,7 +1,7 @@
 """``torch.export`` archives (``.pt2``): what they hold, read without PyTorch, and whether loading one is safe.
 
-``torch.export.load`` unpickles parts of an archive, calls what the graph names, and loads compiled code. So an archive is
-read here first, and refused unless it holds a graph of tensor operators and plain tensors only.
+``torch.export.load`` unpickles parts of an archive, calls what the graph names, and loads compiled code. So an archive
+is read here first, and refused unless it holds a graph of tensor operators and plain tensors only.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_fer.errors import BadInput, one_line
-from edge_fer_convert.formats.axes import Shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from edge_fer_convert.formats.axes import Shape
 
 DATA: Final = re.compile(
     r"\.?data/(version|serialization_id)|byteorder|\.format_version|\.storage_alignment|archive_(format|version)"
@@ -29,8 +30,11 @@ OPERATORS: Final = re.compile(r"torch\.ops\.(aten|prims)\.\w+\.\w+|_operator\.\w
 """What a graph may call. PyTorch would call anything in its modules, such as ``torch.os.system``."""
 SCOPES: Final = re.compile(r"torch\.ops\.higher_order\.(wrap_with_set_grad_enabled|wrap_with_autocast)")
 """What a graph may call with another graph: a part in which gradients are off."""
-SIZES: Final = re.compile(r"([su]\d+|\d+|[ +*/(),-]|Max|Min|Mod|PythonMod|FloorDiv|CeilDiv|IntTrueDiv)*")
-"""Sizes that a graph computes, as they are written. PyTorch evaluates them as Python."""
+SIZES: Final = re.compile(
+    r"([su]\d+|Symbol\('[su]\d+'|(positive|negative|integer|nonnegative|real)=(True|False)|\d+|[ +*/(),-]"
+    r"|Integer|Rational|Add|Mul|Pow|Max|Min|Mod|PythonMod|FloorDiv|CeilDiv|CleanDiv|IntTrueDiv|TruncToInt)*"
+)
+"""Sizes that a graph computes, as SymPy writes them. PyTorch evaluates them as Python."""
 TYPES: Final = {1: "uint8", 4: "int32", 5: "int64", 6: "float16", 7: "float32", 8: "float64", 13: "bfloat16"}
 """Numbers of PyTorch's types."""
 NOT_DATA: Final = (

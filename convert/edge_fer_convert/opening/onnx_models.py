@@ -39,9 +39,7 @@ def open_onnx(path: Path, choices: Choices) -> FloatModel:
     return replace(model, original=original, tflite=tflite, why_no_litert=why_not)
 
 
-def _as_litert(
-    content: bytes, shape: tuple[int, int, int, int], choices: Choices
-) -> tuple[bytes | None, str]:
+def _as_litert(content: bytes, shape: tuple[int, int, int, int], choices: Choices) -> tuple[bytes | None, str]:
     """Return the ONNX model *content* as a float ``.tflite``, or why that cannot be."""
     process = TorchProcess(choices.torch_python)
     try:

@@ -1,8 +1,8 @@
 """A PyTorch module that computes an ONNX graph, so that litert-torch can make LiteRT of it.
 
-For classifiers: one input, sizes known, the operators that exporters write for them, in opset 18 or later. Constants are
-folded before (`onnx_file.simplified`), so what a graph computes of its own shapes is a constant here. `OPERATORS` is the
-table; an operator that it lacks is named in an error. What comes out is compared with ONNX Runtime like any other form.
+For classifiers: one input, sizes known, the operators that exporters write for them, in opset 18 or later. Constants
+are folded before (`onnx_file.simplified`), so what a graph computes of its own shapes is a constant here. `OPERATORS`
+is the table; an error names an operator that it lacks. What comes out is compared with ONNX Runtime, as every form is.
 """
 
 from __future__ import annotations
@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import onnx
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
-
-Tensor = torch.Tensor
 
 
 @dataclass(frozen=True)
@@ -77,8 +76,7 @@ class OnnxModule(torch.nn.Module):  # type: ignore[misc, unused-ignore]
     def forward(self, face: Tensor) -> Tensor:
         """Return the scores of one face."""
         tensors = {"": None, self.source: face}
-        for name, buffer in self.weights.items():
-            tensors[name] = getattr(self, buffer)
+        tensors |= {name: getattr(self, buffer) for name, buffer in self.weights.items()}
         for node in self.nodes:
             made = OPERATORS[node.kind](node, *[tensors[name] for name in node.inputs])
             for name, tensor in zip(node.outputs, made if isinstance(made, tuple) else (made,), strict=False):
@@ -154,7 +152,7 @@ def _transposed_convolution(node: Node, x: Tensor, weight: Tensor, bias: Tensor 
 
 
 def _rounded_up(node: Node, x: Tensor, pads: list[int], kernel: Sequence[int]) -> list[int]:
-    """Return *pads* with what a last window that is only in part inside needs at the ends, where the model rounds up."""
+    """Return *pads* with what the last windows need at the ends, where the model takes those that are half outside."""
     if not node.get("ceil_mode", 0):
         return pads
     count = len(kernel)
@@ -336,8 +334,8 @@ def _split(node: Node, x: Tensor, sizes: Tensor | None = None) -> tuple[Tensor, 
     axis = node.get("axis", 0)
     parts = node.numbers(1)
     if parts is None:
-        return x.split(-(-x.shape[axis] // len(node.outputs)), axis)
-    return x.split(parts, axis)
+        return tuple(x.split(-(-x.shape[axis] // len(node.outputs)), axis))
+    return tuple(x.split(parts, axis))
 
 
 def _gather(node: Node, x: Tensor, indices: Tensor) -> Tensor:
@@ -352,6 +350,16 @@ def _gather(node: Node, x: Tensor, indices: Tensor) -> Tensor:
 def _expand(node: Node, x: Tensor, shape: Tensor) -> Tensor:
     del shape
     return x * torch.ones(node.numbers(1) or [], dtype=x.dtype)
+
+
+def _tile(node: Node, x: Tensor, repeats: Tensor) -> Tensor:
+    del repeats
+    return x.repeat(node.numbers(1) or [])
+
+
+def _unchanged(node: Node, x: Tensor, *rest: Tensor) -> Tensor:
+    del node, rest
+    return x
 
 
 def _pad(node: Node, x: Tensor, *arguments: Tensor) -> Tensor:
@@ -379,25 +387,32 @@ def _resize(node: Node, x: Tensor, *arguments: Tensor) -> Tensor:
     del arguments
     sizes = node.numbers(3)
     scales = node.numbers(2)
-    if sizes is None:
+    if not sizes:
         sizes = [int(size * scale) for size, scale in zip(x.shape, scales or [], strict=True)]
     if list(sizes[:2]) != list(x.shape[:2]) or node.get("axes"):
         raise NotImplementedError("Resize of such axes is not known here")
+    factors = scales or [size / old for size, old in zip(sizes, x.shape, strict=True)]
+    if _has_whole_factors(node, factors):
+        return functional.interpolate(x, sizes[2:], mode="nearest")
     mode = node.get("mode", "nearest")
     where = node.get("coordinate_transformation_mode", "half_pixel")
-    # Whole factors give the same pixels under each rule of rounding.
-    if mode == "nearest" and all(size % old == 0 for size, old in zip(sizes, x.shape, strict=True)):
-        return functional.interpolate(x, sizes[2:], mode="nearest")
-    upwards = all(size >= old for size, old in zip(sizes, x.shape, strict=True))
-    if mode == "linear" and upwards and where in {"half_pixel", "pytorch_half_pixel", "align_corners"}:
+    exact = all(old * factor == size >= old for old, factor, size in zip(x.shape, factors, sizes, strict=True))
+    if mode == "linear" and exact and where in {"half_pixel", "pytorch_half_pixel", "align_corners"}:
         return functional.interpolate(x, sizes[2:], mode="bilinear", align_corners=where == "align_corners")
     if mode == "cubic" or node.get("antialias", 0):
         raise NotImplementedError(f"Resize in mode {mode} is not known here")
-    factors = [size / old for size, old in zip(sizes, x.shape, strict=True)] if scales is None else scales
     for axis in (2, 3):
         shares = _shares(x.shape[axis], sizes[axis], factors[axis], node)
         x = torch.matmul(shares, x) if axis == 2 else torch.matmul(x, shares.T)
     return x
+
+
+def _has_whole_factors(node: Node, factors: Sequence[float]) -> bool:
+    """Return whether each pixel is repeated a whole number of times."""
+    rule = (node.get("coordinate_transformation_mode", "half_pixel"), node.get("nearest_mode", "round_prefer_floor"))
+    rules = {("asymmetric", "floor"), ("half_pixel", "round_prefer_floor"), ("half_pixel", "round_prefer_ceil")}
+    whole = all(factor == int(factor) for factor in factors)
+    return node.get("mode", "nearest") == "nearest" and whole and rule in rules
 
 
 def _shares(old: int, new: int, factor: float, node: Node) -> Tensor:
@@ -490,6 +505,7 @@ PLAIN: Final[dict[str, Callable[..., Tensor]]] = {
     "Reciprocal": torch.reciprocal,
     "Relu": functional.relu,
     "Round": torch.round,
+    "Selu": functional.selu,
     "Sigmoid": torch.sigmoid,
     "Sin": torch.sin,
     "Softplus": functional.softplus,
@@ -516,7 +532,7 @@ OPERATORS: Final[dict[str, Callable[..., Any]]] = {
     "Conv": _convolution,
     "ConvTranspose": _transposed_convolution,
     "DepthToSpace": _depth_to_space,
-    "Dropout": lambda node, x, *rest: x,
+    "Dropout": _unchanged,
     "Elu": lambda node, x: functional.elu(x, node.get("alpha", 1.0)),
     "Expand": _expand,
     "Flatten": _flatten,
@@ -541,13 +557,12 @@ OPERATORS: Final[dict[str, Callable[..., Any]]] = {
     "ReduceSum": partial(_reduced, how=torch.sum),
     "Reshape": _reshape,
     "Resize": _resize,
-    "Selu": lambda node, x: functional.selu(x),
     "Slice": _slice,
     "Softmax": lambda node, x: torch.softmax(x, node.get("axis", -1)),
     "SpaceToDepth": _space_to_depth,
     "Split": _split,
     "Squeeze": _squeeze,
-    "Tile": lambda node, x, repeats: x.repeat(node.numbers(1) or []),
+    "Tile": _tile,
     "Transpose": lambda node, x: x.permute(node.get("perm") or list(reversed(range(x.ndim)))),
     "Unsqueeze": _unsqueeze,
 }

@@ -86,7 +86,8 @@ def _scores(settings: dict[str, Any]) -> dict[str, Any]:
     rows = []
     with torch.no_grad():
         for face in torch.from_numpy(np.load(folder / FACES)):
-            rows.append(module(face[None]).numpy())
+            scores = module(face[None])
+            rows.append(scores.numpy())
     np.save(folder / SCORES, np.concatenate(rows))
     return {}
 
@@ -110,7 +111,8 @@ def _tensors(settings: dict[str, Any]) -> dict[str, Any]:
         for face in torch.from_numpy(np.load(folder / FACES)):
             Keeping(module).run(face[None])
     tensors = {name: np.concatenate(arrays) for name, arrays in kept.items() if arrays[0].shape[:1] == (1,)}
-    np.savez(folder / TENSORS, **{str(number): array for number, array in enumerate(tensors.values())})
+    numbered: dict[str, Any] = {str(number): array for number, array in enumerate(tensors.values())}
+    np.savez(folder / TENSORS, **numbered)
     return {"names": list(tensors)}
 
 
