@@ -298,13 +298,15 @@ def subclassed_saved(at: Workshop) -> Form:
 def augmenting_saved(at: Workshop) -> Form:
     """A SavedModel whose exported function still augments."""
     import keras
-    import tensorflow as tf
 
     face = inputs()
     model = keras.Model(face, at.flat(keras.layers.RandomRotation(0.2)(face)))
-    function = tf.function(lambda x: model(x, training=True), [tf.TensorSpec((None, SIDE, SIDE, 1), tf.float32)])
-    tf.saved_model.save(model, str(at.folder / "augmenting"), signatures=function.get_concrete_function())
-    return Form(at.folder / "augmenting", says="draws random numbers")
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    signature = [keras.InputSpec(shape=(None, SIDE, SIDE, 1), dtype="float32")]
+    archive.add_endpoint("serve", lambda x: model(x, training=True), input_signature=signature)
+    archive.write_out(str(at.folder / "augmenting"), verbose=False)
+    return Form(at.folder / "augmenting", says="export it with training=False")
 
 
 def tensorflow_1(at: Workshop) -> Form:
@@ -579,7 +581,8 @@ inner = keras.Sequential([layers.InputLayer((32, 32, 1)), *batch(), *body()])
 filled(inner)
 face = keras.Input((32, 32, 1))
 keras.Model(face, inner(face)).save(folder + "/k2-nested.h5")
-keras.Model(face, inner(face / 255.0)).save(folder + "/k2-operators.h5")
+x = tf.concat([face / 255.0, tf.nn.relu(1.0 - face)], axis=-1)[..., :1]
+keras.Model(face, inner(x)).save(folder + "/k2-operators.h5")
 class Subclassed(keras.Model):
     def __init__(self):
         super().__init__()
@@ -613,8 +616,35 @@ def of_keras_2(at: Workshop, packages: Path) -> dict[str, Form]:
         "keras_2_mixed_h5": form("k2-mixed.h5", "mixed_float16: converted in float32"),
         "keras_2_saved": form("k2-saved", "--range 0,255"),
         "keras_2_subclassed": form("k2-subclassed"),
-        "keras_2_operators_h5": Form(at.folder / "k2-operators.h5", says="tf_keras"),
+        "keras_2_operators_h5": form("k2-operators.h5", "--range 0,255"),
     }
+
+
+WHAT_OF_KERAS_2: Final = {
+    "keras_2_h5": "Keras 2: an .h5 with Rescaling, augmentation, depthwise convolution, dropouts.",
+    "keras_2_keras": "Keras 2: the same as .keras.",
+    "keras_2_nested_h5": "Keras 2: a model inside a model, in an .h5.",
+    "keras_2_mixed_h5": "Keras 2: the policy mixed_float16, in an .h5.",
+    "keras_2_saved": "Keras 2: a SavedModel.",
+    "keras_2_subclassed": "Keras 2: a subclassed model in a SavedModel.",
+    "keras_2_operators_h5": "Keras 2: functions of TensorFlow between the layers, in an .h5.",
+}
+
+
+def table(results: dict[str, Any]) -> str:
+    """Return the *results* as a table in Markdown."""
+    lines = ["| form | options | result | largest difference | int8 drop, points |", "| --- | --- | --- | --- | --- |"]
+    for result in results.values():
+        options = " ".join(result["options"])
+        options = f"`{options}`" if options else ""
+        if result["exit_code"]:
+            said = result["said"][-1].removeprefix("edge-fer: ")
+            lines.append(f"| {result['what']} | {options} | refused: {said} | | |")
+            continue
+        worst = max(result["largest_difference"].values())
+        drops = [f"{target} {drop:+.2f}" for target, drop in result["drop_points"].items() if "int8" in target]
+        lines.append(f"| {result['what']} | {options} | converted | {worst:.1e} | {', '.join(drops)} |")
+    return "\n".join(lines)
 
 
 def call(arguments: list[str], *, apart: bool) -> subprocess.CompletedProcess[str]:
@@ -700,10 +730,12 @@ def main() -> None:
         for name, make in makers.items():
             if arguments.only and name not in arguments.only.split(","):
                 continue
-            result = convert(make(), at)
+            what = WHAT_OF_KERAS_2.get(name) or next(each.__doc__ for each in FORMS if each.__name__ == name)
+            result = {"what": what, **convert(make(), at)}
             results[name] = result
             print(name, result["exit_code"], result["as_wanted"], result.get("largest_difference"), result["said"][-2:])
     versions = {name: metadata.version(name) for name in ("keras", "ai-edge-litert", "onnxruntime", "openvino")}
+    print(table(results))
     script.save({"command": script.command(), "versions": versions, "forms": results}, arguments.json, indent=1)
 
 

@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from edge_fer_convert.job import Data, Job
     from edge_fer_convert.model_metadata import ModelMetadata
     from edge_fer_convert.opening import open_model
+    from edge_fer_convert.opening.choices import Choices
     from edge_fer_convert.report import html_report
     from edge_fer_convert.result import Conversion, TargetResult
     from edge_fer_convert.targets import TARGETS
 
 _MODULES: Final = {
+    "Choices": "opening.choices",
     "Conversion": "result",
     "Data": "job",
     "FloatModel": "float_model",
@@ -43,6 +45,7 @@ _MODULES: Final = {
 
 __all__ = [
     "TARGETS",
+    "Choices",
     "Conversion",
     "Data",
     "FloatModel",

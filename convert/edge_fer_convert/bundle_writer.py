@@ -14,7 +14,7 @@ import numpy as np
 
 from edge_fer import files, host
 from edge_fer.backends import load as load_backend
-from edge_fer.errors import BadInput, SinkError
+from edge_fer.errors import BadInput, GateFailed, SinkError
 from edge_fer.manifest import (
     FORMAT_VERSION,
     MANIFEST,
@@ -28,6 +28,7 @@ from edge_fer.manifest import (
 from edge_fer.sources.drawn.expressions import EXPRESSIONS
 from edge_fer.sources.drawn.face import draw_face
 from edge_fer_convert import model_card, targets
+from edge_fer_convert.stored_precision import stored_precision
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -166,6 +167,12 @@ def _golden_vectors(metadata: ModelMetadata, artifacts: Sequence[Artifact]) -> b
 
 
 def _target_entry(artifact: Artifact, files: dict[str, bytes]) -> Target:
+    stored = stored_precision(targets.runtime_of(artifact.target), artifact.files)
+    if artifact.target.partition("-")[2] != stored:
+        raise GateFailed(
+            f"{artifact.target} computes in {stored}: its quantizer has left all layers as they were; leave it out of "
+            "--targets"
+        )
     model, *weights = [_file_entry(name, content) for name, content in files.items()]
     return Target(
         **model.model_dump(),

@@ -64,8 +64,11 @@ class FloatModel:
     def preprocess(self, **settings: Any) -> Preprocess:
         """Return the preprocessing spec for this model's input: size and channels are the model's.
 
-        *settings* are other fields of `Preprocess`, for instance ``low=-1.0``. Raises pydantic's `ValidationError`.
+        *settings* are other fields of `Preprocess`, for instance ``low=-1.0``. Without them, a model that
+        `takes_pixels` gets 0 to 255. Raises pydantic's `ValidationError`.
         """
+        if self.takes_pixels and not settings.keys() & {"low", "high", "standardize"}:
+            settings["high"] = 255.0
         return Preprocess(size_px=self.size_px, channels="gray3" if self.planes == 3 else "gray", **settings)
 
     def can_be(self, target: str) -> str | None:

@@ -156,7 +156,7 @@ def compare_systems(
 
 def _warn_of_order(result: SystemResult, names: tuple[str, ...], listener: ProgressListener) -> None:
     """Warn when the answers of *result* fit other labels much better."""
-    better = better_order(np.array(result.report.confusion))
+    better = better_order(np.array(result.report.confusion), names)
     if better is not None:
         renamed = [f"{name} means {names[meant]}" for name, meant in zip(names, better.meant, strict=True)]
         moved = [text for text, name, meant in zip(renamed, names, better.meant, strict=True) if names[meant] != name]

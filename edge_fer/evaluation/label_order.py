@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from edge_fer.emotions import FER2013, meaning
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -15,6 +17,17 @@ GAIN: Final = 0.05
 ERRORS: Final = 5.5
 """By how many standard errors it must add that. Of 5,040 orders of seven labels, the best one fits by chance, too."""
 
+USUAL_ERRORS: Final = 4.0
+"""The same for the handful of orders that data sets have: fewer can fit by chance."""
+USUAL: Final = (
+    FER2013,
+    ("angry", "contempt", "disgust", "fear", "happy", "neutral", "sad", "surprise"),
+    ("neutral", "happy", "surprise", "sad", "angry", "disgust", "fear", "contempt"),
+    ("neutral", "happy", "sad", "surprise", "fear", "disgust", "angry", "contempt"),
+    ("surprise", "fear", "disgust", "happy", "sad", "angry", "neutral"),
+    ("neutral", "angry", "contempt", "disgust", "fear", "happy", "sad", "surprise"),
+)
+"""The orders of FER2013, the alphabet, FER+, AffectNet, RAF-DB and CK+, each without the classes that a model lacks."""
 MUTUAL: Final = 0.5
 """Share of the classes that move for which their new output must be the most frequent answer."""
 
@@ -44,7 +57,7 @@ class BetterOrder:
         return text
 
 
-def better_order(counts: NDArray[np.int64]) -> BetterOrder | None:
+def better_order(counts: NDArray[np.int64], names: tuple[str, ...] = ()) -> BetterOrder | None:
     """Return an order of the labels that fits much better than the one that the answers have; None without one.
 
     *counts* is the confusion: rows are true classes, columns outputs. A model whose classes are numbered otherwise than
@@ -57,24 +70,49 @@ def better_order(counts: NDArray[np.int64]) -> BetterOrder | None:
     class that moves, its new output must answer more often than for any other class, and for most of them it must be
     the most frequent answer. A model that is bad on these faces confuses several classes with one, and leaves some
     output without a class of its own.
+
+    A model that hardly ever answers one class, as many do with disgust, leaves its output without a class, too. So
+    where *names* are given, the labels as they are said to be, the `USUAL` orders are tried as well. They need the gain
+    alone.
     """
-    images = counts.sum(axis=1)
-    seen = np.flatnonzero(images)
+    return _freely_better(counts) or _usual_and_better(counts, names)
+
+
+def _freely_better(counts: NDArray[np.int64]) -> BetterOrder | None:
     output_of = best_outputs(counts)
-    recalls = _recalls(counts)
-    moved = seen[output_of[seen] != seen]
-    old = recalls[moved, moved]
-    new = recalls[moved, output_of[moved]]
-    if not _much_better(new, old, images[moved], len(seen)):
+    moved = _moved(counts, output_of)
+    if not _much_better(counts, output_of, ERRORS):
         return None
+    recalls = _recalls(counts)
+    new = recalls[moved, output_of[moved]]
     is_own_output = (new > 0) & (new == recalls[:, output_of[moved]].max(axis=0))
     is_own_answer = new == recalls[moved].max(axis=1)
     if not is_own_output.all() or is_own_answer.mean() < MUTUAL:
         return None
-    meant = np.argsort(output_of)
+    return _order(counts, output_of)
+
+
+def _usual_and_better(counts: NDArray[np.int64], names: tuple[str, ...]) -> BetterOrder | None:
+    classes = [meaning(name) for name in names]
+    found = []
+    for usual in USUAL:
+        order = [name for name in usual if name in classes]
+        if len(order) == len(counts) == len(classes):
+            output_of = np.array([order.index(name) for name in classes])
+            if _much_better(counts, output_of, USUAL_ERRORS):
+                found.append(_order(counts, output_of))
+    return max(found, key=lambda order: order.after, default=None)
+
+
+def _order(counts: NDArray[np.int64], output_of: NDArray[np.intp]) -> BetterOrder:
+    """Return the order in which *output_of* gives each class its output."""
+    images = counts.sum(axis=1)
+    seen = np.flatnonzero(images)
+    recalls = _recalls(counts)
     before = np.diag(recalls)[seen].mean()
     after = recalls[seen, output_of[seen]].mean()
     unseen = np.flatnonzero(images == 0)
+    meant = np.argsort(output_of)
     return BetterOrder(tuple(meant.tolist()), float(before), float(after), tuple(unseen.tolist()))
 
 
@@ -87,19 +125,28 @@ def best_outputs(counts: NDArray[np.int64]) -> NDArray[np.intp]:
     return np.asarray(outputs[np.argsort(rows)])
 
 
-def _much_better(new: NDArray[np.float64], old: NDArray[np.float64], images: NDArray[np.int64], classes: int) -> bool:
-    """Return whether the mean recall of *classes* classes is much better with *new* recalls than with *old* ones.
+def _moved(counts: NDArray[np.int64], output_of: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the classes with faces to which *output_of* gives another output than now."""
+    seen = np.flatnonzero(counts.sum(axis=1))
+    return seen[output_of[seen] != seen]
 
-    *new*, *old* and *images*, each ``(n,)``, are of the classes that differ; the others add nothing.
-    """
-    if not len(new):
+
+def _much_better(counts: NDArray[np.int64], output_of: NDArray[np.intp], errors: float) -> bool:
+    """Return whether the mean recall gains `GAIN` by *output_of*, and *errors* standard errors of that gain."""
+    moved = _moved(counts, output_of)
+    if not len(moved):
         return False
+    recalls = _recalls(counts)
+    old = recalls[moved, moved]
+    new = recalls[moved, output_of[moved]]
+    images = counts.sum(axis=1)
+    classes = np.count_nonzero(images)
     gain = float((new - old).sum()) / classes
     # The variance of the difference of two shares of the same images. One image more, so that two of two are not taken
     # for certainty.
-    variances = (new + old + 1 / images - (new - old) ** 2) / images
+    variances = (new + old + 1 / images[moved] - (new - old) ** 2) / images[moved]
     error = float(np.sqrt(variances.sum())) / classes
-    return gain >= GAIN and gain >= ERRORS * error
+    return gain >= GAIN and gain >= errors * error
 
 
 def _recalls(counts: NDArray[np.int64]) -> NDArray[np.float64]:

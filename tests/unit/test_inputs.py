@@ -11,13 +11,17 @@ from edge_fer.preprocess import Preprocess
 CROP = np.random.default_rng(0).integers(0, 256, (8, 8)).astype(np.uint8)
 ONE = Preprocess(size_px=8, low=-1.0, high=1.0)
 THREE = Preprocess(size_px=8, channels="gray3", low=(-1.0, -2.0, -3.0), high=(1.0, 2.0, 3.0))
+EACH = Preprocess(size_px=8, standardize=True)
+EACH_THREE = Preprocess(size_px=8, channels="gray3", standardize=True)
 
 
 def model(spec):
     return ModelFile(b"", spec, ("a", "b"))
 
 
-@pytest.mark.parametrize("spec", [ONE, THREE], ids=["one plane", "three planes"])
+@pytest.mark.parametrize(
+    "spec", [ONE, THREE, EACH, EACH_THREE], ids=["one plane", "three planes", "standardised", "standardised, three"]
+)
 @pytest.mark.parametrize("planes_first", [False, True])
 def test_a_float_input_gets_the_specs_values(spec, planes_first):
     shape = (1, spec.planes, 8, 8) if planes_first else (1, 8, 8, spec.planes)
@@ -33,6 +37,16 @@ def test_a_quantized_input_gets_the_nearest_numbers(dtype):
     into = Input(model(Preprocess(size_px=8)), (1, 8, 8, 1), dtype, 1 / 255, zero)
     into.fill(CROP)
     assert np.array_equal(into.batch[0, :, :, 0], CROP.astype(int) + zero)
+
+
+def test_each_crop_is_standardised_by_itself():
+    floats = Input(model(EACH), (1, 8, 8, 1), np.float32)
+    numbers = Input(model(EACH), (1, 8, 8, 1), np.int8, 0.05, 3)
+    for crop in CROP, CROP // 2 + 90, np.full((8, 8), 7, np.uint8):
+        floats.fill(crop)
+        numbers.fill(crop)
+        assert np.array_equal(floats.batch[0], EACH.to_values(crop))
+        assert np.array_equal(numbers.batch, np.clip(np.rint(floats.batch / np.float32(0.05) + 3), -128, 127))
 
 
 def test_values_beyond_the_inputs_range_are_clipped():

@@ -195,6 +195,30 @@ def test_one_channel_has_one_range():
         Preprocess(low=(0, 0, 0))
 
 
+@given(arrays.arrays(np.uint8, (3, 9, 9)))
+def test_a_standardised_crop_has_mean_zero_and_deviation_one(crops):
+    spec = Preprocess(size_px=9, channels="gray3", standardize=True)
+    values = spec.to_values(crops)
+    assert values.shape == (3, 9, 9, 3)
+    for crop, value in zip(crops.astype(float), values, strict=True):
+        # As tf.image.per_image_standardization is documented, for an image of as many pixels.
+        expected = (crop - crop.mean()) / max(crop.std(), 1 / 9)
+        assert np.allclose(value, expected[..., np.newaxis], atol=1e-4)
+    assert np.array_equal(spec.to_values(crops[1]), values[1])
+
+
+def test_tensorflow_standardises_alike():
+    tf = pytest.importorskip("tensorflow", reason="TensorFlow is not installed: pip install -e '.[convert]'")
+    crop = np.random.default_rng(0).integers(40, 90, (32, 32)).astype(np.uint8)
+    values = Preprocess(size_px=32, standardize=True).to_values(crop)
+    assert np.allclose(values, tf.image.per_image_standardization(crop[..., np.newaxis]), atol=1e-5)
+
+
+def test_a_standardised_crop_has_no_range_of_its_own():
+    with pytest.raises(ValidationError, match="no low and high of its own"):
+        Preprocess(standardize=True, high=255.0)
+
+
 @given(st.builds(Preprocess, size_px=st.integers(8, 512), margin=st.floats(0, 1), equalize=st.booleans()))
 def test_a_spec_survives_the_manifest(spec):
     assert Preprocess.model_validate_json(spec.model_dump_json()) == spec

@@ -61,6 +61,8 @@ def of_values(spec: Preprocess) -> list[Contract]:
     for low, high in RANGES:
         changed = spec.model_copy(update={"low": low, "high": high, "standardize": False})
         contracts.append(Contract(f"--range {low:g},{high:g}", changed))
+    each_by_itself = spec.model_copy(update={"low": 0.0, "high": 1.0, "standardize": True})
+    contracts.append(Contract("--standardize", each_by_itself))
     if spec.planes == 1:
         return [*contracts, _normalized(spec, *GREY_NORMALIZED)]
     for mean, deviation in (IMAGENET, CAFFE):

@@ -55,7 +55,7 @@ def check_contract(
     found = search(answers, given)
     better = found.better if found.much_better else None
     contract = given if better is None else better.contract
-    order = better_order(answers.confusion(contract, min(ORDER_FACES, len(known))))
+    order = better_order(answers.confusion(contract, min(ORDER_FACES, len(known))), job.metadata.labels)
     _object_to(job, better, order, progress)
     if found.better is not None and better is None:
         progress.warn(
@@ -69,7 +69,7 @@ def check_contract(
 
 def check_order(job: Job, counts: NDArray[np.int64], progress: ProgressListener) -> None:
     """Raise `GateFailed` when the confusion *counts* fits another order of the labels much better; warn if forced."""
-    _object_to(job, None, better_order(counts), progress)
+    _object_to(job, None, better_order(counts, job.metadata.labels), progress)
 
 
 def known_faces(faces: LabelledFaces, names: tuple[str, ...]) -> tuple[LabelledFaces, NDArray[np.int64]]:

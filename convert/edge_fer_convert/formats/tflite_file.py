@@ -28,7 +28,8 @@ def read(path: Path) -> bytes:
     """Return the content of a float model. Raises `BadInput` when the file is damaged, or quantized."""
     content = path.read_bytes()
     try:
-        opened = interpreter(content)
+        # Not allocated: with open sides of one pixel, layers may have nothing left.
+        opened = unallocated(content)
     except (ValueError, RuntimeError) as exc:
         raise BadInput(f"{path} is no readable .tflite file: {exc}; export it again") from exc
     if len(opened.get_input_details()) != 1:
@@ -40,7 +41,7 @@ def read(path: Path) -> bytes:
 
 def refuse_quantized(content: bytes, name: str) -> None:
     """Raise `BadInput`, which begins with *name*, for a model that has quantized tensors, whatever its input is."""
-    for tensor in interpreter(content).get_tensor_details():
+    for tensor in unallocated(content).get_tensor_details():
         # Not "quantization": where each channel has a scale of its own, that is zero.
         scales = tensor["quantization_parameters"]["scales"]
         if len(scales) and np.dtype(tensor["dtype"]).kind in "iu":
@@ -101,7 +102,7 @@ def run(content: bytes, values: NDArray[np.float32], shape: Sequence[int] | None
 
     *shape* is that of the input, where the model leaves it open.
     """
-    opened = unallocated(content, keep_all=False)
+    opened = unallocated(content)
     (source,) = opened.get_input_details()
     if shape is not None:
         opened.resize_tensor_input(source["index"], list(shape))
@@ -123,7 +124,7 @@ def interpreter(content: bytes, *, keep_all: bool = False) -> Any:
     return opened
 
 
-def unallocated(content: bytes, *, keep_all: bool = True) -> Any:
+def unallocated(content: bytes, *, keep_all: bool = False) -> Any:
     """Return an interpreter whose input can still be given another shape."""
     from ai_edge_litert.interpreter import Interpreter
 

@@ -37,7 +37,7 @@ def with_fixed_input(content: bytes, shape: Sequence[int]) -> bytes:
 
 def _resized(content: bytes, shape: Sequence[int]) -> tuple[dict[int, list[int]], dict[int, NDArray[Any]]]:
     """Return the shapes of all tensors for an input of *shape*, and the values of those that hold whole numbers."""
-    interpreter = tflite_file.unallocated(content)
+    interpreter = tflite_file.unallocated(content, keep_all=True)
     (face,) = interpreter.get_input_details()
     try:
         interpreter.resize_tensor_input(face["index"], list(shape))

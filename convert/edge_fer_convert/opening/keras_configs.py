@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from edge_fer.errors import BadInput
+from edge_fer_convert.opening import keras_operators
 
 Config = dict[str, Any]
 
@@ -111,7 +112,7 @@ class Cleaning:
             name, config = self._for_keras_3(name, config)
         changed = {**entry, "class_name": name, "config": config}
         if entry.get("inbound_nodes"):
-            changed["inbound_nodes"] = [self._call(node, entry) for node in entry["inbound_nodes"]]
+            changed["inbound_nodes"] = [self._node(node, entry) for node in entry["inbound_nodes"]]
         return changed
 
     def _for_keras_3(self, name: str, config: Config) -> tuple[str, Config]:
@@ -141,6 +142,11 @@ class Cleaning:
                 )
             self.arguments.add(argument)
             del config[argument]
+
+    def _node(self, node: Any, entry: Config) -> Any:
+        if self.of_file and keras_operators.needs_keras_3(node):
+            node = keras_operators.call_of_keras_3(node)
+        return self._call(node, entry)
 
     def _call(self, node: Any, entry: Config) -> Any:
         """Return one call of a layer; ``training=True`` is left out of it."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edge_fer.dependencies import raise_broken_import
 from edge_fer.errors import BadInput, one_line
+from edge_fer_convert.opening import keras_operators
 from edge_fer_convert.opening.keras_configs import Cleaning
 from edge_fer_train import checkpoints
 
@@ -49,9 +50,10 @@ def _loaded(file: Path) -> keras.Model:
     import keras
 
     architecture = file.with_suffix(".json")
-    if file.suffix.lower() not in HDF5 or not architecture.is_file():
-        return checkpoints.load(file)
-    model = keras.models.model_from_json(architecture.read_text())
+    with keras.saving.custom_object_scope(keras_operators.custom_objects()):
+        if file.suffix.lower() not in HDF5 or not architecture.is_file():
+            return checkpoints.load(file)
+        model = keras.models.model_from_json(architecture.read_text())
     model.load_weights(file)
     return model
 
@@ -119,8 +121,6 @@ def _why_unreadable(path: Path, exc: Exception) -> str:
     # Keras has no error classes for these cases, so its messages are searched.
     message = str(exc)
     reason = _last_sentence(message)
-    if "OpLambda" in message:
-        return f"{path} computes with functions of TensorFlow between its layers, which Keras 3 cannot read; {LEGACY}"
     if "lambda" in message.lower() or "safe_mode" in message:
         return (
             f"{path} holds a Lambda layer, which is code: replace it by a layer of Keras, or execute that code in a "

@@ -94,7 +94,7 @@ class Classifier:
                 "the model does not say what it takes: call it once with an array of its input's shape before saving, "
                 "or export it as a SavedModel"
             )
-        return tuple(shape), "float32"
+        return (None, *shape[1:]), "float32"  # the batch of that call binds nobody
 
 
 def export(classifier: Classifier, folder: Path) -> None:

@@ -25,6 +25,11 @@ TAG: Final = "serve"
 """Tag of the graph that a SavedModel has for inference."""
 RANDOM: Final = ("RngReadAndSkip", "StatelessRandom", "RandomUniform", "RandomStandardNormal", "StatefulUniform")
 """Operations that draw random numbers."""
+IN_TRAINING: Final = (
+    "layers that augment faces, dropout and normalisations do so in training; pass the .keras file that it was "
+    "exported from, or export it with training=False"
+)
+"""Why a function is not one of inference, and what to do."""
 
 
 def open_saved_model(path: Path, choices: Choices) -> FloatModel:
@@ -44,8 +49,7 @@ def open_saved_model(path: Path, choices: Choices) -> FloatModel:
         return {"scores": function(face)[output]}
 
     concrete = _traced(classify)
-    frozen = tensorflow_graph.inlined(concrete)
-    _refuse_random(tensorflow_graph.operations(frozen))
+    frozen = _frozen(concrete)
     # Before the conversion, which folds such a scaling into the weights of the next layer.
     scaled = tensorflow_graph.takes_pixels(frozen)
     opened = from_tflite(_as_tflite(concrete, loaded))
@@ -119,8 +123,8 @@ def _function(path: Path, loaded: Any) -> _Function:
             return found[name]
     if len(found) > 1:
         raise BadInput(
-            f"{path} has several functions that take an image, {', '.join(found)}, and none is named serving_default; "
-            "export it with one signature, e.g. tf.saved_model.save(model, folder, signatures=function)"
+            f"{path} has several functions that take an image, {', '.join(sorted(found))}, and none is named "
+            "serving_default; export it with one, e.g. tf.saved_model.save(model, folder, signatures=function)"
         )
     return next(iter(found.values()))
 
@@ -172,13 +176,16 @@ def _traced(classify: Any) -> Any:
         raise BadInput(f"the model cannot take such a face: {one_line(exc)}; check --size") from exc
 
 
-def _refuse_random(operations: list[str]) -> None:
-    drawn = [name for name in operations if name.startswith(RANDOM)]
+def _frozen(concrete: Any) -> Any:
+    """Return the function with its weights as constants. Raises `BadInput` where it draws, or keeps, something."""
+    try:
+        frozen = tensorflow_graph.inlined(concrete)
+    except ValueError as exc:  # it assigns to one of its variables
+        raise BadInput(f"the model changes its own variables in inference: {IN_TRAINING}") from exc
+    drawn = [name for name in tensorflow_graph.operations(frozen) if name.startswith(RANDOM)]
     if drawn:
-        raise BadInput(
-            f"the model draws random numbers in inference ({drawn[0]}), as layers that augment faces or dropout do in "
-            "training; pass the .keras file that it was exported from, or export it with training=False"
-        )
+        raise BadInput(f"the model draws random numbers in inference ({drawn[0]}): {IN_TRAINING}")
+    return frozen
 
 
 def _as_tflite(concrete: Any, loaded: Any) -> bytes:

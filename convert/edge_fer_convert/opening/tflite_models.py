@@ -25,13 +25,13 @@ def open_tflite(path: Path, choices: Choices) -> FloatModel:
     """Open a float ``.tflite`` file. Raises `BadInput` for any other."""
     content = tflite_file.read(path)
     shape = fixed(tflite_file.input_of(content)[0], choices.size_px)
-    shapes = tflite_file.outputs_of(content)
+    fixed_content = tflite_shapes.with_fixed_input(content, shape)
+    shapes = tflite_file.outputs_of(fixed_content)
     number = list(shapes).index(outputs.chosen(shapes, choices.output))
     if len(shapes) > 1:
         content = tflite_ends.with_only_output(content, number)
-    as_it_is = content
-    content = tflite_shapes.with_fixed_input(content, shape)
-    return replace(from_tflite(content), original=TFLiteModel(as_it_is, shape))
+        fixed_content = tflite_ends.with_only_output(fixed_content, number)
+    return replace(from_tflite(fixed_content), original=TFLiteModel(content, shape))
 
 
 def from_tflite(content: bytes) -> FloatModel:

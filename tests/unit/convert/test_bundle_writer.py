@@ -10,8 +10,9 @@ for module in ("tensorflow", "ai_edge_quantizer", "onnx", "onnxruntime", "openvi
 from edge_fer.bundle import load  # noqa: E402
 from edge_fer.classifier import Classifier  # noqa: E402
 from edge_fer.emotions import FER2013  # noqa: E402
-from edge_fer.errors import BadInput, SinkError  # noqa: E402
+from edge_fer.errors import BadInput, GateFailed, SinkError  # noqa: E402
 from edge_fer_convert import write_bundle  # noqa: E402
+from edge_fer_convert.bundle_writer import Artifact, write_artifacts  # noqa: E402
 
 
 def test_the_bundle_verifies_and_holds_the_measured_figures(finished, tmp_path):
@@ -91,3 +92,13 @@ def test_a_bundle_that_cannot_be_replaced_stays(finished, tmp_path, monkeypatch)
         write_bundle(conversion, tmp_path / "bundle", force=True)
     assert {path.name: path.read_bytes() for path in (tmp_path / "bundle").iterdir()} == before
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+
+
+def test_a_file_that_was_not_quantized_is_not_called_int8(finished, tmp_path):
+    conversion, _ = finished
+    results = {result.target: result for result in conversion.results}
+    plain = results["litert-float32"].chosen.files
+    artifact = Artifact("litert-int8", plain, "static int8")
+    with pytest.raises(GateFailed, match="litert-int8 computes in float32: its quantizer has left all layers"):
+        write_artifacts(tmp_path / "bundle", conversion.job.metadata, [artifact])
+    assert not (tmp_path / "bundle").exists()

@@ -14,12 +14,16 @@ from click.testing import CliRunner
 for module in ("tensorflow", "ai_edge_quantizer", "onnx", "onnxruntime", "openvino", "nncf", "jinja2", "rich"):
     pytest.importorskip(module, reason=f"{module} is not installed: pip install -e '.[convert]'")
 
+import keras  # noqa: E402
+
 from edge_fer import files  # noqa: E402
 from edge_fer.bundle import load  # noqa: E402
+from edge_fer.classifier import Classifier  # noqa: E402
 from edge_fer.cli import main  # noqa: E402
 from edge_fer.emotions import FER2013  # noqa: E402
 from edge_fer.evaluation.labelled import load_faces  # noqa: E402
 from edge_fer.evaluation.votes import VOTE_OF_CLASS, VOTES  # noqa: E402
+from edge_fer.preprocess import Preprocess  # noqa: E402
 from edge_fer_train import recipe  # noqa: E402
 
 TORCH = Path(__file__).parents[2] / "golden" / "torch.onnx"
@@ -84,6 +88,55 @@ def test_litert_from_onnx_is_refused_before_any_work(faces, tmp_path):
     assert "litert-int8 cannot be produced" in result.stderr
     assert "onnx2tf -i model.onnx" in result.stderr
     assert not (tmp_path / "x").exists()
+
+
+def _of_one_runtime(model, faces, out, *options, code=0):
+    targets = ("--targets", "litert-float32,litert-int8")
+    return call("convert", model, *data(faces), "--out", out, *targets, *options, *LOOSE, code=code)
+
+
+def test_the_range_follows_from_the_model(network, faces, tmp_path):
+    face = keras.Input((32, 32, 1))
+    keras.Model(face, network(keras.layers.Rescaling(1 / 255)(face))).save(tmp_path / "pixels.keras")
+    result = _of_one_runtime(tmp_path / "pixels.keras", faces, tmp_path / "b")
+    assert "--range 0,255, because the model begins by scaling pixels down" in result.stderr
+    spec = load(tmp_path / "b").manifest.preprocess
+    assert (spec.low, spec.high) == (0.0, 255.0)
+    mine = ("--range", "0,1", "--force-contract")
+    result = _of_one_runtime(tmp_path / "pixels.keras", faces, tmp_path / "c", *mine)
+    assert "--range 0,1 is taken as you say, although the model begins by scaling pixels down" in result.stderr
+    assert load(tmp_path / "c").manifest.preprocess.high == 1.0
+
+
+def test_faces_can_be_standardised(network, pool, evaluation_faces, faces, tmp_path):
+    spec = Preprocess(size_px=32, standardize=True)
+    trained = keras.models.clone_model(network)
+    trained.compile(keras.optimizers.Adam(5e-3), "sparse_categorical_crossentropy")
+    trained.fit(spec.to_values(pool.images), pool.labels, epochs=8, batch_size=32, verbose=0)
+    trained.save(tmp_path / "s.keras")
+    result = _of_one_runtime(tmp_path / "s.keras", faces, tmp_path / "b", "--standardize", "--range", "0,1", code=3)
+    assert "leave --range, --mean and --std out" in result.stderr
+    _of_one_runtime(tmp_path / "s.keras", faces, tmp_path / "b", "--standardize")
+    bundle = load(tmp_path / "b")
+    assert bundle.manifest.preprocess == spec
+    call("verify", tmp_path / "b")
+    with Classifier(bundle, "litert-float32") as classifier:
+        answers = classifier.scores(evaluation_faces.images)
+    assert np.allclose(answers, trained.predict(spec.to_values(evaluation_faces.images), verbose=0), atol=1e-4)
+
+
+def test_scores_beside_other_outputs(network, faces, tmp_path):
+    face = keras.Input((32, 32, 1))
+    scores = network(face)
+    mood = keras.layers.Dense(2, name="mood")(keras.layers.Flatten()(face))
+    whole = keras.layers.Concatenate(name="whole")([scores, mood])
+    keras.Model(face, [whole, mood]).save(tmp_path / "many.keras")
+    result = _of_one_runtime(tmp_path / "many.keras", faces, tmp_path / "b", code=3)
+    assert "--output whole" in result.stderr
+    result = _of_one_runtime(tmp_path / "many.keras", faces, tmp_path / "b", "--output", "whole", code=3)
+    assert "9 classes, but there are 7 labels" in result.stderr
+    _of_one_runtime(tmp_path / "many.keras", faces, tmp_path / "b", "--output", "whole", "--outputs", "0:7")
+    assert len(load(tmp_path / "b").golden().answers["litert-float32"][0]) == 7
 
 
 def test_faces_from_a_csv_like_fer2013s(keras_file, pool, evaluation_faces, tmp_path):
@@ -181,6 +234,8 @@ def test_a_target_that_was_asked_for_and_is_missing_is_an_error(keras_file, face
         (("--calibrate", "{faces}", "--labels", "joy,b,happy,d,e,f,g"), 3, "--labels has joy and happy, which mean"),
         (("--calibrate", "{faces}", "--range", "0,1,2"), 3, "--range has 3 numbers"),
         (("--calibrate", "{faces}", "--range", "x"), 2, "no list of numbers"),
+        (("--calibrate", "{faces}", "--outputs", "7"), 2, "no FIRST:END, such as 0:7"),
+        (("--calibrate", "{faces}", "--output", "x"), 3, "no output 'x'; it has scores"),
         (("--calibrate", "{faces}", "--mean", "0.5"), 3, "pass both"),
         (("--calibrate", "{faces}", "--mean", "0.5", "--std", "0"), 3, "has a zero"),
         (("--calibrate", "{faces}", "--mean", "1,2,3", "--std", "1,2,3"), 3, "each of the 1 channels"),

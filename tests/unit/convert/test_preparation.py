@@ -13,6 +13,7 @@ import keras  # noqa: E402
 from edge_fer.errors import BadInput  # noqa: E402
 from edge_fer.preprocess import Preprocess  # noqa: E402
 from edge_fer_convert import Data, convert, open_model  # noqa: E402
+from edge_fer_convert.formats import onnx_file  # noqa: E402
 from edge_fer_convert.preparation import prepare  # noqa: E402
 
 
@@ -21,6 +22,24 @@ def test_neither_logits_nor_probabilities_are_refused(job, network, recorder):
     sigmoid.build((None, 32, 32, 1))
     with pytest.raises(BadInput, match="neither logits nor probabilities"):
         prepare(replace(job, model=open_model(sigmoid)), recorder)
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "linear"])
+def test_scores_of_several_labels_become_shares_of_one(job, network, recorder, activation):
+    several = keras.Sequential([*network.layers[:-1], keras.layers.Dense(7, activation=activation)])
+    several.build((None, 32, 32, 1))
+    several.layers[-1].set_weights(network.layers[-1].get_weights())
+    prepared = prepare(replace(job, model=open_model(several), multi_label=True), recorder)
+    values = prepared.calibration.values[:5]
+    scores = several.predict(values, verbose=0)
+    if activation == "linear":
+        scores = 1 / (1 + np.exp(-scores))
+    shares = scores / scores.sum(axis=1, keepdims=True)
+    model = prepared.job.model
+    assert np.allclose(model.scores(values), shares, atol=1e-4)
+    assert np.allclose(model.original.scores(values), shares, atol=1e-4)
+    assert np.allclose(onnx_file.run(model.onnx, values), shares, atol=1e-4)
+    assert any("divided by their sum" in warning for warning in recorder.warnings)
 
 
 def test_a_model_that_gives_nan_is_refused(job, network, recorder):

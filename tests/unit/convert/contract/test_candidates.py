@@ -26,6 +26,13 @@ def test_what_is_given_is_no_alternative(low, high):
     assert "--equalize" in options
 
 
+def test_faces_standardised_one_by_one_are_tried():
+    assert "--standardize" in options_of(GREY)
+    options = options_of(GREY.model_copy(update={"standardize": True}))
+    assert "--standardize" not in options
+    assert "--range 0,1" in options
+
+
 def test_planes_are_tried_in_both_orders():
     low, high = black_and_white(*IMAGENET)
     spec = PLANES.model_copy(update={"low": low, "high": high})

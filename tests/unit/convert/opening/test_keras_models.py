@@ -45,7 +45,7 @@ def test_layers_called_with_training_do_nothing_either(network, values, tmp_path
 def test_statistics_of_the_batch_are_refused(network):
     face = keras.Input((32, 32, 1))
     model = keras.Model(face, network(keras.layers.BatchNormalization(name="norm")(face, training=True)))
-    with pytest.raises(BadInput, match="norm is called with training=True.*call it with training=False"):
+    with pytest.raises(BadInput, match=r"norm is called with training=True.*call it with training=False"):
         open_model(model)
 
 
@@ -64,7 +64,7 @@ def _first(layer):
         (lambda: keras.layers.Rescaling(2.0, -1.0), False),
         (lambda: lambda face: face / 255.0, True),
         (lambda: lambda face: keras.layers.Rescaling(1 / 255)(keras.layers.Rescaling(255.0)(face)), False),
-        (lambda: keras.layers.ReLU(), False),
+        (keras.layers.ReLU, False),
     ],
 )  # fmt: skip
 def test_a_model_that_scales_pixels_down_takes_pixels(layer, takes_pixels):
@@ -93,7 +93,7 @@ def test_one_of_several_outputs_is_chosen_by_its_name(network, values):
     face = keras.Input((32, 32, 1))
     mood = keras.layers.Dense(2, name="mood")(keras.layers.Flatten()(face))
     model = keras.Model(face, [mood, keras.layers.Activation("linear", name="expression")(network(face))])
-    with pytest.raises(BadInput, match="mood .*expression .*--output"):
+    with pytest.raises(BadInput, match=r"mood .*expression .*--output"):
         open_model(model)
     with pytest.raises(BadInput, match="no output 'valence'; it has mood"):
         open_model(model, Choices(output="valence"))
@@ -177,14 +177,14 @@ def test_arguments_of_keras_2_are_left_out(values, tmp_path):
     changes = {
         "RandomFlip": {"rng_type": "stateful", "auto_vectorize": False},
         "DepthwiseConv2D": {"groups": 1, "kernel_regularizer": None},
-        "BatchNormalization": {"fused": True, "renorm": False, "virtual_batch_size": None, "axis": [3]},
+        "BatchNormalization": {"fused": True, "virtual_batch_size": None, "axis": [3]},
         "LSTM": {"time_major": False, "implementation": 2},
     }
     _of_keras_2(network, tmp_path / "old.h5", changes)
     opened = open_model(tmp_path / "old.h5")
     assert np.allclose(opened.scores(values), network.predict(values, verbose=0), atol=1e-4)
     (note,) = opened.notes
-    for argument in ("groups", "fused", "renorm", "virtual_batch_size", "time_major"):
+    for argument in ("groups", "fused", "virtual_batch_size", "time_major"):
         assert argument in note
     _of_keras_2(network, tmp_path / "grouped.h5", {"DepthwiseConv2D": {"groups": 2}})
     with pytest.raises(BadInput, match="has groups=2, which Keras 3 cannot compute"):
@@ -224,7 +224,7 @@ def test_a_lambda_layer_is_executed_only_when_trusted(network, values, tmp_path)
     face = keras.Input((32, 32, 1))
     tripled = keras.layers.Lambda(lambda x: tf.math.multiply(x, 3.0), output_shape=(32, 32, 1))(face)  # noqa: F821
     keras.Model(face, network(tripled)).save(tmp_path / "lambda.keras")
-    with pytest.raises(BadInput, match="Lambda layer, which is code.*--trust-lambda"):
+    with pytest.raises(BadInput, match=r"Lambda layer, which is code.*--trust-lambda"):
         open_model(tmp_path / "lambda.keras")
     opened = open_model(tmp_path / "lambda.keras", Choices(trust_lambda=True))
     assert np.allclose(opened.scores(values), network.predict(3 * values, verbose=0), atol=1e-5)

@@ -22,10 +22,9 @@ def values(evaluation_faces):
 
 def _open_network():
     layers = keras.layers
-    network = keras.Sequential(
+    return keras.Sequential(
         [keras.Input((None, None, 1)), layers.Conv2D(4, 3), layers.GlobalAveragePooling2D(), layers.Dense(7)]
     )
-    return network
 
 
 def test_open_sides_are_set(tmp_path):
@@ -75,7 +74,7 @@ def test_whole_numbers_at_the_input_become_floats(network, values, tmp_path):
 
 def test_a_model_that_scales_pixels_down_takes_pixels(network, tmp_path):
     face = keras.Input((32, 32, 1))
-    scaled = keras.Model(face, network(keras.layers.Rescaling(1 / 255)(face)))
+    scaled = keras.Model(face, network(keras.layers.Rescaling(1 / 127.5, -1)(face)))
     for name, model in (("scaled", scaled), ("plain", network)):
         (tmp_path / f"{name}.tflite").write_bytes(_file_of(model).convert())
     assert open_model(tmp_path / "scaled.tflite").takes_pixels == "the model begins by scaling pixels down"
@@ -86,7 +85,7 @@ def test_one_of_several_outputs_is_chosen_by_its_name(network, values, tmp_path)
     face = keras.Input((32, 32, 1))
     mood = keras.layers.Dense(2)(keras.layers.Flatten()(face))
     (tmp_path / "two.tflite").write_bytes(_file_of(keras.Model(face, [mood, network(face)])).convert())
-    with pytest.raises(BadInput, match="2 outputs.*choose that of the scores with --output"):
+    with pytest.raises(BadInput, match=r"2 outputs.*choose that of the scores with --output"):
         open_model(tmp_path / "two.tflite")
     opened = open_model(tmp_path / "two.tflite", Choices(output="output_1"))
     assert np.allclose(opened.scores(values), network.predict(values, verbose=0), atol=1e-5)
