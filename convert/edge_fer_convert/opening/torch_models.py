@@ -33,7 +33,8 @@ def open_torch(path: Path, choices: Choices) -> FloatModel:
     onnx, why_no_onnx = _as_onnx(process, path, shape, output)
     if tflite is None and onnx is None:
         raise BadInput(f"{path} cannot become LiteRT ({why_no_litert}), nor ONNX ({why_no_onnx})")
-    model = FloatModel(
+    # Without ONNX of torch.onnx, tf2onnx is tried.
+    return FloatModel(
         shape,
         classes(contents.outputs[name]),
         tflite,
@@ -41,10 +42,6 @@ def open_torch(path: Path, choices: Choices) -> FloatModel:
         why_no_litert=f"litert-torch cannot make LiteRT of {path} ({why_no_litert})",
         original=TorchModel(process, path, shape, output),
     )
-    if onnx is None:
-        # Where torch.onnx fails, tf2onnx may do.
-        return model
-    return model
 
 
 def _as_litert(

@@ -74,7 +74,7 @@ def test_pickles_are_never_opened_and_the_way_round_is_named(tmp_path, suffix):
 
 
 def test_without_litert_torch_the_message_says_what_to_install(monkeypatch, tmp_path):
-    monkeypatch.setattr(process.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(process, "NEEDED", ("litert_torch_that_is_not_there",))
     contents = pt2_file.Contents((1, 3, 32, 32), {"scores": (1, 7)})
     monkeypatch.setattr(opening.torch_models.pt2_file, "read", lambda path: contents)
     (tmp_path / "mine.pt2").touch()
