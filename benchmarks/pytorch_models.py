@@ -40,7 +40,7 @@ TARGETS: Final = (
 )  # fmt: skip
 PACKAGES: Final = (
     "torch", "torchvision", "timm", "litert-torch", "litert-converter", "onnx", "onnxscript", "onnxruntime", "openvino",
-    "ai-edge-quantizer", "nncf",
+    "litert-quantizer", "nncf",
 )  # fmt: skip
 EPOCHS: Final = 8
 BATCH: Final = 32
