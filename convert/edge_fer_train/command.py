@@ -102,8 +102,6 @@ def train(ctx: click.Context, /, **options: Any) -> None:
         raise click.UsageError("pass --split or --folds, not both")
     require(NEEDED, "convert", "edge-fer train")
     _require_keras_backend()
-    # TensorFlow reads it when it is imported, below.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     telemetry.keep_home_clean()
     from edge_fer.progress import ProgressDisplay
 

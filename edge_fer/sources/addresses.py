@@ -58,6 +58,8 @@ _FIELD: Final = re.compile(r"(?P<start>^|[?&;/#,_])(?P<name>[^?&;/#,=]+)=(?P<val
 class Kind(Enum):
     """What a name stands for."""
 
+    STANDARD_INPUT = "-"
+    """What comes through a pipe."""
     SYNTHETIC = "synthetic"
     """Drawn people: ``synthetic`` or ``synthetic:SCENE``."""
     CAMERA = "camera"
@@ -73,7 +75,7 @@ class Kind(Enum):
 
 def kind_of(name: str) -> Kind:
     """Return what *name* stands for. Raises `SourceError` for a number or a scheme that cannot be."""
-    if name in (Kind.CAMERA.value, Kind.PICAMERA.value):
+    if name in (Kind.CAMERA.value, Kind.PICAMERA.value, Kind.STANDARD_INPUT.value):
         return Kind(name)
     if name.partition(":")[0] == Kind.SYNTHETIC.value:
         scene_of(name)

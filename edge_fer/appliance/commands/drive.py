@@ -12,7 +12,7 @@ import click
 
 from edge_fer.dependencies import spare_memory
 from edge_fer.errors import BadInput
-from edge_fer.options import DEFAULT_MODEL, FiniteRange, model_options
+from edge_fer.options import DEFAULT_MODEL, FiniteRange, detector_options, model_options
 from edge_fer.source_options import source_options
 from edge_fer.sources.addresses import redact
 from edge_fer.stopping import Signals
@@ -72,8 +72,7 @@ docs/driving.md says what it can and cannot see, and where the two files come fr
 @click.option("--port", type=click.IntRange(0, 65535), help="Port of the page on this machine; 0 takes a free one.")
 @click.option("--seconds", type=FiniteRange(0, min_open=True), help="Stop after so much of the drive.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object for each frame; replay reads them.")
-@click.option("--detector", help="What finds faces: haar (default), yunet:FILE or blazeface:FILE.")
-@click.option("--min-face", default=48, show_default=True, help="Side of the smallest face to search for, in pixels.")
+@detector_options
 @click.pass_context
 def drive(
     context: click.Context, source: str, source_options: SourceOptions, model: str | None, target: str | None,
