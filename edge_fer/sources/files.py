@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from edge_fer.errors import SourceError
 from edge_fer.images import IMAGE_SUFFIXES, PassedOver, decode_frame, is_animation, read_file, walk
 from edge_fer.sources import Frame, SourceBase
-from edge_fer.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -81,7 +80,8 @@ class Pictures(SourceBase):
             yield frame
             del frame  # before the next one is decoded: two of the largest would not fit into 512 MB
         if self.skipped == len(self._pictures):
-            raise SourceError(f"none of the {counted(self.skipped, 'image')} could be read; see the lines above")
+            which = "the only image cannot" if self.skipped == 1 else f"none of the {self.skipped} images can"
+            raise SourceError(f"{which} be read; see above")
 
 
 class Folder(Pictures):
