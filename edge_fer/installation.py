@@ -57,7 +57,7 @@ def _litert() -> dict[str, Any]:
     opened = bundle.load(bundle.shipped()[0])
     target = opened.target("litert-int8")
     distribution, version, loaded = interpreter(opened.contents(target)[target.file], 1)
-    plan = getattr(loaded, "_get_ops_details", list)()
+    plan: list[dict[str, Any]] = getattr(loaded, "_get_ops_details", list)()
     accelerated = any(entry["op_name"].upper() == "DELEGATE" for entry in plan)
     return {"package": distribution, "version": version, "kernels": "XNNPACK" if accelerated else "reference"}
 

@@ -10,12 +10,17 @@ import click
 
 from edge_fer.backends import BACKENDS, MAX_THREADS
 from edge_fer.detectors import DETECTORS, LARGEST_SIDE_PX, LEAST_FACE_PX, MIN_FACE_PX
-from edge_fer.errors import EdgeFerError
+from edge_fer.errors import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from click.shell_completion import CompletionItem
+
+if TYPE_CHECKING:
+    ParamType = click.ParamType[Any]
+else:
+    ParamType = click.ParamType  # generic for type checkers only: older versions of click do not know it
 
 Command = TypeVar("Command", bound="Callable[..., object] | click.Command")
 """A function that click decorates; each option returns the kind that it was given."""
@@ -41,8 +46,8 @@ class FiniteRange(Finite, click.FloatRange):
     """A range of numbers. NaN, which is neither below nor above any number, is in none."""
 
 
-class Parsed(click.ParamType):
-    """What *parse* returns of the text. Its `EdgeFerError` is a usage error, and names the option."""
+class Parsed(ParamType):
+    """What *parse* returns of the text. Its `BadInput` becomes a usage error, which names the option."""
 
     def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
         self.name = name
@@ -54,11 +59,11 @@ class Parsed(click.ParamType):
             return value
         try:
             return self._parse(value)
-        except EdgeFerError as exc:
+        except BadInput as exc:
             self.fail(f"{exc}.", param, ctx)
 
 
-class Suggested(click.ParamType):
+class Suggested(ParamType):
     """A text, for which a shell suggests *names*, and files."""
 
     def __init__(self, name: str, names: Callable[[], list[str]]) -> None:
@@ -89,11 +94,20 @@ MODEL: Final = Suggested("text", _shipped)
 def _detector(text: str) -> str:
     """Return *text*, ``NAME`` or ``NAME:FILE``, where there is such a name. The file is opened later."""
     if text.partition(":")[0] not in DETECTORS:
-        raise EdgeFerError(f"no detector {text!r}; pass one of haar, yunet:FILE, blazeface:FILE")
+        raise BadInput(f"no detector {text!r}; pass one of haar, yunet:FILE, blazeface:FILE")
+    return text
+
+
+def _board(text: str) -> str:
+    from edge_fer.profile import of_board
+
+    of_board(text)
     return text
 
 
 DETECTOR: Final = Parsed("text", _detector)
+BOARD: Final = Parsed("text", _board)
+"""The name of a board, or ``auto``."""
 
 
 def detector_options(command: Command) -> Command:

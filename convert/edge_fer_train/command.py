@@ -33,6 +33,9 @@ MAX_FOLDS: Final = 1000
 MAX_EPOCHS: Final = 100_000
 MAX_WORKERS: Final = 256
 """A larger number of folds, epochs or processes is a mistake."""
+FORMATS: Final = ("fer2013", "ck+", "kdef", "sfew", "folders")
+SPLITS: Final = ("official", "70-10-20", "50-50")
+"""Those of `datasets`. Repeated here, since importing it imports NumPy, which would slow down the help."""
 NEEDED: Final = {"keras": "keras", "sklearn": "scikit-learn", "matplotlib": "matplotlib"}
 
 
@@ -52,10 +55,14 @@ Examples:
     "--data", required=True, type=click.Path(exists=True, path_type=Path),
     help="FER2013 (folders, zips or csv), CK+, KDEF, SFEW, or class folders of your own.",
 )  # fmt: skip
-@click.option("--format", "form", default="auto", show_default=True, help="fer2013, ck+, kdef, sfew or folders.")
 @click.option(
-    "--split", "split_name", default="official", show_default=True, help="official, 70-10-20 or 50-50 (stratified)."
-)
+    "--format", "form", type=click.Choice(["auto", *FORMATS]), default="auto", show_default=True,
+    help="What --data holds.",
+)  # fmt: skip
+@click.option(
+    "--split", "split_name", type=click.Choice(SPLITS), default="official", show_default=True,
+    help="Which faces are trained on, validated on and tested on; the shares are stratified.",
+)  # fmt: skip
 @click.option("--folds", type=click.IntRange(2, MAX_FOLDS), help="Cross-validate: a run per fold, no person in two.")
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path),
@@ -123,8 +130,6 @@ def _train(options: dict[str, Any], progress: ProgressListener) -> None:
 
     # Wrong options are refused before the data is read, which may take minutes.
     recipe = _recipe(options)
-    if options["split_name"] not in splits.SPLITS:
-        raise BadInput(f"no split {options['split_name']!r}; pass one of: {', '.join(splits.SPLITS)}")
     names = _class_names(options["classes"])
     _refuse_missing_files(options)
     tied = _tied(recipe, options)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TypedDict, cast
 from pydantic import Field, FiniteFloat, TypeAdapter
 
 from edge_fer.frozen import Frozen
+from edge_fer.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +67,7 @@ def check_stages(history: Sequence[Entry], stages: Sequence[Stage]) -> None:
     """Raise `ValueError` where *history* has more epochs than *stages*, or epochs of other sizes."""
     sizes = epoch_sizes(stages)
     if len(history) > len(sizes):
-        raise ValueError(f"it has {len(history)} epochs, where the recipe has {len(sizes)}")
+        raise ValueError(f"it has {counted(len(history), 'epoch')}, where the recipe has {len(sizes)}")
     for entry, size_px in zip(history, sizes, strict=False):
         if entry["size_px"] != size_px:
             raise ValueError(f"epoch {entry['epoch']} is at {entry['size_px']} px, where the recipe has {size_px}")

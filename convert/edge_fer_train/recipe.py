@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 from edge_fer.errors import BadInput, first_fault
 from edge_fer.frozen import Frozen
 from edge_fer.preprocess import Preprocess
+from edge_fer.text import counted
 from edge_fer_train import checkpoints
 
 if TYPE_CHECKING:
@@ -261,7 +262,7 @@ def _epochs_in_words(stages: Sequence[Stage]) -> str:
     phrases = []
     for size_px, group in groupby(stages, key=lambda stage: stage.size_px):
         epochs = sum(stage.epochs for stage in group)
-        phrases.append(f"{epochs} epochs at {size_px} px")
+        phrases.append(f"{counted(epochs, 'epoch')} at {size_px} px")
     return ", ".join(phrases)
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from edge_fer.errors import BadInput
 from edge_fer.evaluation.near_copies import near_copies
 from edge_fer.progress import ProgressListener
+from edge_fer.text import counted
 from edge_fer_train import epoch, identity, networks, report
 from edge_fer_train.augmentation.batches import AugmentedBatches
 from edge_fer_train.augmentation.pool import AugmentationPool
@@ -279,7 +280,7 @@ class TrainingRun:
         if self.votes is not None:
             accuracy = self.votes.accuracy(scores)
             self.progress.tell(
-                f"by the majority of FER+ votes, eight classes: {accuracy:.2%} of {self.votes.images} faces"
+                f"by the majority of FER+ votes, eight classes: {accuracy:.2%} of {counted(self.votes.images, 'face')}"
             )
         return classification
 

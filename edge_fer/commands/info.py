@@ -9,7 +9,7 @@ import click
 
 from edge_fer.dependencies import spare_memory
 from edge_fer.options import DEFAULT_MODEL
-from edge_fer.text import printable
+from edge_fer.text import counted, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +59,7 @@ def _section(title: str, lines: Iterator[str]) -> Iterator[str]:
 def _machine(machine: dict[str, Any]) -> Iterator[str]:
     yield f"{machine['model'] or machine['cpu'] or 'unknown processor'}, {machine['machine']}"
     memory = f", {machine['memory_mb']:,} MiB of memory" if machine["memory_mb"] else ""
-    yield f"{machine['cores']} {'core' if machine['cores'] == 1 else 'cores'}{memory}"
+    yield f"{counted(machine['cores'], 'core')}{memory}"
     yield f"CPU features: {' '.join(machine['cpu_features']) or 'none that matter here'}"
 
 

@@ -11,7 +11,7 @@ import click
 
 from edge_fer.dependencies import spare_memory
 from edge_fer.errors import BadInput
-from edge_fer.options import DEFAULT_MODEL, FiniteRange, detector_options, key_option, model_options
+from edge_fer.options import BOARD, DEFAULT_MODEL, FiniteRange, detector_options, key_option, model_options
 from edge_fer.source_options import DRAWN, SOURCE, SOURCE_HELP, opening_options
 from edge_fer.stopping import Signals
 from edge_fer.text import counted, printable
@@ -50,6 +50,7 @@ Examples:
 @click.option(
     "--device",
     "board",
+    type=BOARD,
     metavar="BOARD",
     help="Begin from what is assumed of this board (edge-fer devices lists them; auto: the one that this is), where "
     "nothing was measured here.",

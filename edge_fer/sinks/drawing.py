@@ -175,10 +175,12 @@ def _draw_words(canvas: NDArray[np.uint8], face: FaceRecord, box: Box, colour: C
 
 def _line_px(canvas: NDArray[np.uint8]) -> int:
     """Return the width of a line: 2 px at 640x480, in proportion at other sizes."""
-    return max(1, round(min(canvas.shape[:2]) / 240))
+    height, width = canvas.shape[:2]
+    return max(1, round(min(height, width) / 240))
 
 
 def _letter_px(canvas: NDArray[np.uint8], box: Box) -> float:
     """Return the height of capitals in the words about the face in *box*."""
-    least, greatest = (share * min(canvas.shape[:2]) for share in LETTER_SHARES)
+    height, width = canvas.shape[:2]
+    least, greatest = (share * min(height, width) for share in LETTER_SHARES)
     return max(LEAST_LETTER_PX, least, min(greatest, box.width / LETTERS_A_FACE))

@@ -13,6 +13,7 @@ from edge_fer.errors import SourceError, one_line
 from edge_fer.sources import Frame, SourceBase
 from edge_fer.sources.options import DEFAULT_FPS
 from edge_fer.sources.transform import turned
+from edge_fer.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -171,7 +172,7 @@ class Video(SourceBase):
                 self._film, end_s, promised_s, count, of_frames,
             )  # fmt: skip
         elif self.skipped:
-            log.warning("%s is damaged: %d frames of it cannot be decoded", self._film, self.skipped)
+            log.warning("%s is damaged: %s of it cannot be decoded", self._film, counted(self.skipped, "frame"))
 
 
 def _open(path: Path) -> InputContainer:

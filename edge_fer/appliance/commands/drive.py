@@ -16,6 +16,7 @@ from edge_fer.options import DEFAULT_MODEL, FiniteRange, detector_options, model
 from edge_fer.source_options import source_options
 from edge_fer.sources.addresses import redact
 from edge_fer.stopping import Signals
+from edge_fer.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
@@ -215,7 +216,7 @@ def _print(steps: Iterable[Step], *, as_json: bool) -> None:
     except KeyboardInterrupt as exc:
         stopped = exc
     told = ", ".join(f"{kind} {number}" for kind, number in sorted(raised.items())) or "none"
-    click.echo(f"{count} observations; alerts: {told}", err=True)
+    click.echo(f"{counted(count, 'observation')}; alerts: {told}", err=True)
     if stopped is not None:
         raise stopped
 

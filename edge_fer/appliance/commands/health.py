@@ -12,7 +12,7 @@ import click
 from edge_fer.appliance import asking
 from edge_fer.errors import BadInput, OutletError
 from edge_fer.options import FiniteRange
-from edge_fer.text import printable
+from edge_fer.text import counted, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,5 +104,5 @@ def _asked_until(
 def _line(answer: dict[str, Any]) -> str:
     words = str(answer["status"])
     if answer.get("frames") is not None:
-        words += f", {answer['frames']} frames"
+        words += f", {counted(answer['frames'], 'frame')}"
     return f"{words}: {answer['reason']}" if answer.get("reason") else words
