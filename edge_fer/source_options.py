@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from edge_fer.options import Parsed, Suggested
-from edge_fer.sources.options import ROTATIONS, Region, SourceOptions, View, parse_size
+from edge_fer.sources.options import ROTATIONS, SCENES, Region, SourceOptions, View, parse_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,7 @@ DRAWN: Final = "synthetic"
 
 
 def _suggested() -> list[str]:
-    from edge_fer.sources.addresses import SCENES, Kind
+    from edge_fer.sources.addresses import Kind
 
     scenes = [f"{DRAWN}:{scene}" for scene in SCENES]
     return [Kind.CAMERA.value, Kind.PICAMERA.value, DRAWN, *scenes]

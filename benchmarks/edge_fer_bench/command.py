@@ -15,7 +15,7 @@ from edge_fer import files, telemetry
 from edge_fer.dependencies import require
 from edge_fer.errors import BadInput, EdgeFerError, Regression, SinkError
 from edge_fer.options import BOARD, DEFAULT_MODEL, DETECTOR, SEED, FiniteRange, model_options_with
-from edge_fer.sources.addresses import SCENES
+from edge_fer.sources.options import SCENES
 from edge_fer.text import printable
 
 if TYPE_CHECKING:

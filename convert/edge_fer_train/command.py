@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import sys
 from importlib import util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +18,8 @@ from edge_fer.errors import BadInput, MissingDependency
 from edge_fer.options import SEED
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -82,7 +86,9 @@ Examples:
 )  # fmt: skip
 @click.option("--classes", help="Use these classes only, in this order, separated by commas.")
 @click.option("--force", is_flag=True, help="Start over: remove the run that is in OUT.")
-@click.option("--epochs", type=click.IntRange(1, MAX_EPOCHS), help="Epochs in each stage, instead of the recipe's.")
+@click.option(
+    "--epochs", type=click.IntRange(1, MAX_EPOCHS), help="Epochs in all, shared among the recipe's stages as its own."
+)
 @click.option("--limit", type=click.IntRange(1), help="Train on at most this many images.")
 @click.option(
     "--precision", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True,
@@ -113,7 +119,21 @@ def train(ctx: click.Context, /, **options: Any) -> None:
     from edge_fer.progress import ProgressDisplay
 
     with ProgressDisplay() as progress:
-        _train(options, progress)
+        try:
+            _train(options, progress)
+        except KeyboardInterrupt:
+            progress.tell(_resuming(options["out"], sys.argv[1:]))
+            raise
+
+
+def _resuming(folder: Path, arguments: Sequence[str]) -> str:
+    """Return how a run in *folder* that was stopped is resumed; *arguments* are those of the command."""
+    done = sorted([*folder.glob("history.json"), *folder.glob("fold-*/history.json")])
+    if not done:
+        return "no epoch is complete, so nothing is kept; the same command starts again"
+    # With it, the run would start over.
+    same = [argument for argument in arguments if argument != "--force"]
+    return f"{folder} keeps every complete epoch; to go on after it, repeat: {shlex.join(['edge-fer', *same])}"
 
 
 def _require_keras_backend() -> None:

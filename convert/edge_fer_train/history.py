@@ -87,9 +87,14 @@ def best_accuracy(history: Sequence[Entry], size_px: int) -> float:
     return max(accuracies, default=-1.0)
 
 
-def minutes_left(history: Sequence[Entry], stages: Sequence[Stage]) -> float:
-    """Estimate the minutes left after the last epoch of *history*: an epoch's time grows with its pixels."""
+def minutes_left(history: Sequence[Entry], stages: Sequence[Stage], later_runs: int = 0) -> float:
+    """Estimate the minutes left after the last epoch of *history*: an epoch's time grows with its pixels.
+
+    *later_runs* of the same *stages* come after this one: the folds that are left.
+    """
     last = history[-1]
     seconds_per_pixel = last["seconds"] / last["size_px"] ** 2
-    pixels = sum(size**2 for size in epoch_sizes(stages)[len(history) :])
+    sizes = epoch_sizes(stages)
+    pixels = sum(size**2 for size in sizes[len(history) :])
+    pixels += later_runs * sum(size**2 for size in sizes)
     return float(seconds_per_pixel * pixels / 60)

@@ -251,10 +251,23 @@ class Recipe(Frozen):
         return " ".join(sentences)
 
     def with_epochs(self, epochs: int) -> Recipe:
-        """Return the recipe with *epochs* in each of its stages."""
-        stages = tuple(stage.model_copy(update={"epochs": epochs}) for stage in self.trained.stages)
+        """Return the recipe with *epochs* in all, shared among its stages as its own are; small shares may be none."""
+        counts = _shared(epochs, [stage.epochs for stage in self.trained.stages])
+        stages = tuple(
+            stage.model_copy(update={"epochs": count}) for stage, count in zip(self.trained.stages, counts, strict=True)
+        )
         training = self.trained.model_copy(update={"stages": stages})
         return self.model_copy(update={"training": training})
+
+
+def _shared(total: int, weights: Sequence[int]) -> list[int]:
+    """Return whole numbers that add up to *total*, in proportion to *weights* (largest remainders)."""
+    exact = [total * weight / sum(weights) for weight in weights]
+    counts = [int(share) for share in exact]
+    by_remainder = sorted(range(len(exact)), key=lambda number: counts[number] - exact[number])
+    for number in by_remainder[: total - sum(counts)]:
+        counts[number] += 1
+    return counts
 
 
 def _epochs_in_words(stages: Sequence[Stage]) -> str:

@@ -12,6 +12,7 @@ from typing import Final
 from urllib.parse import unquote_plus, urlsplit
 
 from edge_fer.errors import SourceError
+from edge_fer.sources.options import SCENES
 
 STREAM_SCHEMES: Final = ("rtsp", "rtsps", "rtmp", "rtmps", "srt", "udp", "tcp", "http", "https")
 """Schemes of the network addresses that are read."""
@@ -25,8 +26,6 @@ PLAIN_PARTS: Final = frozenset({"cam", "camera", "live", "mjpeg", "stream", "vid
 """Last parts of addresses that many cameras have: no secrets."""
 MAX_ADDRESS_BYTES: Final = 4096
 """Longest address that is read from a file."""
-SCENES: Final = ("easy", "hard", "drive")
-"""What the synthetic camera may look at. Here and not with the camera, which imports OpenCV."""
 VIDEO_DEVICES: Final = 81
 """Major number of Linux' video devices."""
 

@@ -12,9 +12,9 @@ import numpy as np
 
 from edge_fer.errors import BadInput
 from edge_fer.sources import Frame, SourceBase, Truth
-from edge_fer.sources.addresses import SCENES
 from edge_fer.sources.drawn.expressions import EXPRESSIONS, Expression
 from edge_fer.sources.drawn.face import PATCH_PX, draw_face
+from edge_fer.sources.options import SCENES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

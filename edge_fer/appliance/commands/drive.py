@@ -14,7 +14,6 @@ from edge_fer.dependencies import spare_memory
 from edge_fer.errors import BadInput
 from edge_fer.options import DEFAULT_MODEL, FiniteRange, detector_options, model_options
 from edge_fer.source_options import source_options
-from edge_fer.sources.addresses import redact
 from edge_fer.stopping import Signals
 from edge_fer.text import counted
 
@@ -114,6 +113,8 @@ def drive(
         observer = observers.opened(landmarks, eyes, chosen.threads, chosen.schedule.classify_fps)
         opened = stack.enter_context(open_source(source, source_options))
         if opened.stills:
+            from edge_fer.sources.addresses import redact
+
             raise BadInput(f"{redact(source)} is a picture, and a drive takes time; pass a film or a camera")
         pipeline = _pipeline(stack, model, chosen, backend, min_face)
         steps = stack.enter_context(contextlib.closing(_steps(opened, pipeline, observer, speed_file)))
