@@ -202,8 +202,8 @@ def main(debug: bool) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(LogFormatter("edge-fer: %(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
+    logging.getLogger("edge_fer").setLevel(logging.DEBUG if debug else logging.NOTSET)
     if debug:
-        logging.getLogger("edge_fer").setLevel(logging.DEBUG)
         return
     # The runtimes would repeat in words of their own what edge-fer reports. They look when they are imported.
     for name, level in SILENT.items():

@@ -65,10 +65,10 @@ def settle_stdout() -> None:
 def without_remarks(log: logging.Logger) -> Iterator[None]:
     """Drop what a runtime remarks on stderr inside. It writes from C++, and has no switch for it.
 
-    All else that is written there comes out at the end. Nothing is dropped where *log* tells of infos, as with
-    ``edge-fer --debug``, and where the descriptor cannot be diverted.
+    All else that is written there comes out at the end. Nothing is dropped where *log* is to tell everything, as
+    with ``edge-fer --debug``, and where the descriptor cannot be diverted.
     """
-    if log.isEnabledFor(logging.INFO):
+    if log.isEnabledFor(logging.DEBUG):
         yield
         return
     import tempfile  # here, since nothing else needs it at the start

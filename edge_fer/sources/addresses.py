@@ -212,8 +212,11 @@ def stem(name: str) -> str:
     An address without a user and a query gives the last part of its path, where that is one of `PLAIN_PARTS`; another
     address gives its host, or 'camera': any other part may be a secret.
     """
+    if name == Kind.STANDARD_INPUT.value:
+        return "standard-input"
     if not _SCHEME.match(name):
-        return Path(redact(name)).stem or "camera"
+        # A colon, as in synthetic:hard, would be an address to some programs, and no name to others.
+        return Path(redact(name)).stem.replace(":", "-") or "camera"
     shown = redact(name)
     try:
         parts = urlsplit(shown)

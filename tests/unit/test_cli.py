@@ -282,6 +282,13 @@ def test_a_bundle_that_computes_something_else_fails_verification(tmp_path):
     assert "DOES NOT MATCH" in done.stdout
 
 
+@pytest.mark.parametrize(("options", "shown"), [((), False), (("--debug",), True)])
+def test_runtimes_log_only_with_debug(options, shown):
+    command = [sys.executable, "-m", "edge_fer.cli", *options, "run", "--frames", "1", "--target", "litert-int8"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert ("XNNPACK" in done.stderr) == shown
+
+
 def test_a_reader_that_goes_away_ends_the_run_in_silence():
     command = f"{sys.executable} -m edge_fer.cli run --model {TINY} --frames 3000 --json | head -n 1"
     done = subprocess.run(
@@ -360,6 +367,14 @@ def test_more_threads_than_cores_are_no_fault(target, capfd):
     assert faces[0] == faces[1]
 
 
+@pytest.fixture
+def usual_level():
+    """Whatever the test lets be logged is not logged after it."""
+    yield
+    logging.getLogger("edge_fer").setLevel(logging.NOTSET)
+
+
+@pytest.mark.usefixtures("usual_level")
 def test_debug_shows_the_traceback():
     done = CliRunner().invoke(main, ["--debug", "run", "--model", "nothing"])
     assert type(done.exception).__name__ == "BadBundle"
