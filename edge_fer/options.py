@@ -98,16 +98,7 @@ def _detector(text: str) -> str:
     return text
 
 
-def _board(text: str) -> str:
-    from edge_fer.profile import of_board
-
-    of_board(text)
-    return text
-
-
 DETECTOR: Final = Parsed("text", _detector)
-BOARD: Final = Parsed("text", _board)
-"""The name of a board, or ``auto``."""
 
 
 def detector_options(command: Command) -> Command:

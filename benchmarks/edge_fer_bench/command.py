@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from edge_fer import files, telemetry
+from edge_fer.commands.board import BOARD
 from edge_fer.dependencies import require
 from edge_fer.errors import BadInput, EdgeFerError, Regression, SinkError
-from edge_fer.options import BOARD, DEFAULT_MODEL, DETECTOR, SEED, FiniteRange, model_options_with
+from edge_fer.options import DEFAULT_MODEL, DETECTOR, SEED, FiniteRange, model_options_with
 from edge_fer.sources.options import SCENES
 from edge_fer.text import printable
 

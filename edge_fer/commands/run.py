@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from edge_fer.commands.board import BOARD
 from edge_fer.dependencies import spare_memory
 from edge_fer.errors import BadInput
-from edge_fer.options import BOARD, DEFAULT_MODEL, FiniteRange, detector_options, key_option, model_options
+from edge_fer.options import DEFAULT_MODEL, FiniteRange, detector_options, key_option, model_options
 from edge_fer.source_options import DRAWN, SOURCE, SOURCE_HELP, opening_options
 from edge_fer.stopping import Signals
 from edge_fer.text import counted, printable
