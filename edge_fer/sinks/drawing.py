@@ -175,12 +175,15 @@ def _draw_words(canvas: NDArray[np.uint8], face: FaceRecord, box: Box, colour: C
 
 def _line_px(canvas: NDArray[np.uint8]) -> int:
     """Return the width of a line: 2 px at 640x480, in proportion at other sizes."""
-    height, width = canvas.shape[:2]
-    return max(1, round(min(height, width) / 240))
+    return max(1, round(_side_px(canvas) / 240))
 
 
 def _letter_px(canvas: NDArray[np.uint8], box: Box) -> float:
     """Return the height of capitals in the words about the face in *box*."""
-    height, width = canvas.shape[:2]
-    least, greatest = (share * min(height, width) for share in LETTER_SHARES)
+    least, greatest = (share * _side_px(canvas) for share in LETTER_SHARES)
     return max(LEAST_LETTER_PX, least, min(greatest, box.width / LETTERS_A_FACE))
+
+
+def _side_px(canvas: NDArray[np.uint8]) -> int:
+    """Return the shorter side of *canvas*."""
+    return int(min(canvas.shape[:2]))

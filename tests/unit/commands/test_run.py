@@ -162,7 +162,7 @@ class TestOutput:
         assert call("drive.mp4").stdout.startswith("    0.00 s: face 1 at ")
 
 
-@pytest.mark.parametrize("command", [("drive",), ("kiosk",)])
+@pytest.mark.parametrize("command", [("drive",), ("kiosk",), ("doctor",), ("flash", "x.img", "--out", "y.img")])
 def test_a_command_that_watches_one_source_drops_none_of_two(command):
     done = CliRunner().invoke(main, [*command, "--source", "synthetic", "--source", "0"])
     assert done.exit_code == 2
