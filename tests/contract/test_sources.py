@@ -369,7 +369,7 @@ class TestVideo(SourceSuite):
         source = Video(path)
         assert len(list(source.frames())) == 9
         assert source.skipped == 1
-        assert "1 frames of it cannot be decoded" in caplog.text
+        assert "1 frame of it cannot be decoded" in caplog.text
 
     def test_a_whole_film_is_not_said_to_be_cut_off(self, tmp_path, caplog):
         for times in ([0.0], [0.0, 5.0], [0.0, 0.1, 0.2, 8.0]):
