@@ -84,7 +84,7 @@ class _Tag(NamedTuple):
     @classmethod
     def _sized(cls, text: str, ink: Colour, ground: Colour, scale: float) -> _Tag:
         letter_px = scale * FONT_PX
-        stroke_px = max(1, round(letter_px / 8))
+        stroke_px = max(1, round(letter_px / 10))
         pad_px = max(2, round(letter_px * 0.4))
         (width_px, height_px), _ = cv2.getTextSize(text, FONT, scale, stroke_px)
         return cls(text, ink, ground, scale, stroke_px, width_px + 2 * pad_px, height_px + 2 * pad_px, pad_px)
