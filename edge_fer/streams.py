@@ -13,7 +13,7 @@ import os
 import re
 import select
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from edge_fer.errors import SinkError
 
@@ -71,11 +71,9 @@ def without_remarks(log: logging.Logger) -> Iterator[None]:
     if log.isEnabledFor(logging.DEBUG):
         yield
         return
-    import tempfile  # here, since nothing else needs it at the start
-
     with contextlib.ExitStack() as stack:
         try:
-            written = stack.enter_context(tempfile.TemporaryFile())
+            written = stack.enter_context(_scratch())
             saved = os.dup(STDERR)
         except OSError:  # no room for a file, or stderr is closed
             yield
@@ -90,6 +88,15 @@ def without_remarks(log: logging.Logger) -> Iterator[None]:
             for line in written:
                 if not REMARK.search(line):
                     os.write(STDERR, line)
+
+
+def _scratch() -> IO[bytes]:
+    """Return a file without a name; where there can be one in memory, no disk is written."""
+    if sys.platform == "linux":
+        return os.fdopen(os.memfd_create("edge-fer-remarks"), "w+b")
+    import tempfile
+
+    return tempfile.TemporaryFile()
 
 
 class _Results(io.FileIO):
