@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from edge_fer import host
-from edge_fer.text import percent
+from edge_fer.text import counted, percent
 from edge_fer_bench import coverage, detection, stability
 from edge_fer_bench.accuracy import accuracy_rows, worst_class
 from edge_fer_bench.behaviour import behaviours, summarize_states
 from edge_fer_bench.recommendation import judge
 from edge_fer_bench.results import Measurement
 from edge_fer_bench.statistics import p90, percentiles
-from edge_fer_bench.wording import aligned, counted
+from edge_fer_bench.wording import aligned
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
