@@ -27,6 +27,7 @@ Command = TypeVar("Command", bound="Callable[..., object] | click.Command")
 
 DEFAULT_MODEL: Final = "compact"
 """The shipped bundle that runs by default: the more accurate one, and hardly slower."""
+MODEL_HELP: Final = f"A bundle: folder, .zip, or shipped name; by default {DEFAULT_MODEL}."
 TARGET_HELP: Final = "A target of the bundle, for example litert-int8; by default its first."
 THREADS_HELP: Final = "Threads of the model; by default 1."
 
@@ -131,7 +132,7 @@ def model_options(command: Command) -> Command:
 
 
 def model_options_with(
-    *, target_help: str = TARGET_HELP, threads_help: str = THREADS_HELP
+    *, model_help: str = MODEL_HELP, target_help: str = TARGET_HELP, threads_help: str = THREADS_HELP
 ) -> Callable[[Command], Command]:
     """Return `model_options` with help texts that fit a command with other defaults."""
 
@@ -147,9 +148,7 @@ def model_options_with(
                 "target's.",
             ),
             click.option("--target", help=target_help),
-            click.option(
-                "--model", type=MODEL, help=f"A bundle: folder, .zip, or shipped name; by default {DEFAULT_MODEL}."
-            ),
+            click.option("--model", type=MODEL, help=model_help),
         ):
             command = option(command)
         return command

@@ -16,12 +16,13 @@ from edge_fer import trial
 from edge_fer.detectors import DEFAULT_DETECTOR
 from edge_fer.errors import BackendError, BadBundle, MissingDependency
 from edge_fer_bench.processes import Process
-from edge_fer_bench.results import Skipped
+from edge_fer_bench.results import Skipped, StatedAccuracy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from edge_fer.bundle import Bundle
+    from edge_fer.manifest import Target
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,10 @@ class Candidate:
     target: str = ""
     detector: str = DEFAULT_DETECTOR
     """What finds the faces, without the file of its model."""
+    size_bytes: int | None = None
+    """Size of the files of its model."""
+    stated: StatedAccuracy | None = None
+    """What its bundle says of its accuracy."""
     environment: dict[str, str] = field(default_factory=dict)
     """Environment variables to set in addition to those of this process."""
     capabilities: frozenset[str] = frozenset({"frames", "paced", "golden", "classify", "record_states"})
@@ -65,9 +70,26 @@ def candidates_of_bundle(
             if backend:
                 command += ["--backend", backend]
             name = f"{bundle.manifest.name} {entry.name} x{count}"
-            candidate = Candidate(name, tuple(command), count, bundle=bundle.manifest.name, target=entry.name)
+            candidate = Candidate(
+                name, tuple(command), count, bundle=bundle.manifest.name, target=entry.name,
+                size_bytes=entry.total_bytes, stated=_stated(entry),
+            )  # fmt: skip
             candidates += _with_detectors(candidate, detectors)
     return candidates
+
+
+def _stated(target: Target) -> StatedAccuracy | None:
+    found = target.evaluation
+    if found is None:
+        return None
+    votes = found.votes
+    return StatedAccuracy(
+        data=f"{found.data} {found.split}".strip(),
+        images=found.images,
+        accuracy=found.accuracy,
+        votes_images=votes.images if votes else 0,
+        votes_accuracy=votes.accuracy_8_classes if votes else None,
+    )
 
 
 def _with_detectors(candidate: Candidate, detectors: Sequence[str]) -> list[Candidate]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -14,7 +12,7 @@ import click
 from edge_fer import files, telemetry
 from edge_fer.commands.board import BOARD
 from edge_fer.dependencies import require
-from edge_fer.errors import BadInput, EdgeFerError, Regression, SinkError
+from edge_fer.errors import BadBundle, BadInput, EdgeFerError, Regression, SinkError
 from edge_fer.options import DEFAULT_MODEL, DETECTOR, SEED, FiniteRange, model_options_with
 from edge_fer.sources.options import SCENES
 from edge_fer.text import printable
@@ -26,8 +24,9 @@ if TYPE_CHECKING:
     from edge_fer.evaluation.face_set import LabelledFaces
     from edge_fer.evaluation.votes import FerPlusVotes
     from edge_fer.profile import Profile, Thresholds
+    from edge_fer_bench.candidates import Candidate
     from edge_fer_bench.recommendation import Recommendation
-    from edge_fer_bench.results import Run
+    from edge_fer_bench.results import Run, Skipped
     from edge_fer_bench.suites import Suite
 
 EXISTING_FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -64,7 +63,7 @@ class _RunsByDefault(click.Group):
     cls=_RunsByDefault,
     epilog="""\b
 Examples:
-  edge-fer bench                                    # a minute: what to use on this board
+  edge-fer bench                                    # a minute or two: which model to use on this board
   edge-fer bench --suite full --data test.zip --json run.json
   edge-fer bench --suite sustained --minutes 10 --target litert-int8
   edge-fer bench compare before.json after.json
@@ -84,6 +83,7 @@ Examples:
   edge-fer bench --write-profile"""
 )
 @model_options_with(
+    model_help="A bundle: folder, .zip, or shipped name; by default all that are shipped, beside each other.",
     target_help="Measure only this target of the bundle, for example litert-int8; by default all.",
     threads_help="Measure only with this many threads of the model; by default with 1 and with all cores.",
 )
@@ -136,15 +136,17 @@ def run(
 ) -> None:  # fmt: skip
     """Measure each target with each number of threads: frame times, stages, start, memory, golden answers.
 
-    Without --target, all targets are measured; without --threads, one thread and all cores. The frames are drawn, so
-    no camera and no data are needed. Progress goes to stderr and the table to stdout. The last lines of the table say
-    what to use on this machine, and whether that keeps its budget, unless something disturbed the run; then the exit
-    code of --write-profile is 1.
+    Without --model, the shipped models are compared with each other: what each costs, and what it wins. Without
+    --target, all targets are measured; without --threads, one thread and all cores. The frames are drawn, so no camera
+    and no data are needed; without --data, accuracies are those of the bundles' manifests. Progress goes to stderr and
+    the table to stdout. The last lines of the table say what to use on this machine, and whether that keeps its budget,
+    unless something disturbed the run; then the exit code of --write-profile is 1.
 
     Ctrl-C prints what was measured until then, recommends nothing, and leaves no profile; with --json FILE.json, the
     values are in FILE.partial.json.
     """
     from edge_fer import profile
+    from edge_fer.evaluation.origin import typed_command
     from edge_fer.progress import ProgressDisplay
     from edge_fer_bench import table
     from edge_fer_bench.candidates import candidates_of_bundle, fit_candidates
@@ -166,17 +168,21 @@ def run(
         profile.check_replaceable()
         files.refuse_unwritable(profile.path_to_write(), "set XDG_CONFIG_HOME to another folder")
     detectors = _detectors(detectors)
-    # Not the model of the profile, which this command itself may have written after an earlier run.
-    model = model or DEFAULT_MODEL
-    bundle = profile.open_bundle(model)
+    bundles = _bundles(model, suite, target)
     thread_counts = [threads] if threads else _thread_counts(suite.name)
-    candidates = candidates_of_bundle(model, bundle, thread_counts, target, backend, detectors)
-    if suite.name == "sustained":
-        candidates = candidates[:1]  # two programs in turn would each rest half of the time, and heat less
-    candidates, refused = fit_candidates(bundle, candidates, backend)
-    labelled = _labelled(data, bundle) if data else None
+    candidates: list[Candidate] = []
+    refused: list[Skipped] = []
+    for name, bundle in bundles.items():
+        of_bundle = candidates_of_bundle(name, bundle, thread_counts, target, backend, detectors)
+        if suite.name == "sustained":
+            of_bundle = of_bundle[:1]  # two programs in turn would each rest half of the time, and heat less
+        fit, unfit = fit_candidates(bundle, of_bundle, backend)
+        candidates += fit
+        refused += unfit
+    # The shipped models have the same labels.
+    labelled = _labelled(data, next(iter(bundles.values()))) if data else None
     votes = _votes(votes_csv, labelled) if votes_csv else None
-    command = shlex.join(["edge-fer", *sys.argv[1:]])
+    command = typed_command()
     with tempfile.TemporaryDirectory(prefix="edge-fer-bench-") as folder, ProgressDisplay() as progress:
         harness = Harness(suite, Path(folder), progress, scene, seed, fps, labelled, votes, HostMonitor(power), refused)
         measured = harness.run(candidates, command)
@@ -192,7 +198,32 @@ def run(
     if not any(measurement.free for measurement in measured.measurements):
         raise BadInput("nothing could be measured; see the reasons above")
     if write_profile:  # off by default: a benchmark should not change what edge-fer run does
-        _write_profile(model, measured, detectors, anyway=anyway)
+        models = {bundle.manifest.name: name for name, bundle in bundles.items()}
+        _write_profile(models, measured, detectors, anyway=anyway)
+
+
+def _bundles(model: str | None, suite: Suite, target: str | None) -> dict[str, Bundle]:
+    """Return the bundles to measure by path or shipped name: *model*, else those shipped ones that have *target*.
+
+    Raises `BadBundle`, also where none has the target.
+    """
+    from edge_fer import profile
+    from edge_fer.bundle import shipped
+
+    # Not the model of the profile, which this command itself may have written after an earlier run.
+    names = [model] if model else shipped()
+    if model is None and suite.name == "sustained":  # one program heats a board, so there is no second one
+        names = [DEFAULT_MODEL]
+    bundles = {name: profile.open_bundle(name) for name in names}
+    having = {name: bundle for name, bundle in bundles.items() if target is None or target in _targets(bundle)}
+    if not having:
+        among = ", ".join(sorted({one for bundle in bundles.values() for one in _targets(bundle)}))
+        raise BadBundle(f"{' and '.join(names)}: no target {target!r}; pass one of: {among}")
+    return having
+
+
+def _targets(bundle: Bundle) -> list[str]:
+    return [target.name for target in bundle.manifest.targets]
 
 
 def _judged_by(board: str | None) -> Profile | None:
@@ -313,10 +344,11 @@ def _thread_counts(suite: str) -> list[int]:
     return sorted(counts)
 
 
-def _write_profile(model: str, measured: Run, detectors: tuple[str, ...], *, anyway: bool) -> None:
+def _write_profile(models: dict[str, str], measured: Run, detectors: tuple[str, ...], *, anyway: bool) -> None:
     """Write what *measured* recommends into this machine's profile. Raises `EdgeFerError` where it recommends nothing.
 
-    With *anyway*, a run in doubt recommends, too.
+    *models* are the bundles that were measured: name → path or shipped name. With *anyway*, a run in doubt recommends,
+    too.
     """
     from edge_fer import profile
     from edge_fer_bench.recommendation import recommend_target
@@ -324,6 +356,7 @@ def _write_profile(model: str, measured: Run, detectors: tuple[str, ...], *, any
     best = recommend_target(measured, anyway=anyway)
     if best is None:
         raise EdgeFerError("the profile was not written: the run recommends nothing, see its last line")
+    model = models[best.measurement.bundle]
     path, moved = profile.replace_of_this_machine(
         # edge-fer run may be called in another folder.
         model=str(Path(model).resolve()) if Path(model).exists() else model,
@@ -384,6 +417,12 @@ def compare(before: Path, after: Path, as_json: bool) -> None:
     from edge_fer_bench.compare import compare_runs
 
     compared = compare_runs(results.load_run(before), results.load_run(after))
+    if not compared.changes:
+        named = ", ".join(compared.lost) or "nothing"
+        raise BadInput(
+            f"{before} and {after} have no measurement in common: {after} lacks {named}; measure the same --model, "
+            "--target and --threads in both"
+        )
     text = json.dumps(compared.as_dict()) if as_json else table.comparison(compared)
     click.echo(printable(text, keep="\n"))
 
@@ -473,23 +512,25 @@ def report(paths: tuple[Path, ...], out: Path | None, anyway: bool, force: bool)
     epilog="""\b
 Examples:
   edge-fer bench plot run.json latencies --out latencies.svg
+  edge-fer bench plot run.json latencies --out latencies.png
   edge-fer bench plot run.json stages --cell 'cnn-1 litert-int8 x1' --out stages.svg"""
 )
 @click.argument("path", type=EXISTING_FILE)
 @click.argument("name", type=click.Choice(PLOT_NAMES))
 @click.option("--cell", "measurements", multiple=True, help="Show only this measurement; may be repeated.")
-@click.option("--out", required=True, type=NEW_FILE, help="The .svg to write.")
+@click.option("--out", required=True, type=NEW_FILE, help="The .svg or .png to write.")
 @FORCE
 def plot(path: Path, name: str, measurements: tuple[str, ...], out: Path, force: bool) -> None:
-    """Write one plot of a run's page as an SVG, for a README."""
+    """Write one plot of a run's page as an SVG or a PNG, for a README."""
     _require_plots()
     from edge_fer.evaluation import html
     from edge_fer_bench import plots, results
 
-    if out.suffix.lower() not in ("", ".svg"):
-        raise BadInput(f"{out} would hold an SVG; let its name end in .svg")
+    written = html.PICTURES.get(out.suffix.lower() or ".svg")
+    if written is None:
+        raise BadInput(f"{out} would be no picture; let its name end in {' or '.join(html.PICTURES)}")
     _refuse_output(out, "--out", force=force)
-    _write(out, html.svg(plots.picture(results.load_run(path), name, measurements)))
+    _write(out, written(plots.picture(results.load_run(path), name, measurements)))
 
 
 @bench.command(epilog="\b\nExamples:\n  edge-fer bench schema > run.schema.json")

@@ -104,6 +104,8 @@ class _CandidateRecord:
             target=candidate.target,
             threads=candidate.threads,
             detector=candidate.detector,
+            size_bytes=candidate.size_bytes,
+            stated=candidate.stated,
             free=tuple(self.free),
             paced=tuple(self.paced),
             **self.values,

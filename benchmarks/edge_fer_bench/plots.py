@@ -9,8 +9,9 @@ import numpy as np
 
 from edge_fer.emotions import UNKNOWN
 from edge_fer.errors import BadInput
-from edge_fer.evaluation.html import colours, new_figure
+from edge_fer.evaluation.html import COLOURS, GRID, LINE, beside, colours, hint, new_figure
 from edge_fer_bench.behaviour import behaviours, spans
+from edge_fer_bench.merit import merits
 from edge_fer_bench.table import fastest_first
 
 if TYPE_CHECKING:
@@ -21,9 +22,8 @@ if TYPE_CHECKING:
 
     from edge_fer_bench.results import Measurement, Run
 
-WIDTH_IN: Final = 8.0
-GRID: Final = "#e4e7ec"
-LINE: Final = "#98a2b3"
+WIDTH_IN: Final = 10.0
+"""With the legend, which stands beside the values."""
 UNKNOWN_COLOUR: Final = "#d0d5dd"
 CURVE_POINTS: Final = 1001
 """Points of a latency curve: a page would otherwise be made of many thousand frames."""
@@ -62,20 +62,22 @@ def latencies(run: Run) -> Figure | None:
     axes = figure.add_subplot()
     # Quantiles at even steps: the tail keeps its shape, and the page stays small.
     shares = np.linspace(0, 1, CURVE_POINTS)
-    for colour, measurement in zip(colours(len(measurements)), measurements, strict=True):
+    for number, (colour, measurement) in enumerate(zip(colours(len(measurements)), measurements, strict=True)):
         frames_ms = measurement.frames_ms()
         p90_ms = measurement.p90_ms()
         # Peers are dashed here and square below, so that they differ without colours as well.
-        style = "-" if measurement.kind == "edge-fer" else "--"
+        own = "-" if number < len(COLOURS) else ":"  # where colours come a second time
+        style = own if measurement.kind == "edge-fer" else "--"
         label = f"{measurement.name}: {p90_ms:.2f} ms"
-        axes.plot(np.quantile(frames_ms, shares), shares, color=colour, label=label, linestyle=style)
+        (line,) = axes.plot(np.quantile(frames_ms, shares), shares, color=colour, label=label, linestyle=style)
+        hint(line, label)
         axes.plot([p90_ms], [0.9], marker="o", markersize=5, color=colour)
     # Where the line crosses a curve is the p90, the headline figure.
     axes.axhline(0.9, color=LINE, linewidth=0.8)
     axes.set(xlabel="milliseconds per frame", ylabel="share of frames", ylim=(0, 1.01))
     _logarithmic(axes)
     axes.grid(color=GRID, which="both")
-    axes.legend(fontsize=8, loc="lower right")
+    beside(figure, title="90th percentile")
     return figure
 
 
@@ -89,29 +91,35 @@ def stages(run: Run) -> Figure | None:
     if not bars:
         return None
     names = list(next(iter(bars.values())))
-    figure = new_figure(WIDTH_IN, 0.9 + 0.38 * len(bars))
+    figure = new_figure(WIDTH_IN, max(1.6, 0.9 + 0.38 * len(bars)))
     axes = figure.add_subplot()
     lefts = np.zeros(len(bars))
     for colour, stage in zip(colours(len(names)), names, strict=True):
         lengths = np.array([means_ms[stage] for means_ms in bars.values()])
-        axes.barh([*bars], lengths, left=lefts, color=colour, label=stage)
+        drawn = axes.barh([*bars], lengths, left=lefts, color=colour, label=stage)
+        for bar, length in zip(drawn, lengths, strict=True):
+            hint(bar, f"{stage}: {length:.3f} ms")
         lefts += lengths  # the next stage begins where this one ends
     axes.invert_yaxis()  # the fastest on top, as in the table
     axes.set(xlabel="milliseconds per frame, mean")
-    # Above the axes, at a distance that shrinks with their height in the units of the axes.
-    above = 1.0 + 0.6 / (1 + len(bars))
-    axes.legend(fontsize=8, ncols=len(names), loc="upper center", bbox_to_anchor=(0.4, above))
+    beside(figure)
     return figure
 
 
 def accuracy(run: Run) -> Figure | None:
-    """Draw accuracy against the p90; a line joins the measurements that none beats in both (the Pareto front)."""
+    """Draw accuracy, with its 95 % interval, against the p90.
+
+    A line joins the measurements that none beats in both: the Pareto front.
+    """
+    measurements = fastest_first(run)
+    known = merits(measurements)
     points: dict[str, tuple[float, float]] = {}
     markers: dict[str, str] = {}
-    for measurement in fastest_first(run):
-        if measurement.accuracy is not None:
-            points[measurement.name] = (measurement.p90_ms(), 100 * measurement.accuracy.accuracy)
-            markers[measurement.name] = "o" if measurement.kind == "edge-fer" else "s"
+    for measurement in measurements:
+        if measurement.name in known:
+            points[measurement.name] = (measurement.p90_ms(), 100 * known[measurement.name].share)
+            own = "o" if len(markers) < len(COLOURS) else "D"
+            markers[measurement.name] = own if measurement.kind == "edge-fer" else "s"
     if len(points) < 2:  # the table shows a single point as well
         return None
     figure = new_figure(WIDTH_IN, 4.2)
@@ -120,10 +128,14 @@ def accuracy(run: Run) -> Figure | None:
     # Steps, since between two measurements there is nothing to choose.
     axes.plot(front[:, 0], front[:, 1], color=LINE, linewidth=1, drawstyle="steps-post", zorder=0)
     for colour, (name, (p90_ms, percent)) in zip(colours(len(points)), points.items(), strict=True):
-        axes.scatter([p90_ms], [percent], color=colour, marker=markers[name], label=name)
+        point = axes.scatter([p90_ms], [percent], color=colour, marker=markers[name], label=name)
+        hint(point, f"{name}: {p90_ms:.2f} ms, {known[name].text()}")
+        low, high = known[name].interval()
+        axes.vlines([p90_ms], 100 * low, 100 * high, color=colour, linewidth=1)
     axes.set(xlabel="milliseconds per frame, 90th percentile", ylabel="accuracy, %")
+    _logarithmic(axes)
     axes.grid(color=GRID)
-    axes.legend(fontsize=8)
+    beside(figure)
     return figure
 
 
@@ -147,7 +159,7 @@ def states(run: Run) -> Figure | None:
     rows = [_Row("shown", first.truth)]
     rows += [_Row(name, behaviour.states) for name, behaviour in recorded.items()]
     label_colours = _label_colours(rows)
-    figure = new_figure(WIDTH_IN, 1.0 + 0.45 * len(rows))
+    figure = new_figure(WIDTH_IN, max(2.2, 1.0 + 0.45 * len(rows)))
     axes = figure.add_subplot()
     for height, row in enumerate(rows):
         _draw_spans(axes, height, row.changes, first.seconds, label_colours)
@@ -155,7 +167,7 @@ def states(run: Run) -> Figure | None:
     axes.set_yticklabels([row.name for row in rows])
     axes.invert_yaxis()
     handles = [_patch(colour, label) for label, colour in label_colours.items()]
-    axes.legend(handles=handles, fontsize=8, ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.35))
+    beside(figure, handles=handles)
     return figure
 
 
@@ -196,7 +208,7 @@ PLOTS: Final = {
 
 
 def boards(runs: Mapping[str, Run]) -> Figure | None:
-    """Draw the p90 of every target on every board: one row per board, one colour per target."""
+    """Draw the p90 of every target on every board: one row per board, one colour per target of a model."""
     points: dict[str, list[tuple[float, int]]] = {}
     names: list[str] = []
     for name, run in runs.items():
@@ -205,7 +217,7 @@ def boards(runs: Mapping[str, Run]) -> Figure | None:
             continue
         for measurement in measurements:
             if measurement.target:  # a peer has none
-                series = points.setdefault(measurement.target, [])
+                series = points.setdefault(f"{measurement.bundle} {measurement.target}", [])
                 series.append((measurement.p90_ms(), len(names)))
         names.append(name)
     if not names:
@@ -220,7 +232,7 @@ def boards(runs: Mapping[str, Run]) -> Figure | None:
     axes.set_yticklabels(names)
     axes.invert_yaxis()
     axes.grid(color=GRID, which="both")
-    axes.legend(fontsize=8)
+    beside(figure)
     return figure
 
 
@@ -274,7 +286,8 @@ def _draw_spans(
     for span in spans(changes, end_s):
         if span.label:
             colour = label_colours[span.label]
-            axes.barh(height, span.end_s - span.start_s, left=span.start_s, color=colour, height=0.7)
+            (bar,) = axes.barh(height, span.end_s - span.start_s, left=span.start_s, color=colour, height=0.7)
+            hint(bar, f"{span.label}, {span.start_s:.1f} to {span.end_s:.1f} s")
 
 
 def _logarithmic(axes: Axes) -> None:

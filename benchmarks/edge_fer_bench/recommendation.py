@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Final
 
 from edge_fer.text import counted
 from edge_fer_bench import stability
+from edge_fer_bench.merit import merits
 from edge_fer_bench.results import Measurement, frames_by_block
 from edge_fer_bench.statistics import Ratio, block_ratio, mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from edge_fer_bench.merit import Merit
     from edge_fer_bench.results import Run
 
 MAX_ACCURACY_LOSS: Final = 0.01
@@ -36,6 +38,8 @@ class Recommendation:
     float32: Measurement | None
     gain: Ratio | None
     """float32's mean frame time divided by int8's, each the fastest of its kind, of one bundle. Above 1 int8 wins."""
+    merit: Merit | None = None
+    """Its accuracy, as far as it is known."""
 
     def sentences(self) -> list[str]:
         """Return the recommendation as one or two sentences."""
@@ -44,8 +48,8 @@ class Recommendation:
         if best.detection is not None:
             threads += f" and the detector {best.detector}"
         first = f"on this device use {best.bundle} {best.target} with {threads}: p90 {self.p90_ms:.2f} ms a frame"
-        if best.accuracy:
-            first += f", accuracy {best.accuracy.accuracy:.2%} on {best.accuracy.data}"
+        if self.merit is not None:
+            first += f", accuracy {self.merit.text()} {self.merit.where}"
         if self.gain is None:
             return [first]
         return [first, f"int8 is {self._int8_verdict(self.gain)}"]
@@ -119,7 +123,7 @@ def find_best(run: Run) -> Recommendation | None:
     detectors that find `MAX_FACES_LOST` less than the best are left out. Among those that are about as fast, the one
     with fewest threads wins.
     """
-    sound = list(filter(_is_sound, run.measurements))
+    sound = list(filter(is_sound, run.measurements))
     accurate = _finding(_accurate(sound))
     if not accurate:
         return None
@@ -131,10 +135,10 @@ def find_best(run: Run) -> Recommendation | None:
     alike = [measurement for measurement in sound if measurement.detector == best.detector]
     int8, float32 = _int8_and_float32(alike, best.bundle)
     gain = _gain(int8, float32) if int8 and float32 else None
-    return Recommendation(best, best.p90_ms(), int8, float32, gain)
+    return Recommendation(best, best.p90_ms(), int8, float32, gain, merits(sound).get(best.name))
 
 
-def _is_sound(measurement: Measurement) -> bool:
+def is_sound(measurement: Measurement) -> bool:
     """Return whether *measurement* is one of edge-fer, is complete, and gave the right golden answers."""
     # A peer may be faster, but nobody can run a bundle with it.
     if measurement.kind != "edge-fer" or measurement.failed or not measurement.free:
@@ -144,14 +148,15 @@ def _is_sound(measurement: Measurement) -> bool:
 
 def _accurate(measurements: Sequence[Measurement]) -> list[Measurement]:
     """Return *measurements* without those that are known to be less accurate than the best of them."""
-    known = [measurement.accuracy.accuracy for measurement in measurements if measurement.accuracy]
-    least = max(known, default=0.0) - MAX_ACCURACY_LOSS
-    return [measurement for measurement in measurements if _is_accurate(measurement, least)]
-
-
-def _is_accurate(measurement: Measurement, least: float) -> bool:
-    # Unknown is not bad: without labelled data every target is compared by its speed alone.
-    return measurement.accuracy is None or measurement.accuracy.accuracy >= least
+    known = merits(measurements)
+    least = max((merit.share for merit in known.values()), default=0.0) - MAX_ACCURACY_LOSS
+    kept: list[Measurement] = []
+    for measurement in measurements:
+        merit = known.get(measurement.name)
+        # Unknown is not bad: where no accuracy is known, every target is compared by its speed alone.
+        if merit is None or merit.share >= least:
+            kept.append(measurement)
+    return kept
 
 
 def _finding(measurements: Sequence[Measurement]) -> list[Measurement]:

@@ -189,6 +189,20 @@ class Accuracy(Frozen):
         return self
 
 
+class StatedAccuracy(Frozen):
+    """What the manifest of a bundle says of a target: measured where the model was converted, not in this run."""
+
+    data: Text
+    """Name of the set and of its split."""
+    images: Count
+    accuracy: Share | None = None
+    """By the labels of the set."""
+    votes_images: Count = 0
+    """Images on which a majority of FER+'s annotators agrees."""
+    votes_accuracy: Share | None = None
+    """By that majority, on eight classes."""
+
+
 class Behaviour(Frozen):
     """States over time on a labelled sequence, and what was shown."""
 
@@ -282,6 +296,9 @@ class Measurement(Frozen):
     """Frames at the rate of a camera."""
     golden: Golden | None = None
     accuracy: Accuracy | None = None
+    size_bytes: Count | None = None
+    """Size of the files of the model."""
+    stated: StatedAccuracy | None = None
     behaviour: Behaviour | None = None
     detection: Detection | None = None
     """Only of detectors that were asked for."""

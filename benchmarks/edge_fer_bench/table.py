@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from edge_fer import host
+from edge_fer.evaluation.glossary import MEANINGS
+from edge_fer.evaluation.metrics import bracketed
 from edge_fer.text import counted, percent
-from edge_fer_bench import coverage, detection, stability
+from edge_fer_bench import coverage, detection, models, stability
 from edge_fer_bench.accuracy import accuracy_rows, worst_class
 from edge_fer_bench.behaviour import behaviours, summarize_states
+from edge_fer_bench.merit import merits, whose
 from edge_fer_bench.recommendation import judge
 from edge_fer_bench.results import Measurement
 from edge_fer_bench.statistics import p90, percentiles
@@ -31,6 +34,8 @@ ACCURACY_COLUMNS: Final = ("accuracy", "macro-F1", "drop", "F1 drop", "same labe
 CHANGE_COLUMNS: Final = ("", "", "after / before", "95 % interval", "p", "ms a frame", "")
 #: A dash where a value is unknown: an empty cell looks like a mistake, and a zero like a value.
 NO_VALUE: Final = "–"
+WORDS: Final = ("x1", "p90", "MB", "golden")
+"""The words of the table that nobody can guess; the text explains them, and the page all."""
 
 
 def render(run: Run, *, anyway: bool = False) -> str:
@@ -43,7 +48,9 @@ def render(run: Run, *, anyway: bool = False) -> str:
     over_time = [*_growth(run, measurements), *_paced(run, measurements), *_behaviours(measurements)]
     sections: list[Sequence[str]] = [
         _head(run),
-        aligned([COLUMNS, *map(row, measurements)]),
+        _table(measurements),
+        [f"{word}: {MEANINGS[word]}" for word in WORDS],
+        _models(run),
         _stages(verdict.best),
         aligned(detection.rows(measurements)),
         aligned(coverage.rows(measurements)),
@@ -58,8 +65,8 @@ def render(run: Run, *, anyway: bool = False) -> str:
 
 def markdown(run: Run) -> str:
     """Return the measurements of *run* as a Markdown table."""
-    rows = [COLUMNS, ["---"] * len(COLUMNS), *map(row, fastest_first(run))]
-    lines = [f"| {' | '.join(cells)} |" for cells in rows]
+    headings, *measured = rows(fastest_first(run))
+    lines = [f"| {' | '.join(cells)} |" for cells in (headings, ["---"] * len(COLUMNS), *measured)]
     return "\n".join(lines)
 
 
@@ -77,6 +84,7 @@ def figures(run: Run, *, anyway: bool = False) -> dict[str, Any]:
         # The name that measurements have in files.
         "cells": [_measurement_figures(measurement) for measurement in fastest_first(run)],
         "answers": [asdict(row) for row in accuracy_rows(run)],
+        "models": [asdict(compared) for compared in models.compare_models(run)],
         "doubts": list(verdict.doubts),
         "recommended": best.measurement.name if best else None,
         "sentences": verdict.sentences(anyway=anyway),
@@ -105,8 +113,28 @@ def fastest_first(run: Run) -> list[Measurement]:
     return sorted(timed, key=Measurement.p90_ms)
 
 
-def row(measurement: Measurement) -> list[str]:
-    """Return the cells of *measurement* under `COLUMNS`."""
+def rows(measurements: Sequence[Measurement], *, intervals: bool = False) -> list[Sequence[str]]:
+    """Return the cells of *measurements* under `COLUMNS`, which come first; with *intervals* those of the accuracies.
+
+    An accuracy that was not measured is that of the bundle's manifest; see `edge_fer_bench.merit.whose`.
+    """
+    known = merits(measurements)
+    cells: list[Sequence[str]] = [COLUMNS]
+    for measurement in measurements:
+        merit = known.get(measurement.name)
+        accuracy = NO_VALUE
+        if merit is not None:
+            accuracy = merit.text() if intervals else percent(merit.share)
+        cells.append(_row(measurement, accuracy))
+    return cells
+
+
+def _table(measurements: Sequence[Measurement]) -> list[str]:
+    accuracy = whose(merits(measurements))
+    return [*aligned(rows(measurements)), *([accuracy] if accuracy else [])]
+
+
+def _row(measurement: Measurement, accuracy: str) -> list[str]:
     frames_ms = measurement.frames_ms()
     times = [f"{value:.2f}" for value in (*percentiles(frames_ms), frames_ms.max())]
     return [
@@ -116,14 +144,17 @@ def row(measurement: Measurement) -> list[str]:
         # The median start, as the first one also reads the model from the disk; but the largest memory.
         f"{np.median(measurement.cold_start_s):.2f}" if measurement.cold_start_s else NO_VALUE,
         f"{max(measurement.peak_memory_mb):.0f}" if measurement.peak_memory_mb else NO_VALUE,
-        f"{measurement.accuracy.accuracy:.2%}" if measurement.accuracy else NO_VALUE,
+        accuracy,
         _golden_word(measurement.golden),
     ]
 
 
-def accuracy_table(run: Run) -> list[tuple[str, ...]]:
-    """Return the accuracies of *run* as rows of cells, a row of headings first; an empty list if there are none."""
-    return _accuracy_table(run, accuracy_rows(run))
+def accuracy_table(run: Run, *, intervals: bool = False) -> list[tuple[str, ...]]:
+    """Return the accuracies of *run* as rows of cells, a row of headings first; an empty list if there are none.
+
+    With *intervals*, each accuracy has its 95 % interval.
+    """
+    return _accuracy_table(run, accuracy_rows(run), intervals=intervals)
 
 
 def scene_line(run: Run) -> str:
@@ -139,7 +170,9 @@ def doubts(run: Run, measurements: Iterable[Measurement]) -> list[str]:
     """Return what makes the figures of *run*, and of its *measurements*, doubtful."""
     reasons = list(stability.unstable(run))
     for measurement in measurements:
-        reasons += [f"{measurement.name}: {reason}" for reason in stability.unsteady(measurement)]
+        unsteady = stability.unsteady(measurement)
+        if unsteady:
+            reasons.append(f"{measurement.name}: {'; '.join(unsteady)}")
     return reasons
 
 
@@ -233,6 +266,13 @@ def _head(run: Run) -> list[str]:
     ]
 
 
+def _models(run: Run) -> list[str]:
+    compared = models.compare_models(run)
+    if not compared:
+        return []
+    return ["what each model costs and wins, beside the fastest of them", *aligned(models.table(compared))]
+
+
 def _stages(best: Recommendation | None) -> list[str]:
     """Return where the time of a frame goes in the best measurement: for all of them it would be too long."""
     if best is None or not best.measurement.free[0].stages_ms:
@@ -250,7 +290,7 @@ def _stages(best: Recommendation | None) -> list[str]:
 
 def _accuracies(run: Run) -> list[str]:
     rows = accuracy_rows(run)
-    lines = aligned(_accuracy_table(run, rows))
+    lines = aligned(_accuracy_table(run, rows, intervals=False))
     references = {row.against for row in rows} - {""}
     if references:
         names = ", ".join(sorted(references))
@@ -258,12 +298,12 @@ def _accuracies(run: Run) -> list[str]:
     return lines
 
 
-def _accuracy_table(run: Run, rows: Sequence[AccuracyRow]) -> list[tuple[str, ...]]:
+def _accuracy_table(run: Run, rows: Sequence[AccuracyRow], *, intervals: bool) -> list[tuple[str, ...]]:
     for measurement in run.measurements:
         # The harness measures all accuracies of a run on one set, so the first one names it.
         if measurement.accuracy is not None:
             data = measurement.accuracy
-            cells = [_accuracy_cells(row, data) for row in rows]
+            cells = [_accuracy_cells(row, data, intervals=intervals) for row in rows]
             return [_accuracy_heading(data), *cells]
     return []
 
@@ -274,15 +314,20 @@ def _accuracy_heading(data: Accuracy) -> tuple[str, ...]:
     return (title, *by_votes, *ACCURACY_COLUMNS)
 
 
-def _accuracy_cells(row: AccuracyRow, data: Accuracy) -> tuple[str, ...]:
+def _accuracy_cells(row: AccuracyRow, data: Accuracy, *, intervals: bool) -> tuple[str, ...]:
     drop = f1_drop = agreement = NO_VALUE
     if row.drop is not None:
         drop = f"{row.drop:+.2f}"
         f1_drop = f"{row.f1_drop:+.2f}"
         agreement = f"{row.agreement:.1%}"
-    by_votes = () if data.by_votes is None else (percent(row.votes_accuracy),)
+    accuracies = [(row.accuracy, data.images)]
+    if data.by_votes is not None:
+        accuracies.insert(0, (row.votes_accuracy or 0.0, data.by_votes.images))
+    shares = [percent(share) for share, _ in accuracies]
+    if intervals:
+        shares = [f"{percent(share)} {bracketed(share, images)}" for share, images in accuracies]
     worst = worst_class(row, data.names)
-    return (row.name, *by_votes, f"{row.accuracy:.2%}", f"{row.macro_f1:.3f}", drop, f1_drop, agreement, worst)
+    return (row.name, *shares, f"{row.macro_f1:.3f}", drop, f1_drop, agreement, worst)
 
 
 def _growth(run: Run, measurements: Iterable[Measurement]) -> Iterator[str]:
@@ -296,6 +341,8 @@ def _growth(run: Run, measurements: Iterable[Measurement]) -> Iterator[str]:
 
 
 def _paced(run: Run, measurements: Iterable[Measurement]) -> Iterator[str]:
+    """Yield which measurements did not keep up with a camera, and how many did."""
+    kept_up = 0
     for measurement in measurements:
         if not measurement.paced:
             continue
@@ -304,8 +351,13 @@ def _paced(run: Run, measurements: Iterable[Measurement]) -> Iterator[str]:
             processed += len(block.frame_ms)
             dropped += block.dropped
             late += block.late
-        counts = f"{processed} processed, {dropped} dropped, {late} late"
-        yield f"{measurement.name} at {run.paced_fps:g} frames a second: {counts}"
+        if dropped or late:
+            counts = f"{processed} processed, {dropped} dropped, {late} late"
+            yield f"{measurement.name} at {run.paced_fps:g} frames a second: {counts}"
+        else:
+            kept_up += 1
+    if kept_up:
+        yield f"{counted(kept_up, 'measurement')} kept up with {run.paced_fps:g} frames a second: none dropped or late"
 
 
 def _behaviours(measurements: Iterable[Measurement]) -> Iterator[str]:

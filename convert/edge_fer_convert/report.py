@@ -9,6 +9,7 @@ import numpy as np
 
 from edge_fer import __version__
 from edge_fer.evaluation.html import render
+from edge_fer.evaluation.origin import Origin
 from edge_fer.text import percent
 from edge_fer_convert import targets
 from edge_fer_convert.graph import short_name
@@ -193,16 +194,21 @@ def _interval(drop: Drop | None) -> str:
 
 def html_report(conversion: Conversion) -> str:
     """Return the report as one HTML page that loads nothing else."""
-    figures = as_dict(conversion)
+    return html_page(as_dict(conversion), Origin.now())
+
+
+def html_page(figures: dict[str, Any], origin: Origin) -> str:
+    """Return what `as_dict` returns as one HTML page that loads nothing else."""
+    shown = []
     for target in figures["targets"]:
         p50, p90 = np.percentile(target["latency_ms"], (50, 90))
-        target["p50"] = float(p50)
-        target["p90"] = float(p90)
+        shown.append({**target, "p50": float(p50), "p90": float(p90)})
     return render(
         "report.html.j2",
         "edge_fer_convert",
         filters={"short": short_name, "points": _points},
-        report=figures,
+        report={**figures, "targets": shown},
+        origin=origin,
         axis=_axis(figures),
     )
 

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from edge_fer.evaluation import plots
+from edge_fer.evaluation import html, plots
 from edge_fer.evaluation.classification import evaluate
+from edge_fer.evaluation.metrics import bracketed
+from edge_fer.evaluation.origin import Origin
+from edge_fer.text import percent
 from edge_fer_train import run_folder
 from edge_fer_train.rates import mean_convergence_rate, mean_overfitting_rate
 
@@ -26,6 +29,15 @@ if TYPE_CHECKING:
 FORMAT_VERSION: Final = 1
 DPI: Final = 120
 FIGURES: Final = ("accuracy", "loss")
+EPOCH_COLUMNS: Final = {
+    "size px": "d",
+    "loss": ".4f",
+    "accuracy": ".2%",
+    "validation loss": ".4f",
+    "validation accuracy": ".2%",
+    "seconds": ".0f",
+}
+"""Figures of an epoch in the page, with the format of each."""
 
 
 def write(
@@ -37,7 +49,7 @@ def write(
     deduplicated: NDArray[np.bool_] | None,
     votes: FerPlusVotes | None = None,
 ) -> ClassificationReport:
-    """Write ``report.json``, ``accuracy.png``, ``loss.png`` and ``confusion.png`` to *folder*; return the report.
+    """Write ``report.json``, ``report.html`` and its figures as PNG to *folder*; return the report.
 
     *scores* ``(n, classes)`` are those of the best weights on *faces*. *deduplicated* ``(n,)`` says which of the faces
     have no near-copy among the training faces. Where *votes* on the faces are given, ``report.json`` has the figures by
@@ -62,12 +74,67 @@ def write(
         content["validation_votes"] = votes.figures(scores)
     content["history"] = list(history)  # last, since it is long
     run_folder.write(folder / "report.json", json.dumps(content, indent=1) + "\n")
-    epochs = [entry["epoch"] for entry in history]
+    run_folder.write(folder / "report.html", html_page(content, Origin.now()))
     for figure in FIGURES:
-        curves = plots.curves(f"{name}: {figure}", epochs, lines(figure, history), figure)
-        save_figure(curves, folder / f"{figure}.png")
+        save_figure(_curves(name, figure, history), folder / f"{figure}.png")
     save_figure(plots.confusion(classification, name), folder / "confusion.png")
     return classification
+
+
+def html_page(content: Mapping[str, Any], origin: Origin) -> str:
+    """Return what ``report.json`` holds as one HTML page that needs no other file."""
+    history = content["history"]
+    curves = {}
+    for figure in FIGURES:
+        curves[figure] = html.inline(_curves(content["name"], figure, history), f"{figure} over the epochs")
+    return html.render(
+        "run.html.j2",
+        "edge_fer_train",
+        report=content,
+        origin=origin,
+        rows=_accuracies(content),
+        labels=[entry["name"] for entry in content["validation"]["classes"]],
+        curves=curves,
+        epochs=[("epoch", *EPOCH_COLUMNS), *map(_epoch, history)],
+    )
+
+
+def _accuracies(content: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Return the accuracies as rows of cells, headings first."""
+    rows: list[tuple[str, ...]] = [("by", "faces", "accuracy", "macro-F1", "mAP", "calibration error")]
+    for title, key in (("labels", "validation"), ("labels, without near-copies", "validation_fresh")):
+        report = content[key]
+        if report is not None:
+            means = (percent(report["macro_f1"]), percent(report["macro_average_precision"]))
+            rows.append((title, *_accuracy(report["accuracy"], report["images"]), *means, _error(report)))
+    votes = content.get("validation_votes")
+    if votes is not None:
+        figures = _accuracy(votes["accuracy_8_classes"], votes["images"])
+        rows.append(("FER+, eight classes", *figures, "–", "–", _error(votes)))
+    return rows
+
+
+def _accuracy(share: float, images: int) -> tuple[str, str]:
+    return str(images), f"{percent(share)} {bracketed(share, images)}"
+
+
+def _error(report: Mapping[str, Any]) -> str:
+    error = report["calibration_error"]
+    return "–" if error is None else f"{error:.3f}"
+
+
+def _epoch(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the cells of one epoch; histories of earlier versions have fewer figures."""
+    cells = [str(entry["epoch"])]
+    for name, style in EPOCH_COLUMNS.items():
+        value = entry.get(name.replace(" ", "_"))
+        cells.append("–" if value is None else format(value, style))
+    return tuple(cells)
+
+
+def _curves(name: str, figure: str, history: Sequence[Mapping[str, Any]]) -> Figure:
+    epochs = [entry["epoch"] for entry in history]
+    return plots.curves(f"{name}: {figure}", epochs, lines(figure, history), figure)
 
 
 def save_figure(figure: Figure, path: Path) -> None:

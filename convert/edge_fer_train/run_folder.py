@@ -34,7 +34,15 @@ if TYPE_CHECKING:
 REMEDY: Final = "pass another --out, or --force to start over"
 MAX_JSON_BYTES: Final = 16_000_000
 """A history has a few hundred bytes an epoch."""
-REPORTS: Final = ("report.json", "scores.npz", "out-of-fold.npz", "accuracy.png", "loss.png", "confusion.png")
+REPORTS: Final = (
+    "report.json",
+    "report.html",
+    "scores.npz",
+    "out-of-fold.npz",
+    "accuracy.png",
+    "loss.png",
+    "confusion.png",
+)
 """What a finished run leaves beside its models."""
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from edge_fer.evaluation.comparison import SystemComparison
     from edge_fer.evaluation.conditions import Condition
     from edge_fer.evaluation.face_set import LabelledFaces
+    from edge_fer.evaluation.origin import Origin
     from edge_fer.evaluation.votes import FerPlusVotes
 
 NEEDED: Final = {"sklearn": "scikit-learn", "matplotlib": "matplotlib", "jinja2": "jinja2", "rich": "rich"}
@@ -98,8 +99,10 @@ def evaluate(
 
     from edge_fer.evaluation import comparison, conditions
     from edge_fer.evaluation.labelled import load_faces
+    from edge_fer.evaluation.origin import Origin
     from edge_fer.evaluation.votes import FerPlusVotes, load_votes
 
+    origin = Origin.now()
     names = [] if sweeps == "none" else [name.strip() for name in sweeps.split(",")]
     chosen = conditions.of_sweeps(names)
     if not force:
@@ -119,7 +122,7 @@ def evaluate(
     votes = None if counts is None else FerPlusVotes.of(faces, counts)
     compared = _compare(systems, threads, faces, Path(data).name, chosen, train, votes)
     if out is not None:
-        _save(compared, out)
+        _save(compared, out, origin)
     _print(compared, as_json=as_json, markdown=markdown)
     if out is not None:
         click.echo(printable(f"report: {out / 'report.html'}"), err=True)
@@ -173,12 +176,12 @@ def _compare(
         return compare_systems(opened, faces, data, conditions, deduplicated, progress, votes)
 
 
-def _save(compared: SystemComparison, folder: Path) -> None:
+def _save(compared: SystemComparison, folder: Path, origin: Origin) -> None:
     from edge_fer import files
     from edge_fer.evaluation.page import comparison_page
 
     compared.save(folder)
-    page = comparison_page(compared)
+    page = comparison_page(compared, origin)
     try:
         files.write(folder / "report.html", page)
     except OSError as exc:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+Z_95: Final = 1.959964
+"""The normal distribution has 95 % of its weight within this many standard deviations of its mean."""
 
 
 def accuracy(predicted: NDArray[np.int64], labels: NDArray[np.int64]) -> float:
@@ -43,3 +47,22 @@ def mean_f1(hits: NDArray[np.int64], occurrences: NDArray[np.int64]) -> NDArray[
     f1 = np.divide(2 * hits, occurrences, out=np.zeros(hits.shape), where=occurs)
     # At least 1, for a row in which no class occurs: its macro-F1 is 0.
     return np.asarray(f1.sum(axis=-1) / np.maximum(occurs.sum(axis=-1), 1))
+
+
+def interval(share: float, images: int) -> tuple[float, float]:
+    """Return the 95 % interval of a *share* of *images*, two shares of 1: the score interval of Wilson, JASA 1927.
+
+    Unlike the usual ± it stays between 0 and 1, and says something where all answers are right. *images* is at least 1.
+    """
+    spread = Z_95**2 / images
+    middle = (share + spread / 2) / (1 + spread)
+    half = Z_95 * math.sqrt(share * (1 - share) / images + spread / images / 4) / (1 + spread)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def bracketed(share: float | None, images: int) -> str:
+    """Return the 95 % interval of *share* of so many *images*, per cent, in brackets; nothing for None."""
+    if share is None or not images:
+        return ""
+    low, high = interval(share, images)
+    return f"[{100 * low:.1f}, {100 * high:.1f}]"

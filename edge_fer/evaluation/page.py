@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from edge_fer.evaluation.comparison import SystemComparison
     from edge_fer.evaluation.conditions import Condition
+    from edge_fer.evaluation.origin import Origin
 
 
 def table(comparison: SystemComparison) -> Table:
@@ -54,9 +55,9 @@ def table(comparison: SystemComparison) -> Table:
 def raza_table(comparison: SystemComparison) -> str:
     """Return the figures of each class as Markdown, those of `RAZA_2025` last.
 
-    The columns are those of Raza et al., KJMR 2025, Table I; figures are per cent.
+    The columns are those of Raza et al., KJMR 2025, Table I, which calls average precision mAP; figures are per cent.
     """
-    rows = ["| | expression | precision | recall | mAP | F-score |", "| --- | --- | --- | --- | --- | --- |"]
+    rows = ["| | expression | precision | recall | AP | F-score |", "| --- | --- | --- | --- | --- | --- |"]
     for name, report in comparison.reports().items():
         title = f"{name}, measured"
         for entry in report.classes:
@@ -73,21 +74,23 @@ def raza_table(comparison: SystemComparison) -> str:
     return "\n".join(rows)
 
 
-def comparison_page(comparison: SystemComparison) -> str:
+def comparison_page(comparison: SystemComparison, origin: Origin) -> str:
     """Return the whole comparison as one HTML page that needs no other file."""
     reports = comparison.reports()
-    confusions = {name: html.embedded(plots.confusion(report, name)) for name, report in reports.items()}
     reliability = None
     if any(report.reliability for report in reports.values()):
-        reliability = html.embedded(plots.reliability(reports))
+        reliability = html.inline(plots.reliability(reports), "accuracy against confidence, a line for each system")
+    sweeps = {}
+    for kind, figure in _sweep_plots(comparison).items():
+        sweeps[kind] = html.inline(figure, f"accuracy against {kind}, a line for each system")
     return html.render(
         "eval.html.j2",
         comparison=comparison,
         reports=reports,
         published=RAZA_2025,
-        confusions=confusions,
         reliability=reliability,
-        sweeps=[html.embedded(figure) for figure in _sweep_plots(comparison)],
+        sweeps=sweeps,
+        origin=origin,
     )
 
 
@@ -96,16 +99,16 @@ def _markdown_row(title: str, label: str, figures: Sequence[float | None]) -> st
     return f"| {' | '.join([title, label, *texts])} |"
 
 
-def _sweep_plots(comparison: SystemComparison) -> list[Figure]:
-    """Return a plot for each sweep under which a system has answers."""
-    figures = []
+def _sweep_plots(comparison: SystemComparison) -> dict[str, Figure]:
+    """Return a plot for each sweep under which a system has answers, by the kind of the sweep."""
+    figures = {}
     for kind, sweep in SWEEPS.items():
         # The original has no blur and no noise, but its resolution depends on the data; 48 px is in the sweep itself.
         conditions = sweep if kind == "resolution" else (ORIGINAL, *sweep)
         lines = _accuracies(comparison, conditions)
         if lines:
             amounts = [condition.amount for condition in conditions]
-            figures.append(plots.sweep(kind, amounts, lines))
+            figures[kind] = plots.sweep(kind, amounts, lines)
     return figures
 
 

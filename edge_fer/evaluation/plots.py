@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from edge_fer.evaluation.html import GRID, LINE, colours, new_figure
+from edge_fer.evaluation.html import GRID, INK, LINE, beside, colours, hint, new_figure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +21,6 @@ AMOUNTS: Final = {
     "noise": "standard deviation, grey levels",
 }
 """What the amount of each kind of condition is, for the axis."""
-INK: Final = "#1b1f24"
 
 
 def confusion(report: ClassificationReport, title: str = "") -> Figure:
@@ -44,7 +43,7 @@ def confusion(report: ClassificationReport, title: str = "") -> Figure:
 
 def reliability(reports: Mapping[str, ClassificationReport]) -> Figure:
     """Draw accuracy against confidence, a line for each system; on the diagonal, confidence equals accuracy."""
-    figure = new_figure(4.8, 4.4)
+    figure = new_figure(7.6, 4.2)
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], color=LINE, linestyle="--", linewidth=1)
     # A system without scores keeps its colour, so that colours are the same in every plot of a page.
@@ -54,34 +53,37 @@ def reliability(reports: Mapping[str, ClassificationReport]) -> Figure:
         confidences = [entry.confidence for entry in report.reliability]
         accuracies = [entry.accuracy for entry in report.reliability]
         label = f"{name} ({report.calibration_error:.3f})"
-        axes.plot(confidences, accuracies, marker="o", markersize=4, color=colour, label=label)
+        (line,) = axes.plot(confidences, accuracies, marker="o", markersize=4, color=colour, label=label)
+        hint(line, label)
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence", ylabel="accuracy", title="Reliability (calibration error)")
-    axes.legend(fontsize=8)
+    beside(figure)
     return figure
 
 
 def sweep(kind: str, amounts: Sequence[float], accuracies: Mapping[str, Sequence[float]]) -> Figure:
     """Draw accuracy against the *amounts* of one kind of condition, a line for each system."""
-    figure = new_figure(4.8, 3.6)
+    figure = new_figure(7.6, 3.6)
     axes = figure.add_subplot()
     for colour, (name, shares) in zip(colours(len(accuracies)), accuracies.items(), strict=True):
-        axes.plot(amounts, np.array(shares) * 100, marker="o", markersize=4, color=colour, label=name)
+        (line,) = axes.plot(amounts, np.array(shares) * 100, marker="o", markersize=4, color=colour, label=name)
+        told = [f"{amount:g}: {share:.2%}" for amount, share in zip(amounts, shares, strict=True) if share == share]
+        hint(line, f"{name}; {', '.join(told)}")
     if kind == "resolution":
         axes.invert_xaxis()  # so that faces become worse to the right in every plot
     axes.set(xlabel=AMOUNTS.get(kind, kind), ylabel="accuracy, %", title=f"Accuracy against {kind}")
     axes.grid(color=GRID)
-    axes.legend(fontsize=8)
+    beside(figure)
     return figure
 
 
 def curves(title: str, epochs: Sequence[int], lines: Mapping[str, Sequence[float | None]], label: str) -> Figure:
     """Draw *lines* over *epochs*; a None leaves a gap. *label* is that of the vertical axis."""
-    figure = new_figure(6.4, 3.6)
+    figure = new_figure(7.6, 3.6)
     axes = figure.add_subplot()
     for colour, (name, values) in zip(colours(len(lines)), lines.items(), strict=True):
         heights = np.array(values, np.float64)  # None becomes NaN, which matplotlib does not draw
         axes.plot(epochs, heights, color=colour, label=name)
     axes.set(xlabel="epoch", ylabel=label, title=title)
     axes.grid(color=GRID)
-    axes.legend(fontsize=8)
+    beside(figure)
     return figure

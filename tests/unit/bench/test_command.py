@@ -9,8 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 from edge_fer import profile
+from edge_fer.bundle import shipped
 from edge_fer.cli import main
 from edge_fer.errors import SinkError
+from edge_fer.options import DEFAULT_MODEL
 from edge_fer_bench import plots, results
 from edge_fer_bench.command import SUITE_NAMES, bench
 from edge_fer_bench.suites import SUITES, Suite
@@ -112,7 +114,7 @@ def test_one_run_or_several_become_a_page(two):
     pytest.importorskip("matplotlib", reason="matplotlib is not installed: pip install -e '.[bench]'")
     one = Path(call("report", two[0]).strip())
     assert one == two[0].with_suffix(".html")
-    assert "on this device use" in one.read_text()
+    assert "On this device use" in one.read_text()
     both = Path(call("report", *two).strip())
     assert both.name == "fleet.html"
     assert "2 boards" in both.read_text()
@@ -144,14 +146,18 @@ def test_boards_whose_files_have_one_name_are_told_apart_by_their_folders(two, t
 
 @pytest.fixture
 def measuring(monkeypatch, make):
-    """Makes ``bench run`` end at once: with a given run, or interrupted."""
+    """Makes ``bench run`` end at once: with a given run, or interrupted. Returns what it was asked to measure last."""
 
     def end(run, interrupted_by=None):
+        asked = []
+
         def measured(self, candidates, command):
             self.interrupted_by = interrupted_by
+            asked[:] = candidates
             return run
 
         monkeypatch.setattr("edge_fer_bench.harness.Harness.run", measured)
+        return asked
 
     return end
 
@@ -178,7 +184,8 @@ def test_an_interrupted_run_recommends_nothing_and_leaves_no_profile(measuring, 
 
 
 def test_an_unstable_run_writes_a_profile_only_anyway(measuring, make, tmp_path):
-    measuring(make.run(readings=(results.Reading(at_s=1.0, others_cores=0.9),)))
+    disturbed = (results.Reading(at_s=1.0, others_cores=0.9),)
+    measuring(make.run(make.measurement(bundle="tiny"), readings=disturbed))
     stderr = call("--model", TINY, "--write-profile", "--json", tmp_path / "run.json", code=1)
     assert "the profile was not written: the run recommends nothing" in stderr
     assert results.load_run(tmp_path / "run.json").measurements  # what was measured is not lost
@@ -214,7 +221,10 @@ def test_a_plot_is_written_for_a_readme(two, tmp_path):
         "plot", two[0], "stages", "--cell", "theirs", "--out", tmp_path / "x.svg", code=3
     )
     assert "no values for the plot accuracy" in call("plot", two[0], "accuracy", "--out", tmp_path / "x.svg", code=3)
-    assert "let its name end in .svg" in call("plot", two[0], "stages", "--out", tmp_path / "x.png", code=3)
+    assert "let its name end in .svg or .png" in call("plot", two[0], "stages", "--out", tmp_path / "x.gif", code=3)
+    picture = tmp_path / "stages.PNG"
+    call("plot", two[0], "stages", "--out", picture)
+    assert cv2.imread(str(picture)).shape[1] > 1000
 
 
 def test_the_command_offers_every_plot_of_the_page():
@@ -225,6 +235,35 @@ def test_the_command_offers_every_plot_of_the_page():
 def test_runs_are_compared(two):
     assert "detect explains" in call("compare", *two)
     assert json.loads(call("compare", *two, "--json"))["changes"]
+
+
+def test_runs_that_have_nothing_in_common_are_no_comparison(two, make, tmp_path):
+    other = tmp_path / "other.json"
+    results.save_run(make.run(make.measurement("onnx-int8")), other)
+    message = call("compare", two[0], other, code=3)
+    assert "have no measurement in common" in message
+    assert "mine litert-int8 x1" in message
+    assert len(message.splitlines()) == 1
+    # To a check it is a run that lacks everything.
+    assert "worse than" in call("check", other, "--baseline", two[0], code=10)
+
+
+def test_without_a_model_the_shipped_ones_are_compared(measuring, make):
+    asked = measuring(make.run())
+    call()
+    assert {candidate.bundle for candidate in asked} == set(shipped())
+    for candidate in asked:
+        assert candidate.stated is not None
+        assert candidate.size_bytes > 0
+    call("--target", "litert-float32")
+    assert {candidate.target for candidate in asked} == {"litert-float32"}
+    call("--suite", "sustained")
+    assert [candidate.bundle for candidate in asked] == [DEFAULT_MODEL]
+
+
+def test_a_target_that_no_shipped_model_has_is_told_at_once():
+    message = call("--target", "openvino-int4", code=4)
+    assert "no target 'openvino-int4'; pass one of: litert-float32, litert-int8" in message
 
 
 def test_a_regression_has_an_exit_code_of_its_own(two):
@@ -257,7 +296,7 @@ def test_the_schema_is_printed():
         (("--scene", "harder"), "'--scene': 'harder' is not one of 'easy', 'hard'", 2),
         (("--scene", "hard", "--faces", "2"), "--faces 2 is for the scene easy", 2),
         (("--model", "nothing"), "no bundle at nothing", 4),
-        (("--target", "coral-int8"), "has no target 'coral-int8'", 4),
+        (("--target", "coral-int8"), "no target 'coral-int8'", 4),
     ],
 )
 def test_options_that_do_not_fit_are_refused_at_once(arguments, message, code):

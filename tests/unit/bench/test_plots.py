@@ -57,4 +57,4 @@ def test_each_target_has_a_point_on_each_board(make):
     (axes,) = plots.boards(runs).axes
     assert [label.get_text() for label in axes.get_yticklabels()] == ["pi-1", "pi-3"]
     points = {series.get_label(): len(series.get_offsets()) for series in axes.collections}
-    assert points == {"litert-int8": 2, "onnx-int8": 1}
+    assert points == {"mine litert-int8": 2, "mine onnx-int8": 1}

@@ -52,7 +52,7 @@ def test_wrong_or_less_accurate_targets_are_not_recommended(make):
     good = make.measurement(accuracy=0.65)
     best = recommend_target(make.run(fast, worse, good))
     assert best.measurement.target == "litert-int8"
-    assert "accuracy 65.00% on x.zip" in best.sentences()[0]
+    assert "on x.zip" in best.sentences()[0]
 
 
 def test_peers_and_failures_are_not_recommended(make):

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import json
+
+import numpy as np
 import pytest
 
-for module in ("sklearn", "matplotlib"):
+for module in ("sklearn", "matplotlib", "jinja2"):
     pytest.importorskip(module, reason=f"{module} is not installed: pip install -e '.[convert]'")
 
-from edge_fer_train.report import lines, rates, windows  # noqa: E402
+from edge_fer.emotions import FER2013  # noqa: E402
+from edge_fer.evaluation.face_set import LabelledFaces  # noqa: E402
+from edge_fer_train.report import lines, rates, windows, write  # noqa: E402
 
 
 def epochs(accuracies: list[float]) -> list[dict[str, float]]:
@@ -37,3 +42,22 @@ def test_what_each_network_says_alone_is_drawn_beside_what_they_say_together():
     assert drawn["validation, network 1 alone"] == [None, 0.4]
     assert drawn["validation, network 2 alone"] == [None, 0.55]
     assert list(lines("loss", [first, second])) == ["training", "validation"]
+
+
+def test_a_run_leaves_a_page_with_an_interval_beside_every_accuracy(tmp_path):
+    labels = np.arange(70) % 7
+    faces = LabelledFaces(np.zeros((70, 8, 8), np.uint8), labels, tuple(map(str, range(70))), FER2013)
+    scores = np.eye(7, dtype=np.float32)[labels] * 0.6 + 0.1
+    history = [{**entry, "seconds": 30.0, "size_px": 48} for entry in epochs([0.5, 0.6])]
+    del history[0]["loss"]  # as in the histories of earlier versions
+    report = write(tmp_path, "compact <1>", history, scores, faces, np.arange(70) > 10)
+    assert report.accuracy == 1
+    page = (tmp_path / "report.html").read_text()
+    assert "compact &lt;1&gt;" in page
+    assert "100.00% [94.8, 100.0]" in page
+    assert "labels, without near-copies" in page
+    assert page.count("<svg") == 2
+    assert "<img" not in page
+    assert "<td>–</td>" in page
+    assert json.loads((tmp_path / "report.json").read_text())["epochs"] == 2
+    assert (tmp_path / "confusion.png").exists()
