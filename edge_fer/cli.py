@@ -16,6 +16,8 @@ from typing import Any, Final
 import click
 
 from edge_fer import __version__, streams, telemetry
+from edge_fer.commands.completion import completion
+from edge_fer.commands.info import info
 from edge_fer.commands.models import models
 from edge_fer.commands.run import run
 from edge_fer.commands.sign import sign
@@ -29,6 +31,12 @@ from edge_fer.text import printable
 COMMANDS: Final = "edge_fer.commands"
 """The entry-point group through which other packages add commands."""
 
+SILENT: Final = {
+    "OPENCV_LOG_LEVEL": "FATAL",
+    "OPENCV_FFMPEG_LOGLEVEL": "-8",
+    "TF_CPP_MIN_LOG_LEVEL": "3",  # TensorFlow, with absl and oneDNN in it
+}
+"""The variables by which runtimes are told to log nothing but what ends the process, with their values."""
 OUT_OF_FILES: Final = frozenset({errno.EMFILE, errno.ENFILE})
 NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
 """A full disk, a full quota, a limit on the size of files, a file system without writing."""
@@ -38,27 +46,28 @@ class _Commands(click.Group):
     """Finds further commands by entry point, imports each when it is called, and reports errors in one line."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        names = set(super().list_commands(ctx))
-        names.update(metadata.entry_points(group=COMMANDS).names)
-        return sorted(names)
+        return sorted({*super().list_commands(ctx), *self._entries(ctx)})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         command = super().get_command(ctx, cmd_name)
-        if command is None:
-            for entry in metadata.entry_points(group=COMMANDS, name=cmd_name):
-                # Only now, so that a command works although the packages of another one are missing.
-                try:
-                    command = entry.load()
-                except Exception as exc:  # noqa: BLE001  (a package's import may raise anything)
-                    command = _unloadable(cmd_name, exc)
+        if command is None and cmd_name in self._entries(ctx):
+            # Only now, so that a command works although the packages of another one are missing.
+            try:
+                command = self._entries(ctx)[cmd_name].load()
+            except Exception as exc:  # noqa: BLE001  (a package's import may raise anything)
+                command = _unloadable(cmd_name, exc)
         return command
+
+    def _entries(self, ctx: click.Context) -> dict[str, metadata.EntryPoint]:
+        """Return the further commands by name. Finding them takes longer than most of them, so it is done once."""
+        if COMMANDS not in ctx.meta:
+            ctx.meta[COMMANDS] = {entry.name: entry for entry in metadata.entry_points(group=COMMANDS)}
+        found: dict[str, metadata.EntryPoint] = ctx.meta[COMMANDS]
+        return found
 
     def main(self, *args: Any, **options: Any) -> Any:
         """Prepare the process, then run the command that its arguments name."""
         streams.prepare()
-        # OpenCV and FFmpeg would repeat in words of their own what edge-fer reports.
-        os.environ.setdefault("OPENCV_LOG_LEVEL", "FATAL")
-        os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
         telemetry.switch_off()
         return super().main(*args, **options)
 
@@ -176,35 +185,38 @@ class LogFormatter(logging.Formatter):
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="""\b
 Examples:
-  edge-fer run --source synthetic --frames 90
-  edge-fer run --source photo.jpg --json
-  edge-fer run --source 0 --show
+  edge-fer run
+  edge-fer run photo.jpg --json
+  edge-fer run 0 --show
   edge-fer verify compact
   edge-fer convert model.keras --calibrate faces/
   edge-fer eval compact --data faces/
   edge-fer bench
   edge-fer doctor
+  edge-fer info
 
 Exit codes: 0 done, 1 error, 2 usage, 3 bad input, 4 bad bundle, 5 source, 6 sink, 7 backend, 8 not installed,
 9 conversion lost too much or labels do not fit, 10 worse than a baseline, 11 doctor found a fault, 70 the service gave
 up, 75 a camera hangs in the kernel, 129 ended by SIGHUP, 130 interrupted, 143 ended by SIGTERM.""",
 )
 @click.version_option(__version__, prog_name="edge-fer")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error, and all that a library says.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error, and all that libraries and runtimes say.")
 def main(debug: bool) -> None:
     """Facial-emotion recognition on small computers."""
     handler = logging.StreamHandler()
     handler.setFormatter(LogFormatter("edge-fer: %(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
+    for package in OWN_PACKAGES:
+        logging.getLogger(package).setLevel(logging.DEBUG if debug else logging.NOTSET)
     if debug:
-        for package in OWN_PACKAGES:
-            logging.getLogger(package).setLevel(logging.DEBUG)
+        return
+    # The runtimes would repeat in words of their own what edge-fer reports. They look when they are imported.
+    for name, level in SILENT.items():
+        os.environ.setdefault(name, level)
 
 
-main.add_command(run)
-main.add_command(verify)
-main.add_command(models)
-main.add_command(sign)
+for command in (run, verify, models, sign, info, completion):
+    main.add_command(command)
 
 
 if __name__ == "__main__":

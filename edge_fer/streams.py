@@ -8,15 +8,24 @@ from __future__ import annotations
 import contextlib
 import errno
 import io
+import logging
 import os
+import re
 import select
 import sys
-from typing import Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from edge_fer.errors import SinkError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 STDOUT: Final = 1
 STDERR: Final = 2
+REMARK: Final = re.compile(
+    rb"INFO: |[IW]\d{4} \d\d:|\[[IW]:onnxruntime|WARNING: All log messages before absl::InitializeLog"
+)
+"""What is in the lines that LiteRT, absl and ONNX Runtime write to stderr by themselves, and that are no errors."""
 
 
 def prepare() -> None:
@@ -50,6 +59,44 @@ def settle_stdout() -> None:
         except OSError:
             pass
         os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+
+
+@contextlib.contextmanager
+def without_remarks(log: logging.Logger) -> Iterator[None]:
+    """Drop what a runtime remarks on stderr inside. It writes from C++, and has no switch for it.
+
+    All else that is written there comes out at the end. Nothing is dropped where *log* is to tell everything, as
+    with ``edge-fer --debug``, and where the descriptor cannot be diverted.
+    """
+    if log.isEnabledFor(logging.DEBUG):
+        yield
+        return
+    with contextlib.ExitStack() as stack:
+        try:
+            written = stack.enter_context(_scratch())
+            saved = os.dup(STDERR)
+        except OSError:  # no room for a file, or stderr is closed
+            yield
+            return
+        stack.callback(os.close, saved)
+        os.dup2(written.fileno(), STDERR)
+        try:
+            yield
+        finally:
+            os.dup2(saved, STDERR)
+            written.seek(0)
+            for line in written:
+                if not REMARK.search(line):
+                    os.write(STDERR, line)
+
+
+def _scratch() -> IO[bytes]:
+    """Return a file without a name; where there can be one in memory, no disk is written."""
+    if sys.platform == "linux":
+        return os.fdopen(os.memfd_create("edge-fer-remarks"), "w+b")
+    import tempfile
+
+    return tempfile.TemporaryFile()
 
 
 class _Results(io.FileIO):

@@ -15,6 +15,11 @@ def percent(share: float | None) -> str:
     return "–" if share is None else f"{share:.2%}"
 
 
+def counted(count: int, one: str, several: str = "") -> str:
+    """Return *count* with the noun that fits it: ``1 frame``, ``2 frames``; *several* where an s is not enough."""
+    return f"{count} {one if count == 1 else several or one + 's'}"
+
+
 def printable(text: str, *, keep: str = "") -> str:
     r"""Return *text* so that a terminal only shows it, and does nothing that it says.
 

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from edge_fer import files, telemetry
+from edge_fer.commands.board import BOARD
 from edge_fer.dependencies import require
 from edge_fer.errors import BadBundle, BadInput, EdgeFerError, Regression, SinkError
-from edge_fer.options import DEFAULT_MODEL, SEED, FiniteRange, model_options_with
+from edge_fer.options import DEFAULT_MODEL, DETECTOR, SEED, FiniteRange, model_options_with
+from edge_fer.sources.options import SCENES
 from edge_fer.text import printable
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ EXISTING_FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 NEW_FILE: Final = click.Path(dir_okay=False, path_type=Path)
 ANYWAY: Final = click.option("--anyway", is_flag=True, help="Recommend although something disturbed the run.")
 FORCE: Final = click.option("--force", is_flag=True, help="Replace files that exist.")
+SUITE_NAMES: Final = ("quick", "full", "sustained")
+"""The keys of `suites.SUITES`, which is imported when one is measured."""
 PLOT_NAMES: Final = ("latencies", "stages", "accuracy", "states", "machine")
 """The keys of `plots.PLOTS`. Repeated here, since importing `plots` imports NumPy, which would slow down the help."""
 
@@ -44,6 +48,15 @@ class _RunsByDefault(click.Group):
         if not asks_for_help and (not args or args[0].startswith("-")):
             args = ["run", *args]
         return super().parse_args(ctx, args)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the group's own options and commands, and before them what `run` takes: most want nothing else."""
+        measuring = self.commands["run"]
+        with click.Context(measuring, ctx, "run") as inner:
+            rows = [row for option in measuring.get_params(inner) if (row := option.get_help_record(inner))]
+        with formatter.section("Options of a measurement"):
+            formatter.write_dl(rows[:-1])  # without its own --help
+        super().format_options(ctx, formatter)
 
 
 @click.group(
@@ -75,10 +88,13 @@ Examples:
     threads_help="Measure only with this many threads of the model; by default with 1 and with all cores.",
 )
 @click.option(
-    "--detector", "detectors", multiple=True,
+    "--detector", "detectors", multiple=True, type=DETECTOR,
     help="Measure with this detector: haar, yunet:FILE or blazeface:FILE; may be repeated.",
 )  # fmt: skip
-@click.option("--suite", "suite_name", default="quick", show_default=True, help="quick, full or sustained.")
+@click.option(
+    "--suite", "suite_name", type=click.Choice(SUITE_NAMES), default="quick", show_default=True,
+    help="quick: what to use here; full: a result to keep; sustained: heat.",
+)  # fmt: skip
 @click.option("--minutes", type=FiniteRange(0.1, 24 * 60), help="Length of the sustained suite; 10 by default.")
 @click.option("--data", type=click.Path(exists=True, path_type=Path), help="Labelled faces: folder, .zip, .csv, .npz.")
 @click.option(
@@ -92,9 +108,10 @@ Examples:
 @click.option(
     "--scene",
     "kind",
+    type=click.Choice(SCENES),
     default="easy",
     show_default=True,
-    help="easy: faces that look at the camera; hard: people who turn, tilt, hide and leave.",
+    help="easy: faces that look at the camera; hard: people who turn, tilt, hide and leave; drive: a driver.",
 )
 @click.option(
     "--seed", default=0, show_default=True, type=SEED, help="Seed of the order in which candidates take turns."
@@ -104,6 +121,7 @@ Examples:
 @click.option(
     "--device",
     "board",
+    type=BOARD,
     metavar="BOARD",
     help="Say whether the budget of this board is kept (edge-fer devices lists them); by default that of this machine.",
 )
@@ -137,16 +155,18 @@ def run(
     from edge_fer_bench.scene import Scene
 
     # Every error in the options is raised here: nobody should learn of it after minutes of measuring.
-    suite = _suite(suite_name, minutes)
+    try:
+        suite = _suite(suite_name, minutes)
+        scene = Scene.of(kind, frames=suite.film_frames, faces=faces, fps=fps)
+    except BadInput as exc:
+        raise click.UsageError(f"{exc}.") from exc
     judged_by = _judged_by(board)
-    scene = Scene.of(kind, frames=suite.film_frames, faces=faces, fps=fps)
     if json_path is not None:
         _refuse_output(json_path, "--json", force=force)
         _refuse_output(_partial_path(json_path), "--json", force=force)
     if write_profile:  # it is there to be replaced
         profile.check_replaceable()
         files.refuse_unwritable(profile.path_to_write(), "set XDG_CONFIG_HOME to another folder")
-    _refuse_unknown_backend(backend)
     detectors = _detectors(detectors)
     bundles = _bundles(model, suite, target)
     thread_counts = [threads] if threads else _thread_counts(suite.name)
@@ -240,35 +260,24 @@ def _labelled(data: Path, bundle: Bundle) -> tuple[Path, LabelledFaces]:
 
 
 def _votes(path: Path, labelled: tuple[Path, LabelledFaces] | None) -> tuple[Path, FerPlusVotes]:
-    """Return *path* and its votes on the *labelled* faces. Raises `BadInput` where there are none."""
+    """Return *path* and its votes on the *labelled* faces. Raises `click.UsageError` where there are none."""
     from edge_fer.evaluation.votes import FerPlusVotes, load_votes
 
     if labelled is None:
-        raise BadInput(f"the votes of {path} are about faces; pass those with --data")
+        raise click.UsageError(f"the votes of {path} are about faces; pass those with --data.")
     _, faces = labelled
     return path, FerPlusVotes.of(faces, load_votes(path))
 
 
 def _suite(name: str, minutes: float | None) -> Suite:
-    """Return the suite called *name*, as long as *minutes*. Raises `BadInput` if there is no such suite."""
+    """Return the suite called *name*, as long as *minutes*. Raises `click.UsageError` if it has a length of its own."""
     from edge_fer_bench.suites import SUITES
 
-    # Not a click.Choice: a value that cannot be used has exit code 3 everywhere, and click would leave with 2.
-    if name not in SUITES:
-        raise BadInput(f"no suite {name!r}; pass one of: {', '.join(SUITES)}")
     if minutes is None:
         return SUITES[name]
     if name != "sustained":
-        raise BadInput(f"--minutes is for the sustained suite, and this is {name}; add --suite sustained")
+        raise click.UsageError(f"--minutes is for the sustained suite, and this is {name}; add --suite sustained.")
     return SUITES[name].lasting(minutes)
-
-
-def _refuse_unknown_backend(name: str | None) -> None:
-    """Raise `BadInput` unless *name* is None or that of a backend."""
-    from edge_fer.backends import BACKENDS
-
-    if name is not None and name not in BACKENDS:
-        raise BadInput(f"no backend {name!r}; pass one of: {', '.join(BACKENDS)}")
 
 
 def _detectors(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 
 from edge_fer.boxes import Box
+from edge_fer.text import counted
 from edge_fer_bench.following import MIN_VISIBLE
-from edge_fer_bench.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

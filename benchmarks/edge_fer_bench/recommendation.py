@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from edge_fer.text import counted
 from edge_fer_bench import stability
 from edge_fer_bench.merit import merits
 from edge_fer_bench.results import Measurement, frames_by_block
 from edge_fer_bench.statistics import Ratio, block_ratio, mean
-from edge_fer_bench.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from edge_fer import host
 from edge_fer.evaluation import html
 from edge_fer.evaluation.origin import Origin
+from edge_fer.text import counted
 from edge_fer_bench import models, plots, stability, table
 from edge_fer_bench.merit import merits, whose
 from edge_fer_bench.recommendation import judge, recommend_target
-from edge_fer_bench.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

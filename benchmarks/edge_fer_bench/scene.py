@@ -16,9 +16,9 @@ import numpy as np
 from edge_fer.clock import SystemClock
 from edge_fer.errors import BadInput, SinkError
 from edge_fer.sources import Frame, SourceBase
-from edge_fer.sources.addresses import SCENES
 from edge_fer.sources.camera import Camera
 from edge_fer.sources.drawn.hard import ROUND_S
+from edge_fer.sources.options import SCENES
 from edge_fer.sources.synthetic import SyntheticCamera
 
 if TYPE_CHECKING:

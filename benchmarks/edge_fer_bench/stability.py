@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from edge_fer import host
-from edge_fer_bench.wording import counted
+from edge_fer.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

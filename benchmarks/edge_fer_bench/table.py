@@ -10,7 +10,7 @@ import numpy as np
 from edge_fer import host
 from edge_fer.evaluation.glossary import MEANINGS
 from edge_fer.evaluation.metrics import bracketed
-from edge_fer.text import percent
+from edge_fer.text import counted, percent
 from edge_fer_bench import coverage, detection, models, stability
 from edge_fer_bench.accuracy import accuracy_rows, worst_class
 from edge_fer_bench.behaviour import behaviours, summarize_states
@@ -18,7 +18,7 @@ from edge_fer_bench.merit import merits, whose
 from edge_fer_bench.recommendation import judge
 from edge_fer_bench.results import Measurement
 from edge_fer_bench.statistics import p90, percentiles
-from edge_fer_bench.wording import aligned, counted
+from edge_fer_bench.wording import aligned
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

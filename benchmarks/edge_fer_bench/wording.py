@@ -8,11 +8,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def counted(count: int, noun: str) -> str:
-    """Return *count* and *noun*, the noun with an s unless there is exactly one: ``1 thread``, ``2 threads``."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Return *rows* as lines: the first column flush left, the others flush right."""
     columns = zip(*rows, strict=True)

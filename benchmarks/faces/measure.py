@@ -42,12 +42,11 @@ from edge_fer import __version__, files, host
 from edge_fer.boxes import Box
 from edge_fer.errors import BadInput, EdgeFerError, SinkError, SourceError
 from edge_fer.progress import ProgressDisplay, ProgressListener
-from edge_fer.sources.addresses import SCENES
-from edge_fer.text import printable
+from edge_fer.sources.options import SCENES
+from edge_fer.text import counted, printable
 from edge_fer_bench import following, versions
 from edge_fer_bench.candidates import Candidate, WorkerProcess
 from edge_fer_bench.following import Counts, Figures, FollowedFrame, ReportedFace, Tally, TrueFace
-from edge_fer_bench.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

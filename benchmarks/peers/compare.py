@@ -40,7 +40,7 @@ from edge_fer.dependencies import require
 from edge_fer.errors import BackendError, BadInput, EdgeFerError, MissingDependency
 from edge_fer.evaluation.labelled import load_faces
 from edge_fer.progress import ProgressDisplay
-from edge_fer.sources.addresses import SCENES
+from edge_fer.sources.options import SCENES
 from edge_fer_bench import results, table, versions
 from edge_fer_bench.candidates import Candidate, candidates_of_bundle
 from edge_fer_bench.harness import Harness

@@ -66,7 +66,7 @@ Examples:
   edge-fer convert model.keras --calibrate faces/
   edge-fer convert model.keras --calibrate train.zip --evaluate test.zip --out my-bundle
   edge-fer convert model.onnx --calibrate fer2013.csv#Training --evaluate fer2013.csv#PublicTest
-  edge-fer convert model.onnx --calibrate faces/ --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225
+  edge-fer convert model.pt2 --calibrate faces/ --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225
   edge-fer convert model.keras --calibrate train.zip --evaluate test.zip --votes ferplus.csv
   edge-fer convert model.h5 --calibrate train.zip --evaluate test.zip --range auto --labels auto
   edge-fer convert --recipe cnn-1 --data fer2013/ --out cnn-1-again
@@ -172,6 +172,12 @@ opened, and when labelled faces fit another order of the labels, or other values
     "--trust-lambda", is_flag=True, help="Execute the code in MODEL's Lambda layers. Only if you know who wrote it."
 )
 @click.option("--custom", metavar="MODULE", help="Python module that registers MODEL's own layers.")
+@click.option(
+    "--torch-python",
+    type=click.Path(path_type=Path),
+    metavar="PYTHON",
+    help="Python of another environment, with edge-fer[torch]: for a .pt2, and for LiteRT of an .onnx.",
+)
 @click.option("--report", type=click.Path(path_type=Path), help="HTML report to write.  [default: beside the bundle]")
 @click.option("--json", "as_json", is_flag=True, help="Print all figures as JSON instead of the table.")
 @click.option("--force", is_flag=True, help="Replace a bundle and a report that exist.")
@@ -179,10 +185,11 @@ opened, and when labelled faces fit another order of the labels, or other values
 def convert(ctx: click.Context, /, **arguments: Any) -> None:
     """Convert a FER classifier to int8 for LiteRT, OpenVINO and ONNX Runtime, and measure what that costs.
 
-    MODEL is a .keras or .h5 file, a SavedModel folder, an .onnx, or a float .tflite. The command compares each target
-    with its own float32. If a target loses more than --max-drop, the command tries other ranges, then float for the
-    worst layers, 16-bit activations and 8-bit weights alone, until one passes. The report shows every attempt. Without
-    --evaluate, only agreement with float32 is checked. Each float32 form is compared with the scores of MODEL itself.
+    MODEL is a .keras or .h5 file, a SavedModel folder, a .pt2 of torch.export, an .onnx, or a float .tflite. The
+    command compares each target with its own float32. If a target loses more than --max-drop, the command tries other
+    ranges, then float for the worst layers, 16-bit activations and 8-bit weights alone, until one passes. The report
+    shows every attempt. Without --evaluate, only agreement with float32 is checked. Each float32 form is compared with
+    the scores of MODEL itself.
     """
     require(NEEDED, "convert", "edge-fer convert")
     # Both must be set before Keras and TensorFlow are imported.

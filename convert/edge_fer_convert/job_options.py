@@ -113,6 +113,8 @@ class Options:
     """First column of that output that holds a score, and the one after the last; None for all."""
     multi_label: bool
     """Whether the model has a sigmoid for each class."""
+    torch_python: Path | None
+    """Python of the environment that has edge-fer's extra ``torch``; None for this one."""
     report: Path | None
     """HTML report to write; None for one beside the bundle."""
     as_json: bool
@@ -211,7 +213,14 @@ def _job_of_model(options: Options, path: Path, bundle_name: str, progress: Prog
         checked(options.labels.split(","), "--labels")  # before the model is opened, which takes longer
     votes = None if options.votes is None else load_votes(options.votes)
     progress.step(f"opening {path}")
-    choices = Choices(options.size, options.output, options.outputs, options.custom, options.trust_lambda)
+    choices = Choices(
+        size_px=options.size,
+        output=options.output,
+        columns=options.outputs,
+        custom=options.custom,
+        trust_lambda=options.trust_lambda,
+        torch_python=options.torch_python,
+    )
     model = open_model(path, choices)
     for note in model.notes:
         progress.warn(note)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import sys
 from importlib import util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +18,8 @@ from edge_fer.errors import BadInput, MissingDependency
 from edge_fer.options import SEED
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -33,6 +37,9 @@ MAX_FOLDS: Final = 1000
 MAX_EPOCHS: Final = 100_000
 MAX_WORKERS: Final = 256
 """A larger number of folds, epochs or processes is a mistake."""
+FORMATS: Final = ("fer2013", "ck+", "kdef", "sfew", "folders")
+SPLITS: Final = ("official", "70-10-20", "50-50")
+"""Those of `datasets`. Repeated here, since importing it imports NumPy, which would slow down the help."""
 NEEDED: Final = {"keras": "keras", "sklearn": "scikit-learn", "matplotlib": "matplotlib"}
 
 
@@ -52,10 +59,14 @@ Examples:
     "--data", required=True, type=click.Path(exists=True, path_type=Path),
     help="FER2013 (folders, zips or csv), CK+, KDEF, SFEW, or class folders of your own.",
 )  # fmt: skip
-@click.option("--format", "form", default="auto", show_default=True, help="fer2013, ck+, kdef, sfew or folders.")
 @click.option(
-    "--split", "split_name", default="official", show_default=True, help="official, 70-10-20 or 50-50 (stratified)."
-)
+    "--format", "form", type=click.Choice(["auto", *FORMATS]), default="auto", show_default=True,
+    help="What --data holds.",
+)  # fmt: skip
+@click.option(
+    "--split", "split_name", type=click.Choice(SPLITS), default="official", show_default=True,
+    help="Which faces are trained on, validated on and tested on; the shares are stratified.",
+)  # fmt: skip
 @click.option("--folds", type=click.IntRange(2, MAX_FOLDS), help="Cross-validate: a run per fold, no person in two.")
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path),
@@ -75,7 +86,9 @@ Examples:
 )  # fmt: skip
 @click.option("--classes", help="Use these classes only, in this order, separated by commas.")
 @click.option("--force", is_flag=True, help="Start over: remove the run that is in OUT.")
-@click.option("--epochs", type=click.IntRange(1, MAX_EPOCHS), help="Epochs in each stage, instead of the recipe's.")
+@click.option(
+    "--epochs", type=click.IntRange(1, MAX_EPOCHS), help="Epochs in all, shared among the recipe's stages as its own."
+)
 @click.option("--limit", type=click.IntRange(1), help="Train on at most this many images.")
 @click.option(
     "--precision", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True,
@@ -102,13 +115,25 @@ def train(ctx: click.Context, /, **options: Any) -> None:
         raise click.UsageError("pass --split or --folds, not both")
     require(NEEDED, "convert", "edge-fer train")
     _require_keras_backend()
-    # TensorFlow reads it when it is imported, below.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     telemetry.keep_home_clean()
     from edge_fer.progress import ProgressDisplay
 
     with ProgressDisplay() as progress:
-        _train(options, progress)
+        try:
+            _train(options, progress)
+        except KeyboardInterrupt:
+            progress.tell(_resuming(options["out"], sys.argv[1:]))
+            raise
+
+
+def _resuming(folder: Path, arguments: Sequence[str]) -> str:
+    """Return how a run in *folder* that was stopped is resumed; *arguments* are those of the command."""
+    done = sorted([*folder.glob("history.json"), *folder.glob("fold-*/history.json")])
+    if not done:
+        return "no epoch is complete, so nothing is kept; the same command starts again"
+    # With it, the run would start over.
+    same = [argument for argument in arguments if argument != "--force"]
+    return f"{folder} keeps every complete epoch; to go on after it, repeat: {shlex.join(['edge-fer', *same])}"
 
 
 def _require_keras_backend() -> None:
@@ -125,8 +150,6 @@ def _train(options: dict[str, Any], progress: ProgressListener) -> None:
 
     # Wrong options are refused before the data is read, which may take minutes.
     recipe = _recipe(options)
-    if options["split_name"] not in splits.SPLITS:
-        raise BadInput(f"no split {options['split_name']!r}; pass one of: {', '.join(splits.SPLITS)}")
     names = _class_names(options["classes"])
     _refuse_missing_files(options)
     tied = _tied(recipe, options)

@@ -70,6 +70,7 @@ def _evaluated(
     accuracies = []
     for number, (run, split) in enumerate(zip(runs, splits, strict=True), start=1):
         progress.tell(f"fold {number} of {len(runs)}")
+        run.later_runs = len(runs) - number
         accuracies.append(run.execute().accuracy)
         # The run returns a report only; its scores are in its folder.
         with np.load(run.folder / "scores.npz") as saved:

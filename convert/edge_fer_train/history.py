@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TypedDict, cast
 from pydantic import Field, FiniteFloat, TypeAdapter
 
 from edge_fer.frozen import Frozen
+from edge_fer.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +67,7 @@ def check_stages(history: Sequence[Entry], stages: Sequence[Stage]) -> None:
     """Raise `ValueError` where *history* has more epochs than *stages*, or epochs of other sizes."""
     sizes = epoch_sizes(stages)
     if len(history) > len(sizes):
-        raise ValueError(f"it has {len(history)} epochs, where the recipe has {len(sizes)}")
+        raise ValueError(f"it has {counted(len(history), 'epoch')}, where the recipe has {len(sizes)}")
     for entry, size_px in zip(history, sizes, strict=False):
         if entry["size_px"] != size_px:
             raise ValueError(f"epoch {entry['epoch']} is at {entry['size_px']} px, where the recipe has {size_px}")
@@ -86,9 +87,14 @@ def best_accuracy(history: Sequence[Entry], size_px: int) -> float:
     return max(accuracies, default=-1.0)
 
 
-def minutes_left(history: Sequence[Entry], stages: Sequence[Stage]) -> float:
-    """Estimate the minutes left after the last epoch of *history*: an epoch's time grows with its pixels."""
+def minutes_left(history: Sequence[Entry], stages: Sequence[Stage], later_runs: int = 0) -> float:
+    """Estimate the minutes left after the last epoch of *history*: an epoch's time grows with its pixels.
+
+    *later_runs* of the same *stages* come after this one: the folds that are left.
+    """
     last = history[-1]
     seconds_per_pixel = last["seconds"] / last["size_px"] ** 2
-    pixels = sum(size**2 for size in epoch_sizes(stages)[len(history) :])
+    sizes = epoch_sizes(stages)
+    pixels = sum(size**2 for size in sizes[len(history) :])
+    pixels += later_runs * sum(size**2 for size in sizes)
     return float(seconds_per_pixel * pixels / 60)

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 from edge_fer.errors import BadInput, first_fault
 from edge_fer.frozen import Frozen
 from edge_fer.preprocess import Preprocess
+from edge_fer.text import counted
 from edge_fer_train import checkpoints
 
 if TYPE_CHECKING:
@@ -250,10 +251,23 @@ class Recipe(Frozen):
         return " ".join(sentences)
 
     def with_epochs(self, epochs: int) -> Recipe:
-        """Return the recipe with *epochs* in each of its stages."""
-        stages = tuple(stage.model_copy(update={"epochs": epochs}) for stage in self.trained.stages)
+        """Return the recipe with *epochs* in all, shared among its stages as its own are; small shares may be none."""
+        counts = _shared(epochs, [stage.epochs for stage in self.trained.stages])
+        stages = tuple(
+            stage.model_copy(update={"epochs": count}) for stage, count in zip(self.trained.stages, counts, strict=True)
+        )
         training = self.trained.model_copy(update={"stages": stages})
         return self.model_copy(update={"training": training})
+
+
+def _shared(total: int, weights: Sequence[int]) -> list[int]:
+    """Return whole numbers that add up to *total*, in proportion to *weights* (largest remainders)."""
+    exact = [total * weight / sum(weights) for weight in weights]
+    counts = [int(share) for share in exact]
+    by_remainder = sorted(range(len(exact)), key=lambda number: counts[number] - exact[number])
+    for number in by_remainder[: total - sum(counts)]:
+        counts[number] += 1
+    return counts
 
 
 def _epochs_in_words(stages: Sequence[Stage]) -> str:
@@ -261,7 +275,7 @@ def _epochs_in_words(stages: Sequence[Stage]) -> str:
     phrases = []
     for size_px, group in groupby(stages, key=lambda stage: stage.size_px):
         epochs = sum(stage.epochs for stage in group)
-        phrases.append(f"{epochs} epochs at {size_px} px")
+        phrases.append(f"{counted(epochs, 'epoch')} at {size_px} px")
     return ", ".join(phrases)
 
 

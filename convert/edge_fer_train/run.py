@@ -19,6 +19,7 @@ import numpy as np
 from edge_fer.errors import BadInput
 from edge_fer.evaluation.near_copies import near_copies
 from edge_fer.progress import ProgressListener
+from edge_fer.text import counted
 from edge_fer_train import epoch, identity, networks, report
 from edge_fer_train.augmentation.batches import AugmentedBatches
 from edge_fer_train.augmentation.pool import AugmentationPool
@@ -68,6 +69,8 @@ class TrainingRun:
     """Of the user's options, those that the folder is tied to besides recipe, precision and faces."""
     start_over: bool = False
     """Whether a run that is in the folder, of whatever kind, is removed when this one begins."""
+    later_runs: int = 0
+    """How many runs of the same recipe follow this one, such as further folds: the time left covers them."""
     history: list[Entry] = field(default_factory=list, init=False)
     """The figures of each epoch so far."""
     _portable: dict[int, keras.Model] = field(default_factory=dict, init=False)
@@ -252,7 +255,7 @@ class TrainingRun:
             f"loss {entry['loss']:.4f}",
             validation,
             f"{entry['seconds']:.0f} s",
-            f"about {minutes_left(self.history, self.recipe.trained.stages):.0f} min left",
+            f"about {minutes_left(self.history, self.recipe.trained.stages, self.later_runs):.0f} min left",
         ]
         return " · ".join(parts)
 
@@ -279,7 +282,7 @@ class TrainingRun:
         if self.votes is not None:
             accuracy = self.votes.accuracy(scores)
             self.progress.tell(
-                f"by the majority of FER+ votes, eight classes: {accuracy:.2%} of {self.votes.images} faces"
+                f"by the majority of FER+ votes, eight classes: {accuracy:.2%} of {counted(self.votes.images, 'face')}"
             )
         return classification
 

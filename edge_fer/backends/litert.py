@@ -12,6 +12,7 @@ from edge_fer.backends import BackendBase, BackendInfo, check_crops
 from edge_fer.backends.inputs import Input, check_output, check_scale, single
 from edge_fer.dependencies import load as load_package
 from edge_fer.errors import BackendError, MissingDependency, one_line
+from edge_fer.streams import without_remarks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -67,8 +68,9 @@ def interpreter(content: bytes, threads: int) -> tuple[str, str, Any]:
     """
     runtime, version, module = find_runtime()
     try:
-        loaded = module.Interpreter(model_content=content, num_threads=threads)
-        loaded.allocate_tensors()
+        with without_remarks(log):  # XNNPACK tells of itself once a process
+            loaded = module.Interpreter(model_content=content, num_threads=threads)
+            loaded.allocate_tensors()
     # ValueError: the content is no model. RuntimeError: it has an operator that this version lacks.
     except (ValueError, RuntimeError) as exc:
         raise BackendError(f"{runtime} {version} refuses the model: {one_line(exc)}") from exc

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -11,11 +12,14 @@ from edge_fer.backends import BackendBase, BackendInfo, check_crops
 from edge_fer.backends.inputs import Input, check_output, single
 from edge_fer.dependencies import load as load_package
 from edge_fer.errors import BackendError, one_line
+from edge_fer.streams import without_remarks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_fer.backends import ModelFile
+
+log = logging.getLogger(__name__)
 
 INSTALL: Final = "pip install 'edge-fer[onnx]'"
 EXTERNAL_FOLDER: Final = "session.model_external_initializers_file_folder_path"
@@ -34,7 +38,8 @@ def load(model: ModelFile) -> OnnxRuntime:
 def find_runtime() -> Any:
     """Return the module of ONNX Runtime. Raises `MissingDependency` if it cannot be loaded."""
     telemetry.switch_off()
-    return load_package("onnxruntime", "ONNX Runtime", INSTALL, uses="InferenceSession")
+    with without_remarks(log):  # on boards, it looks for a GPU and warns that there is none
+        return load_package("onnxruntime", "ONNX Runtime", INSTALL, uses="InferenceSession")
 
 
 class OnnxRuntime(BackendBase):

@@ -7,18 +7,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edge_fer.options import DEFAULT_MODEL
-from edge_fer.text import percent, printable
+from edge_fer.options import DEFAULT_MODEL, MODEL
+from edge_fer.text import counted, percent, printable
 
 if TYPE_CHECKING:
     from edge_fer.manifest import Evaluation
 
 
 @click.command(epilog="\b\nExamples:\n  edge-fer models\n  edge-fer models compact\n  edge-fer models --json")
-@click.argument("bundle", required=False)
+@click.argument("bundle", required=False, type=MODEL)
 @click.option("--json", "as_json", is_flag=True, help="Print manifests as JSON.")
 def models(bundle: str | None, as_json: bool) -> None:
-    """List the shipped bundles. With BUNDLE, print its model card: what it is for, how accurate it is, its limits."""
+    """List the shipped bundles; edge-fer run takes the default one.
+
+    With BUNDLE, print its model card: what it is for, how accurate it is, its limits.
+    """
     from edge_fer import bundle as bundles
 
     if bundle is not None:
@@ -30,13 +33,16 @@ def models(bundle: str | None, as_json: bool) -> None:
         return
     manifests = [bundles.load(name).manifest for name in bundles.shipped()]
     if as_json:
-        click.echo(json.dumps([manifest.model_dump(mode="json") for manifest in manifests], indent=2))
+        listed = [
+            {"default": manifest.name == DEFAULT_MODEL, **manifest.model_dump(mode="json")} for manifest in manifests
+        ]
+        click.echo(json.dumps(listed, indent=2))
         return
     for manifest in manifests:
-        click.echo(f"{manifest.name}: {manifest.description}")
+        mark = " (default)" if manifest.name == DEFAULT_MODEL else ""
+        click.echo(f"{manifest.name}{mark}: {manifest.description}")
         for target in manifest.targets:
             click.echo(f"  {target.name:16} {target.total_bytes / 1e6:5.2f} MB  {_accuracy(target.evaluation)}")
-    click.echo(f"{DEFAULT_MODEL} runs by default")
 
 
 def _accuracy(evaluation: Evaluation | None) -> str:
@@ -45,4 +51,4 @@ def _accuracy(evaluation: Evaluation | None) -> str:
     votes = evaluation.votes
     by_votes = "" if votes is None else f"{percent(votes.accuracy_8_classes)} by the majority of FER+, "
     by_label = f"{percent(evaluation.accuracy)} by the label"
-    return f"{by_votes}{by_label}; {evaluation.data} {evaluation.split}, {evaluation.images} images"
+    return f"{by_votes}{by_label}; {evaluation.data} {evaluation.split}, {counted(evaluation.images, 'image')}"

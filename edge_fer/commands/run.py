@@ -3,63 +3,82 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from edge_fer.commands.board import BOARD
 from edge_fer.dependencies import spare_memory
 from edge_fer.errors import BadInput
-from edge_fer.options import DEFAULT_MODEL, FiniteRange, key_option, model_options
-from edge_fer.sinks import SinkClosed
-from edge_fer.source_options import source_options
+from edge_fer.options import DEFAULT_MODEL, FiniteRange, detector_options, key_option, model_options
+from edge_fer.source_options import DRAWN, SOURCE, SOURCE_HELP, opening_options
 from edge_fer.stopping import Signals
+from edge_fer.text import counted, printable
 
 if TYPE_CHECKING:
     from edge_fer.classifier import Classifier
-    from edge_fer.detectors import Detector
+    from edge_fer.commands.playing import Outputs
     from edge_fer.pipeline import Pipeline
-    from edge_fer.profile import Choice, Schedule
-    from edge_fer.records import Record
-    from edge_fer.sinks import Sink
-    from edge_fer.sources import Frame, Source
+    from edge_fer.profile import Choice
+    from edge_fer.smoothing import Smoothing
     from edge_fer.sources.options import SourceOptions
+
+DRAWN_FRAMES: Final = 300
+"""How many frames are drawn where nobody names a source."""
+DRAWN_FPS: Final = 30
+HYSTERESIS: Final = 0.1
+"""By how much a state's score may fall below what it took to become the state."""
 
 
 @click.command(
     epilog="""\b
 Examples:
-  edge-fer run --source photo.jpg
-  edge-fer run --source faces/ --json > faces.jsonl
-  edge-fer run --source drive.mp4 --save out/
-  edge-fer run --source /dev/video0 --show
-  edge-fer run --source 0 --device raspberry-pi-4
-  edge-fer run --source picamera --json"""
+  edge-fer run photo.jpg
+  edge-fer run faces/ --recursive --csv > faces.csv
+  edge-fer run drive.mp4 --save out/
+  edge-fer run 0 --show
+  edge-fer run '*.jpg' '*.mp4' --json > all.jsonl
+  curl -s https://example.org/photo.jpg | edge-fer run -
+  edge-fer run camera --device raspberry-pi-4"""
 )
-@source_options
+@click.argument("sources", nargs=-1, type=SOURCE)
+@click.option("--source", "named", type=SOURCE, multiple=True, help=f"The same as SOURCES. {SOURCE_HELP}")
+@click.option("--recursive", is_flag=True, help="Also read the folders that are in a folder.")
+@opening_options
 @model_options
 @click.option(
     "--device",
     "board",
+    type=BOARD,
     metavar="BOARD",
     help="Begin from what is assumed of this board (edge-fer devices lists them; auto: the one that this is), where "
     "nothing was measured here.",
 )
 @key_option
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object for each frame.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print a line of CSV for each face of each frame.")
+@click.option("-q", "--quiet", is_flag=True, help="Print no sentences and no summary: only warnings, --json and --csv.")
 @click.option(
     "--save", type=click.Path(path_type=Path), help="Write annotated pictures of the people seen to this folder."
 )
-@click.option("--show", is_flag=True, help="Show a preview window; closing it ends the run.")
+@click.option("--show", is_flag=True, help="Show a preview window. A picture waits for a key; q and Esc end the run.")
 @click.option("--frames", type=click.IntRange(1), help="Stop after this number of frames.")
+@click.option(
+    "--unknown-below",
+    "--conf",
+    "unknown_below",
+    type=FiniteRange(0, 1),
+    metavar="SHARE",
+    help="Least score, from 0 to 1, at which a label becomes a face's state; by default 0.5.",
+)
 @click.option(
     "--classify-fps",
     type=FiniteRange(0, min_open=True),
     help="How often a second each face is classified, at most; by default 10.",
 )
-@click.option("--detector", help="What finds faces: haar (default), yunet:FILE or blazeface:FILE.")
+@detector_options
 @click.option(
     "--faces",
     type=click.Choice(["find", "whole"]),
@@ -67,171 +86,124 @@ Examples:
     show_default=True,
     help="Find the faces, or take each picture, as it is, for one cropped face.",
 )
-@click.option("--min-face", default=48, show_default=True, help="Side of the smallest face to search for, in pixels.")
+@click.pass_context
 def run(
-    source: str, source_options: SourceOptions, model: str | None, target: str | None, backend: str | None,
-    threads: int | None, board: str | None, key: Path | None, as_json: bool, save: Path | None, show: bool,
-    frames: int | None, detector: str | None, classify_fps: float | None, min_face: int, faces: str,
+    ctx: click.Context, /, sources: tuple[str, ...], named: tuple[str, ...], recursive: bool, frames: int | None,
+    source_options: SourceOptions, **options: Any,
 ) -> None:  # fmt: skip
-    """Find the faces in a source and classify their expressions.
+    """Find the faces in SOURCES and classify their expressions.
 
-    Prints a line when a face comes, goes or changes its state; for still images, a line for each face. Stores no
-    picture of anybody unless --save is given. Uses the model, target, threads and detector that edge-fer bench
-    --write-profile found best on this machine, unless --model, --target or --detector name others; where nothing was
-    measured, what edge-fer devices use or --device assumes of the board. Ctrl-C, SIGTERM and SIGHUP finish the film
-    and print the summary.
+    SOURCES are pictures, folders, films, patterns (quoted, or where a shell does not expand them), or one camera;
+    without any, a drawn camera is played. Prints a line when a face comes, goes or changes its state; for still images,
+    a line for each face. At the end, a summary goes to stderr. Stores no picture of anybody unless --save is given.
+
+    Uses the model, target, threads and detector that edge-fer bench --write-profile found best on this machine, unless
+    --model, --target or --detector name others; where nothing was measured, what edge-fer devices use or --device
+    assumes of the board. Ctrl-C, SIGTERM and SIGHUP finish the film and print the summary.
     """
+    outputs = _outputs(options)
+    if options["faces"] == "whole" and options["detector"] is not None:
+        raise click.UsageError("--faces whole searches for no face; leave out --detector, or --faces.")
+    groups = _groups([*named, *sources], recursive=recursive)
     spare_memory()
-    from edge_fer import bundle as bundles
     from edge_fer import profile
-    from edge_fer.sources import open_source
+    from edge_fer.commands.playing import Player, Searching
+    from edge_fer.commands.summary import Summary, executed_by
 
-    chosen = profile.choose(model, target, threads, DEFAULT_MODEL, detector, board)
+    chosen = profile.choose(
+        options["model"], options["target"], options["threads"], DEFAULT_MODEL, options["detector"], options["board"]
+    )
     if chosen.frame_px is not None:
         source_options = replace(source_options, usual_size_px=chosen.frame_px)
-    schedule = chosen.schedule
-    if classify_fps is not None:
-        schedule = schedule.model_copy(update={"classify_fps": classify_fps})
-    # A name that the user did not write means no file that happens to lie here.
-    path = model or bundles.installed(chosen.model)
-
-    signals = click.get_current_context().ensure_object(Signals)
-    # Closed in the reverse order, also after an error: sinks first, the source last.
+    if not groups:
+        groups = [(DRAWN,)]
+        frames = frames or DRAWN_FRAMES
+        if not options["quiet"]:
+            click.echo(_drawn(frames, source_options.fps or DRAWN_FPS), err=True)
+    searching = Searching(chosen.detector, options["min_face"], whole=options["faces"] == "whole")
     with contextlib.ExitStack() as stack:
-        opened = stack.enter_context(open_source(source, source_options))
-        if faces == "whole":
-            _check_whole(opened, source, detector)
-        classifier = stack.enter_context(_classifier(path, chosen, backend, key))
-        sinks = _sinks(opened, source, as_json, save, show, signals)
-        if faces == "find":
-            sinks.append(_advice(opened, chosen.detector, min_face, source_options))
-        for sink in sinks:
-            stack.callback(sink.close)
-        count, stopped = _write_records(
-            opened, _pipeline(classifier, faces, chosen.detector, min_face, schedule), sinks, frames, signals
-        )
-        info = classifier.backend.info
-    frame_counts = f"{count} frames, {opened.skipped} skipped, {opened.dropped} dropped"
-    executed_by = f"{info.runtime} {info.version}, computes {info.computes}, {info.threads} thread(s)"
-    origin = f"; {chosen.origin}" if chosen.origin else ""
-    # On stderr, so that stdout holds nothing but results.
-    click.echo(f"{frame_counts}; {executed_by}{origin}", err=True)
+        loaded: list[Classifier] = []
+
+        def pipeline() -> Pipeline:
+            loaded.append(stack.enter_context(_classifier(chosen, options)))
+            return _pipeline(loaded[0], searching.whole, chosen, options)
+
+        player = Player(pipeline, searching, outputs, Summary(), ctx.ensure_object(Signals), frames)
+        stopped = player.play(groups, source_options, recursive=recursive)
+        executed = [
+            executed_by(classifier.bundle.path.stem, classifier.target.name, classifier.backend.info, chosen.origin)
+            for classifier in loaded
+        ]
+    if not options["quiet"]:
+        # On stderr, so that stdout holds nothing but results.
+        for line in player.summary.lines("".join(executed)):
+            click.echo(printable(line), err=True)
     if stopped is not None:
         raise stopped
 
 
-def _classifier(model: str, chosen: Choice, backend: str | None, key: Path | None) -> Classifier:
+def _outputs(options: dict[str, Any]) -> Outputs:
+    from edge_fer.commands.playing import Outputs
+
+    if options["as_json"] and options["as_csv"]:
+        raise click.UsageError("pass --json or --csv, not both.")
+    form = "none" if options["quiet"] else "text"
+    if options["as_json"]:
+        form = "json"
+    elif options["as_csv"]:
+        form = "csv"
+    return Outputs(form, options["save"], options["show"])
+
+
+def _groups(names: list[str], *, recursive: bool) -> list[tuple[str, ...]]:
+    """Return the sources *names* in groups that are played one after the other. Raises `SourceError`."""
+    from edge_fer.sources import several
+
+    found = several.expanded(names)
+    if recursive and not any(Path(name).is_dir() for name in found):
+        raise click.UsageError("--recursive is for folders; pass one, or leave it out.")
+    try:
+        return several.grouped(found)
+    except BadInput as exc:
+        raise click.UsageError(f"{exc}.") from exc
+
+
+def _drawn(frames: int, fps: float) -> str:
+    seconds = f"{frames / fps:.0f} s of a drawn camera ({counted(frames, 'frame')})"
+    return f"no source is given, so this plays {seconds}; pass a picture, a film or a camera: edge-fer run photo.jpg"
+
+
+def _classifier(chosen: Choice, options: dict[str, Any]) -> Classifier:
     import cv2
 
+    from edge_fer import bundle as bundles
     from edge_fer import profile
     from edge_fer.classifier import Classifier
 
     # OpenCV would otherwise take all cores for the search, whatever --threads says.
     cv2.setNumThreads(chosen.threads)
-    bundle = profile.open_bundle(model, key)
-    return Classifier(bundle, chosen.target, backend=backend, threads=chosen.threads)
+    # A name that the user did not write means no file that happens to lie here.
+    bundle = profile.open_bundle(options["model"] or bundles.installed(chosen.model), options["key"])
+    return Classifier(bundle, chosen.target, backend=options["backend"], threads=chosen.threads)
 
 
-def _check_whole(source: Source, name: str, detector: str | None) -> None:
-    """Raise `BadInput` unless *source*, which the user called *name*, can consist of cropped faces."""
-    from edge_fer.sources.addresses import redact
-
-    if not source.stills:
-        raise BadInput(f"--faces whole is for pictures of cropped faces, and {redact(name)} is none; leave it out")
-    if detector is not None:
-        raise BadInput("--faces whole searches for no face; leave out --detector, or --faces")
-
-
-def _pipeline(
-    classifier: Classifier, faces: str, detector: str, min_face_px: int, schedule: Schedule
-) -> Pipeline:  # fmt: skip
+def _pipeline(classifier: Classifier, whole: bool, chosen: Choice, options: dict[str, Any]) -> Pipeline:
     from edge_fer.detectors import open_detector
     from edge_fer.pipeline import CLASSIFY_FPS, Pipeline
     from edge_fer.tracking import FaceTracker, WholePictures
 
-    if faces == "whole":
-        return Pipeline(classifier, WholePictures())
-    tracker = FaceTracker(open_detector(detector, min_face_px), schedule.tracking())
-    return Pipeline(classifier, tracker, classify_fps=schedule.classify_fps or CLASSIFY_FPS)
+    smoothing = _smoothing(options["unknown_below"])
+    if whole:
+        return Pipeline(classifier, WholePictures(), smoothing=smoothing)
+    tracker = FaceTracker(open_detector(chosen.detector, options["min_face"]), chosen.schedule.tracking())
+    classify_fps = options["classify_fps"] or chosen.schedule.classify_fps or CLASSIFY_FPS
+    return Pipeline(classifier, tracker, smoothing=smoothing, classify_fps=classify_fps)
 
 
-def _advice(source: Source, detector: str, min_face_px: int, options: SourceOptions) -> Sink:
-    """Return the sink that says why *source* shows no face."""
-    from edge_fer.advice import Adviser
-    from edge_fer.detectors import open_detector
-    from edge_fer.sinks import nobody
+def _smoothing(unknown_below: float | None) -> Smoothing:
+    """Return how scores become a state, where a label needs a score of *unknown_below*, or None for the default."""
+    from edge_fer.smoothing import Smoothing
 
-    def opening(smallest_px: int) -> Detector:
-        return open_detector(detector, smallest_px)
-
-    adviser = Adviser(opening, min_face_px, options.view, stills=source.stills)
-    if source.stills:
-        return nobody.FacelessPictures(adviser)
-    return nobody.NobodyThere(adviser) if source.live else nobody.FacelessFilm(adviser)
-
-
-class _Uninterrupted:
-    """A sink that no signal interrupts, so that no file stays half-written."""
-
-    def __init__(self, sink: Sink, signals: Signals) -> None:
-        self._sink = sink
-        self._signals = signals
-
-    def write(self, frame: Frame, record: Record) -> None:
-        with self._signals.held():
-            self._sink.write(frame, record)
-
-    def close(self) -> None:
-        with self._signals.held():
-            self._sink.close()
-
-
-def _sinks(
-    source: Source, name: str, as_json: bool, save: Path | None, show: bool, signals: Signals
-) -> list[Sink]:  # fmt: skip
-    """Return the sinks for *source*, which the user called *name*: text on stdout, then what was asked for besides."""
-    from edge_fer.sinks import lines
-
-    sinks: list[Sink] = []
-    if as_json:
-        sinks.append(lines.JsonLines(sys.stdout))
-    else:
-        sinks.append(lines.Text(sys.stdout, every_frame=source.stills))
-    if save is None and not show:
-        return sinks
-
-    from edge_fer.sinks import film, pictures
-    from edge_fer.sources.addresses import resolve, stem
-
-    if save is not None:
-        images = pictures.AnnotatedImages(save)  # creates the folder, for a film too
-        film_path = save / f"{stem(resolve(name))}.mp4"
-        saved = images if source.stills else film.AnnotatedVideo(film_path)
-        sinks.append(_Uninterrupted(saved, signals))
-    if show:
-        sinks.append(pictures.Preview())
-    return sinks
-
-
-def _write_records(
-    source: Source, pipeline: Pipeline, sinks: list[Sink], limit: int | None, signals: Signals
-) -> tuple[int, KeyboardInterrupt | None]:
-    """Write up to *limit* frames of *source* to all *sinks*, until the user closes one or stops the command.
-
-    Return how many frames there were, and what stopped the command.
-    """
-    count = 0
-    try:
-        for frame, record in pipeline.run(source):
-            count += 1
-            for sink in sinks:
-                sink.write(frame, record)
-            signals.check()
-            if count == limit:
-                break
-            del frame  # so that a large picture is freed before the next one is decoded
-    except SinkClosed:
-        pass
-    except KeyboardInterrupt as exc:
-        return count, exc
-    return count, None
+    if unknown_below is None:
+        return Smoothing()
+    return Smoothing(enter=unknown_below, leave=max(0.0, unknown_below - HYSTERESIS))

@@ -32,7 +32,7 @@ def sign(bundle: str | None, key: Path | None, new_key: str | None) -> None:
     Keep the private key secret.
     """
     if (new_key is None) == (bundle is None or key is None):
-        raise BadInput("pass BUNDLE and --key to sign, or --new-key to make keys")
+        raise click.UsageError("pass BUNDLE and --key to sign, or --new-key to make keys.")
     if bundle is not None and key is not None and new_key is None:
         click.echo(printable(f"{_sign(bundle, key)} signed"))
         return

@@ -10,7 +10,7 @@ import click
 from edge_fer.backends import MAX_THREADS
 from edge_fer.dependencies import spare_memory
 from edge_fer.errors import BadBundle, BadInput, GoldenMismatch
-from edge_fer.options import key_option
+from edge_fer.options import MODEL, key_option
 from edge_fer.text import printable
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ Examples:
   edge-fer verify my-bundle.zip --json
   edge-fer verify my-bundle.zip --key ours.public.pem"""
 )
-@click.argument("bundle")
+@click.argument("bundle", type=MODEL)
 @click.option(
     "--threads", default=1, show_default=True, type=click.IntRange(1, MAX_THREADS), help="Threads of the model."
 )

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 MIN_FACE_PX: Final = 48
 """Side of the smallest face that is searched for by default."""
 
+LEAST_FACE_PX: Final = 24
+"""Side of the smallest face that any detector finds."""
+
 SURE: Final = 0.5
 """Confidence from which on what is found is taken for a face. Less may be one that was known before."""
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from edge_fer.boxes import Box
 from edge_fer.cascades import cascade_path, load_cascade
-from edge_fer.detectors import LARGEST_SIDE_PX, MIN_FACE_PX, Face
+from edge_fer.detectors import LARGEST_SIDE_PX, LEAST_FACE_PX, MIN_FACE_PX, Face
 from edge_fer.detectors.scaling import levelled, scaled
 from edge_fer.errors import BadInput
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 SEARCH_CASCADE: Final = "haarcascade_frontalface_alt2.xml"
 FOLLOW_CASCADE: Final = "haarcascade_frontalface_default.xml"
-SIDE_PX: Final = 24
+SIDE_PX: Final = LEAST_FACE_PX
 """Side of the larger of the windows that the cascades were trained on: no smaller face is found."""
 MAX_SEARCHED_PX: Final = 4_000_000
 """Pixels at the finest scale of a search in a reduced frame, where the smallest face has the cascade's side. OpenCV

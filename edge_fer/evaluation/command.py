@@ -13,6 +13,7 @@ from edge_fer import telemetry
 from edge_fer.backends import MAX_THREADS
 from edge_fer.dependencies import require
 from edge_fer.errors import BadInput, SinkError
+from edge_fer.options import Parsed
 from edge_fer.text import printable
 
 if TYPE_CHECKING:
@@ -27,6 +28,15 @@ if TYPE_CHECKING:
 NEEDED: Final = {"sklearn": "scikit-learn", "matplotlib": "matplotlib", "jinja2": "jinja2", "rich": "rich"}
 SWEEPS: Final = "resolution,blur,noise"  # as text, since edge_fer.evaluation.conditions imports OpenCV
 SAMPLE_SEED: Final = 0  # --limit chooses the same faces every time, so that two runs can be compared
+
+
+def _sweeps(text: str) -> str:
+    """Return *text*, names of sweeps separated by commas or ``none``, where there are such."""
+    known = SWEEPS.split(",")
+    for name in text.split(","):
+        if text != "none" and name not in known:
+            raise BadInput(f"there is no sweep {name!r}; choose from {', '.join(known)}, or pass none")
+    return text
 
 
 @click.command(
@@ -47,7 +57,13 @@ Examples:
     type=click.Path(path_type=Path),
     help="Votes of FER+ on these faces. Also report accuracy by their majority.",
 )
-@click.option("--sweeps", default=SWEEPS, show_default=True, help="Also degrade the faces in these ways; none: do not.")
+@click.option(
+    "--sweeps",
+    default=SWEEPS,
+    type=Parsed("names", _sweeps),
+    show_default=True,
+    help="Also degrade the faces in these ways; none: do not.",
+)
 @click.option("--limit", type=click.IntRange(1), help="Evaluate at most this many faces, chosen at random.")
 @click.option(
     "--threads", default=1, show_default=True, type=click.IntRange(1, MAX_THREADS), help="Threads of each bundle."

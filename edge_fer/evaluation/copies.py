@@ -34,4 +34,5 @@ def without_copies(path: Path, members: Iterable[tuple[PurePosixPath, bytes]]) -
         yield member, content
         del content  # before the next one is read
     if copies:
-        log.warning("%s: %d images lie there twice, in two copies of a folder; each is read once", path.name, copies)
+        what = "one image lies" if copies == 1 else f"{copies} images lie"
+        log.warning("%s: %s there twice, in two copies of a folder; it is read once", path.name, what)

@@ -128,7 +128,7 @@ def best_outputs(counts: NDArray[np.int64]) -> NDArray[np.intp]:
 def _moved(counts: NDArray[np.int64], output_of: NDArray[np.intp]) -> NDArray[np.intp]:
     """Return the classes with faces to which *output_of* gives another output than now."""
     seen = np.flatnonzero(counts.sum(axis=1))
-    return seen[output_of[seen] != seen]
+    return np.asarray(seen[output_of[seen] != seen])
 
 
 def _much_better(counts: NDArray[np.int64], output_of: NDArray[np.intp], errors: float) -> bool:
@@ -140,13 +140,13 @@ def _much_better(counts: NDArray[np.int64], output_of: NDArray[np.intp], errors:
     old = recalls[moved, moved]
     new = recalls[moved, output_of[moved]]
     images = counts.sum(axis=1)
-    classes = np.count_nonzero(images)
+    classes = int(np.count_nonzero(images))
     gain = float((new - old).sum()) / classes
     # The variance of the difference of two shares of the same images. One image more, so that two of two are not taken
     # for certainty.
     variances = (new + old + 1 / images[moved] - (new - old) ** 2) / images[moved]
     error = float(np.sqrt(variances.sum())) / classes
-    return gain >= GAIN and gain >= errors * error
+    return bool(gain >= GAIN and gain >= errors * error)
 
 
 def _recalls(counts: NDArray[np.int64]) -> NDArray[np.float64]:

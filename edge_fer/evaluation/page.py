@@ -9,7 +9,7 @@ import numpy as np
 from edge_fer.evaluation import html, plots
 from edge_fer.evaluation.conditions import ORIGINAL, SWEEPS
 from edge_fer.evaluation.published import RAZA_2025
-from edge_fer.text import percent
+from edge_fer.text import counted, percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,7 @@ def table(comparison: SystemComparison) -> Table:
     """Return the figures of the original faces, a row for each system."""
     from rich.table import Table
 
-    rows = Table(title=f"{comparison.data}, {len(comparison.faces)} images", title_justify="left")
+    rows = Table(title=f"{comparison.data}, {counted(len(comparison.faces), 'image')}", title_justify="left")
     rows.add_column("system")
     headings = ["accuracy", "without near-copies", "macro-F1", "weighted F1", "mAP", "calibration error"]
     has_votes = any(result.votes is not None for result in comparison.originals)

@@ -15,6 +15,7 @@ from edge_fer.errors import BadInput, one_line
 from edge_fer.evaluation.copies import without_copies
 from edge_fer.images import PassedOver, decode_image, read_file, walk
 from edge_fer.images.reading import check_size
+from edge_fer.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -116,12 +117,12 @@ class _Skipped:
         count = left + self._count
         if self._count > MAX_SKIPPED * count:
             raise BadInput(
-                f"{self._path}: {self._count} of {count} pictures cannot be read, the first: {self._first}; "
+                f"{self._path}: {self._count} of {counted(count, 'picture')} cannot be read, the first: {self._first}; "
                 "replace or remove them"
             )
         if self._count:
             more = f" (the first {NAMED} are named above)" if self._count > NAMED else ""
-            log.warning("%s: %d of %d faces; %d skipped%s", self._path, left, count, self._count, more)
+            log.warning("%s: %d of %s; %d skipped%s", self._path, left, counted(count, "face"), self._count, more)
 
 
 @contextmanager

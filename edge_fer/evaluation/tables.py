@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from edge_fer.errors import BadInput, one_line
 from edge_fer.files import open_regular
+from edge_fer.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -73,8 +74,8 @@ def read_rows(
             beyond = row.pop(None, ())
             if any(beyond):
                 raise BadInput(
-                    f"{path}, line {rows.line_num}: {len(names) + len(beyond)} cells for {len(names)} columns; "
-                    "put quotes around a cell that has commas in it"
+                    f"{path}, line {rows.line_num}: {len(names) + len(beyond)} cells for "
+                    f"{counted(len(names), 'column')}; put quotes around a cell that has commas in it"
                 )
             yield rows.line_num, row
 

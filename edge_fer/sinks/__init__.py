@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from edge_fer.records import Record
@@ -25,4 +25,13 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Finish what was begun. Closing twice is allowed."""
+        ...
+
+
+@runtime_checkable
+class Saves(Protocol):
+    """A sink that leaves files."""
+
+    def saved(self) -> str:
+        """Return in words what was written and where; nothing before there is something."""
         ...

@@ -14,7 +14,7 @@ import numpy as np
 
 from edge_fer.errors import MissingDependency, SinkError, one_line
 from edge_fer.sinks import private
-from edge_fer.sinks.pictures import annotate
+from edge_fer.sinks.drawing import annotate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -77,6 +77,10 @@ class AnnotatedVideo:
             self._size = width, height
             self._film = self._begin(_even(picture))
         self._film.append(_even(_fitted(picture, *self._size)), record.time_s)
+
+    def saved(self) -> str:
+        """Return the path of the film; nothing before there is one."""
+        return str(self.path) if self._film is not None else ""
 
     def close(self) -> None:
         """Finish the film. Raises `SinkError` if its end cannot be written; what it holds can be played."""
@@ -279,6 +283,10 @@ def _add_stream(container: OutputContainer) -> VideoStream:
 
     for name, options in ENCODERS.items():
         if name in codecs_available:
+            if name == "mpeg4":
+                log.warning(
+                    "this FFmpeg has no encoder of H.264, so the film is MPEG-4: VLC and mpv play it, browsers do not"
+                )
             return cast("VideoStream", container.add_stream(name, options=dict(options)))
     names = ", ".join(ENCODERS)
     raise MissingDependency(f"this FFmpeg has none of the encoders {names}: pip install --force-reinstall av")

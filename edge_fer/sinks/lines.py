@@ -16,7 +16,9 @@ SHOWN_LABELS: Final = 3
 """How many labels, the best ones, a sentence gives with their scores."""
 
 
-class _Lines:
+class Lines:
+    """Writes lines to a stream, each at once. Raises `SinkError` for a closed or full one."""
+
     def __init__(self, stream: IO[str] | None) -> None:
         if stream is None:  # what Python has for a closed stdout
             raise SinkError("results cannot be written: stdout is closed; pass > /dev/null to drop them")
@@ -36,7 +38,7 @@ class _Lines:
         """Do nothing: the stream belongs to the caller."""
 
 
-class JsonLines(_Lines):
+class JsonLines(Lines):
     """A JSON object for each frame, one on each line. `Record.as_dict` has its fields."""
 
     def write(self, frame: Frame, record: Record) -> None:
@@ -45,15 +47,16 @@ class JsonLines(_Lines):
         self._line(record.as_json())
 
 
-class Text(_Lines):
+class Text(Lines):
     """Sentences: with *every_frame* one for each face of each frame, else one when a face comes, goes or changes state.
 
-    The first suits still images, the second a video or a camera.
+    The first suits still images, the second a video or a camera. With *named*, each begins with the source's name.
     """
 
-    def __init__(self, stream: IO[str] | None, *, every_frame: bool) -> None:
+    def __init__(self, stream: IO[str] | None, *, every_frame: bool, named: bool = False) -> None:
         super().__init__(stream)
         self._every_frame = every_frame
+        self._named = named
         # By track: the state that was written last, and when the face was last seen.
         self._reported: dict[int, tuple[str, float]] = {}
 
@@ -73,6 +76,8 @@ class Text(_Lines):
 
     def _write_changes(self, record: Record) -> None:
         now = f"{record.time_s:8.2f} s"
+        if self._named:
+            now = f"{printable(record.source)}: {now}"
         for face in record.faces:
             reported_state, _ = self._reported.get(face.track, (None, 0.0))
             if reported_state != face.state:

@@ -11,7 +11,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from edge_fer.preprocess import to_gray
-from edge_fer.text import printable
+from edge_fer.text import counted, printable
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -69,7 +69,7 @@ class FacelessPictures:
             if self._pictures == 1:
                 log.warning("no face: the picture %s; %s", advice.one, advice.do)
                 continue
-            pictures = f"{self._faceless} of {self._pictures} pictures"
+            pictures = f"{self._faceless} of {counted(self._pictures, 'picture')}"
             looked = f"of {self._looked} that were looked at, " if self._looked < self._faceless else ""
             verb = advice.one if count == 1 else advice.several
             log.warning("no face in %s: %s%d %s; %s", pictures, looked, count, verb, advice.do)
@@ -102,7 +102,9 @@ class FacelessFilm:
             for reason, count in self._reasons.most_common():
                 if reason is not None and count >= SHARE * self._reasons.total():
                     advice = self._adviser.advice(reason)
-                    log.warning("no face in %d frames: the picture %s; %s", self._frames, advice.one, advice.do)
+                    log.warning(
+                        "no face in %s: the picture %s; %s", counted(self._frames, "frame"), advice.one, advice.do
+                    )
                     break
         self._reasons.clear()
 

@@ -121,8 +121,8 @@ def open_source(name: str, options: SourceOptions | None = None) -> Source:
 
     ``synthetic[:SCENE]`` · ``camera``, the first of this machine · ``picamera`` · a camera (``0``, ``/dev/video0``,
     ``/dev/v4l/by-id/…``) · a network address (``rtsp://…``, ``http://…``, ``udp://…``) · a folder of images · an image
-    · a video · ``@FILE``, whose first line is one of these. Raises `SourceError` if there is no such source,
-    `MissingDependency` without picamera2.
+    · a video · ``-``, standard input · ``@FILE``, whose first line is one of these. Raises `SourceError` if there is no
+    such source, `MissingDependency` without picamera2.
     """
     from edge_fer.sources import addresses
     from edge_fer.sources.options import SourceOptions
@@ -133,10 +133,20 @@ def open_source(name: str, options: SourceOptions | None = None) -> Source:
     # Imported here, since they import OpenCV, which `Frame` and `Source` do not need.
     if kind is addresses.Kind.PATH:
         source = _open_path(name, options)
+    elif kind is addresses.Kind.STANDARD_INPUT:
+        from edge_fer.sources import standard_input
+
+        refuse_camera_options(name, options)
+        source = standard_input.open_standard_input()
     else:
         from edge_fer.sources import opening
 
         source = opening.open_live(kind, name, options)
+    return viewed(source, options)
+
+
+def viewed(source: Source, options: SourceOptions) -> Source:
+    """Return *source*, whose pictures are turned, mirrored and cut as *options* say."""
     if not options.view.changes:
         return source
     from edge_fer.sources.transform import Transformed
@@ -144,13 +154,20 @@ def open_source(name: str, options: SourceOptions | None = None) -> Source:
     return Transformed(source, options.view)
 
 
+def refuse_camera_options(name: str, options: SourceOptions) -> None:
+    """Raise `SourceError` for a size or a rate that the source *name*, which is no camera, is asked for."""
+    from edge_fer.sources.addresses import redact
+
+    if options.size_px is not None or options.fps is not None:
+        raise SourceError(f"--size and --fps are for cameras, and {redact(name)} is none; leave them out")
+
+
 def _open_path(name: str, options: SourceOptions) -> Source:
     from edge_fer.images import IMAGE_SUFFIXES, UNREADABLE_SUFFIXES
     from edge_fer.sources import files, video
     from edge_fer.sources.addresses import redact
 
-    if options.size_px is not None or options.fps is not None:
-        raise SourceError(f"--size and --fps are for cameras, and {redact(name)} is none; leave them out")
+    refuse_camera_options(name, options)
     path = Path(name)
     try:
         exists = path.exists()
@@ -162,10 +179,12 @@ def _open_path(name: str, options: SourceOptions) -> Source:
     if not exists:
         raise SourceError(
             f"no source {redact(name)!r}; pass an image, a folder, a video, a camera (0, /dev/video0, rtsp://…), "
-            "camera, picamera or synthetic"
+            "camera, picamera, synthetic, or - for standard input"
         )
     suffix = path.suffix.lower()
     # By the suffix alone: who names a hidden file wants it.
+    if suffix == ".gif" and files.moves(path):
+        return video.Video(path)
     if suffix in IMAGE_SUFFIXES:
         return files.Image(path)
     # Only known suffixes: FFmpeg would show a text file as a film of its letters.

@@ -12,6 +12,7 @@ from typing import Final
 from urllib.parse import unquote_plus, urlsplit
 
 from edge_fer.errors import SourceError
+from edge_fer.sources.options import SCENES
 
 STREAM_SCHEMES: Final = ("rtsp", "rtsps", "rtmp", "rtmps", "srt", "udp", "tcp", "http", "https")
 """Schemes of the network addresses that are read."""
@@ -25,8 +26,6 @@ PLAIN_PARTS: Final = frozenset({"cam", "camera", "live", "mjpeg", "stream", "vid
 """Last parts of addresses that many cameras have: no secrets."""
 MAX_ADDRESS_BYTES: Final = 4096
 """Longest address that is read from a file."""
-SCENES: Final = ("easy", "hard", "drive")
-"""What the synthetic camera may look at. Here and not with the camera, which imports OpenCV."""
 VIDEO_DEVICES: Final = 81
 """Major number of Linux' video devices."""
 
@@ -58,6 +57,8 @@ _FIELD: Final = re.compile(r"(?P<start>^|[?&;/#,_])(?P<name>[^?&;/#,=]+)=(?P<val
 class Kind(Enum):
     """What a name stands for."""
 
+    STANDARD_INPUT = "-"
+    """What comes through a pipe."""
     SYNTHETIC = "synthetic"
     """Drawn people: ``synthetic`` or ``synthetic:SCENE``."""
     CAMERA = "camera"
@@ -73,7 +74,7 @@ class Kind(Enum):
 
 def kind_of(name: str) -> Kind:
     """Return what *name* stands for. Raises `SourceError` for a number or a scheme that cannot be."""
-    if name in (Kind.CAMERA.value, Kind.PICAMERA.value):
+    if name in (Kind.CAMERA.value, Kind.PICAMERA.value, Kind.STANDARD_INPUT.value):
         return Kind(name)
     if name.partition(":")[0] == Kind.SYNTHETIC.value:
         scene_of(name)
@@ -211,8 +212,11 @@ def stem(name: str) -> str:
     An address without a user and a query gives the last part of its path, where that is one of `PLAIN_PARTS`; another
     address gives its host, or 'camera': any other part may be a secret.
     """
+    if name == Kind.STANDARD_INPUT.value:
+        return "standard-input"
     if not _SCHEME.match(name):
-        return Path(redact(name)).stem or "camera"
+        # A colon, as in synthetic:hard, would be an address to some programs, and no name to others.
+        return Path(redact(name)).stem.replace(":", "-") or "camera"
     shown = redact(name)
     try:
         parts = urlsplit(shown)

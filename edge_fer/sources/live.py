@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, runtime_checkable
 
 from edge_fer.errors import SourceError
+from edge_fer.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,7 +135,7 @@ class FaultLog:
     def remind(self) -> None:
         """Report the faults that were not reported yet, once it is time."""
         if self._untold and not self._is_quiet():
-            self._say("%s stopped delivering %d times and is back each time", self._untold)
+            self._say("%s stopped delivering %s and is back each time", counted(self._untold, "time"))
             self._untold = 0
 
     def _is_quiet(self) -> bool:

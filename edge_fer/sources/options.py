@@ -17,6 +17,8 @@ MAX_REGION_PX: Final = 1_000_000
 """Largest number of a region."""
 DEFAULT_FPS: Final = 30.0
 """Frames a second that a camera is asked for by default, and of a film that tells no rate."""
+SCENES: Final = ("easy", "hard", "drive")
+"""What the synthetic camera may look at. Here and not with the camera, which imports OpenCV."""
 ROTATIONS: Final = (0, 90, 180, 270)
 """Angles by which pictures are turned, in degrees."""
 

@@ -20,6 +20,7 @@ from edge_fer.sources.addresses import redact, scrub
 from edge_fer.sources.live import AccessDenied
 from edge_fer.sources.options import DEFAULT_FPS
 from edge_fer.sources.transform import turned
+from edge_fer.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -361,7 +362,7 @@ class NetworkFilm(SourceBase):
         try:
             return self._capture.read()
         except SourceError as exc:
-            raise SourceError(f"{self._name} failed after {index} frames: {exc}; run again") from None
+            raise SourceError(f"{self._name} failed after {counted(index, 'frame')}: {exc}; run again") from None
 
     def close(self) -> None:
         """Close the connection."""

@@ -6,15 +6,15 @@ for the same seed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
 from edge_fer.errors import BadInput
 from edge_fer.sources import Frame, SourceBase, Truth
-from edge_fer.sources.addresses import SCENES
 from edge_fer.sources.drawn.expressions import EXPRESSIONS, Expression
 from edge_fer.sources.drawn.face import PATCH_PX, draw_face
+from edge_fer.sources.options import SCENES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["EXPRESSIONS", "PATCH_PX", "Expression", "SyntheticCamera", "draw_face"]
+
+
+LEAST_SIDE_PX: Final = 32
 
 
 class Scene(Protocol):
@@ -61,10 +64,15 @@ class SyntheticCamera(SourceBase):
         hidden_s: Sequence[tuple[float, float]] = (),
         seed: int = 0,
     ) -> None:
-        if min(width_px, height_px) < 32 or fps <= 0 or faces < 0 or hold_s <= 0:
+        if min(width_px, height_px) < LEAST_SIDE_PX:
             raise BadInput(
-                f"synthetic camera of {width_px}x{height_px} px, {fps} frames a second, {faces} faces held {hold_s} s; "
-                "pass at least 32x32 px, positive times and no negative count"
+                f"the synthetic camera draws pictures of at least {LEAST_SIDE_PX}x{LEAST_SIDE_PX} px, not "
+                f"{width_px}x{height_px}; pass a larger --size"
+            )
+        if fps <= 0 or faces < 0 or hold_s <= 0:
+            raise BadInput(
+                f"synthetic camera with {fps:g} frames a second, faces: {faces}, held for {hold_s:g} s; pass positive "
+                "times and no negative count"
             )
         if scene not in SCENES:
             raise BadInput(f"no scene {scene!r}; pass one of: {', '.join(SCENES)}")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
@@ -12,10 +13,10 @@ from edge_fer.errors import SourceError, one_line
 from edge_fer.sources import Frame, SourceBase
 from edge_fer.sources.options import DEFAULT_FPS
 from edge_fer.sources.transform import turned
+from edge_fer.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from av import Packet, VideoFrame
     from av.container import InputContainer
@@ -29,9 +30,9 @@ VIDEO_SUFFIXES: Final = frozenset(
         ".ts", ".webm", ".wmv",
     }
 )  # fmt: skip
-FORMATS: Final = "asf,avi,flv,h264,m4v,matroska,webm,mjpeg,mov,mpeg,mpegts,mpegvideo"
+FORMATS: Final = "asf,avi,flv,gif,h264,m4v,matroska,webm,mjpeg,mov,mpeg,mpegts,mpegvideo"
 """FFmpeg's names of the formats that are read. Its others include playlists, which open further files or addresses."""
-UNPROBED: Final = {".mjpeg": "mjpeg"}
+UNPROBED: Final = {".mjpeg": "mjpeg", ".gif": "gif"}
 """Formats by suffix, where FFmpeg would take the content for another one: here, for a single picture."""
 RAW: Final = frozenset({"h264", "mjpeg", "mpegvideo", "m4v"})
 """Formats that are nothing but pictures, without times."""
@@ -43,10 +44,26 @@ MAX_THREADS: Final = 4
 """Threads of the decoder. Each holds frames of its own, and recognising is slower than decoding."""
 MAX_FPS: Final = 1000.0
 """What a header tells beyond this is a time base, such as 90,000, and no rate."""
+WHOLE_FILE: Final = "whose index is at its end is read from a file only: pass its path"
+"""What there is to know of an MP4 in a pipe."""
 SLACK_S: Final = 0.25
 """By how much a whole film may end before the time that its header tells, which is rounded or that of the sound."""
 
 log = logging.getLogger(__name__)
+
+
+class Piped(Protocol):
+    """A film that comes through a pipe, as PyAV reads it."""
+
+    name: str
+    form: str | None
+    """FFmpeg's name of its format, where its beginning tells; None lets FFmpeg look."""
+    failure: BaseException | None
+    """What ended reading before the end of the film."""
+
+    def read(self, size: int) -> bytes:
+        """Return up to *size* bytes; none at the end."""
+        ...
 
 
 class Video(SourceBase):
@@ -55,11 +72,13 @@ class Video(SourceBase):
     Raises `SourceError` for a file that is no film.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._container = _open(path)
+    def __init__(self, film: Path | Piped) -> None:
+        self._name = film.name
+        self._film = film
+        """As messages call it."""
+        self._container = _open(film) if isinstance(film, Path) else _open_piped(film)
         try:
-            self._stream = _pictures(self._container, path)
+            self._stream = _pictures(self._container, film)
             self._period_s = 1 / _rate(self._container, self._stream)
             # The time at which players begin; a recording of a broadcast may start hours after zero.
             self._start_s = (self._container.start_time or 0) / 1e6
@@ -82,14 +101,19 @@ class Video(SourceBase):
             else:
                 time_s = own_s if own_s is not None and own_s > time_s else time_s + self._period_s
             end_s = time_s + _length_s(decoded, self._period_s)
-            yield Frame(image, time_s, index, self._path.name)
+            yield Frame(image, time_s, index, self._name)
             index += 1
+        if not isinstance(self._film, Path) and self._film.failure is not None:
+            raise self._film.failure
         if index == 0:
-            limit = f"over {MAX_PIXELS // 1_000_000} megapixels"
-            raise SourceError(
-                f"{self._path} holds no frame that can be decoded; it may be incomplete, or its frames have {limit}"
-            )
+            raise SourceError(f"{self._film} holds no frame that can be decoded; {self._perhaps()}")
         self._report(index, end_s)
+
+    def _perhaps(self) -> str:
+        """Return why no frame may be decoded."""
+        if not isinstance(self._film, Path) and not hasattr(self._film, "seek"):
+            return f"an MP4 {WHOLE_FILE}"
+        return f"it may be incomplete, or its frames have over {MAX_PIXELS // 1_000_000} megapixels"
 
     def close(self) -> None:
         """Close the file."""
@@ -113,7 +137,7 @@ class Video(SourceBase):
         try:
             yield from self._container.demux(self._stream)
         except FFmpegError as exc:
-            log.debug("%s: %s", self._path, exc)
+            log.debug("%s: %s", self._film, exc)
             yield None
 
     def _frames_of(self, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
@@ -145,10 +169,10 @@ class Video(SourceBase):
             of_frames = f" of {self._stream.frames}" if self._stream.frames else ""
             log.warning(
                 "%s ended at %.1f s of %.1f s, after %d%s frames: it is incomplete or damaged",
-                self._path, end_s, promised_s, count, of_frames,
+                self._film, end_s, promised_s, count, of_frames,
             )  # fmt: skip
         elif self.skipped:
-            log.warning("%s is damaged: %d frames of it cannot be decoded", self._path, self.skipped)
+            log.warning("%s is damaged: %s of it cannot be decoded", self._film, counted(self.skipped, "frame"))
 
 
 def _open(path: Path) -> InputContainer:
@@ -169,7 +193,23 @@ def _open(path: Path) -> InputContainer:
         ) from exc
 
 
-def _pictures(container: InputContainer, path: Path) -> VideoStream:
+def _open_piped(film: Piped) -> InputContainer:
+    import av
+
+    # No protocol: the film may name no other file.
+    options = {"format_whitelist": FORMATS, "protocol_whitelist": "", "max_pixels": str(MAX_PIXELS)}
+    try:
+        return av.open(film, "r", film.form, options, metadata_errors="replace")
+    except (av.FFmpegError, OSError, ValueError) as exc:
+        if film.failure is not None:
+            raise film.failure from None
+        reason = getattr(exc, "strerror", None) or one_line(exc)
+        raise SourceError(
+            f"{film} is no picture and no film that FFmpeg reads from a pipe: {reason}; an MP4 {WHOLE_FILE}"
+        ) from exc
+
+
+def _pictures(container: InputContainer, path: Path | Piped) -> VideoStream:
     """Return the film's pictures, ready to be decoded."""
     from av.stream import Disposition
 

@@ -23,13 +23,15 @@ from click.testing import CliRunner
 
 from edge_fer.boxes import Box
 from edge_fer.cli import main
+from edge_fer.clock import FakeClock
 from edge_fer.emotions import UNKNOWN
 from edge_fer.errors import MissingDependency, SinkError
 from edge_fer.records import FaceRecord, Record
 from edge_fer.sinks import SinkClosed, pictures
+from edge_fer.sinks.drawing import annotate
 from edge_fer.sinks.film import AnnotatedVideo
 from edge_fer.sinks.lines import JsonLines, Text
-from edge_fer.sinks.pictures import AnnotatedImages, Preview, annotate
+from edge_fer.sinks.pictures import AnnotatedImages, Preview, fitting
 from edge_fer.sources import Frame
 
 LABELS = ("a", "b")
@@ -267,6 +269,13 @@ class TestAnnotatedVideo(SinkSuite):
         played, _ = playing_times(tmp_path / "out.mp4")
         assert played == pytest.approx([0, 0.1, 0.2, 0.4, 0.6, 0.8, 1.1], abs=1e-3)
 
+    def test_browsers_play_it(self, tmp_path):
+        write_film(tmp_path / "out.mp4", [0.0, 0.1, 0.2])
+        with av.open(str(tmp_path / "out.mp4")) as film:
+            codec = film.streams.video[0].codec_context
+            if "libx264" in av.codecs_available:
+                assert (codec.name, codec.pix_fmt) == ("h264", "yuv420p")
+
     def test_a_single_frame_is_a_film_too(self, tmp_path):
         write_film(tmp_path / "out.mp4", [3.0])
         assert playing_times(tmp_path / "out.mp4")[0] == [0]
@@ -366,10 +375,11 @@ class TestAnnotatedVideo(SinkSuite):
         sink.close()
         assert len(decoded(tmp_path / "out.mp4")) > 20
 
-    def test_without_h264_it_is_mpeg_4(self, tmp_path, monkeypatch):
+    def test_without_h264_it_is_mpeg_4_and_says_so(self, tmp_path, monkeypatch, caplog):
         monkeypatch.setattr(av, "codecs_available", {"mpeg4"})
         write_film(tmp_path / "out.mp4", [0.0, 0.1])
         assert playing_times(tmp_path / "out.mp4")[0] == pytest.approx([0, 0.1])
+        assert "no encoder of H.264" in caplog.text
         monkeypatch.setattr(av, "codecs_available", set())
         with pytest.raises(MissingDependency, match="libx264, mpeg4"):
             write_film(tmp_path / "other.mp4", [0.0])
@@ -413,6 +423,49 @@ class TestPreview(SinkSuite):
         sink.close()
         assert window() is None
 
+    @pytest.mark.parametrize("key", ["q", "Escape"])
+    def test_a_key_closes_it(self, sink, windows, key):
+        sink.write(FRAME, record("a"))
+        press(windows[0], key)
+        with pytest.raises(SinkClosed):
+            sink.write(FRAME, record("a"))
+        sink.close()
+
+    def test_a_picture_stays_until_a_key_is_pressed(self, windows):
+        class Impatient(FakeClock):
+            def sleep(self, seconds):
+                super().sleep(seconds)
+                if self.now() > 2:
+                    press(windows[0], "space" if self.now() < 3 else "q")
+
+        clock = Impatient()
+        sink = Preview(waits=True, clock=clock)
+        sink.write(FRAME, record("a"))
+        assert clock.now() == pytest.approx(2, abs=0.1)
+        clock.advance(1.5)
+        with pytest.raises(SinkClosed):
+            sink.write(FRAME, record("a"))
+        sink.close()
+
+    def test_a_film_is_shown_at_the_speed_of_life(self, windows):
+        clock = FakeClock()
+        sink = Preview(paced=True, clock=clock)
+        shown = []
+        # The last three: one that is late, and times that leap, for which nobody waits.
+        for index in (100, 101, 130, 100, 1_000_000):
+            sink.write(FRAME, record("a", index=index))
+            shown.append(round(clock.now(), 3))
+        assert shown == [0, 0.033, 1.0, 1.0, 1.0]
+        sink.close()
+
+    def test_a_picture_larger_than_the_screen_is_scaled_down(self, sink, windows):
+        sink.write(Frame(np.zeros((4000, 9000, 3), np.uint8), 0.0, 0, "x"), record())
+        (screen,) = windows
+        assert 0 < sink._photo.width() <= 0.9 * screen.winfo_screenwidth() + 1
+        assert sink._photo.height() == pytest.approx(sink._photo.width() * 4 / 9, abs=1)
+        assert "q: quit" in screen.title()
+        sink.close()
+
     def test_closing_its_window_ends_a_run_with_its_summary(self, windows, monkeypatch):
         written = []
 
@@ -427,12 +480,26 @@ class TestPreview(SinkSuite):
         done = CliRunner().invoke(main, ["run", "--show", "--frames", "30", "--backend", "fake"])
         assert done.exit_code == 0, done.output
         assert written == [0, 1, 2]
-        assert done.stderr.splitlines()[-1].startswith("3 frames, 0 skipped, 0 dropped; edge-fer")
+        assert "3 frames, 1 face, " in done.stderr
+
+
+def press(window, key: str) -> None:
+    window.focus_force()
+    window.event_generate(f"<KeyPress-{key}>")
+    window.update()
 
 
 def click_close_button(window) -> None:
     """Do what the window manager does when somebody clicks on the window's close button."""
     window.tk.eval(window.protocol("WM_DELETE_WINDOW"))
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"), [((640, 480), (640, 480)), ((3840, 2160), (1728, 972)), ((100, 5000), (19, 972))]
+)
+def test_a_picture_fits_the_screen(size, shown):
+    width, height = size
+    assert fitting(np.zeros((height, width, 3), np.uint8), 1920, 1080).shape[1::-1] == shown
 
 
 def test_without_a_screen_the_remedy_is_named(monkeypatch):

@@ -291,7 +291,7 @@ class TestFolder(SourceSuite):
 
     def test_a_folder_of_broken_images_is_an_error(self, tmp_path):
         (tmp_path / "a.png").write_bytes(b"")
-        with pytest.raises(SourceError, match="none of the 1 images"):
+        with pytest.raises(SourceError, match="the only image cannot be read"):
             list(Folder(tmp_path).frames())
 
 
@@ -369,7 +369,7 @@ class TestVideo(SourceSuite):
         source = Video(path)
         assert len(list(source.frames())) == 9
         assert source.skipped == 1
-        assert "1 frames of it cannot be decoded" in caplog.text
+        assert "1 frame of it cannot be decoded" in caplog.text
 
     def test_a_whole_film_is_not_said_to_be_cut_off(self, tmp_path, caplog):
         for times in ([0.0], [0.0, 5.0], [0.0, 0.1, 0.2, 8.0]):

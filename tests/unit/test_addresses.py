@@ -79,6 +79,8 @@ def test_addresses_inside_a_message_are_redacted():
         ("udp://@:5000", "camera"),
         ("drive.mp4", "drive"),
         ("/dev/video0", "video0"),
+        ("synthetic:hard", "synthetic-hard"),
+        ("-", "standard-input"),
     ],
 )
 def test_a_file_is_named_after_the_host_or_a_plain_part(name, expected):

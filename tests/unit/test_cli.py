@@ -125,7 +125,7 @@ def test_run_finds_faces_with_the_detector_that_it_is_told(tmp_path):
     (face,) = json.loads(call(*picture, "--detector", f"yunet:{Path(TINY).parent / 'yunet.onnx'}"))["faces"]
     assert face["confidence"] > 0.7
     assert json.loads(call(*picture))["faces"] == []
-    assert "no detector 'mtcnn'" in call(*picture, "--detector", "mtcnn", code=3)
+    assert "'--detector': no detector 'mtcnn'" in call(*picture, "--detector", "mtcnn", code=2)
 
 
 def test_run_says_why_there_is_no_face_and_changes_no_result(tmp_path, caplog):
@@ -159,7 +159,7 @@ def test_run_takes_whole_pictures_for_faces(tmp_path):
     assert face["box"] == [0, 0, 40, 48]
     assert face["confidence"] == 1
     assert "is for pictures of cropped faces, and synthetic" in call(*whole, "--source", "synthetic", code=3)
-    assert "leave out --detector" in call(*whole, "--source", str(tmp_path), "--detector", "haar", code=3)
+    assert "leave out --detector" in call(*whole, "--source", str(tmp_path), "--detector", "haar", code=2)
 
 
 def test_run_writes_pictures_only_when_asked(tmp_path):
@@ -215,11 +215,11 @@ def test_a_sink_that_the_user_closes_ends_the_run_with_its_summary(monkeypatch):
         def close(self):
             closed.append(True)
 
-    monkeypatch.setattr(pictures, "Preview", Window)
+    monkeypatch.setattr(pictures, "Preview", lambda **options: Window())
     done = CliRunner().invoke(main, ["run", "--model", TINY, "--frames", "30", "--show", "--json"])
     assert done.exit_code == 0
     assert len(done.stdout.splitlines()) == 2
-    assert done.stderr.splitlines()[-1].startswith("2 frames, 0 skipped, 0 dropped; ")
+    assert re.search(r"^2 frames, 1 face, ", done.stderr, re.MULTILINE)
     assert closed == [True]
 
 
@@ -231,8 +231,9 @@ def test_verify_reports_each_target():
 
 def test_models_lists_the_shipped_bundles():
     assert "cnn-1" in call("models")
-    assert "compact" in call("models")
-    assert json.loads(call("models", "--json"))[0]["name"] == "cnn-1"
+    assert "\ncompact (default): " in call("models")
+    listed = json.loads(call("models", "--json"))
+    assert [bundle["name"] for bundle in listed if bundle["default"]] == [DEFAULT_MODEL]
 
 
 def test_models_prints_a_bundles_card():
@@ -246,8 +247,12 @@ def test_each_error_is_one_line_with_its_own_code(tmp_path):
     (damaged / "litert-int8.tflite").write_bytes(b"x" * (damaged / "litert-int8.tflite").stat().st_size)
     for arguments, code, message in (
         (("run", "--threads", "0"), 2, "Invalid value"),
-        (("run", "--frames", "1", "--min-face", "5"), 3, "the smallest face is 5 px"),
-        (("run", "--frames", "1", "--backend", "tpu"), 3, "no backend 'tpu'"),
+        (("run", "--frames", "1", "--min-face", "5"), 2, "Invalid value for '--min-face': 5 is not in the range 24"),
+        (("run", "--frames", "1", "--backend", "tpu"), 2, "Invalid value for '--backend': 'tpu' is not one of"),
+        (("run", "--size", "axb"), 2, "Invalid value for '--size': the size 'axb' is not WIDTHxHEIGHT"),
+        (("run", "--roi", "1,2"), 2, "Invalid value for '--roi': the region '1,2' is not X,Y,W,H"),
+        (("run", "--json", "--csv"), 2, "pass --json or --csv, not both"),
+        (("run", "--unknown-below", "2"), 2, "Invalid value for '--unknown-below' / '--conf': 2.0 is not in the range"),
         (("run", "--model", str(damaged)), 4, "the bundle is damaged"),
         (("verify", str(damaged)), 4, "the bundle is damaged"),
         (("run", "--model", "nothing"), 4, "no bundle at nothing"),
@@ -275,6 +280,13 @@ def test_a_bundle_that_computes_something_else_fails_verification(tmp_path):
     done = CliRunner().invoke(main, ["verify", str(wrong)])
     assert done.exit_code == 4
     assert "DOES NOT MATCH" in done.stdout
+
+
+@pytest.mark.parametrize(("options", "shown"), [((), False), (("--debug",), True)])
+def test_runtimes_log_only_with_debug(options, shown):
+    command = [sys.executable, "-m", "edge_fer.cli", *options, "run", "--frames", "1", "--target", "litert-int8"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert ("XNNPACK" in done.stderr) == shown
 
 
 def test_a_reader_that_goes_away_ends_the_run_in_silence():
@@ -356,6 +368,14 @@ def test_more_threads_than_cores_are_no_fault(target, capfd):
     assert faces[0] == faces[1]
 
 
+@pytest.fixture
+def usual_level():
+    """Whatever the test lets be logged is not logged after it."""
+    yield
+    logging.getLogger("edge_fer").setLevel(logging.NOTSET)
+
+
+@pytest.mark.usefixtures("usual_level")
 def test_debug_shows_the_traceback():
     done = CliRunner().invoke(main, ["--debug", "run", "--model", "nothing"])
     assert type(done.exception).__name__ == "BadBundle"

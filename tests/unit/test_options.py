@@ -8,7 +8,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from edge_fer.options import SEED, FiniteRange, model_options, model_options_with
+from edge_fer.options import SEED, FiniteRange, detector_options, model_options, model_options_with
 
 
 @click.command()
@@ -75,3 +75,24 @@ def test_numbers_that_cannot_be_are_wrong_usage(option, value):
 def test_numbers_of_the_range_are_taken():
     done = CliRunner().invoke(numbers, ["--number", "2.5", "--seed", str(2**32 - 1)])
     assert done.stdout == f"2.5 {2**32 - 1}\n"
+
+
+def test_what_cannot_be_parsed_is_wrong_usage_and_names_the_option():
+    @click.command()
+    @detector_options
+    def search(**options):
+        click.echo(json.dumps(options))
+
+    def said(*arguments):
+        done = CliRunner().invoke(search, arguments)
+        return done.exit_code, done.output
+
+    assert json.loads(said()[1]) == {"detector": None, "min_face": 48}
+    assert json.loads(said("--detector", "yunet:x.onnx")[1])["detector"] == "yunet:x.onnx"
+    for arguments, message in (
+        (("--min-face", "0"), "Invalid value for '--min-face': 0 is not in the range 24<=x<=32768."),
+        (("--detector", "mtcnn"), "Invalid value for '--detector': no detector 'mtcnn'; pass one of haar"),
+    ):
+        code, output = said(*arguments)
+        assert code == 2
+        assert message in output

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from edge_fer import streams
 
 FULL = Path("/dev/full")
 pytestmark = pytest.mark.skipif(not FULL.exists(), reason="there is no /dev/full, which is always a full disk")
@@ -47,3 +51,24 @@ def test_an_encoding_without_a_character_gets_an_escape():
     code, _, stderr = shell("verify 顔", PYTHONIOENCODING="latin-1:strict")
     assert code == 4
     assert r"no bundle at \u9854;" in stderr
+
+
+def test_remarks_of_a_runtime_are_dropped_and_anything_else_comes_out(capfd):
+    log = logging.getLogger("edge_fer.test")
+    with streams.without_remarks(log):
+        os.write(2, b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\nERROR: a tensor is missing\n")
+        os.write(2, b"2026-01-01 [W:onnxruntime:Default, device_discovery.cc:1] no GPU\nhalf a line")
+        assert capfd.readouterr().err == ""
+    assert capfd.readouterr().err == "ERROR: a tensor is missing\nhalf a line"
+    os.write(2, b"INFO: later\n")
+    assert capfd.readouterr().err == "INFO: later\n"
+
+
+def test_remarks_are_shown_while_everything_is_told_and_after_an_error(capfd):
+    log = logging.getLogger("edge_fer.test.debugged")
+    with pytest.raises(RuntimeError), streams.without_remarks(log):
+        raise RuntimeError
+    log.setLevel(logging.DEBUG)
+    with streams.without_remarks(log):
+        os.write(2, b"INFO: shown\n")
+    assert capfd.readouterr().err == "INFO: shown\n"

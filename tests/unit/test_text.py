@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_fer.errors import one_line
-from edge_fer.text import percent, printable
+from edge_fer.text import counted, percent, printable
 
 
 @pytest.mark.parametrize(("share", "text"), [(0.70917, "70.92%"), (1, "100.00%"), (0, "0.00%"), (None, "–")])
@@ -43,3 +43,9 @@ def test_what_is_printable_can_be_written_and_holds_no_control(text):
 
 def test_an_error_of_a_library_becomes_one_harmless_line():
     assert one_line(ValueError("two\nlines \x1b]0;title\x07")) == r"two lines \x1b]0;title\x07"
+
+
+@pytest.mark.parametrize(("count", "words"), [(0, "0 frames"), (1, "1 frame"), (2, "2 frames")])
+def test_a_noun_fits_its_number(count, words):
+    assert counted(count, "frame") == words
+    assert counted(count, "person", "people").endswith("person" if count == 1 else "people")

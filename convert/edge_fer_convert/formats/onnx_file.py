@@ -32,6 +32,10 @@ QUANTIZERS: Final = frozenset(
 """Operators that only quantized models have."""
 NEWER_IR: Final = 4
 """The first version of the file format in which weights need not be listed among the inputs."""
+RESIZE_RULES: Final = 11
+"""The first set of operators in which a model says by which rule pixels are taken when a picture is resized."""
+CLASS_NAMES: Final = frozenset({"labels", "names", "class_names", "classes", "id2label"})
+"""Keys of a model's own metadata under which programs keep the names of the classes; the other keys are left out."""
 ERRORS_ONLY: Final = 3
 """ONNX Runtime's log level for errors."""
 
@@ -80,6 +84,9 @@ def _strip_traces(model: Any) -> None:
     for part in (model.graph, *model.functions):
         _strip_part(part)
     model.ClearField("doc_string")
+    names = [entry for entry in model.metadata_props if entry.key in CLASS_NAMES]
+    del model.metadata_props[:]
+    model.metadata_props.extend(names)
 
 
 def _strip_part(part: Any) -> None:
@@ -102,17 +109,43 @@ def _strip_part(part: Any) -> None:
 
 def _modern(model: Any) -> Any:
     """Return *model* in an opset in which it can be quantized: `OPSET` where its own is older than `OLDEST_OPSET`."""
-    from onnx import version_converter
-
-    opset = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), OPSET)
-    if opset >= OLDEST_OPSET:
+    if _opset(model) >= OLDEST_OPSET:
         return model
     # Old exporters list weights among the inputs as well; the converter and the shape inference take them for unknown.
     weights = {weight.name for weight in model.graph.initializer}
     for entry in [entry for entry in model.graph.input if entry.name in weights]:
         model.graph.input.remove(entry)
     model.ir_version = max(model.ir_version, NEWER_IR)  # before it, weights had to be inputs
-    return version_converter.convert_version(model, OPSET)
+    return _raised(model)
+
+
+def _raised(model: Any) -> Any:
+    """Return *model* in `OPSET`, or as it is where its own is newer."""
+    from onnx import version_converter
+
+    opset = _opset(model)
+    if opset >= OPSET:
+        return model
+    raised = version_converter.convert_version(model, OPSET)
+    if opset < RESIZE_RULES:
+        for node in raised.graph.node:
+            if node.op_type == "Resize":
+                _keep_old_rule(node)
+    return raised
+
+
+def _keep_old_rule(node: Any) -> None:
+    """Let a ``Resize`` take the pixels that it took before `RESIZE_RULES`; the converter leaves it to a new default."""
+    import onnx
+
+    rules = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    kept = [attribute for attribute in node.attribute if attribute.name not in rules]
+    del node.attribute[:]
+    node.attribute.extend([*kept, *[onnx.helper.make_attribute(name, rule) for name, rule in rules.items()]])
+
+
+def _opset(model: Any) -> int:
+    return next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), OPSET)
 
 
 def from_tflite(content: bytes) -> bytes:
@@ -203,6 +236,27 @@ def run(content: bytes, values: NDArray[np.float32], shape: Sequence[int] | None
     except Exception as exc:  # ONNX Runtime's errors share no base class
         raise BadInput(f"ONNX Runtime cannot run the model: {one_line(exc)}") from exc
     return np.stack(rows)
+
+
+def simplified(content: bytes) -> bytes:
+    """Return a model of fixed shapes in `OPSET` or later with its constants folded, and those that its shapes make so.
+
+    Raises `BadInput` where ONNX's converter or ONNX Runtime cannot do that.
+    """
+    import onnx
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.log_severity_level = ERRORS_ONLY
+    try:
+        model = _raised(onnx.load_from_string(content))
+        with tempfile.TemporaryDirectory() as folder:
+            options.optimized_model_filepath = str(Path(folder) / "simple.onnx")
+            onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
+            return Path(options.optimized_model_filepath).read_bytes()
+    except Exception as exc:  # neither has a base class of its errors
+        raise BadInput(f"ONNX Runtime cannot simplify the model: {one_line(exc)}") from exc
 
 
 def exact_session(model: Any) -> Any:

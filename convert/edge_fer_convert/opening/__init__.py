@@ -11,6 +11,7 @@ from edge_fer_convert.opening.keras_models import open_keras_file, open_keras_mo
 from edge_fer_convert.opening.onnx_models import open_onnx
 from edge_fer_convert.opening.saved_models import open_saved_model
 from edge_fer_convert.opening.tflite_models import open_tflite
+from edge_fer_convert.opening.torch_models import open_torch
 from edge_fer_train import checkpoints
 
 if TYPE_CHECKING:
@@ -20,12 +21,15 @@ if TYPE_CHECKING:
 
     from edge_fer_convert.float_model import FloatModel
 
-KINDS: Final = "a .keras or .h5 file, a SavedModel folder, an .onnx or a float .tflite"
+KINDS: Final = "a .keras or .h5 file, a SavedModel folder, a .pt2 of torch.export, an .onnx or a float .tflite"
 ADVICE: Final = {
     ".pb": "of a frozen graph, tf.compat.v1.saved_model.simple_save makes a SavedModel: pass its folder",
     ".json": "that is a model without its weights: pass the .h5 of the weights, with the same name beside it",
-    ".pt": "torch.onnx.export makes an .onnx of a PyTorch model: pass that",
-    ".pth": "torch.onnx.export makes an .onnx of a PyTorch model: pass that",
+    **dict.fromkeys(
+        (".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".bin", ".torchscript", ".jit"),
+        "what PyTorch pickles may hold code, so edge-fer never reads it: load it where it was made, and save "
+        "torch.export.save(torch.export.export(model.eval(), (face,)), 'model.pt2')",
+    ),
 }
 """What to do with files that hold a model and cannot be opened, by their suffix."""
 
@@ -65,6 +69,8 @@ def _opener(path: Path) -> Callable[[Path, Choices], FloatModel]:
         return open_keras_file
     if suffix == ".onnx":
         return open_onnx
+    if suffix == ".pt2":
+        return open_torch
     if suffix == ".tflite":
         return open_tflite
     raise BadInput(f"{path} is of an unknown kind; {ADVICE.get(suffix, f'pass {KINDS}')}")

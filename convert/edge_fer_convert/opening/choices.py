@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,8 @@ class Choices:
     """Python module that registers the model's own layers; it is imported first."""
     trust_lambda: bool = False
     """Whether the code that a Keras file carries in its Lambda layers may be executed."""
+    torch_python: Path | None = None
+    """Python of the environment that has edge-fer's extra ``torch``; None for this one."""
 
     def for_exported(self) -> Choices:
         """Return the choices that are left for a SavedModel that was made of the model with these."""

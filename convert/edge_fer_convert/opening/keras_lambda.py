@@ -38,7 +38,7 @@ def has_lambda(path: Path) -> bool:
 def open_trusted(path: Path, choices: Choices) -> FloatModel:
     """Open *path*, and let a process of its own execute the code that it carries. Raises `BadInput`."""
     with tempfile.TemporaryDirectory() as folder:
-        arguments = [str(path.resolve()), folder, json.dumps(asdict(choices))]
+        arguments = [str(path.resolve()), folder, json.dumps(asdict(choices), default=str)]
         command = [sys.executable, "-m", "edge_fer_convert.opening.keras_lambda_child", *arguments]
         try:
             done = subprocess.run(command, capture_output=True, timeout=LIMIT_S, check=False)  # noqa: S603  (of this package)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from edge_fer.errors import BadInput
 from edge_fer_convert.float_model import FloatModel
-from edge_fer_convert.formats import tflite_ends, tflite_file, tflite_shapes
+from edge_fer_convert.formats import tflite_ends, tflite_file, tflite_pruning, tflite_shapes
 from edge_fer_convert.opening import outputs
 from edge_fer_convert.opening.shapes import classes, fixed
 from edge_fer_convert.originals import TFLiteModel
@@ -45,6 +45,7 @@ def from_tflite(content: bytes) -> FloatModel:
         takes_pixels = f"the model takes whole numbers ({dtype.name})"
     if dtype != "float32":
         content = tflite_ends.with_float_input(content)
+    content = tflite_pruning.pruned(content)
     shapes = tflite_file.outputs_of(content)
     if len(shapes) != 1:
         raise BadInput(f"the model has {len(shapes)} outputs; a FER classifier has one")

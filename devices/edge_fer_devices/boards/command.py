@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from edge_fer.errors import BadInput
-from edge_fer.text import printable
+from edge_fer.text import counted, printable
 
 if TYPE_CHECKING:
     from edge_fer.profile import Profile
@@ -137,7 +137,7 @@ def _in_use(profile: Profile | None) -> str:
         return (
             "Nothing was measured here, and edge-fer run begins from its own values; edge-fer devices use changes that."
         )
-    what = f"{profile.model}, {profile.target}, {profile.threads} thread(s)"
+    what = f"{profile.model}, {profile.target}, {counted(profile.threads or 1, 'thread')}"
     if profile.assumed:
         return f"edge-fer run begins from {what}: assumed of {profile.board}; edge-fer bench --write-profile measures."
     return f"edge-fer run begins from {what}: {profile.measured or 'written by hand'}, which wins over what is assumed."
@@ -146,7 +146,7 @@ def _in_use(profile: Profile | None) -> str:
 def _settings(board: Board) -> str:
     chosen = board.settings
     width, height = chosen.frame_px
-    return f"{chosen.model}, {chosen.target}, {chosen.threads} thread(s), {width}x{height}"
+    return f"{chosen.model}, {chosen.target}, {counted(chosen.threads, 'thread')}, {width}x{height}"
 
 
 def _explained(board: Board) -> list[tuple[str, str, str]]:
@@ -172,7 +172,7 @@ def _cpu(board: Board) -> str:
     cpu = board.cpu
     parts = [cpu.name]
     if cpu.cores is not None:
-        parts.append(f"{cpu.cores} cores")
+        parts.append(f"{counted(cpu.cores, 'core')}")
     if cpu.max_mhz is not None:
         parts.append(f"up to {cpu.max_mhz} MHz")
     if cpu.features:

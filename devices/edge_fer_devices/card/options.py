@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from edge_fer.source_options import source_option
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -114,9 +116,7 @@ OPTIONS: Final = (
     ),
     click.option("--wifi-hidden", is_flag=True, help="The network does not tell its name."),
     click.option("--config", "config_path", type=FILE, help="Settings of the service (TOML); docs/card.md lists them."),
-    click.option(
-        "--source", help="What the service watches, as edge-fer run --source; by default 0, the first USB camera."
-    ),
+    source_option(help="What the service watches, as edge-fer run --source; by default 0, the first USB camera."),
     click.option("--bundle", help="The model: a folder, a .zip, or a shipped name; by default the board's."),
     click.option(
         "--profile", type=FILE, help="The file that edge-fer bench --write-profile has written on such a board."

@@ -26,7 +26,7 @@ def csi(machine: Machine) -> Finding:
     if used in sensors:
         return fault(
             f"{machine.source} is the raw sensor of a ribbon-cable camera ({sensors[used]}): no exposure, no colours",
-            "edge-fer run --source picamera",
+            "edge-fer run picamera",
         )
     if not machine.has_module("picamera2") or not machine.has_module("libcamera"):
         return fault(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from edge_fer.errors import BadInput, UnfitMachine
+from edge_fer.source_options import source_option
 from edge_fer.text import printable
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ The exit code is 11 if there is a fault, and 0 otherwise, also with warnings."""
 @click.option("--model", help="The bundle whose golden answers are compared; by default the one that run takes here.")
 @click.option("--target", help="The target of it; by default the one that run takes here.")
 @click.option("--key", type=click.Path(path_type=Path), help="A public key (.pem) by which the bundle must be signed.")
-@click.option("--source", help="Also judge this camera (0, /dev/video0): may it be used, and is it opened rightly?")
+@source_option(help="Also judge this camera (0, /dev/video0): may it be used, and is it opened rightly?")
 @click.option(
     "--device", "board", metavar="BOARD", help="Judge by the budgets of BOARD; by default by those of this machine's."
 )

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from pathlib import Path
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Run the probe that the first argument names."""
+    # The doctor reads what LiteRT remarks, which is dropped otherwise.
+    logging.getLogger("edge_fer").setLevel(logging.DEBUG)
     # What a library prints must not be taken for the answer.
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
         os.dup2(2, 1)

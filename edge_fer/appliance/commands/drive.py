@@ -12,10 +12,10 @@ import click
 
 from edge_fer.dependencies import spare_memory
 from edge_fer.errors import BadInput
-from edge_fer.options import DEFAULT_MODEL, FiniteRange, model_options
+from edge_fer.options import DEFAULT_MODEL, FiniteRange, detector_options, model_options
 from edge_fer.source_options import source_options
-from edge_fer.sources.addresses import redact
 from edge_fer.stopping import Signals
+from edge_fer.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
@@ -72,8 +72,7 @@ docs/driving.md says what it can and cannot see, and where the two files come fr
 @click.option("--port", type=click.IntRange(0, 65535), help="Port of the page on this machine; 0 takes a free one.")
 @click.option("--seconds", type=FiniteRange(0, min_open=True), help="Stop after so much of the drive.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object for each frame; replay reads them.")
-@click.option("--detector", help="What finds faces: haar (default), yunet:FILE or blazeface:FILE.")
-@click.option("--min-face", default=48, show_default=True, help="Side of the smallest face to search for, in pixels.")
+@detector_options
 @click.pass_context
 def drive(
     context: click.Context, source: str, source_options: SourceOptions, model: str | None, target: str | None,
@@ -114,6 +113,8 @@ def drive(
         observer = observers.opened(landmarks, eyes, chosen.threads, chosen.schedule.classify_fps)
         opened = stack.enter_context(open_source(source, source_options))
         if opened.stills:
+            from edge_fer.sources.addresses import redact
+
             raise BadInput(f"{redact(source)} is a picture, and a drive takes time; pass a film or a camera")
         pipeline = _pipeline(stack, model, chosen, backend, min_face)
         steps = stack.enter_context(contextlib.closing(_steps(opened, pipeline, observer, speed_file)))
@@ -216,7 +217,7 @@ def _print(steps: Iterable[Step], *, as_json: bool) -> None:
     except KeyboardInterrupt as exc:
         stopped = exc
     told = ", ".join(f"{kind} {number}" for kind, number in sorted(raised.items())) or "none"
-    click.echo(f"{count} observations; alerts: {told}", err=True)
+    click.echo(f"{counted(count, 'observation')}; alerts: {told}", err=True)
     if stopped is not None:
         raise stopped
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from edge_fer.errors import BadInput
+from edge_fer.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -97,11 +98,18 @@ def _wanted(since: str | None, until: str | None, kinds: tuple[str, ...]) -> Wan
     from edge_fer.appliance.events.schema import Wanted
 
     now = datetime.now(UTC)
-    begin = None if since is None else times.parse(since, now)
-    end = None if until is None else times.parse(until, now)
+    begin = None if since is None else _time(times.parse, "--since", since, now)
+    end = None if until is None else _time(times.parse, "--until", until, now)
     if begin is not None and end is not None and begin >= end:
-        raise BadInput(f"--since {since} is not before --until {until}; exchange them")
+        raise click.UsageError(f"--since {since} is not before --until {until}; exchange them.")
     return Wanted(since=begin, until=end, kinds=tuple(Kind(kind) for kind in kinds))
+
+
+def _time(parse: Callable[[str, datetime], datetime], option: str, text: str, now: datetime) -> datetime:
+    try:
+        return parse(text, now)
+    except BadInput as exc:
+        raise click.BadParameter(f"{exc}.", param_hint=f"'{option}'") from exc
 
 
 def _path(db: Path | None, config: Path | None) -> Path:
@@ -178,4 +186,4 @@ def _write(reader: Reader, wanted: Wanted, limit: int | None, path: Path, force:
         files.refuse_existing(path, "choose another path")
     files.refuse_unwritable(path, "choose another path")
     count = export.write_parquet(path, _found(reader, wanted, limit))
-    click.echo(f"{path} has {count} {'event' if count == 1 else 'events'}", err=True)
+    click.echo(f"{path} has {counted(count, 'event')}", err=True)

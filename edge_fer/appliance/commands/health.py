@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from edge_fer.appliance import asking
 from edge_fer.errors import BadInput, OutletError
 from edge_fer.options import FiniteRange
-from edge_fer.text import printable
+from edge_fer.text import counted, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,6 +56,8 @@ def health(
     as_json: bool,
 ) -> None:  # fmt: skip
     """Ask the running service whether frames come, and say so in one line."""
+    from edge_fer.appliance import asking
+
     where, secret, certificate = _where(url, config_path)
 
     def asked() -> dict[str, Any]:
@@ -81,6 +82,8 @@ def _where(url: str | None, config_path: Path | None) -> tuple[str, str | None, 
         if not url.startswith(("http://", "https://")):
             raise BadInput(f"{url[:60]!r} is no address of a service; pass one as http://127.0.0.1:8737")
         return url, None, None
+    from edge_fer.appliance import asking
+
     path = config_path or asking.DEFAULT_PATH
     if config_path is None and not path.exists():
         return asking.Where(asking.DEFAULT_BIND, asking.DEFAULT_PORT).url, None, None
@@ -104,5 +107,5 @@ def _asked_until(
 def _line(answer: dict[str, Any]) -> str:
     words = str(answer["status"])
     if answer.get("frames") is not None:
-        words += f", {answer['frames']} frames"
+        words += f", {counted(answer['frames'], 'frame')}"
     return f"{words}: {answer['reason']}" if answer.get("reason") else words

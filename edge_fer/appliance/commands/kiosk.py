@@ -7,7 +7,8 @@ from typing import Final
 
 import click
 
-from edge_fer.options import FiniteRange
+from edge_fer.options import MODEL, FiniteRange
+from edge_fer.source_options import source_option
 
 NOTICE: Final = """\
 Before you show this to anybody:
@@ -34,8 +35,8 @@ Ctrl-C ends it, SIGHUP lets it read --config again."""
     "--config", "config_path", type=click.Path(path_type=Path), metavar="FILE",
     help="Settings, as edge-fer config example prints them; the options here go before them.",
 )  # fmt: skip
-@click.option("--source", help="As for edge-fer run --source; by default the first camera, or that of --config.")
-@click.option("--model", help="A bundle: folder, .zip, or shipped name.")
+@source_option(help="As for edge-fer run --source; by default the first camera, or that of --config.")
+@click.option("--model", type=MODEL, help="A bundle: folder, .zip, or shipped name.")
 @click.option("--max-fps", type=FiniteRange(0, 1000, min_open=True), help="Most frames a second; by default 30.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port of the page on this machine; 0 takes a free one.")
 @click.option("--no-picture", is_flag=True, help="Show numbers only.")

@@ -27,7 +27,7 @@ from edge_fer.appliance.page.settings import PageSettings
 from edge_fer.backends import MAX_THREADS
 from edge_fer.errors import BadInput, SourceError, reason
 from edge_fer.frozen import Frozen
-from edge_fer.sources.addresses import kind_of
+from edge_fer.sources.addresses import Kind, kind_of
 from edge_fer.sources.options import parse_size
 
 DEFAULT_PATH: Final = Path("/etc/edge-fer/config.toml")
@@ -98,9 +98,11 @@ class Config(Frozen):
     def _source(cls, value: str) -> str:
         if not value.startswith("@"):
             try:
-                kind_of(value)
+                kind = kind_of(value)
             except SourceError as exc:
                 raise ValueError(str(exc)) from exc
+            if kind is Kind.STANDARD_INPUT:
+                raise ValueError("standard input (-) ends, and the service goes on; name a camera")
         return value
 
     @model_validator(mode="after")

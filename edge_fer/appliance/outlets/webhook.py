@@ -30,6 +30,7 @@ from urllib.parse import urlsplit
 import edge_fer
 from edge_fer.appliance.outlets import payload
 from edge_fer.errors import OutletError, one_line
+from edge_fer.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -129,7 +130,7 @@ class WebhookOutlet:
         self._failures += 1
         if self._failures >= self._settings.tries:
             # The next event begins with the longest pause: the server has been failing for a while.
-            self._give_up(f"{failure}, {self._failures} times")
+            self._give_up(f"{failure}, {counted(self._failures, 'time')}")
             self._not_before_s = self._now() + self._settings.max_pause_s * self._jitter()
             self._reason = failure
             return

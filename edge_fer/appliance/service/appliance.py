@@ -32,6 +32,7 @@ from edge_fer.appliance.supervision.watching import RECONNECTS, WatcherKeeper
 from edge_fer.appliance.watcher.handle import ChildWatcher
 from edge_fer.clock import SystemClock
 from edge_fer.errors import EdgeFerError, Hangs, one_line
+from edge_fer.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -347,4 +348,4 @@ class Appliance:
 
     def _status_line(self) -> str:
         status = self._book.as_dict()
-        return f"{status['frames']} frames; {status['reason'] or 'all works'}"
+        return f"{counted(status['frames'], 'frame')}; {status['reason'] or 'all works'}"

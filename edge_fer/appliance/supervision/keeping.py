@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from edge_fer.appliance.supervision.queues import LossyQueue
 from edge_fer.appliance.supervision.restarts import Restarts
 from edge_fer.errors import one_line
+from edge_fer.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -77,7 +78,7 @@ class Keeper:
         left = len(self._queue)
         if left:
             self._reporter.count("events_lost", left)
-            self._reporter.say("store ends", f"store: {left} events could not be kept at the end")
+            self._reporter.say("store ends", f"store: {counted(left, 'event')} could not be kept at the end")
 
     def _run(self) -> None:
         while True:

@@ -14,7 +14,7 @@ from edge_fer.cli import main
 from edge_fer.errors import SinkError
 from edge_fer.options import DEFAULT_MODEL
 from edge_fer_bench import plots, results
-from edge_fer_bench.command import bench
+from edge_fer_bench.command import SUITE_NAMES, bench
 from edge_fer_bench.suites import SUITES, Suite
 
 TINY = str(Path(__file__).parents[2] / "golden" / "tiny")
@@ -79,7 +79,7 @@ def test_a_run_is_judged_by_the_budget_of_the_board_or_of_this_machine(monkeypat
 
 
 def test_an_unknown_board_is_told_before_anything_is_measured():
-    assert "no board profile 'pi'" in call("--device", "pi", code=3)
+    assert "'--device': no board profile 'pi'" in call("--device", "pi", code=2)
 
 
 @pytest.mark.usefixtures("short")
@@ -203,7 +203,7 @@ def test_a_file_of_the_users_is_refused_before_anything_is_measured(monkeypatch,
     assert "is no folder" in call("--model", TINY, "--json", tmp_path / "run.json" / "x.json", code=3)
     (tmp_path / "link.json").symlink_to(tmp_path / "nowhere")
     assert "a link to a file that is not there" in call("--model", TINY, "--json", tmp_path / "link.json", code=6)
-    assert "no backend 'bogus'; pass one of: litert" in call("--model", TINY, "--backend", "bogus", code=3)
+    assert "'bogus' is not one of 'litert'" in call("--model", TINY, "--backend", "bogus", code=2)
     assert (tmp_path / "run.json").read_text() == "mine"
 
 
@@ -290,11 +290,11 @@ def test_the_schema_is_printed():
 @pytest.mark.parametrize(
     ("arguments", "message", "code"),
     [
-        (("--suite", "endless"), "no suite 'endless'; pass one of: quick, full, sustained", 3),
-        (("--minutes", "3"), "--minutes is for the sustained suite, and this is quick", 3),
-        (("--suite", "sustained", "--minutes", "0.1"), "less than two blocks", 3),
-        (("--scene", "harder"), "no scene 'harder'; pass one of: easy, hard", 3),
-        (("--scene", "hard", "--faces", "2"), "--faces 2 is for the scene easy", 3),
+        (("--suite", "endless"), "'--suite': 'endless' is not one of 'quick', 'full', 'sustained'", 2),
+        (("--minutes", "3"), "--minutes is for the sustained suite, and this is quick", 2),
+        (("--suite", "sustained", "--minutes", "0.1"), "less than two blocks", 2),
+        (("--scene", "harder"), "'--scene': 'harder' is not one of 'easy', 'hard'", 2),
+        (("--scene", "hard", "--faces", "2"), "--faces 2 is for the scene easy", 2),
         (("--model", "nothing"), "no bundle at nothing", 4),
         (("--target", "coral-int8"), "no target 'coral-int8'", 4),
     ],
@@ -329,5 +329,16 @@ def test_a_file_that_is_not_a_run_is_refused(tmp_path):
 
 
 def test_votes_need_the_faces_that_they_are_about(tmp_path):
-    stderr = call("run", "--votes", tmp_path / "ferplus.csv", code=3)
+    stderr = call("run", "--votes", tmp_path / "ferplus.csv", code=2)
     assert "ferplus.csv are about faces; pass those with --data" in stderr
+
+
+def test_the_help_of_the_group_has_the_options_of_a_measurement():
+    text = call("--help")
+    for option in bench.commands["run"].params:
+        assert f"  {option.opts[0]}" in text, option.name
+    assert text.index("Options of a measurement:") < text.index("--suite") < text.index("Commands:")
+
+
+def test_the_names_of_suites_are_all_of_them():
+    assert set(SUITE_NAMES) == SUITES.keys()

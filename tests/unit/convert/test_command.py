@@ -24,6 +24,7 @@ from edge_fer.emotions import FER2013  # noqa: E402
 from edge_fer.evaluation.labelled import load_faces  # noqa: E402
 from edge_fer.evaluation.votes import VOTE_OF_CLASS, VOTES  # noqa: E402
 from edge_fer.preprocess import Preprocess  # noqa: E402
+from edge_fer_convert.pytorch import process  # noqa: E402
 from edge_fer_train import recipe  # noqa: E402
 
 TORCH = Path(__file__).parents[2] / "golden" / "torch.onnx"
@@ -68,12 +69,13 @@ def test_a_keras_model_becomes_a_bundle_that_runs_everywhere(keras_file, faces, 
     assert "<svg" in (tmp_path / "mine-report.html").read_text()
 
 
-def test_an_onnx_model_of_pytorch(faces, tmp_path):
+def test_an_onnx_model_of_pytorch(faces, tmp_path, monkeypatch):
+    monkeypatch.setattr(process, "NEEDED", ("litert_torch_that_is_not_there",))
     out = tmp_path / "theirs"
     result = call("convert", TORCH, *data(faces), "--out", out, *NORMALIZE, *LOOSE, "--json")
     report = json.loads(result.stdout)
     assert "without litert-int8, litert-float32, litert-dynamic" in result.stderr
-    assert "onnx2tf" in result.stderr
+    assert "edge-fer[torch]" in result.stderr
     assert report["warnings"] == ["the model gives logits: a softmax was added after its output"]
     assert all(target["accuracy"] > 0.9 for target in report["targets"])
     assert runs_everywhere(out) == {"openvino-int8", "openvino-float32", "onnx-int8", "onnx-float32"}
@@ -82,11 +84,12 @@ def test_an_onnx_model_of_pytorch(faces, tmp_path):
     assert spec.low[0] == pytest.approx(-0.485 / 0.229)
 
 
-def test_litert_from_onnx_is_refused_before_any_work(faces, tmp_path):
+def test_litert_from_onnx_is_refused_before_any_work(faces, tmp_path, monkeypatch):
+    monkeypatch.setattr(process, "NEEDED", ("litert_torch_that_is_not_there",))
     arguments = ("--targets", "litert-int8", "--out", tmp_path / "x", *NORMALIZE)
     result = call("convert", TORCH, *data(faces), *arguments, code=3)
     assert "litert-int8 cannot be produced" in result.stderr
-    assert "onnx2tf -i model.onnx" in result.stderr
+    assert "--torch-python" in result.stderr
     assert not (tmp_path / "x").exists()
 
 

@@ -32,7 +32,7 @@ def test_a_zip_in_kaggles_layout_is_read_in_order(drawn_zip):
     [
         ({}, "holds no faces"),
         ({"train/happy/readme.txt": b"x"}, "holds no faces"),
-        ({"train/happy/1.png": b""}, "1 of 1 pictures cannot be read, the first: train/happy/1.png is empty"),
+        ({"train/happy/1.png": b""}, "1 of 1 picture cannot be read, the first: train/happy/1.png is empty"),
         ({"train/happy/1.png": b"nonsense"}, r"1.png \(8 bytes\) is not an image"),
         ({"train/happy/1.png": b"P5 60000 60000 255 "}, "1.png has 60000x60000 pixels"),
     ],
@@ -141,7 +141,7 @@ def test_the_same_tree_twice_is_read_once(write_images, caplog):
     assert faces.paths == (
         "copy/train/happy/1.png", "copy/train/happy/2.png", "more/train/happy/1.png", "test/happy/1.png",
     )  # fmt: skip
-    assert "1 images lie there twice" in caplog.text
+    assert "one image lies there twice" in caplog.text
 
 
 @pytest.mark.parametrize("name", ["nowhere", "faces.csv", "faces.npz"])

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+import sys
 import zipfile
 
 import numpy as np
@@ -68,7 +70,7 @@ def run(*arguments) -> str:
 
 
 def test_train_runs_and_says_how_much_time_is_left(data, short, tmp_path):
-    progress = run("--recipe", short, "--data", data, "--out", tmp_path / "run", "--epochs", 1)
+    progress = run("--recipe", short, "--data", data, "--out", tmp_path / "run", "--epochs", 2)
     assert "epoch 2/2" in progress
     assert "min left" in progress
     history = json.loads((tmp_path / "run" / "history.json").read_text())
@@ -82,7 +84,7 @@ def test_a_run_that_was_stopped_between_its_model_and_its_history_trains_the_epo
     data, short, tmp_path, monkeypatch
 ):
     out = tmp_path / "run"
-    arguments = ["train", "--recipe", str(short), "--data", str(data), "--out", str(out), "--epochs", "2"]
+    arguments = ["train", "--recipe", str(short), "--data", str(data), "--out", str(out), "--epochs", "4"]
     save, ends = run_folder.save_model, []
 
     def save_three(model, path):
@@ -93,10 +95,14 @@ def test_a_run_that_was_stopped_between_its_model_and_its_history_trains_the_epo
 
     with monkeypatch.context() as patch:
         patch.setattr(run_folder, "save_model", save_three)
-        assert CliRunner().invoke(main, arguments).exit_code == 130
+        patch.setattr(sys, "argv", ["edge-fer", *arguments, "--force"])
+        stopped = CliRunner().invoke(main, arguments)
+        assert stopped.exit_code == 130
+        repeat = shlex.join(["edge-fer", *arguments])
+        assert f"{out} keeps every complete epoch; to go on after it, repeat: {repeat}\n" in stopped.stderr
     before = json.loads((out / "history.json").read_text())
     assert len(before) == 2
-    progress = run("--recipe", short, "--data", data, "--out", out, "--epochs", 2)
+    progress = run("--recipe", short, "--data", data, "--out", out, "--epochs", 4)
     after = json.loads((out / "history.json").read_text())
     assert "epoch 2/4" not in progress
     assert len(after) == 4
@@ -226,8 +232,6 @@ def test_networks_whose_scores_are_joined_train_as_one(data, once, tmp_path, fro
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--split", "60-40"], "no split '60-40'"),
-        (["--format", "imagenet"], "no data set format"),
         (["--classes", "happy,bored,calm"], "has no faces of bored, calm; its classes are angry, disgust"),
         (["--classes", "happy,Happy"], "has happy and Happy, which mean the same class"),
         (["--votes", "absent.csv"], "absent.csv does not exist"),
@@ -266,6 +270,8 @@ def test_a_refusal_comes_before_the_data_is_read(data, once, tmp_path, monkeypat
     "arguments",
     [
         ("--epochs", "0"),
+        ("--split", "60-40"),
+        ("--format", "imagenet"),
         ("--seed", "-1"),
         ("--seed", str(2**32)),
         ("--workers", "100000"),
@@ -383,7 +389,7 @@ def test_the_shipped_recipe_learns_from_fer2013(fer2013, tmp_path, monkeypatch):
     # Alone, then with a teacher: two losses.
     chosen = [re.sub(r"size_px = \d+", "size_px = 48", stages[number]) for number in (0, 4)]
     small.write_text("[[training.stages]]".join([head, *chosen]))
-    said = run("--recipe", small, "--data", fer2013, "--out", tmp_path / "run", "--epochs", 2, "--limit", 1000)
+    said = run("--recipe", small, "--data", fer2013, "--out", tmp_path / "run", "--epochs", 4, "--limit", 1000)
     report = json.loads((tmp_path / "run" / "report.json").read_text())
     assert report["validation"]["images"] == 3589
     assert report["validation_fresh"]["images"] > 3400
@@ -400,3 +406,23 @@ def test_a_keras_backend_that_is_not_installed_is_named_in_one_line(data, tmp_pa
     done = CliRunner().invoke(main, ["train", "--data", str(data), "--out", str(tmp_path / "run")])
     assert done.exit_code == 8
     assert done.stderr == "edge-fer: KERAS_BACKEND is torch, which is not installed: pip install torch\n"
+
+
+def test_the_choices_of_the_command_are_those_of_the_data_sets():
+    from edge_fer_train import datasets
+    from edge_fer_train.datasets import splits
+
+    assert tuple(datasets.FORMATS) == command.FORMATS
+    assert splits.SPLITS == command.SPLITS
+
+
+def test_a_run_that_is_stopped_before_its_first_epoch_says_that_nothing_is_kept(tmp_path):
+    assert (
+        command._resuming(tmp_path, ["train"])
+        == "no epoch is complete, so nothing is kept; the same command starts again"
+    )
+    (tmp_path / "fold-2").mkdir()
+    (tmp_path / "fold-2" / "history.json").touch()
+    assert command._resuming(tmp_path, ["train", "--force", "--out", "a b"]).endswith(
+        "repeat: edge-fer train --out 'a b'"
+    )

@@ -61,3 +61,8 @@ def test_the_best_accuracy_is_that_of_one_size():
 def test_the_time_left_grows_with_the_pixels_of_the_epochs_that_are_left():
     assert minutes_left([entry(1, 48)], stages(48, 96)) == pytest.approx(1 + 2 * 4)
     assert minutes_left([entry(number, 96) for number in range(1, 5)], stages(48, 96)) == 0
+
+
+def test_the_time_left_covers_the_folds_that_are_left():
+    done = [entry(number, 96) for number in range(1, 5)]
+    assert minutes_left(done, stages(48, 96), later_runs=3) == pytest.approx(3 * (2 * 1 / 4 + 2))

@@ -100,3 +100,13 @@ def test_a_recipe_that_cannot_be_read_is_refused(tmp_path, monkeypatch):
 def test_an_unknown_recipe_names_those_there_are():
     with pytest.raises(BadInput, match=r"no recipe 'vgg'; .*cnn-1"):
         recipe.load("vgg")
+
+
+@pytest.mark.parametrize(
+    ("total", "counts"),
+    [(118, [24, 12, 12, 10, 26, 12, 13, 9]), (8, [1, 1, 1, 1, 2, 1, 1, 0]), (1, [0, 0, 0, 0, 1, 0, 0, 0])],
+)
+def test_epochs_are_counted_over_all_stages(total, counts):
+    shared = [stage.epochs for stage in recipe.load("cnn-1").with_epochs(total).trained.stages]
+    assert sum(shared) == total
+    assert shared == counts

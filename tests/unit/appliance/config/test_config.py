@@ -105,6 +105,7 @@ def test_a_file_that_windows_has_edited_is_read(written):
         ("max_fps = nan", "max_fps"),
         ("threads = 1000", "threads"),
         ('source = "a\\nb"', "source"),
+        ('source = "-"', "standard input"),
         ('source = "999"', "cameras have numbers from 0 to 255"),
         ('source = "ftp://camera"', "streams begin with"),
         ("[mqtt]", "mqtt.host"),

@@ -132,8 +132,8 @@ def test_the_settings_name_the_database(run, filled, path, tmp_path):
     ("arguments", "code", "words"),
     [
         (("--db", "nowhere.db"), 3, "there are no events at"),
-        (("--db", "nowhere.db", "--since", "soon"), 3, "soon is no time"),
-        (("--db", "nowhere.db", "--since", "1h", "--until", "2h"), 3, "is not before"),
+        (("--db", "nowhere.db", "--since", "soon"), 2, "'--since': soon is no time"),
+        (("--db", "nowhere.db", "--since", "1h", "--until", "2h"), 2, "is not before"),
         (("--db", "nowhere.db", "--follow", "--until", "1h"), 2, "--follow does not end"),
         (("--db", "nowhere.db", "--csv", "--parquet", "x.parquet"), 2, "two formats"),
         (("--config", "nowhere.toml"), 3, "nowhere.toml cannot be used"),

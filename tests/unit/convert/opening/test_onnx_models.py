@@ -15,6 +15,7 @@ from edge_fer_convert import targets  # noqa: E402
 from edge_fer_convert.formats import onnx_file  # noqa: E402
 from edge_fer_convert.opening import open_model  # noqa: E402
 from edge_fer_convert.opening.choices import Choices  # noqa: E402
+from edge_fer_convert.pytorch import process  # noqa: E402
 
 TORCH = Path(__file__).parents[3] / "golden" / "torch.onnx"
 
@@ -50,10 +51,11 @@ def test_onnx_of_an_old_opset_can_be_quantized(values, tmp_path, opset):
     assert np.allclose(opened.scores(values), onnx_file.run(model.SerializeToString(), values), atol=1e-5)
 
 
-def test_onnx_cannot_become_litert_and_the_way_round_is_named(float_model, tmp_path):
+def test_without_pytorch_onnx_cannot_become_litert_and_the_message_tells(float_model, tmp_path, monkeypatch):
+    monkeypatch.setattr(process, "NEEDED", ("litert_torch_that_is_not_there",))
     (tmp_path / "mine.onnx").write_bytes(float_model.onnx)
     opened = open_model(tmp_path / "mine.onnx")
-    assert "onnx2tf" in str(opened.can_be("litert-int8"))
+    assert "edge-fer[torch]" in str(opened.can_be("litert-int8"))
     assert opened.can_be("openvino-int8") is None
     assert open_model(TORCH).can_be("onnx-int8") is None
 

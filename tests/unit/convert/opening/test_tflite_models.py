@@ -10,6 +10,7 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed: pip insta
 
 from edge_fer.errors import BadInput  # noqa: E402
 from edge_fer.preprocess import Preprocess  # noqa: E402
+from edge_fer_convert import targets  # noqa: E402
 from edge_fer_convert.formats import onnx_file, tflite_file  # noqa: E402
 from edge_fer_convert.opening import open_model  # noqa: E402
 from edge_fer_convert.opening.choices import Choices  # noqa: E402
@@ -92,6 +93,13 @@ def test_one_of_several_outputs_is_chosen_by_its_name(network, values, tmp_path)
     opened = open_model(tmp_path / "two.tflite", Choices(output="output_1"))
     assert np.allclose(opened.scores(values), network.predict(values, verbose=0), atol=1e-5)
     assert np.allclose(onnx_file.run(opened.onnx, values), network.predict(values, verbose=0), atol=1e-5)
+    # The other output is computed no more, and nothing of it is left.
+    graph = tflite_file.interpreter(opened.tflite)
+    made = {int(index) for operator in graph._get_ops_details() for index in operator["outputs"]}
+    read = {int(index) for operator in graph._get_ops_details() for index in operator["inputs"]}
+    assert {tensor["index"] for tensor in graph.get_tensor_details()} == made | read
+    converter = targets.converter("litert")(opened, values)
+    assert stored_precision("litert", converter.static(converter.methods[0], frozenset())) == "int8"
 
 
 def test_a_tflite_without_signatures_gets_one(float_model, values):

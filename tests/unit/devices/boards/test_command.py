@@ -77,7 +77,7 @@ def test_without_a_name_this_machine_is_explained_and_what_it_runs():
     call("use")
     assert "assumed of raspberry-pi-4" in call("show")
     profile.replace_of_this_machine("compact", "litert-int8", 4, "2026-11-30, suite quick: p90 9.00 ms a frame")
-    assert "4 thread(s): 2026-11-30, suite quick: p90 9.00 ms a frame, which wins" in call("show")
+    assert "4 threads: 2026-11-30, suite quick: p90 9.00 ms a frame, which wins" in call("show")
 
 
 @pytest.mark.usefixtures("on_a_pi")
