@@ -4,7 +4,7 @@
 
 For each architecture: how far the float forms are from PyTorch's own probabilities, LiteRT made by way of ONNX as well,
 and accuracy, drop and rung of every target. The faces are drawn, so accuracy says nothing about people; it is there so
-that a drop can be seen. Needs the extras `convert` and `torch`, and timm and torchvision.
+that a drop can be seen. Needs the `convert` extra, the `torch` extra, timm and torchvision.
 """
 
 # ruff: noqa: T201  (a script prints)

@@ -30,10 +30,13 @@ HEAVY = "keras,nncf,onnx,tensorflow,tf2onnx,torch"
 
 #: Script → arguments without which it does not start.
 NEED_CONVERT = {
+    "contracts.py": ("--data", "nowhere"),
     "conversion_cost.py": ("--data", "nowhere"),
     "hard_models.py": ("--data", "nowhere"),
     "int8_blocks.py": (),
+    "keras_forms.py": (),
     "litert_dynamic.py": ("--data", "nowhere"),
+    "pytorch_models.py": (),
     "quantizers.py": ("--data", "nowhere"),
     "saturation.py": ("--data", "nowhere"),
     "training_choices.py": ("--data", "nowhere", "--runs", "nowhere"),

@@ -373,7 +373,7 @@ def test_votes_of_your_own_are_measured_by(network, own_recipe):
     )
     assert target["votes"]["drop_points"] == 0
     page = (own_recipe / "mine-report.html").read_text()
-    assert "<th>FER+</th>" in page
+    assert ">FER+</a></th>" in page
     assert f"{target['votes']['accuracy_8_classes']:.2%}" in page
 
 

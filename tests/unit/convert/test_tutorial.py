@@ -33,13 +33,14 @@ def test_the_tutorial(tmp_path):
     environment = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "HOME": str(tmp_path / "home"),
-        "XDG_CONFIG_HOME": str(tmp_path / "home"),
         "CUDA_VISIBLE_DEVICES": "",
     }
     ran = lines()
     assert len(ran) == 7
     for line in ran:
+        # Keras, in the example's own program, makes folders in the home folder. edge-fer must not.
+        home = tmp_path / ("home" if line.startswith("edge-fer") else "home of others")
+        environment |= {"HOME": str(home), "XDG_CONFIG_HOME": str(home)}
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", line],
             cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False,
@@ -49,5 +50,4 @@ def test_the_tutorial(tmp_path):
     assert manifest["targets"][0]["evaluation"]["accuracy"] > 0.9
     for page in ("my-bundle-report.html", "run.html"):
         assert "</html>" in (tmp_path / page).read_text()
-    # Nothing was written to the home folder.
     assert not (tmp_path / "home").exists()
