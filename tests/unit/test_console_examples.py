@@ -31,7 +31,8 @@ BLOCK = re.compile(r"^```console\n(?P<lines>.*?)^```$", re.MULTILINE | re.DOTALL
 SECONDS = 60
 
 NOT_RUN = {
-    r"--source (0|1|picamera|camera)\b": "needs a camera",
+    r"(run|drive|--source) (0|1|picamera|camera)\b": "needs a camera",
+    r"completion (zsh|fish)": "is a line for another shell",
     r"--show\b": "needs a screen",
     r"edge-fer (bench|doctor)( |$)": "measures this machine; tests/unit/bench and tests/unit/devices run it",
     r"edge-fer (convert|train)\b": "needs the extra convert; the tests of its pages run whole examples",
@@ -102,7 +103,10 @@ def folder(tmp_path_factory):
     for _ in range(20):
         film.write(picture)
     film.release()
-    (root / "drive.mp4").write_bytes((root / "clip.mp4").read_bytes())
+    (root / "trip").mkdir()
+    for name in ("drive.mp4", "trip/1.mp4"):
+        (root / name).write_bytes((root / "clip.mp4").read_bytes())
+    (root / ".local" / "share" / "bash-completion" / "completions").mkdir(parents=True)
     for name in ("fer2013", "runs/cnn-1"):
         (root / name).mkdir(parents=True)
     for name in NAMED.split():
