@@ -192,9 +192,7 @@ def convert(ctx: click.Context, /, **arguments: Any) -> None:
     the scores of MODEL itself.
     """
     require(NEEDED, "convert", "edge-fer convert")
-    # Both must be set before Keras and TensorFlow are imported.
-    os.environ["KERAS_BACKEND"] = "tensorflow"
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # Keras looks when it is imported
     telemetry.keep_home_clean()
     from edge_fer.progress import ProgressDisplay, print_table
     from edge_fer_convert import exports

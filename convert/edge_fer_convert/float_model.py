@@ -1,7 +1,8 @@
 """A float model in the two forms that all targets are made from: LiteRT and ONNX.
 
 TensorFlow's converter makes a float ``.tflite`` of a Keras model or SavedModel, and tf2onnx makes ONNX of that. An
-``.onnx`` stays as it is; OpenVINO reads ONNX. Nothing here makes LiteRT of ONNX.
+``.onnx`` stays as it is; OpenVINO reads ONNX. PyTorch's tools make LiteRT of an ``.onnx``, and both forms of a ``.pt2``,
+when it is opened.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ class FloatModel:
     classes: int
     tflite: bytes | None
     given_onnx: bytes | None = None
-    """The ONNX form where ONNX was opened; otherwise it is made from the ``.tflite`` when first asked for."""
+    """The ONNX form where an ``.onnx`` or a ``.pt2`` was opened; otherwise it is made from the ``.tflite`` when first
+    asked for."""
     why_no_litert: str = ""
     takes_pixels: str = ""
     """How the model itself shows that it takes pixels from 0 to 255; empty where it does not show it."""

@@ -15,6 +15,7 @@ import numpy as np
 
 from edge_fer_convert.formats import onnx_file, tflite_file
 from edge_fer_convert.formats.axes import channels_last, to_model_order
+from edge_fer_convert.formats.tflite_ends import SMALLEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -175,4 +176,5 @@ def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def shares(scores: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return each of ``(n, classes)`` *scores* divided by the sum of its row."""
-    return np.asarray(scores / scores.sum(axis=1, keepdims=True), np.float32)
+    above_zero = scores + np.float32(SMALLEST)  # as the forms that are compared with it
+    return np.asarray(above_zero / above_zero.sum(axis=1, keepdims=True), np.float32)

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from edge_fer_convert.formats.tflite_ends import SMALLEST
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-SMALLEST: Final = 1e-6
-"""Added to scores before they are divided by their sum: where none applies, they all become equal."""
 INNER: Final = "inner_scores"
 """Name that the output gets when something is computed of it."""
 

@@ -34,8 +34,9 @@ NEWER_IR: Final = 4
 """The first version of the file format in which weights need not be listed among the inputs."""
 RESIZE_RULES: Final = 11
 """The first set of operators in which a model says by which rule pixels are taken when a picture is resized."""
-CLASS_NAMES: Final = frozenset({"labels", "names", "class_names", "classes", "id2label"})
-"""Keys of a model's own metadata under which programs keep the names of the classes; the other keys are left out."""
+CLASS_NAMES: Final = ("labels", "names", "class_names", "classes", "id2label")
+"""Keys under which programs keep the names of classes; ``names`` is YOLO's, ``id2label`` Hugging Face's. Of a
+model's own metadata, the other keys are left out."""
 ERRORS_ONLY: Final = 3
 """ONNX Runtime's log level for errors."""
 

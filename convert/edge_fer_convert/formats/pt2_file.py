@@ -26,8 +26,11 @@ DATA: Final = re.compile(
     r"|data/weights/(weight_\d+|model_weights_config\.json)|data/constants/(tensor_\d+|model_constants_config\.json)"
 )
 """Members of an archive that hold data. Others hold compiled code, pickled objects, or the layout of before 2025."""
-OPERATORS: Final = re.compile(r"torch\.ops\.(aten|prims)\.\w+\.\w+|_operator\.\w+|math\.\w+|torch\.sym_\w+")
-"""What a graph may call. PyTorch would call anything in its modules, such as ``torch.os.system``."""
+OPERATORS: Final = re.compile(
+    r"torch\.ops\.(aten|prims)\.(?!(save|from_file)\.)\w+\.\w+|_operator\.\w+|math\.\w+|torch\.sym_\w+"
+)
+"""What a graph may call. PyTorch would call anything in its modules, such as ``torch.os.system``, and two operators of
+``aten`` read and write files."""
 SCOPES: Final = re.compile(r"torch\.ops\.higher_order\.(wrap_with_set_grad_enabled|wrap_with_autocast)")
 """What a graph may call with another graph: a part in which gradients are off."""
 SIZES: Final = re.compile(

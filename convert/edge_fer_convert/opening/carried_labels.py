@@ -8,12 +8,12 @@ import re
 import zipfile
 from typing import TYPE_CHECKING, Any, Final
 
+from edge_fer_convert.formats.onnx_file import CLASS_NAMES
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-KEYS: Final = ("labels", "names", "class_names", "classes", "id2label")
-"""Keys under which programs keep the names of classes; ``names`` is YOLO's, ``id2label`` Hugging Face's."""
 LABELS_FILE: Final = re.compile(r"(^|/)[^/]*labels?[^/]*\.txt$", re.IGNORECASE)
 """Label files of TFLite's metadata, of SavedModels and of Teachable Machine."""
 LARGEST: Final = 2**16
@@ -53,7 +53,7 @@ def _in_onnx(path: Path) -> Iterator[tuple[str, ...]]:
     import onnx
 
     properties = {entry.key: entry.value for entry in onnx.load(path, load_external_data=False).metadata_props}
-    for key in KEYS:
+    for key in CLASS_NAMES:
         yield _from_text(properties.get(key, ""))
 
 
@@ -63,7 +63,7 @@ def _in_hdf5(path: Path) -> Iterator[tuple[str, ...]]:
     if not h5py.is_hdf5(path):
         return
     with h5py.File(path, "r") as file:
-        for key in KEYS:
+        for key in CLASS_NAMES:
             value = file.attrs.get(key)
             if isinstance(value, str):
                 yield _from_text(value)

@@ -49,11 +49,10 @@ def _loaded(file: Path) -> keras.Model:
     """Load *file*; of an ``.h5`` of weights alone, with the architecture in the ``.json`` beside it."""
     import keras
 
-    architecture = file.with_suffix(".json")
     with keras.saving.custom_object_scope(keras_operators.custom_objects()):
-        if file.suffix.lower() not in HDF5 or not architecture.is_file():
+        if file.suffix.lower() not in HDF5 or _layers_in(file) is not None:
             return checkpoints.load(file)
-        model = keras.models.model_from_json(architecture.read_text())
+        model = keras.models.model_from_json(file.with_suffix(".json").read_text())
     model.load_weights(file)
     return model
 
@@ -75,8 +74,7 @@ def _cleaned(path: Path, cleaning: Cleaning) -> Iterator[Path]:
 def _cleaned_hdf5(path: Path, copy: Path, cleaning: Cleaning) -> Path:
     import h5py
 
-    with h5py.File(path, "r") as file:
-        text = file.attrs.get("model_config")
+    text = _layers_in(path)
     if text is None:
         return _with_architecture(path, copy, cleaning)
     config = json.loads(text)
@@ -87,6 +85,15 @@ def _cleaned_hdf5(path: Path, copy: Path, cleaning: Cleaning) -> Path:
     with h5py.File(copy, "r+") as file:
         file.attrs["model_config"] = json.dumps(cleaned)
     return copy
+
+
+def _layers_in(path: Path) -> str | bytes | None:
+    """Return the configuration in an ``.h5``, as JSON; None where it holds weights alone."""
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        text: str | bytes | None = file.attrs.get("model_config")
+    return text
 
 
 def _with_architecture(path: Path, copy: Path, cleaning: Cleaning) -> Path:

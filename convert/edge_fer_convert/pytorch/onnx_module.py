@@ -265,6 +265,10 @@ def _clip(node: Node, x: Tensor, low: Tensor | None = None, high: Tensor | None 
     highs = node.numbers(2)
     least = lows[0] if lows else None
     most = highs[0] if highs else None
+    if least is None and most is None:
+        return x
+    if least == 0 and most is None:
+        return functional.relu(x)
     if least == 0:
         return functional.relu6(x) if most == 6 else functional.relu(x).clamp(max=most)
     return torch.clamp(x, least, most)
@@ -292,7 +296,9 @@ def _reshape(node: Node, x: Tensor, shape: Tensor) -> Tensor:
 
 
 def _flatten(node: Node, x: Tensor) -> Tensor:
-    axis = node.get("axis", 1) % (x.ndim + 1)
+    axis = node.get("axis", 1)
+    if axis < 0:  # not modulo: the number of axes is an axis, too
+        axis += x.ndim
     rows = reduce(lambda product, size: product * size, x.shape[:axis], 1)
     return x.reshape(rows, -1)
 

@@ -54,9 +54,12 @@ class TorchProcess:
             if missing:
                 raise MissingDependency(f"PyTorch models need {', '.join(missing)}: {INSTALL}")
             return
-        answer = self._work("versions", {}) if self.python.is_file() else None
-        if answer is None:
+        if not self.python.is_file():
             raise MissingDependency(f"no Python at {self.python}: {INSTALL}")
+        try:
+            answer = self._work("versions", {})
+        except ToolError as exc:
+            raise MissingDependency(f"{self.python} cannot use PyTorch: {one_line(exc)}; {INSTALL}") from exc
         if answer["edge_fer"] != __version__:
             raise MissingDependency(
                 f"{self.python} has edge-fer {answer['edge_fer']}, this is {__version__}: install the same there"
@@ -112,6 +115,8 @@ class TorchProcess:
             )
         except subprocess.TimeoutExpired as exc:
             raise ToolError(f"it takes more than {LIMIT_S} s") from exc
+        except OSError as exc:
+            raise MissingDependency(f"{command[0]} cannot be executed: {exc.strerror}; {INSTALL}") from exc
         return _answer(done)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge_fer import __version__
-from edge_fer_convert.pytorch.process import FACES, SCORES, TENSORS
+from edge_fer_convert.pytorch.process import FACES, NEEDED, SCORES, TENSORS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,7 +125,7 @@ def _layer(node: Any) -> str:
 
 def _versions(settings: dict[str, Any]) -> dict[str, Any]:
     del settings
-    for name in ("torch", "litert_torch", "onnx", "onnxscript"):
+    for name in NEEDED:
         importlib.import_module(name)
     return {"edge_fer": __version__}
 

@@ -82,7 +82,18 @@ def test_a_weight_that_is_a_pickle_is_refused(tmp_path, weight):
         pt2_file.read(_archive(tmp_path / "m.pt2", weight=weight))
 
 
-@pytest.mark.parametrize("target", ["torch.os.system", "torch.ops.load_library", "torch.hub.load", "os.system", "#x:y"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "torch.os.system",
+        "torch.ops.load_library",
+        "torch.ops.aten.save.default",
+        "torch.ops.aten.from_file.default",
+        "torch.hub.load",
+        "os.system",
+        "#x:y",
+    ],
+)
 def test_a_graph_that_calls_anything_but_tensor_operators_is_refused(tmp_path, target):
     def call(module):
         module["graph"]["nodes"][0]["target"] = target

@@ -206,6 +206,13 @@ def test_weights_alone_need_their_layers(network, values, tmp_path):
     assert np.allclose(opened.scores(values), network.predict(values, verbose=0), atol=1e-5)
 
 
+def test_a_json_beside_a_whole_model_is_left_alone(network, values, tmp_path):
+    network.save(tmp_path / "fer.h5")
+    (tmp_path / "fer.json").write_text('{"classes": 7}')
+    opened = open_model(tmp_path / "fer.h5")
+    assert np.allclose(opened.scores(values), network.predict(values, verbose=0), atol=1e-5)
+
+
 def test_the_bias_after_an_average_of_one_pixel_is_kept():
     """LiteRT flattens the input of such a dense layer itself, and tf2onnx then drops the bias."""
     face = keras.Input((8, 8, 1))

@@ -87,6 +87,20 @@ def test_a_python_that_is_not_there_is_told(tmp_path):
         process.TorchProcess(tmp_path / "python").require()
 
 
+def test_a_file_that_is_no_program_is_told(tmp_path):
+    (tmp_path / "python").write_text("nothing")
+    with pytest.raises(MissingDependency, match=r"python cannot be executed: Permission denied"):
+        process.TorchProcess(tmp_path / "python").require()
+
+
+def test_a_python_whose_pytorch_is_broken_is_told(tmp_path):
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\necho \'{"error": "ImportError: libtorch.so: no such file"}\'\n')
+    python.chmod(0o755)
+    with pytest.raises(MissingDependency, match=r"cannot use PyTorch: ImportError: libtorch\.so"):
+        process.TorchProcess(python).require()
+
+
 def test_a_python_without_edge_fer_is_told(tmp_path):
     python = tmp_path / "python"
     python.write_text('#!/bin/sh\necho "No module named edge_fer_convert" >&2\nexit 1\n')
