@@ -15,6 +15,8 @@ from edge_fer_convert.contract.check import known_faces
 from edge_fer_convert.contract.search import ROUNDS, first_best, scored
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from edge_fer.evaluation.face_set import LabelledFaces
     from edge_fer.preprocess import Preprocess
     from edge_fer.progress import ProgressListener
@@ -23,8 +25,13 @@ if TYPE_CHECKING:
 
 ASKED: Final = ROUNDS[1]
 """Number of faces, at most, that are asked."""
-TIMES_CHANCE: Final = 2.0
-"""How many times as good as chance the answers must be for a contract to be taken from them."""
+ABOVE_CHANCE: Final = 1 / 6
+"""Share of the way from chance to perfect answers that the mean recall must have come for a contract to be taken from
+them: twice as good as chance, where there are seven classes."""
+LEAST_FACES: Final = 70
+"""Number of faces without which nothing is taken: of fewer, answers at random fit one of the many contracts."""
+LEAST_OF_CLASS: Final = 5
+"""Number of faces of a class without which its output is not found."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,11 @@ class Finder:
         """
         answers = self._answers(labels, "--range auto")
         self.progress.step("asking the labelled faces for the range")
+        if len(np.unique(answers.labels)) == 1:
+            raise BadInput(
+                f"--range auto: {self.data} has faces of one class only, and a model that answers that class whatever "
+                "it sees would be right under every range; pass faces of several classes, or --range"
+            )
         contracts = of_values(spec)
         count = min(ASKED, len(answers.faces))
         tried = [scored(answers, contract, contracts[0], count) for contract in contracts]
@@ -60,17 +72,20 @@ class Finder:
         """
         names = self.faces.names
         answers = self._answers(names, "--labels auto")
-        unseen = [name for position, name in enumerate(names) if not (answers.labels == position).any()]
+        seen = np.bincount(answers.labels, minlength=len(names))
+        unseen = [name for name, faces in zip(names, seen, strict=True) if faces < LEAST_OF_CLASS]
         if unseen:
             raise BadInput(
-                f"--labels auto: {self.data} has no face of {', '.join(unseen)}, so nothing tells which output that "
-                "is; name the outputs with --labels"
+                f"--labels auto: {self.data} has fewer than {LEAST_OF_CLASS} faces of {', '.join(unseen)}, so nothing "
+                "tells which output that is; name the outputs with --labels"
             )
         self.progress.step("asking the labelled faces for the labels")
         contract = Contract("", spec)
         count = min(ROUNDS[-1], len(answers.faces))
         self._refuse_chance(answers.recall(contract, count), "--labels auto: in no order of the labels")
-        outputs = best_outputs(answers.confusion(contract, count))
+        counts = answers.confusion(contract, count)
+        outputs = best_outputs(counts)
+        self._refuse_doubt(counts, outputs)
         labels = tuple(names[position] for position in np.argsort(outputs))
         self.progress.tell(
             f"--labels auto: took --labels {','.join(labels)} (mean recall {answers.recall(contract, count):.1%} on "
@@ -87,11 +102,31 @@ class Finder:
         known, positions = known_faces(self.faces, labels)
         if not len(known):
             raise BadInput(f"{option} needs labelled faces of the model's classes, and {self.data} has none")
+        if len(known) < LEAST_FACES:
+            raise BadInput(
+                f"{option} needs {LEAST_FACES} labelled faces, and {self.data} has {len(known)} of the model's "
+                f"classes; pass more with --evaluate, or {option.removesuffix(' auto')}"
+            )
         return Answers(self.model, known, positions)
+
+    def _refuse_doubt(self, counts: NDArray[np.int64], outputs: NDArray[np.intp]) -> None:
+        """Raise `GateFailed` where *outputs*, that of each class by the confusion *counts*, are not the only order.
+
+        One output that does not answer for its class most often is the one that is left; two could be swapped.
+        """
+        recalls = counts / counts.sum(axis=1, keepdims=True)
+        own = recalls[np.arange(len(outputs)), outputs]
+        doubtful = np.flatnonzero((own == 0) | (own < recalls[:, outputs].max(axis=0)))
+        if len(doubtful) > 1:
+            names = ", ".join(self.faces.names[position] for position in doubtful)
+            raise GateFailed(
+                f"--labels auto: the model does not know {names} of {self.data} well enough to tell which outputs "
+                "these are; name the outputs with --labels"
+            )
 
     def _refuse_chance(self, recall: float, where: str) -> None:
         chance = 1 / self.model.classes
-        if recall < TIMES_CHANCE * chance:
+        if recall - chance < ABOVE_CHANCE * (1 - chance):
             raise GateFailed(
                 f"{where} does the model know the faces of {self.data} (mean recall at best {recall:.1%}, chance is "
                 f"{chance:.1%}); look up how it was trained"

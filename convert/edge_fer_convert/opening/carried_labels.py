@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import json
 import re
 import zipfile
+import zlib
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_fer_convert.formats.onnx_file import CLASS_NAMES
@@ -65,17 +67,23 @@ def _in_hdf5(path: Path) -> Iterator[tuple[str, ...]]:
     with h5py.File(path, "r") as file:
         for key in CLASS_NAMES:
             value = file.attrs.get(key)
+            if isinstance(value, bytes):
+                value = value.decode(errors="replace")
             if isinstance(value, str):
                 yield _from_text(value)
-            elif value is not None:
-                yield _names([name.decode() if isinstance(name, bytes) else name for name in list(value)])
+            elif getattr(value, "ndim", 0) == 1:
+                yield _names([name.decode(errors="replace") if isinstance(name, bytes) else name for name in value])
 
 
 def _in_zip(path: Path) -> Iterator[tuple[str, ...]]:
-    with zipfile.ZipFile(path) as archive:
-        for info in archive.infolist():
+    # What is damaged or encrypted there names no classes; whether the model can be read shows elsewhere.
+    with (
+        contextlib.suppress(zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError),
+        zipfile.ZipFile(path) as z,
+    ):
+        for info in z.infolist():
             if LABELS_FILE.search(info.filename) and info.file_size <= LARGEST:
-                yield _lines(archive.read(info).decode(errors="replace"))
+                yield _lines(z.read(info).decode(errors="replace"))
 
 
 def _from_file(path: Path) -> tuple[str, ...]:
@@ -86,10 +94,11 @@ def _from_file(path: Path) -> tuple[str, ...]:
 
 def _lines(text: str) -> tuple[str, ...]:
     """Return one name a line, without the numbers that Teachable Machine puts before them."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip() for line in text.removeprefix("\ufeff").splitlines() if line.strip()]
     numbered = [NUMBERED.fullmatch(line) for line in lines]
-    if [match and int(match[1]) for match in numbered] == list(range(len(lines))):
-        return tuple(match[2] for match in numbered if match)
+    by_number = {int(match[1]): match[2] for match in numbered if match}
+    if sorted(by_number) == list(range(len(lines))):
+        return tuple(name for _, name in sorted(by_number.items()))
     return tuple(lines)
 
 
@@ -99,20 +108,31 @@ def _from_text(text: str) -> tuple[str, ...]:
         return ()
     for read in (json.loads, ast.literal_eval):
         try:
-            return _names(read(text))
+            value = read(text)
         except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             continue
+        return _names(value)
+    if text.strip().startswith(("{", "[", "(")):  # a list or mapping that is damaged
+        return ()
     parts = [part.strip() for part in text.split(",")]
     return tuple(parts) if len(parts) > 1 else ()
 
 
 def _names(value: Any) -> tuple[str, ...]:
-    """Return the names in a list, or in a mapping from positions; empty for anything else."""
+    """Return the names in a list, or in a mapping from or to positions; empty for anything else."""
     if isinstance(value, dict):
-        by_position = {int(key): name for key, name in value.items()}
-        if sorted(by_position) != list(range(len(by_position))):
-            return ()
-        value = [by_position[position] for position in range(len(by_position))]
+        value = _by_position(value)
     if isinstance(value, list | tuple) and all(isinstance(name, str) for name in value):
         return tuple(value)
     return ()
+
+
+def _by_position(mapping: dict[Any, Any]) -> list[Any]:
+    """Return the names of *mapping*, position → name, or name → position as Keras' generators have it."""
+    pairs = list(mapping.items())
+    if all(isinstance(name, str) and type(position) is int for name, position in pairs):
+        pairs = [(position, name) for name, position in pairs]
+    by_position = {int(position): name for position, name in pairs if str(position).isdecimal()}
+    if len(by_position) != len(mapping) or sorted(by_position) != list(range(len(mapping))):
+        return []
+    return [by_position[position] for position in range(len(mapping))]

@@ -6,6 +6,7 @@ import json
 import shutil
 import tempfile
 import zipfile
+import zlib
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 HDF5: Final = (".h5", ".hdf5")
 CONFIG: Final = "config.json"
 """Member of a ``.keras`` file that holds its layers."""
+LARGEST: Final = 2**26
+"""Bytes of that member, at most: a thousand layers take a tenth of that."""
 LEGACY: Final = "load it where it was made, or with Keras 2 (pip install tf_keras), and export a SavedModel"
 
 
@@ -39,7 +42,16 @@ def read(path: Path) -> tuple[keras.Model, tuple[str, ...]]:
     except BadInput as exc:
         raise BadInput(str(exc) if str(path) in str(exc) else f"{path}: {exc}") from exc
     # Keras raises all of these for a file that it cannot read.
-    except (ValueError, TypeError, OSError, KeyError, AttributeError, zipfile.BadZipFile, NotImplementedError) as exc:
+    except (
+        ValueError,
+        TypeError,
+        OSError,
+        KeyError,
+        AttributeError,
+        RuntimeError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as exc:
         raise_broken_import(exc)
         raise BadInput(_why_unreadable(path, exc)) from exc
     return model, cleaning.notes
@@ -112,6 +124,8 @@ def _with_architecture(path: Path, copy: Path, cleaning: Cleaning) -> Path:
 
 def _cleaned_zip(path: Path, copy: Path, cleaning: Cleaning) -> Path:
     with zipfile.ZipFile(path) as archive:
+        if archive.getinfo(CONFIG).file_size > LARGEST:
+            raise BadInput(f"{path}: its {CONFIG} is larger than {LARGEST} bytes; save it again with model.save()")
         config = json.loads(archive.read(CONFIG))
         cleaned = cleaning.clean(config)
         if cleaned == config:

@@ -25,6 +25,14 @@ TAG: Final = "serve"
 """Tag of the graph that a SavedModel has for inference."""
 RANDOM: Final = ("RngReadAndSkip", "StatelessRandom", "RandomUniform", "RandomStandardNormal", "StatefulUniform")
 """Operations that draw random numbers."""
+FILES_AND_CODE: Final = frozenset(
+    {
+        "WriteFile", "ReadFile", "MatchingFiles", "CreateSummaryFileWriter", "CreateSummaryDbWriter", "DebugIdentity",
+        "DebugIdentityV2", "DebugIdentityV3", "PyFunc", "PyFuncStateless", "EagerPyFunc",
+    }
+)  # fmt: skip
+"""Operations that write and read files of any name, or call Python. TensorFlow may execute them when it loads a model.
+"""
 IN_TRAINING: Final = (
     "layers that augment faces, dropout and normalisations do so in training; pass the .keras file that it was "
     "exported from, or export it with training=False"
@@ -104,6 +112,7 @@ def _tags(path: Path) -> list[str] | None:
         content.ParseFromString((path / "saved_model.pb").read_bytes())
     except Exception as exc:  # protobuf's error has no public class
         raise BadInput(f"{path} is no readable SavedModel: {one_line(exc)}; export it again") from exc
+    _refuse_files_and_code(path, content)
     if len(content.meta_graphs) < 2:
         return None
     tags = [sorted(graph.meta_info_def.tags) for graph in content.meta_graphs]
@@ -111,6 +120,19 @@ def _tags(path: Path) -> list[str] | None:
         if TAG in names:
             return names
     raise BadInput(f"{path} has no graph for inference, with the tag {TAG}, but {tags}; export it again")
+
+
+def _refuse_files_and_code(path: Path, content: Any) -> None:
+    """Raise `BadInput` where a graph, or a function, of a SavedModel does something that no classifier does."""
+    for graph in content.meta_graphs:
+        library = graph.graph_def.library.function
+        nodes = [*graph.graph_def.node, *(node for function in library for node in function.node_def)]
+        for node in nodes:
+            if node.op in FILES_AND_CODE:
+                raise BadInput(
+                    f"{path} holds {node.op}, an operation that no classifier of faces needs: it reaches files, or "
+                    "executes code; export the model without it"
+                )
 
 
 def _function(path: Path, loaded: Any) -> _Function:

@@ -87,11 +87,12 @@ def test_a_weight_that_is_a_pickle_is_refused(tmp_path, weight):
     [
         "torch.os.system",
         "torch.ops.load_library",
-        "torch.ops.aten.save.default",
-        "torch.ops.aten.from_file.default",
         "torch.hub.load",
         "os.system",
         "#x:y",
+        "torch.ops.aten.from_file.default",
+        "torch.ops.aten.from_file.out",
+        "torch.ops.aten.save.default",
     ],
 )
 def test_a_graph_that_calls_anything_but_tensor_operators_is_refused(tmp_path, target):
@@ -100,6 +101,13 @@ def test_a_graph_that_calls_anything_but_tensor_operators_is_refused(tmp_path, t
 
     with pytest.raises(BadInput, match="in its graph"):
         pt2_file.read(_archive(tmp_path / "m.pt2", _program(a=call)))
+
+
+def test_a_graph_of_absurd_size_is_not_unpacked(tmp_path):
+    with zipfile.ZipFile(tmp_path / "n.pt2", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("m/models/model.json", b" " * (pt2_file.LARGEST + 1))
+    with pytest.raises(BadInput, match=r"models/model\.json is larger than 67108864 bytes"):
+        pt2_file.read(tmp_path / "n.pt2")
 
 
 @pytest.mark.parametrize("size", ["exec(bytes((1,2)))", "__import__", "s0.x", "open", "Symbol('open()')"])

@@ -34,6 +34,7 @@ def onnx_with(path, **properties):
         "['angry', 'happy', 'sad']",
         "{0: 'angry', 1: 'happy', 2: 'sad'}",
         '{"2": "sad", "0": "angry", "1": "happy"}',
+        '{"sad": 2, "angry": 0, "happy": 1}',
         "angry, happy,sad",
     ],
 )
@@ -93,3 +94,42 @@ def test_any_text_is_read_as_names_or_as_none(text):
 @given(st.lists(st.text(min_size=1), min_size=1, max_size=9))
 def test_a_list_in_python_or_json_gives_its_names(names):
     assert _from_text(repr(names)) == tuple(names)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"angry": 0, "happy": 2}',
+        '{"0": "angry", "x": "happy"}',
+        '["angry", "happy"',
+        "{1e999: 'angry'}",
+        "{'angry', 'sad'}",
+    ],
+)
+def test_what_is_no_list_is_not_cut_at_its_commas(text):
+    assert _from_text(text) == ()
+
+
+@pytest.mark.parametrize("text", ["1 happy\n0 angry\n2 sad", "\ufeffangry\nhappy\nsad"])
+def test_a_labels_file_goes_by_its_numbers(tmp_path, text):
+    (tmp_path / "labels.txt").write_text(text, encoding="utf-8")
+    assert carried_labels(tmp_path / "m.pt2") == NAMES
+
+
+@pytest.mark.parametrize("value", [7, [1, 2], [[b"angry"], [b"happy"]]])
+def test_attributes_of_other_kinds_are_no_labels(tmp_path, value):
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        file.attrs["classes"] = value
+    assert carried_labels(tmp_path / "m.h5") is None
+
+
+@pytest.mark.parametrize(("member", "directory", "byte"), [(6, 8, 1), (8, 10, 77), (14, 16, 0)])
+def test_a_damaged_or_encrypted_list_is_no_labels(tmp_path, member, directory, byte):
+    path = tmp_path / "m.tflite"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("labels.txt", "angry\nhappy\nsad\n")
+    content = bytearray(path.read_bytes())
+    content[member] = byte  # the flags, the way of compression, the checksum
+    content[content.index(b"PK\x01\x02") + directory] = byte
+    path.write_bytes(content)
+    assert carried_labels(path) is None

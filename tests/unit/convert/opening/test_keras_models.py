@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed: pip insta
 from edge_fer.errors import BadInput, MissingDependency  # noqa: E402
 from edge_fer.preprocess import Preprocess  # noqa: E402
 from edge_fer_convert.formats import onnx_file  # noqa: E402
-from edge_fer_convert.opening import open_model  # noqa: E402
+from edge_fer_convert.opening import keras_files, open_model  # noqa: E402
 from edge_fer_convert.opening.choices import Choices  # noqa: E402
 
 
@@ -242,3 +243,11 @@ def test_another_keras_backend_is_refused(monkeypatch, network):
     monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
     with pytest.raises(MissingDependency, match="set KERAS_BACKEND=tensorflow"):
         open_model(network)
+
+
+@pytest.mark.parametrize("config", [b" " * (keras_files.LARGEST + 1), b"[" * 100_000, b"[1]", b'{"class_name": 3}'])
+def test_absurd_configurations_are_refused(tmp_path, config):
+    with zipfile.ZipFile(tmp_path / "m.keras", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("config.json", config)
+    with pytest.raises(BadInput, match=r"save it again with model\.save"):
+        open_model(tmp_path / "m.keras")

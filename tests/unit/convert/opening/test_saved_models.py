@@ -116,3 +116,31 @@ def test_a_model_that_counts_its_faces_is_refused(network, tmp_path):
     tf.saved_model.save(module, str(tmp_path / "counts"), signatures=module.function)
     with pytest.raises(BadInput, match=r"changes its own variables in inference.*training=False"):
         open_model(tmp_path / "counts")
+
+
+def test_a_model_that_writes_files_is_refused_before_it_is_loaded(tmp_path):
+    written = tmp_path / "written"
+
+    class Resource(tf.saved_model.experimental.TrackableResource):
+        """TensorFlow creates it again, and so writes the file, when the model is loaded."""
+
+        def _create_resource(self):
+            tf.io.write_file(str(written), "x")
+            return tf.raw_ops.StackV2(max_size=1, elem_type=tf.float32)
+
+    class Module(tf.Module):
+        def __init__(self):
+            self.weights = tf.Variable(tf.ones((1024, 7)))
+            self.resource = Resource()
+
+        @tf.function(input_signature=[tf.TensorSpec((None, 32, 32, 1))])
+        def serve(self, face):
+            return tf.nn.softmax(tf.reshape(face, (-1, 1024)) @ self.weights)
+
+    module = Module()
+    assert module.resource.resource_handle is not None
+    tf.saved_model.save(module, str(tmp_path / "saved"), signatures=module.serve)
+    written.unlink()
+    with pytest.raises(BadInput, match="holds WriteFile, an operation that no classifier of faces needs"):
+        open_model(tmp_path / "saved")
+    assert not written.exists()
