@@ -105,3 +105,13 @@ def test_other_words_for_the_classes_have_the_usual_orders_too():
     by_alphabet = tuple(sorted(words, key=str.lower))
     rows = [words.index(name) for name in by_alphabet]
     assert better_order(NEVER_DISGUST[rows], by_alphabet).names(by_alphabet) == ",".join(words)
+
+
+def test_an_eighth_class_that_is_never_answered_hides_no_wrong_order():
+    eight = (*FER2013, "contempt")
+    counts = np.pad(CONFUSED, ((0, 1), (0, 1)))
+    counts[7] = [10, 12, 4, 4, 10, 4, 10, 0]
+    assert better_order(counts, eight) is None
+    by_alphabet = tuple(sorted(eight))
+    better = better_order(counts[[eight.index(name) for name in by_alphabet]], by_alphabet)
+    assert better.names(by_alphabet) == ",".join(eight)
