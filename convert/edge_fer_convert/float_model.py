@@ -1,8 +1,8 @@
 """A float model in the two forms that all targets are made from: LiteRT and ONNX.
 
 TensorFlow's converter makes a float ``.tflite`` of a Keras model or SavedModel, and tf2onnx makes ONNX of that. An
-``.onnx`` stays as it is; OpenVINO reads ONNX. PyTorch's tools make LiteRT of an ``.onnx``, and both forms of a ``.pt2``,
-when it is opened.
+``.onnx`` stays as it is; OpenVINO reads ONNX. When they are opened, PyTorch's tools make LiteRT of an ``.onnx``, and
+both forms of a ``.pt2``.
 """
 
 from __future__ import annotations
