@@ -154,7 +154,7 @@ def _drawn(figure: Figure) -> Element:
 
 
 def _tidy(element: Element, referred: set[str]) -> None:
-    """Turn the id of *element* into what a pointer shows; drop one that is not *referred* to, and empty styles."""
+    """Turn the id of *element* into what a pointer shows; drop one that is not *referred* to."""
     from xml.etree import ElementTree as ET
 
     name = element.get("id", "")

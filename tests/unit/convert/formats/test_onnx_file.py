@@ -8,7 +8,8 @@ import pytest
 
 onnx = pytest.importorskip("onnx", reason="ONNX is not installed: pip install -e '.[convert]'")
 
-from edge_fer_convert.formats import onnx_file  # noqa: E402
+from edge_fer_convert import originals  # noqa: E402
+from edge_fer_convert.formats import onnx_ends, onnx_file  # noqa: E402
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -37,3 +38,15 @@ def test_of_a_models_own_metadata_only_the_names_of_classes_stay(tmp_path):
     onnx.save(model, tmp_path / "m.onnx")
     props = onnx.load_from_string(onnx_file.read(tmp_path / "m.onnx")).metadata_props
     assert {entry.key: entry.value for entry in props} == {"names": "{0: 'angry'}"}
+
+
+@pytest.mark.parametrize("size", [1, 1e-5, 0])
+def test_shares_are_those_that_originals_are_compared_by(size):
+    ends = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, (1, 3)) for name in ("x", "scores")]
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Identity", ["x"], ["scores"])], "same", ends[:1], ends[1:])
+    opsets = [onnx.helper.make_opsetid("", onnx_file.OPSET)]
+    model = onnx.helper.make_model(graph, opset_imports=opsets, ir_version=9)
+    shared = onnx.load_from_string(onnx_ends.append_shares(model.SerializeToString()))
+    scores = np.array([[1, 2, 0.5]], np.float32) * np.float32(size)
+    (made,) = onnx_file.exact_session(shared).run(["scores"], {"x": scores})
+    assert np.allclose(originals.shares(scores), made, atol=1e-6)
