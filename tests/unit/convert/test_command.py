@@ -235,7 +235,7 @@ def test_a_target_that_was_asked_for_and_is_missing_is_an_error(keras_file, face
         (("--calibrate", "{faces}", "--labels", ""), 3, "--labels: name 1 of 1 is empty"),
         (("--calibrate", "{faces}", "--labels", "a,b,c,a,d,e,f"), 3, "--labels has a twice; name each class once"),
         (("--calibrate", "{faces}", "--labels", "joy,b,happy,d,e,f,g"), 3, "--labels has joy and happy, which mean"),
-        (("--calibrate", "{faces}", "--range", "0,1,2"), 3, "--range has 3 numbers"),
+        (("--calibrate", "{faces}", "--range", "0,1,2"), 3, "--range 0,1,2 is not two numbers"),
         (("--calibrate", "{faces}", "--range", "x"), 2, "no list of numbers"),
         (("--calibrate", "{faces}", "--outputs", "7"), 2, "no FIRST:END, such as 0:7"),
         (("--calibrate", "{faces}", "--output", "x"), 3, "no output 'x'; it has scores"),
