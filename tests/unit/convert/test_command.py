@@ -241,7 +241,7 @@ def test_a_target_that_was_asked_for_and_is_missing_is_an_error(keras_file, face
         (("--calibrate", "{faces}", "--output", "x"), 3, "no output 'x'; it has scores"),
         (("--calibrate", "{faces}", "--mean", "0.5"), 3, "pass both"),
         (("--calibrate", "{faces}", "--mean", "0.5", "--std", "0"), 3, "has a zero"),
-        (("--calibrate", "{faces}", "--mean", "1,2,3", "--std", "1,2,3"), 3, "each of the 1 channels"),
+        (("--calibrate", "{faces}", "--mean", "1,2,3", "--std", "1,2,3"), 3, "with one number each"),
         (("--calibrate", "{faces}", "--size", "48"), 3, "--size says 48"),
         (("--calibrate", "{faces}", "--margin", "7"), 3, "preprocessing cannot be margin 7"),
         (("--calibrate", "{faces}", "--targets", "tpu-int8"), 3, "no target 'tpu-int8'"),
