@@ -176,15 +176,15 @@ def _facts(name: str, conversion: Conversion) -> dict[str, Any]:
 
 def _readme(name: str, conversion: Conversion, said: str) -> str:
     metadata = conversion.job.metadata
-    low, high = metadata.preprocess.table()[[0, 255]].tolist()
+    low, high = metadata.preprocess.table()[[0, 255]]
     text = render_text(
         f"{name}.md.j2",
         "edge_fer_convert",
         metadata=metadata,
         faces=len(conversion.calibration.values),
         data=conversion.job.pool.name,
-        low=low,
-        high=high,
+        low=", ".join(f"{value:g}" for value in low),  # one for each channel
+        high=", ".join(f"{value:g}" for value in high),
         said=said,
     )
     return f"{text}\n"

@@ -306,7 +306,9 @@ def _black_and_white(options: Options, model: FloatModel, progress: ProgressList
         return PIXELS
     ends = options.value_range if isinstance(options.value_range, tuple) else (0.0, 1.0)
     if len(ends) != 2:
-        raise BadInput(f"--range has {len(ends)} numbers; pass the values of pixels 0 and 255, e.g. --range -1,1")
+        raise BadInput(
+            f"--range {_shown(ends)} is not two numbers; pass the values of pixels 0 and 255, e.g. --range -1,1"
+        )
     if model.takes_pixels and isinstance(options.value_range, tuple) and ends != PIXELS:
         progress.warn(f"--range {ends[0]:g},{ends[1]:g} is taken as you say, although {model.takes_pixels}")
     return ends[0], ends[1]
@@ -320,6 +322,11 @@ def _check_whole_numbers(settings: dict[str, Any], model: FloatModel) -> None:
                        "what makes other values of them (--range, --mean, --std, --standardize)")  # fmt: skip
 
 
+def _shown(numbers: tuple[float, ...]) -> str:
+    """Return *numbers* as an option takes them, or what stands for an option that was not passed."""
+    return ",".join(f"{number:g}" for number in numbers) or "(not passed)"
+
+
 def _normalized(options: Options, channels: int) -> tuple[Value, Value]:
     """Return what ``--mean`` and ``--std`` make of pixels 0 and 255, which are 0 and 1 before."""
     mean = options.mean or ()
@@ -327,11 +334,11 @@ def _normalized(options: Options, channels: int) -> tuple[Value, Value]:
     sizes_fit = len(mean) == len(std) and len(mean) in (1, channels)
     if options.value_range is not None or not sizes_fit:
         raise BadInput(
-            f"--mean {options.mean} and --std {options.std} do not fit: pass both, without --range, with one number "
-            f"each or one for each of the {channels} channels"
+            f"--mean {_shown(mean)} and --std {_shown(std)} do not fit: pass both, without --range, with one number "
+            f"each{'' if channels == 1 else f' or one for each of the {channels} channels'}"
         )
     if 0 in std:
-        raise BadInput(f"--std {std} has a zero; no channel can be divided by it")
+        raise BadInput(f"--std {_shown(std)} has a zero; no channel can be divided by it")
     return black_and_white(mean, std)
 
 

@@ -28,8 +28,8 @@ MODULE: Final = "edge_fer_convert.pytorch.work"
 LIMIT_S: Final = 1800
 """Seconds that one piece of work may take."""
 INSTALL: Final = (
-    "pip install 'edge-fer[torch]', here or in an environment of its own: python -m venv torch-env && "
-    "torch-env/bin/pip install 'edge-fer[torch]', then pass --torch-python torch-env/bin/python"
+    "pip install 'edge-fer[torch]', here or in an environment of its own: in a clone, python -m venv torch-env && "
+    "torch-env/bin/pip install '.[torch]', then pass --torch-python torch-env/bin/python"
 )
 FACES: Final = "faces.npy"
 SCORES: Final = "scores.npy"

@@ -143,6 +143,8 @@ def text_of(path: Path) -> str:
         with files.open_regular(path) as file:
             content = file.read(MAX_BYTES + 1)
         text = content.decode("utf-8-sig")  # without the mark that editors of Windows write
+    except FileNotFoundError as exc:
+        raise BadInput(f"{path} cannot be used: {reason(exc)}; edge-fer config example begins one") from exc
     except (OSError, ValueError) as exc:
         raise BadInput(f"{path} cannot be used: {reason(exc)}; mend it") from exc
     if len(content) > MAX_BYTES:
