@@ -6,15 +6,21 @@ import json
 import math
 import os
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from edge_fer import files, telemetry
 from edge_fer.dependencies import require
-from edge_fer.errors import GateFailed, SinkError
+from edge_fer.errors import EdgeFerError, GateFailed, SinkError
 from edge_fer.options import SEED, Finite
 from edge_fer.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edge_fer.progress import ProgressListener
+    from edge_fer_convert.result import Conversion
 
 NEEDED: Final = (
     "tensorflow",
@@ -220,15 +226,15 @@ def convert(ctx: click.Context, /, **arguments: Any) -> None:
         progress.step("writing the bundle")
         write_bundle(conversion, out, force=options.force)
         _write_page(page, html_report(conversion))
-        for name in job.exports:
-            progress.warn(exports.write_export(name, conversion, out))
+        unmade = _write_exports(job.exports, conversion, out, progress)
     if options.as_json:
         click.echo(json.dumps(as_dict(conversion)))
     else:
         print_table(table(conversion))
         click.echo(printable(f"bundle: {out} · report: {page} · {conversion.seconds:.0f} s"))
-    if conversion.failed and options.target_names:
-        raise GateFailed(f"{out} is written without {', '.join(conversion.failed)}; the warnings above say why")
+    missing = [*(conversion.failed if options.target_names else ()), *unmade]
+    if missing:
+        raise GateFailed(f"{out} is written without {', '.join(missing)}; the warnings above say why")
 
 
 def _default_folder(model: Path | None, recipe_name: str | None) -> Path:
@@ -236,6 +242,21 @@ def _default_folder(model: Path | None, recipe_name: str | None) -> Path:
     if source is None:
         raise click.UsageError("pass a MODEL, or --recipe")
     return Path(f"{Path(source).stem}-bundle")
+
+
+def _write_exports(names: Sequence[str], conversion: Conversion, out: Path, progress: ProgressListener) -> list[str]:
+    """Write the exports *names* beside the bundle, and tell of each; return those that cannot be made."""
+    from edge_fer_convert import exports
+
+    unmade = []
+    for name in names:
+        # The bundle is written, and one export must not take the others with it.
+        try:
+            progress.warn(exports.write_export(name, conversion, out))
+        except EdgeFerError as exc:
+            progress.warn(f"without {name}: {exc}")
+            unmade.append(name)
+    return unmade
 
 
 def _write_page(path: Path, text: str) -> None:
