@@ -8,6 +8,7 @@ from importlib import metadata
 
 import pytest
 
+from edge_fer import __version__
 from edge_fer_devices import wheelhouse
 from edge_fer_devices.wheelhouse import own_wheel
 
@@ -38,19 +39,20 @@ def wheels(tmp_path, installer):
     ):
         folder = tmp_path / name
         folder.mkdir()
+        own = f"edge_fer-{__version__}"
         members = {
             "edge_fer/__init__.py": b"",
             "edge_fer_devices/__init__.py": b"",
             "tiny.py": b"def main(): print('the golden answers match')\n",
-            "edge_fer-0.1.0.dist-info/METADATA": b"Metadata-Version: 2.1\nName: edge-fer\nVersion: 0.1.0\n",
-            "edge_fer-0.1.0.dist-info/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-            "edge_fer-0.1.0.dist-info/entry_points.txt": b"[console_scripts]\nedge-fer = tiny:main\n",
+            f"{own}.dist-info/METADATA": f"Metadata-Version: 2.1\nName: edge-fer\nVersion: {__version__}\n".encode(),
+            f"{own}.dist-info/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+            f"{own}.dist-info/entry_points.txt": b"[console_scripts]\nedge-fer = tiny:main\n",
         }
-        wheel = folder / "edge_fer-0.1.0-py3-none-any.whl"
+        wheel = folder / f"{own}-py3-none-any.whl"
         own_wheel.write_wheel(wheel, members)
         shutil.copy(installer, folder)
         manifest = {
-            "format": 1, "edge_fer": "0.1.0", "machine": machine, "python": python, "models": list(models),
+            "format": 1, "edge_fer": __version__, "machine": machine, "python": python, "models": list(models),
             "streams": streams, "wheels": {path.name: wheelhouse.sha256(path) for path in sorted(folder.glob("*.whl"))},
         }  # fmt: skip
         (folder / "manifest.json").write_text(json.dumps(manifest))

@@ -188,7 +188,7 @@ def test_counts_are_in_the_order_of_the_paths():
             "path," + ",".join(VOTES) + "\na" + ",1" * 10 + "\nb" + ",1" * 10 + "\na" + ",2" * 10 + "\n",
             "line 4: other votes on a than in line 2; remove one of them",
         ),
-        ('"a\nb\x1b[31m",c\n1,2\n', r"its columns are: a b\\x1b\[31m, c"),
+        ('"a\nb\x1b[31m",c\n1,2\n', r"its columns are: a b, c"),
         ("path," + ",".join(VOTES) + "\na,1,2\n", "line 2: surprise is ''; votes are counts from 0 to 1000"),
     ],
 )
