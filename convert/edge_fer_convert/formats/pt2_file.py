@@ -27,10 +27,12 @@ DATA: Final = re.compile(
 )
 """Members of an archive that hold data. Others hold compiled code, pickled objects, or the layout of before 2025."""
 OPERATORS: Final = re.compile(
-    r"torch\.ops\.(aten|prims)\.(?!(save|from_file)\.)\w+\.\w+|_operator\.\w+|math\.\w+|torch\.sym_\w+"
+    r"torch\.ops\.(aten|prims)\.(?!(from_file|save)\.)\w+\.\w+|_operator\.\w+|math\.\w+|torch\.sym_\w+"
 )
-"""What a graph may call. PyTorch would call anything in its modules, such as ``torch.os.system``, and two operators of
-``aten`` read and write files."""
+"""What a graph may call. PyTorch would call anything in its modules, such as ``torch.os.system``.
+
+Two of its own operators write files of any name.
+"""
 SCOPES: Final = re.compile(r"torch\.ops\.higher_order\.(wrap_with_set_grad_enabled|wrap_with_autocast)")
 """What a graph may call with another graph: a part in which gradients are off."""
 SIZES: Final = re.compile(
@@ -40,6 +42,8 @@ SIZES: Final = re.compile(
 """Sizes that a graph computes, as SymPy writes them. PyTorch evaluates them as Python."""
 TYPES: Final = {1: "uint8", 4: "int32", 5: "int64", 6: "float16", 7: "float32", 8: "float64", 13: "bfloat16"}
 """Numbers of PyTorch's types."""
+LARGEST: Final = 2**26
+"""Bytes of a graph or a list of tensors, at most: a thousand layers take a tenth of that."""
 NOT_DATA: Final = (
     "edge-fer opens graphs of PyTorch's own operators with plain tensors only, because anything else may be code; "
     "export it again: torch.export.save(torch.export.export(model.eval(), (face,)), 'model.pt2')"
@@ -86,6 +90,9 @@ def _members(archive: zipfile.ZipFile, path: Path) -> dict[str, str]:
     if "models/model.json" not in members or foreign:
         what = f"it holds {one_line(foreign[0])}" if foreign else "it holds no models/model.json"
         raise BadInput(f"{path} is no plain torch.export archive, {what}; {NOT_DATA}")
+    large = [name for name in members if name.endswith(".json") and archive.getinfo(members[name]).file_size > LARGEST]
+    if large:
+        raise BadInput(f"{path}: {large[0]} is larger than {LARGEST} bytes; export it again")
     return members
 
 
