@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +12,7 @@ import pytest
 pytest.importorskip("uvicorn", reason="the page needs edge-fer[appliance]")
 pytest.importorskip("playwright.sync_api", reason="the page in a browser needs edge-fer[browser]")
 
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from edge_fer.appliance.page import PageSettings
 from edge_fer.appliance.page.drawn import DrawnCamera, DrawnDevice
@@ -26,22 +24,10 @@ if TYPE_CHECKING:
 
     from edge_fer.appliance.latest import Moment
 
-CHROMIUM = Path("/usr/bin/chromium")
-AXE = Path(os.environ.get("EDGE_FER_AXE", Path(__file__).parents[2] / "build" / "axe" / "package" / "axe.min.js"))
 PATIENCE_MS = 30_000
 expect.set_options(timeout=PATIENCE_MS)
 TOKEN = "a-token-for-tests-only"  # noqa: S105 (it opens nothing)
 SCORES = {"angry": 0.02, "disgust": 0.02, "fear": 0.02, "happy": 0.8, "sad": 0.05, "surprise": 0.05, "neutral": 0.04}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.skip(f"{CHROMIUM} is not installed: apt install chromium")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")
@@ -342,9 +328,12 @@ def test_nothing_is_cut_off(
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(started: Callable[..., DrawnDevice], opened: Callable[..., Page], scheme: str) -> None:
-    if not AXE.exists():
-        pytest.skip(f"axe-core is not in {AXE}: npm pack axe-core, unpack it there, or set EDGE_FER_AXE")
+def test_axe_finds_nothing(
+    started: Callable[..., DrawnDevice],
+    opened: Callable[..., Page],
+    violations: Callable[[Page], list[str]],
+    scheme: str,
+) -> None:
     device = started()
     page = opened(device, color_scheme=scheme, viewport={"width": 1280, "height": 720})
     found = {}
@@ -367,12 +356,6 @@ def test_axe_finds_nothing(started: Callable[..., DrawnDevice], opened: Callable
     found["away"] = violations(page)
     found["sign-in"] = violations(opened(started(TOKEN), color_scheme=scheme))
     assert {name: faults for name, faults in found.items() if faults} == {}
-
-
-def violations(page: Page) -> list[str]:
-    page.evaluate(AXE.read_text())
-    result = page.evaluate("axe.run({resultTypes: ['violations']})")
-    return [f"{found['id']}: {node['html']}" for found in result["violations"] for node in found["nodes"]]
 
 
 COUNT = """
