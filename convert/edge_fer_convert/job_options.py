@@ -235,8 +235,7 @@ def _job_of_model(options: Options, path: Path, bundle_name: str, progress: Prog
         preprocess = finder.values(preprocess, labels or asked.labels)
     if labels is None:
         labels = finder.labels(preprocess)
-    if evaluated is not None:
-        evaluated = evaluated.under(labels)
+        evaluated = evaluated and evaluated.under(labels)
     name = options.name or bundle_name
     metadata = ModelMetadata(
         name=name,
