@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from edge_fer.errors import BadInput
+from edge_fer_convert.formats.tflite_operators import add_kind, kind_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -135,9 +136,7 @@ class _End:
         return [int(size) for size in self.graph.tensors[self.output].shape]
 
     def kind(self, operator: Any) -> str:
-        from ai_edge_litert.tools import flatbuffer_utils
-
-        return str(flatbuffer_utils.opcode_to_name(self.model, operator.opcodeIndex))
+        return kind_of(self.model, operator)
 
     def constant(self, name: str, array: NDArray[Any] | np.generic) -> int:
         """Add a constant; return the number of its tensor."""
@@ -149,14 +148,9 @@ class _End:
 
     def add(self, kind: str, inputs: list[int], shape: list[int], options: Any = None) -> int:
         """Add an operator of *kind*, the result of which is the output; return the number of its tensor."""
-        code = self.schema.OperatorCodeT()
-        code.builtinCode = getattr(self.schema.BuiltinOperator, kind)
-        code.deprecatedBuiltinCode = code.builtinCode  # what readers before schema version 3a look at
-        code.version = 1
-        self.model.operatorCodes.append(code)
         made = self._tensor("scores", shape, self.schema.TensorType.FLOAT32, 0)
         operator = self.schema.OperatorT()
-        operator.opcodeIndex = len(self.model.operatorCodes) - 1
+        operator.opcodeIndex = add_kind(self.model, kind)
         operator.inputs = inputs
         operator.outputs = [made]
         if options is not None:

@@ -9,6 +9,7 @@ import numpy as np
 from edge_fer.errors import BadInput
 from edge_fer_convert.formats.axes import Shape, to_model_order
 from edge_fer_convert.formats.pixel_scale import shrinks
+from edge_fer_convert.formats.tflite_operators import add_kind, kind_of
 from edge_fer_convert.threads import THREADS
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def _factors(content: bytes) -> Iterator[float]:
     for operator in graph.operators:
         if tensor not in operator.inputs:
             continue
-        kind = flatbuffer_utils.opcode_to_name(model, operator.opcodeIndex)
+        kind = kind_of(model, operator)
         others = {int(index) for index in operator.inputs} - {tensor}
         if kind in ("MUL", "DIV"):
             data = model.buffers[graph.tensors[others.pop()].buffer].data if others else None
@@ -172,7 +173,7 @@ def in_float32(content: bytes) -> bytes:
         kept = []
         halves: dict[int, Any] = {}
         for operator in graph.operators:
-            if flatbuffer_utils.opcode_to_name(model, operator.opcodeIndex) != "DEQUANTIZE":
+            if kind_of(model, operator) != "DEQUANTIZE":
                 kept.append(operator)
                 continue
             half = graph.tensors[operator.inputs[0]]
@@ -201,7 +202,6 @@ def with_flat_dense_inputs(content: bytes) -> bytes:
 
     LiteRT's dense layers flatten their input themselves. tf2onnx then loses the layer's bias.
     """
-    from ai_edge_litert import schema_py_generated as schema
     from ai_edge_litert.tools import flatbuffer_utils
 
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
@@ -209,11 +209,7 @@ def with_flat_dense_inputs(content: bytes) -> bytes:
     operators = []
     for operator in graph.operators:
         if _flattens(model, operator):
-            code = schema.OperatorCodeT()
-            code.deprecatedBuiltinCode = code.builtinCode = schema.BuiltinOperator.RESHAPE
-            code.version = 1
-            model.operatorCodes.append(code)
-            operators.append(_reshape(model, operator, len(model.operatorCodes) - 1))
+            operators.append(_reshape(model, operator, add_kind(model, "RESHAPE")))
         operators.append(operator)
     graph.operators = operators
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
@@ -221,9 +217,7 @@ def with_flat_dense_inputs(content: bytes) -> bytes:
 
 def _flattens(model: Any, operator: Any) -> bool:
     """Return whether *operator* is a dense layer whose input has more than two axes, and whose output has not."""
-    from ai_edge_litert.tools import flatbuffer_utils
-
-    if flatbuffer_utils.opcode_to_name(model, operator.opcodeIndex) != "FULLY_CONNECTED":
+    if kind_of(model, operator) != "FULLY_CONNECTED":
         return False
     source = model.subgraphs[0].tensors[operator.inputs[0]]
     return len(source.shape) > 2 and not operator.builtinOptions.keepNumDims

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from edge_fer_convert.formats.tflite_operators import add_kind, kind_of
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -26,7 +28,7 @@ def with_finite_padding(content: bytes) -> bytes:
     graph = model.subgraphs[0]
     changed = False
     for operator in graph.operators:
-        if _kind(model, operator) == "PADV2" and _constant(model, operator.inputs[2], np.float32).max() < LOWEST:
+        if kind_of(model, operator) == "PADV2" and _constant(model, operator.inputs[2], np.float32).max() < LOWEST:
             changed |= _made_finite(model, operator)
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model)) if changed else content
 
@@ -37,7 +39,7 @@ def _made_finite(model: Any, padding: Any) -> bool:
 
     graph = model.subgraphs[0]
     readers = [operator for operator in graph.operators if padding.outputs[0] in operator.inputs]
-    if {_kind(model, reader) for reader in readers} != {"MAX_POOL_2D"}:
+    if {kind_of(model, reader) for reader in readers} != {"MAX_POOL_2D"}:
         return False
     if _is_positive(model, padding.inputs[0]):
         _replace(model, padding, "PAD", schema.PadOptionsT())
@@ -61,7 +63,7 @@ def _is_positive(model: Any, tensor: int) -> bool:
     for operator in model.subgraphs[0].operators:
         if tensor in operator.outputs:
             function = getattr(operator.builtinOptions, "fusedActivationFunction", None)
-            return _kind(model, operator) in {"RELU", "RELU6"} or function in functions
+            return kind_of(model, operator) in {"RELU", "RELU6"} or function in functions
     return False
 
 
@@ -69,21 +71,10 @@ def _replace(model: Any, operator: Any, kind: str, options: Any) -> None:
     """Make *operator* one of *kind* that takes the same tensor and the same padding."""
     from ai_edge_litert import schema_py_generated as schema
 
-    code = schema.OperatorCodeT()
-    code.builtinCode = getattr(schema.BuiltinOperator, kind)
-    code.deprecatedBuiltinCode = code.builtinCode
-    code.version = 1
-    model.operatorCodes.append(code)
-    operator.opcodeIndex = len(model.operatorCodes) - 1
+    operator.opcodeIndex = add_kind(model, kind)
     operator.inputs = operator.inputs[:2]
     operator.builtinOptionsType = getattr(schema.BuiltinOptions, type(options).__name__.removesuffix("T"))
     operator.builtinOptions = options
-
-
-def _kind(model: Any, operator: Any) -> str:
-    from ai_edge_litert.tools import flatbuffer_utils
-
-    return str(flatbuffer_utils.opcode_to_name(model, operator.opcodeIndex))
 
 
 def _constant(model: Any, tensor: int, dtype: type) -> NDArray[Any]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from edge_fer.errors import BadInput, one_line
 from edge_fer_convert.formats import tflite_file
+from edge_fer_convert.formats.tflite_operators import kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,14 +65,13 @@ def _resized(content: bytes, shape: Sequence[int]) -> tuple[dict[int, list[int]]
 def _fold(model: Any, graph: Any, values: dict[int, NDArray[Any]]) -> None:
     """Replace operators that compute with shapes alone by what they compute."""
     from ai_edge_litert import schema_py_generated as schema
-    from ai_edge_litert.tools import flatbuffer_utils
 
     known = {number for number, tensor in enumerate(graph.tensors) if _is_stored(model, tensor)}
     kept = []
     for operator in graph.operators:
         inputs = {int(index) for index in operator.inputs if index >= 0}
         made = [int(index) for index in operator.outputs]
-        of_shapes = flatbuffer_utils.opcode_to_name(model, operator.opcodeIndex) == "SHAPE" or inputs <= known
+        of_shapes = kind_of(model, operator) == "SHAPE" or inputs <= known
         if not of_shapes or not all(number in values for number in made):
             kept.append(operator)
             continue
