@@ -33,7 +33,7 @@ class Gain:
         return self.gain >= least and self.gain >= errors * self.error
 
     def may_be(self, least: float, errors: float) -> bool:
-        """Return whether the true gain may be *least*, if the measured one is *errors* standard errors off."""
+        """Return whether the true gain may be *least* or more, if it lies up to *errors* standard errors higher."""
         return self.gain + errors * self.error >= least
 
 

@@ -118,6 +118,6 @@ def _cut_wider(job: Job, tighter: Scored) -> str:
     share = -tighter.contract.widened
     return (
         f"these faces fit the model much better when they are cut {share:.0%} tighter on each side "
-        f"({_in_words(tighter)}): it was trained on tighter ones than {job.measured_on.name} has, and on a device the "
-        "detector's box, which --margin only widens, may be too wide as well"
+        f"({_in_words(tighter)}): it was trained on tighter faces than {job.measured_on.name} has; --margin cannot "
+        "narrow the detector's box, so a device may cut faces too wide as well"
     )

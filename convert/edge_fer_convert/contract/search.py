@@ -24,7 +24,7 @@ ERRORS: Final = 3.0
 SURE: Final = 4.0
 """Standard errors after which a contract that is ahead is believed before all faces are asked."""
 HOPE: Final = 2.0
-"""Standard errors below which a contract must lie for it not to be asked again."""
+"""A contract whose gain lies more than so many standard errors below `LEAST` is not asked again."""
 TIE: Final = 1.0
 """Standard errors within which two contracts are equally good; the more usual one is named."""
 
